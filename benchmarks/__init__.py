@@ -1,0 +1,1 @@
+"""The service against an aiogram bot of the same duties: `make bench`."""

@@ -1,0 +1,166 @@
+"""The two sides of the comparison as processes: started, asked whether they are ready, read and ended by pid."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from benchmarks.http1 import take_message
+from benchmarks.updates import Numbers
+
+PROJECT = Path(__file__).resolve().parent.parent
+READY_DEADLINE = 30.0
+STOP_DEADLINE = 30.0
+SETTLE_DEADLINE = 60.0
+SECRET = "bench_secret"
+TOKEN = "42:AAbench-token-of-nobody-0123456789abcdef"
+_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class SideFailed(Exception):
+    """A side did not start, work or stop; the message ends with the last lines of its log."""
+
+
+@dataclass
+class Side:
+    """One of the two contenders: how it is started, and how it is asked for work it still owes."""
+
+    name: str
+    module: tuple[str, ...]
+    settings: dict[str, str]
+    # A query that is true while acknowledged updates are not worked off; None where there are none by design.
+    owes: str | None
+    port: int = 0
+    database_url: str = ""
+    log: Path = Path()
+    numbers: Numbers = field(default_factory=Numbers)
+    _process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, api_port: int) -> None:
+        """Start the process and wait until it says it is ACTIVE; raises SideFailed after 30 s."""
+        environment = {
+            **{name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+            "BOT_TOKEN": TOKEN,
+            "WEBHOOK_SECRET": SECRET,
+            "TELEGRAM_API_ROOT": f"http://127.0.0.1:{api_port}",
+            "DATABASE_URL": self.database_url,
+            "PORT": str(self.port),
+            **self.settings,
+        }
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, "-m", *self.module],
+                cwd=PROJECT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await self._wait_until_active()
+
+    async def stop(self) -> None:
+        """End the process with SIGTERM, with SIGKILL if that takes over 30 s; both are said if they fail."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        if not await _ended(process, STOP_DEADLINE):
+            process.kill()
+            process.wait()
+            raise SideFailed(f"{self.name} did not end within {STOP_DEADLINE:.0f} s\n{self.log_tail()}")
+
+    async def settle(self) -> None:
+        """Wait until nothing acknowledged is left to be worked off; raises SideFailed after 60 s."""
+        if self.owes is None:
+            return
+        connection = await asyncpg.connect(self.database_url, timeout=10)
+        try:
+            give_up = time.monotonic() + SETTLE_DEADLINE
+            while await connection.fetchval(self.owes, timeout=10):
+                if time.monotonic() > give_up:
+                    raise SideFailed(f"{self.name} still owes work after {SETTLE_DEADLINE:.0f} s\n{self.log_tail()}")
+                await asyncio.sleep(0.02)
+        finally:
+            await connection.close(timeout=10)
+
+    async def processed(self) -> int:
+        """How many updates the database says have been processed."""
+        connection = await asyncpg.connect(self.database_url, timeout=10)
+        try:
+            found: int = await connection.fetchval("select count(*) from processed_updates", timeout=30)
+            return found
+        finally:
+            await connection.close(timeout=10)
+
+    def cpu_seconds(self) -> float:
+        """Processor time the side has used so far, user and system."""
+        total = 0
+        for pid in self._pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+        return total / _CLOCK_TICKS
+
+    def memory_mb(self) -> tuple[float, float]:
+        """Resident memory now and at its highest, in MiB, over the process and its children."""
+        now = peak = 0.0
+        for pid in self._pids():
+            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+            now += int(status["VmRSS"].split()[0]) / 1024
+            peak += int(status["VmHWM"].split()[0]) / 1024
+        return now, peak
+
+    def log_tail(self) -> str:
+        """The last lines of the side's log."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 4000))
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
+
+    def _pids(self) -> list[int]:
+        if self._process is None or self._process.poll() is not None:
+            raise SideFailed(f"{self.name} has ended by itself\n{self.log_tail()}")
+        pids = [self._process.pid]
+        for pid in pids:  # grows while it is walked: children of children
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                pids += map(int, children.read_text().split())
+        return pids
+
+    async def _wait_until_active(self) -> None:
+        assert self._process is not None
+        give_up = time.monotonic() + READY_DEADLINE
+        while not await _is_active(self.port):
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise SideFailed(f"{self.name} did not become ACTIVE\n{self.log_tail()}")
+            await asyncio.sleep(0.05)
+
+
+async def _is_active(port: int) -> bool:
+    request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(request.encode())
+                message = take_message(await reader.read())
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return message is not None and b'"ACTIVE"' in message[1]
+
+
+async def _ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    give_up = time.monotonic() + within
+    while process.poll() is None and time.monotonic() < give_up:  # noqa: ASYNC110, nothing tells us
+        await asyncio.sleep(0.02)
+    return process.poll() is not None

@@ -1,0 +1,114 @@
+"""What the Bot API answers: results, and refusals with Telegram's own words.
+
+The texts are those of the public Bot API server (tdlib/telegram-bot-api), since clients match on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: HTTP status, JSON body, and headers beyond the usual ones."""
+
+    status: int
+    body: dict[str, Any]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer that has not been given yet; `parameters` as in ResponseParameters."""
+
+    status: int
+    description: str
+    parameters: dict[str, int] = field(default_factory=dict)
+
+    def answer(self) -> Answer:
+        """The error as an answer; a `retry_after` is in the body and in the Retry-After header."""
+        body: dict[str, Any] = {"ok": False, "error_code": self.status, "description": self.description}
+        headers: tuple[tuple[str, str], ...] = ()
+        if self.parameters:
+            body["parameters"] = self.parameters
+        if "retry_after" in self.parameters:
+            headers = (("Retry-After", str(self.parameters["retry_after"])),)
+        return Answer(self.status, body, headers)
+
+
+class Refused(Exception):
+    """A method ends with an error answer."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.description)
+        self.refusal = refusal
+
+
+def ok(result: Any, description: str | None = None) -> Answer:
+    """A successful answer."""
+    body = {"ok": True, "result": result}
+    if description is not None:
+        body["description"] = description
+    return Answer(200, body)
+
+
+def bad_request(why: str) -> Refusal:
+    """400 with `Bad Request: why`."""
+    return Refusal(400, f"Bad Request: {why}")
+
+
+def flood(retry_after: int) -> Refusal:
+    """429: come back after `retry_after` seconds."""
+    return Refusal(429, f"Too Many Requests: retry after {retry_after}", {"retry_after": retry_after})
+
+
+UNAUTHORIZED = Refusal(401, "Unauthorized")
+NOT_FOUND = Refusal(404, "Not Found")
+METHOD_NOT_FOUND = Refusal(404, "Not Found: method not found")
+
+CHAT_ID_EMPTY = bad_request("chat_id is empty")
+CHAT_NOT_FOUND = bad_request("chat not found")
+NEVER_STARTED = Refusal(403, "Forbidden: bot can't initiate conversation with a user")
+BLOCKED = Refusal(403, "Forbidden: bot was blocked by the user")
+DEACTIVATED = Refusal(403, "Forbidden: user is deactivated")
+KICKED = Refusal(403, "Forbidden: bot was kicked from the group chat")
+
+TEXT_EMPTY = bad_request("message text is empty")
+TEXT_TOO_LONG = bad_request("message is too long")
+NOT_MODIFIED = bad_request(
+    "message is not modified: specified new message content and reply markup are exactly the same"
+    " as a current content and reply markup of the message"
+)
+NO_MESSAGE_ID = bad_request("message identifier is not specified")
+EDIT_NOT_FOUND = bad_request("message to edit not found")
+EDIT_FORBIDDEN = bad_request("message can't be edited")
+DELETE_NOT_FOUND = bad_request("message to delete not found")
+QUERY_TOO_OLD = bad_request("query is too old and response timeout expired or query ID is invalid")
+WRONG_ACTION = bad_request("wrong parameter action in request")
+
+BUTTON_DATA_INVALID = bad_request("BUTTON_DATA_INVALID")
+MARKUP_NOT_JSON = bad_request("can't parse reply keyboard markup JSON object")
+MARKUP_NOT_OBJECT = bad_request("object expected as reply markup")
+KEYBOARD_NOT_ROWS = bad_request('field "inline_keyboard" must be an Array of Arrays of InlineKeyboardButton')
+BUTTON_TEXT_EMPTY = bad_request("can't parse inline keyboard button: button text must be non-empty")
+BUTTON_WITHOUT_ACTION = bad_request("text buttons are unallowed in the inline keyboard")
+
+WEBHOOK_ACTIVE = Refusal(
+    409,
+    "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
+)
+OTHER_POLLER = Refusal(
+    409,
+    "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+)
+POLL_ENDED_BY_WEBHOOK = Refusal(409, "Conflict: terminated by setWebhook request")
+
+
+def upgraded(new_chat_id: int) -> Refusal:
+    """The group became the supergroup `new_chat_id`."""
+    return Refusal(
+        400,
+        "Bad Request: group chat was upgraded to a supergroup chat",
+        {"migrate_to_chat_id": new_chat_id},
+    )

@@ -1,0 +1,134 @@
+"""The Bot API as a client meets it: one request in, one reply out, with the faults that were ordered.
+
+The socket server and the in-process transport both go through here, so they behave alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import trio
+
+from sandbox.answers import NOT_FOUND, OTHER_POLLER, Answer, Refusal, Refused, flood
+from sandbox.doorbell import Doorbell
+from sandbox.faults import Fault, FaultKind, Faults
+from sandbox.params import Params, read_params
+from sandbox.state import Bot
+from sandbox.telegram import Telegram
+
+MAX_POLL = 50
+"""Seconds that getUpdates waits at most (the real server clamps it so)."""
+HANG = 600.0
+"""Seconds after which even a hanging call ends, by a closed connection."""
+
+HTML_PAGE = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>502 Bad Gateway</h1></body>\r\n</html>\r\n"
+)
+
+
+class ConnectionCut(Exception):
+    """The client gets no answer: its connection is to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP response; `headers` without Content-Length."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
+
+
+class Api:
+    """`/bot<TOKEN>/<method>` over a Telegram and its faults."""
+
+    def __init__(self, telegram: Telegram, faults: Faults) -> None:
+        self._telegram = telegram
+        self._faults = faults
+        self._news = Doorbell()
+        telegram.watch(lambda bot: self._news.ring())
+
+    async def handle(self, target: str, content_type: str, body: bytes) -> Reply:
+        """Perform one request; `target` is the path with the query. Raises ConnectionCut.
+
+        May wait: for updates (a long poll), or because a fault says so.
+        """
+        path, _, query = target.partition("?")
+        token, slash, method = unquote(path).removeprefix("/bot").partition("/")
+        if not slash or not path.startswith("/bot") or "/" in method.rstrip("/"):
+            return _reply(NOT_FOUND.answer())
+        try:
+            params = read_params(query, content_type, body)
+        except Refused as refused:
+            return _reply(refused.refusal.answer())
+        return await self._perform(token, method.rstrip("/"), params)
+
+    async def _perform(self, token: str, method: str, params: Mapping[str, Any]) -> Reply:
+        fault = self._faults.take(method, params) if token in self._telegram.bots else None
+        if fault is None:
+            return _reply(await self._call(token, method, params))
+        if fault.kind in {FaultKind.CUT_AFTER, FaultKind.SLOW, FaultKind.SLOW_AFTER}:
+            return await self._perform_badly(fault, token, method, params)
+        reply = _instead(fault)
+        self._telegram.record(token, method, params, reply.status if reply else 0, fault.kind)
+        if reply is None:
+            if fault.kind is FaultKind.HANG:
+                await trio.sleep(HANG)
+            raise ConnectionCut
+        return reply
+
+    async def _perform_badly(self, fault: Fault, token: str, method: str, params: Mapping[str, Any]) -> Reply:
+        if fault.kind is FaultKind.SLOW:
+            await trio.sleep(fault.delay)
+        reply = _reply(await self._call(token, method, params, fault.kind))
+        if fault.kind is FaultKind.CUT_AFTER:
+            raise ConnectionCut
+        if fault.kind is FaultKind.SLOW_AFTER:
+            await trio.sleep(fault.delay)
+        return reply
+
+    async def _call(self, token: str, method: str, params: Mapping[str, Any], fault: str | None = None) -> Answer:
+        bot = self._telegram.bots.get(token)
+        if method.lower() != "getupdates" or bot is None:
+            return self._telegram.call(token, method, params, fault=fault)
+        answer = await self._poll(bot, params)
+        self._telegram.record(token, method, params, answer.status, fault)
+        return answer
+
+    async def _poll(self, bot: Bot, params: Mapping[str, Any]) -> Answer:
+        """A long poll: ends with updates, with its timeout, or with 409 when a newer poll or a webhook comes."""
+        bot.polls += 1
+        bot.poll_refusal = OTHER_POLLER
+        mine = bot.polls
+        self._telegram.notify(bot)
+        answer = self._telegram.perform(bot.token, "getUpdates", params)
+        seconds = min(max(Params(params).integer("timeout"), 0), MAX_POLL)
+        with trio.move_on_after(seconds):
+            while answer.status == 200 and not answer.body["result"] and seconds:
+                await self._news.wait()
+                if bot.polls != mine:
+                    assert bot.poll_refusal is not None
+                    return bot.poll_refusal.answer()
+                if bot.pending or bot.webhook:
+                    answer = self._telegram.perform(bot.token, "getUpdates", params)
+        return answer
+
+
+def _instead(fault: Fault) -> Reply | None:
+    """What is answered in place of the method's own answer; None: nothing."""
+    if fault.kind is FaultKind.FLOOD:
+        return _reply(flood(fault.retry_after).answer())
+    if fault.kind is FaultKind.ERROR:
+        return _reply(Refusal(fault.status, fault.description).answer())
+    if fault.kind is FaultKind.HTML:
+        return Reply(502, [("Content-Type", "text/html")], HTML_PAGE)
+    return None
+
+
+def _reply(answer: Answer) -> Reply:
+    content = json.dumps(answer.body, ensure_ascii=True, separators=(",", ":")).encode()
+    return Reply(answer.status, [("Content-Type", "application/json"), *answer.headers], content)

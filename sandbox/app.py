@@ -1,0 +1,76 @@
+"""The sandbox as a whole: one Telegram with its faults, its webhook sender and, if wanted, its HTTP server."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from contextlib import closing
+
+import trio
+
+from sandbox.api import Api, Reply
+from sandbox.clock import Clock
+from sandbox.control import Control
+from sandbox.faults import Faults
+from sandbox.http_client import HttpPoster
+from sandbox.http_server import HttpRequest, serve
+from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.transport import SandboxTransport
+from sandbox.webhooks import Post, WebhookSender
+
+
+class Sandbox:
+    """A Telegram of one's own. `run` serves it on loopback; `run_sender` and `transport` do without sockets.
+
+    `tokens` register bots, `seed` makes ids and random pauses repeatable, `now` is Unix time (default: Trio's clock
+    from the true time on; `TrioWallClock(start)` for a fixed start). `strict_webhooks` demands https and the public
+    server's ports. `duplicate_rate` is the share (0 to 1) of a webhook's 2xx answers that get lost, so that their
+    updates come twice.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[str] = (DEMO_TOKEN,),
+        *,
+        seed: int = 0,
+        now: Clock | None = None,
+        strict_webhooks: bool = False,
+        duplicate_rate: float = 0.0,
+    ) -> None:
+        self.telegram = Telegram(tokens, seed=seed, now=now, strict_webhooks=strict_webhooks)
+        self.faults = Faults()
+        self.api = Api(self.telegram, self.faults)
+        self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
+
+    def transport(self, *, latency: float = 0.0) -> SandboxTransport:
+        """An httpx transport into this sandbox; `latency` is the seconds of each leg."""
+        return SandboxTransport(self.api, latency=latency)
+
+    async def run(
+        self,
+        *,
+        port: int = 0,
+        post: Post | None = None,
+        task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve the Bot API and the control surface and deliver webhooks, until cancelled.
+
+        Starts with the base URL, `http://127.0.0.1:<port>`; `port` 0 picks a free one. Raises OSError if the port is
+        taken. `post` replaces the sockets that webhooks are sent over.
+        """
+        control = Control(self.telegram, self.faults)
+
+        async def handle(request: HttpRequest) -> Reply:
+            if request.target.startswith("/bot"):
+                return await self.api.handle(request.target, request.content_type, request.body)
+            return control.handle(request)
+
+        with closing(HttpPoster()) as poster:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self.run_sender, post or poster.post)
+                bound = await nursery.start(serve, handle, port)
+                task_status.started(f"http://127.0.0.1:{bound}")
+
+    async def run_sender(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Deliver webhooks through `post`, until cancelled."""
+        await self.sender.run(post, task_status=task_status)

@@ -1,0 +1,133 @@
+"""A small HTTP/1.1 server: h11 over trio.serve_tcp on loopback, keep-alive, everything bounded.
+
+Each connection is one task that reads a request, asks the handler and writes the reply. A client may vanish at any
+moment: that ends its own task, quietly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import h11
+import trio
+
+from sandbox.api import ConnectionCut, Reply
+
+MAX_HEADERS = 64 * 1024
+MAX_BODY = 10 * 1024 * 1024
+MAX_CONNECTIONS = 1_000
+IDLE_TIMEOUT = 75.0
+READ_TIMEOUT = 60.0
+WRITE_TIMEOUT = 60.0
+READ_SIZE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request, read to its end."""
+
+    method: str
+    target: str
+    content_type: str
+    body: bytes
+
+
+Handler = Callable[[HttpRequest], Awaitable[Reply]]
+"""`await handler(request)`; raises ConnectionCut to close the connection without an answer."""
+
+
+async def serve(handler: Handler, port: int, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve on 127.0.0.1 until cancelled; starts with the port, which is a free one for `port` 0."""
+    free = trio.CapacityLimiter(MAX_CONNECTIONS)
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(
+            partial(trio.serve_tcp, partial(_serve_connection, handler, free), port, host="127.0.0.1")
+        )
+        task_status.started(listeners[0].socket.getsockname()[1])
+
+
+class _TooLarge(Exception):
+    """The request's body is over MAX_BODY."""
+
+
+async def _serve_connection(handler: Handler, free: trio.CapacityLimiter, stream: trio.SocketStream) -> None:
+    try:
+        free.acquire_nowait()
+    except trio.WouldBlock:
+        await trio.aclose_forcefully(stream)
+        return
+    try:
+        async with stream:
+            await _Connection(stream).run(handler)
+    except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, ConnectionCut):
+        pass  # The client left, sat idle, or was meant to be cut off.
+    finally:
+        free.release()
+
+
+class _Connection:
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADERS)
+
+    async def run(self, handler: Handler) -> None:
+        """Requests one after another, until either side closes."""
+        try:
+            while (request := await self._read()) is not None:
+                await self._write(await handler(request), with_content=request.method != "HEAD")
+                if self._http.our_state is not h11.DONE:
+                    return
+                self._http.start_next_cycle()
+        except h11.RemoteProtocolError as problem:
+            await self._refuse(problem.error_status_hint)
+        except _TooLarge:
+            await self._refuse(413)
+
+    async def _read(self) -> HttpRequest | None:
+        """The next request; None if the client closed."""
+        head = await self._event(IDLE_TIMEOUT)
+        if not isinstance(head, h11.Request):
+            return None
+        if self._http.they_are_waiting_for_100_continue:
+            await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        body = await self._body()
+        content_type = next((value for name, value in head.headers if name == b"content-type"), b"")
+        return HttpRequest(head.method.decode(), head.target.decode("latin-1"), content_type.decode("latin-1"), body)
+
+    async def _body(self) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        deadline = trio.current_time() + READ_TIMEOUT
+        while isinstance(event := await self._event(deadline - trio.current_time()), h11.Data):
+            size += len(event.data)
+            if size > MAX_BODY:
+                raise _TooLarge
+            chunks.append(bytes(event.data))
+        return b"".join(chunks)
+
+    async def _event(self, timeout: float) -> object:
+        event = self._http.next_event()
+        if event is not h11.NEED_DATA:
+            return event
+        with trio.fail_after(max(timeout, 0)):
+            while event is h11.NEED_DATA:
+                self._http.receive_data(await self._stream.receive_some(READ_SIZE))
+                event = self._http.next_event()
+        return event
+
+    async def _write(self, reply: Reply, *, with_content: bool = True) -> None:
+        headers = [*reply.headers, ("Content-Length", str(len(reply.content)))]
+        response = h11.Response(status_code=reply.status, headers=headers)
+        content = h11.Data(data=reply.content if with_content else b"")
+        await self._send(response, content, h11.EndOfMessage())
+
+    async def _send(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        with trio.fail_after(WRITE_TIMEOUT):
+            await self._stream.send_all(data)
+
+    async def _refuse(self, status: int) -> None:
+        if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            await self._write(Reply(status, [("Connection", "close")], b""))

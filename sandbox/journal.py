@@ -1,0 +1,68 @@
+"""The journal of Bot API calls: what took effect, what failed and how. Tests assert on it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_CALLS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `status` is that of the answer, or 0 if there was no effect and no answer; `at` is Unix time.
+
+    `fault` names the fault that was ordered for it. A call cut off after its effect has status 200 and fault
+    "cut_after". The bot is given by its id: tokens are not kept.
+    """
+
+    at: float
+    bot_id: int
+    method: str
+    params: Mapping[str, Any]
+    status: int
+    fault: str | None = None
+
+    @property
+    def took_effect(self) -> bool:
+        """Whether the call did something, answered or not."""
+        return self.status == 200
+
+    @property
+    def chat_id(self) -> str | None:
+        """The `chat_id` parameter as text."""
+        value = self.params.get("chat_id")
+        return None if value is None else str(value)
+
+
+class Journal:
+    """The last calls, oldest first; at most `size` are kept."""
+
+    def __init__(self, size: int = MAX_CALLS) -> None:
+        self._calls: deque[Call] = deque(maxlen=size)
+
+    def record(self, call: Call) -> None:
+        """Add a call."""
+        self._calls.append(call)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._calls.clear()
+
+    def find(self, method: str | None = None, *, chat_id: int | None = None, status: int | None = None) -> list[Call]:
+        """The calls of a method, to a chat, with a status; oldest first."""
+        return [
+            call
+            for call in self._calls
+            if (method is None or call.method.lower() == method.lower())
+            and (chat_id is None or call.chat_id == str(chat_id))
+            and (status is None or call.status == status)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls)

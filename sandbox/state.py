@@ -1,0 +1,135 @@
+"""What Telegram remembers: bots, chats with their messages, updates not yet taken, button presses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.answers import Refusal
+from sandbox.queues import NOT_SENT_BY_DEFAULT
+
+Message = dict[str, Any]
+"""A Message object of the Bot API."""
+
+MAX_MESSAGES_PER_CHAT = 1_000
+MAX_CHATS = 200_000
+MAX_PRESSES = 100_000
+
+
+class SandboxFull(Exception):
+    """A bound of the sandbox was reached; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One update that waits for its bot. `expires_at` is Unix time."""
+
+    id: int
+    kind: str
+    body: dict[str, Any]
+    queue: Hashable
+    expires_at: float
+
+    def as_object(self) -> dict[str, Any]:
+        """The Update object, as getUpdates returns it."""
+        return {"update_id": self.id, self.kind: self.body}
+
+    def encode(self) -> bytes:
+        """The body of a webhook request, byte for byte as Telegram lays it out."""
+        body = json.dumps(self.body, ensure_ascii=True, separators=(",", ":"))
+        return f'{{"update_id":{self.id},\n"{self.kind}":{body}}}'.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Settings of a webhook."""
+
+    url: str
+    secret_token: str = ""
+    max_connections: int = 40
+
+
+@dataclass(slots=True)
+class Press:
+    """A press of a callback button; the app shows a spinner until it is answered."""
+
+    id: str
+    user_id: int
+    chat_id: int
+    message_id: int
+    data: str
+    at: float
+    answered: bool = False
+    text: str = ""
+    show_alert: bool = False
+
+
+@dataclass(slots=True)
+class Chat:
+    """A chat of one bot. `refusal` is what every call to it is answered with, if set."""
+
+    info: dict[str, Any]
+    messages: dict[int, Message] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    action: str = ""
+
+    def add(self, message: Message) -> None:
+        """Store a message; the oldest goes if there are too many."""
+        self.messages[message["message_id"]] = message
+        if len(self.messages) > MAX_MESSAGES_PER_CHAT:
+            del self.messages[next(iter(self.messages))]
+
+
+@dataclass(slots=True)
+class Bot:
+    """One bot and everything that belongs to it."""
+
+    token: str
+    user: dict[str, Any]
+    next_update_id: int
+    chats: dict[int, Chat] = field(default_factory=dict)
+    pending: dict[int, Update] = field(default_factory=dict)
+    presses: dict[str, Press] = field(default_factory=dict)
+    commands: dict[str, Any] = field(default_factory=dict)
+    webhook: Webhook | None = None
+    allowed_updates: frozenset[str] | None = None
+    last_error_date: int | None = None
+    last_error_message: str = ""
+    webhook_calls_from: float = 0.0
+    last_message_id: int = 0
+    # Long polls are numbered: one that is not the newest, or whose end was ordered, answers 409.
+    polls: int = 0
+    poll_refusal: Refusal | None = None
+
+    @property
+    def id(self) -> int:
+        """The bot's user id, the number before the token's colon."""
+        bot_id: int = self.user["id"]
+        return bot_id
+
+    def wants(self, kind: str) -> bool:
+        """Whether updates of this kind are kept for the bot."""
+        if self.allowed_updates is None:
+            return kind not in NOT_SENT_BY_DEFAULT
+        return kind in self.allowed_updates
+
+    def new_message(self, chat: Chat, sender: dict[str, Any], date: int, text: str) -> Message:
+        """A new text message in `chat`, stored."""
+        self.last_message_id += 1
+        message: Message = {
+            "message_id": self.last_message_id,
+            "from": sender,
+            "chat": chat.info,
+            "date": date,
+            "text": text,
+        }
+        chat.add(message)
+        return message
+
+    def add_press(self, press: Press) -> None:
+        """Remember a press for answerCallbackQuery; the oldest is forgotten if there are too many."""
+        self.presses[press.id] = press
+        if len(self.presses) > MAX_PRESSES:
+            del self.presses[next(iter(self.presses))]

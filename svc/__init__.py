@@ -1,0 +1,1 @@
+"""The service: webhook, inbox, leadership and workers around the bot."""

@@ -1,0 +1,42 @@
+"""What a handler returns: the Bot API calls to make, and what to log when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Calls whose repetition changes nothing that a user sees.
+_HARMLESS = ("answerCallbackQuery", "edit", "delete", "set", "sendChatAction", "get")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One Bot API call."""
+
+    method: str
+    params: Mapping[str, Any]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether making it twice is harmless. A send is not: it would be a second message."""
+        return self.method.startswith(_HARMLESS)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The whole answer to one update. `event`, if any, is logged with `fields` once all calls are done.
+
+    At most one call may be one that cannot be repeated: work that must send more needs rows of its own.
+    """
+
+    calls: tuple[Call, ...] = ()
+    event: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if sum(not call.repeatable for call in self.calls) > 1:
+            raise ValueError("a reply may hold one call that cannot be repeated, not more")
+
+
+NOTHING = Reply()

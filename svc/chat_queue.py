@@ -1,0 +1,132 @@
+"""What this instance is about to work on: a chat in order, chats side by side, everything bounded.
+
+The synchronous core (`add`, `done`) decides; `take` only waits. At most one update of a chat is out at a time; its
+followers queue behind it. The queue is a view on the inbox, never a store: whatever it has no room for stays in the
+inbox, its chat is remembered as `behind`, and `wants_more` rings when it is time to read the inbox again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+
+import trio
+
+from svc.storage.inbox import Received
+
+CHATS = 1000  # updates of different chats that are out or ready
+FOLLOWERS = 16  # waiting behind the one that is out, per chat
+BEHIND = 10_000
+
+
+class ChatQueue:
+    """The updates of one term. Made anew for each, so that nothing of an old term can be worked on."""
+
+    def __init__(self, *, chats: int = CHATS, followers: int = FOLLOWERS) -> None:
+        self._chats = chats
+        self._followers = followers
+        # A chat is a key from the moment one of its updates is ready until none is out or waiting.
+        self._waiting: dict[int, deque[Received]] = {}
+        self._ids: set[int] = set()
+        self._behind: set[int] = set()
+        self._overflowed = False
+        self._due: list[float] = []
+        self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats)
+        self.wants_more = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """The updates that are ready, waiting or out."""
+        return frozenset(self._ids)
+
+    @property
+    def room(self) -> int:
+        """How many more chats fit."""
+        return self._chats - len(self._waiting)
+
+    def add(self, update: Received) -> bool:
+        """Take `update` in; False if it is in already, or if there is no room and it stays in the inbox."""
+        if update.update_id in self._ids:
+            return False
+        waiting = self._waiting.get(update.chat_id)
+        if waiting is None:
+            if self.room <= 0:
+                self._overflowed = True
+                return False
+            self._waiting[update.chat_id] = deque()
+            self._ready_in.send_nowait(update)
+        elif len(waiting) < self._followers:
+            waiting.append(update)
+        else:
+            self._is_behind(update.chat_id)
+            return False
+        self._ids.add(update.update_id)
+        if update.more:
+            self._is_behind(update.chat_id)
+        return True
+
+    async def take(self) -> Received:
+        """The next update whose chat is free. Raises trio.EndOfChannel once the queue is closed."""
+        try:
+            return await self._ready_out.receive()
+        except trio.ClosedResourceError:
+            raise trio.EndOfChannel from None
+
+    def done(self, update: Received) -> None:
+        """`update` is finished: the next of its chat is ready."""
+        self._ids.discard(update.update_id)
+        waiting = self._waiting.get(update.chat_id)
+        if waiting:
+            self._ready(waiting.popleft())
+            return
+        self._leave(update.chat_id)
+
+    def set_aside(self, update: Received, delay: float | None = None) -> None:
+        """`update` stays in the inbox for later, and its chat's followers with it: they may not overtake.
+
+        `delay` is when it is due again, in seconds; without it the inbox's next reading decides.
+        """
+        if delay is not None and len(self._due) < BEHIND:
+            heapq.heappush(self._due, trio.current_time() + delay)
+        self._ids.discard(update.update_id)
+        for follower in self._waiting.pop(update.chat_id, ()):
+            self._ids.discard(follower.update_id)
+
+    def ring(self) -> None:
+        """There may be something new in the inbox."""
+        self.wants_more.set()
+
+    def next_due(self) -> float:
+        """When the next update that was set aside is due, on Trio's clock; infinity if none is. Forgets past ones."""
+        now = trio.current_time()
+        while self._due and self._due[0] <= now:
+            heapq.heappop(self._due)
+        return self._due[0] if self._due else math.inf
+
+    def close(self) -> None:
+        """No more updates come out: whoever waits in `take`, or comes later, gets EndOfChannel."""
+        self._ready_in.close()
+        self._ready_out.close()
+
+    def _ready(self, update: Received) -> None:
+        try:
+            self._ready_in.send_nowait(update)
+        except trio.ClosedResourceError:
+            self.set_aside(update)
+
+    def _leave(self, chat_id: int) -> None:
+        self._waiting.pop(chat_id, None)
+        if chat_id in self._behind:
+            self._behind.discard(chat_id)
+            self.wants_more.set()
+        elif self._overflowed and len(self._waiting) < self._chats // 4:
+            self._overflowed = False
+            self.wants_more.set()
+
+    def _is_behind(self, chat_id: int) -> None:
+        if len(self._behind) < BEHIND:
+            self._behind.add(chat_id)

@@ -1,0 +1,142 @@
+"""The command line. Exit codes: 0 done, 1 the check or the work failed, 2 bad usage or settings."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+
+import trio
+
+from svc.settings import REQUIRED, Settings, SettingsError, load_settings
+
+DONE, FAILED, BAD_USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = load_settings(required=arguments.required)
+    except SettingsError as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        return BAD_USAGE
+    code: int = arguments.command(settings, arguments)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="svc", description="A Telegram bot that never loses an update and never answers twice."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        name: str,
+        run: Callable[[Settings, argparse.Namespace], int],
+        text: str,
+        required: Collection[str],
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=run, required=required)
+        return added
+
+    command("demo", _demo, "everything on this machine: a Postgres, a sandbox Telegram, the service", ())
+    command("run", _run, "one instance, settings from the environment", REQUIRED)
+    migrate = command("migrate", _migrate, "apply the database's migrations", ("DATABASE_URL",))
+    migrate.add_argument("--check", action="store_true", help="only say what is missing (exit 1)")
+    command("check", _check, "preflight: database, token and webhook address, one line each", REQUIRED)
+    status = command("status", _status, "who is ACTIVE, and what waits", ("BOT_TOKEN", "DATABASE_URL"))
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    return parser
+
+
+def _run(settings: Settings, _arguments: argparse.Namespace) -> int:
+    import structlog
+
+    from svc.bot.catalog import CatalogError
+    from svc.http_server import ConfigError
+    from svc.logs import configure_logging
+    from svc.metrics import Metrics
+    from svc.run import run_instance
+    from svc.storage.database import DatabaseRefused
+    from svc.storage.migrate import MigrationError
+    from svc.storage.postgres_lock import PoolerInTheWay
+
+    metrics = Metrics()
+    configure_logging(
+        log_format=settings.log_format,
+        level=settings.log_level,
+        instance=settings.instance_id,
+        secrets=settings.secrets,
+        count=metrics.count,
+    )
+    log = structlog.get_logger()
+    # What the imports made lives for ever: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    expected = (ConfigError, CatalogError, DatabaseRefused, MigrationError, PoolerInTheWay, OSError)
+    code = DONE
+    try:
+        trio.run(partial(run_instance, settings, metrics))
+    except* expected as group:
+        code = FAILED
+        for error in _leaves(group):
+            log.error("FAILED", reason=f"{type(error).__name__}: {error}")
+    except* Exception:
+        code = FAILED
+        log.exception("FAILED", reason="an unforeseen error")
+    log.info("EXIT", code=code)
+    return code
+
+
+def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+    from svc.commands import migrate_database
+
+    return _with_database(partial(migrate_database, settings, check=arguments.check))
+
+
+def _check(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from svc.commands import preflight
+
+    return _with_database(partial(preflight, settings))
+
+
+def _status(settings: Settings, arguments: argparse.Namespace) -> int:
+    from svc.commands import show_status
+
+    return _with_database(partial(show_status, settings, as_json=arguments.json))
+
+
+def _demo(_settings: Settings, _arguments: argparse.Namespace) -> int:
+    from svc.demo import run_demo
+
+    return trio.run(run_demo)
+
+
+def _with_database(command: Callable[[], Awaitable[bool]]) -> int:
+    """Run a command that reports its own findings; True is success."""
+    from svc.storage.database import DatabaseRefused, DatabaseUnavailable, asyncio_loop
+    from svc.storage.migrate import MigrationError
+
+    async def run() -> bool:
+        async with asyncio_loop():
+            return await command()
+
+    code = FAILED
+    try:
+        code = DONE if trio.run(run) else FAILED
+    except* (DatabaseRefused, DatabaseUnavailable, MigrationError) as group:
+        for error in _leaves(group):
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

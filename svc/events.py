@@ -1,0 +1,60 @@
+"""The events of the log: their names, who says them, and their sign on a terminal.
+
+The names are the seed's and the protocol's: operators grep for them and count them. An event that is not in this
+table cannot be logged through `svc.logs`' counters by a wrong name without a test noticing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Look(NamedTuple):
+    """How an event reads on a terminal: `[SOURCE] sign EVENT`. A worker's own name replaces the source."""
+
+    source: str
+    sign: str
+
+
+EVENTS: dict[str, Look] = {
+    # the webhook
+    "ENQUEUED": Look("WEBHOOK", "✅"),
+    "DUPLICATE": Look("WEBHOOK", "♻️"),
+    "REJECTED": Look("WEBHOOK", "🚫"),
+    "NOT_STORED": Look("WEBHOOK", "🔁"),
+    "HANGUP": Look("WEBHOOK", "📴"),
+    "BACKLOG": Look("WEBHOOK", "📚"),
+    # an instance that is not ACTIVE
+    "PASSIVE_WAIT": Look("PASSIVE", "⏸️"),
+    "PASSIVE_DROP": Look("PASSIVE", "⏸️"),
+    # the workers
+    "DEDUP_CHECK": Look("WORKER", "🔐"),
+    "DEDUP_SKIP": Look("WORKER", "⏭️"),
+    "ACTIVE_PROCESS_START": Look("WORKER", "🎬"),
+    "START": Look("START", "🎬"),
+    "MAIN_MENU_SENT": Look("START", "✅"),
+    "DONE": Look("WORKER", "🏁"),
+    "BUSY": Look("WORKER", "⏳"),
+    "RETRY": Look("WORKER", "🔁"),
+    "REFUSED": Look("WORKER", "🚫"),
+    "DEAD": Look("WORKER", "💀"),
+    "IN_DOUBT": Look("WORKER", "❓"),
+    "HANDLER_FAILED": Look("WORKER", "💥"),
+    # leadership and the lifecycle
+    "STATE": Look("STATE", "🔀"),
+    "LOCK_WAIT": Look("LOCK", "⏳"),
+    "LOCK_ACQUIRED": Look("LOCK", "✅"),
+    "LOCK_LOST": Look("LOCK", "⚠️"),
+    "LOCK_RELEASED": Look("LOCK", "🔓"),
+    # the process
+    "HTTP_UP": Look("HTTP", "🌐"),
+    "CONNECTION": Look("HTTP", "⚠️"),
+    "MIGRATED": Look("BOOT", "🗄"),
+    "DB_WAIT": Look("BOOT", "⏳"),
+    "DB_LOST": Look("DB", "⚠️"),
+    "ASYNCIO": Look("DB", "⚠️"),
+    "DRAIN_TIMEOUT": Look("STATE", "⌛"),
+    "EXIT": Look("STATE", "👋"),
+    "FAILED": Look("STATE", "💥"),
+    "LIBRARY": Look("LIBRARY", "📚"),  # a warning or an error of a library's own logger
+}

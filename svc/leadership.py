@@ -1,0 +1,176 @@
+"""Leadership: one session lock in Postgres, a lease on top of it, and an epoch for every term.
+
+Acquire   try for the lock now and then, and at once when its holder announces that it let go; then take a new term.
+Hold      beat. The ACTIVE period is a cancel scope, and its deadline IS the lease: `LENGTH` after the moment at
+          which the last heartbeat that came back was sent. No beat, no period, without anybody having to decide.
+Release   unlock and announce it, or, if that cannot be done, close the connection.
+
+The server ends the silent session no earlier than `server_timeout` after that heartbeat, which is later than the
+lease's end: a paused or cut-off holder has stopped before another can start. Only the rates of clocks matter.
+
+What talks to Postgres is a `LockSession`; this file only decides and waits.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+
+from svc.storage.database import DatabaseUnavailable
+from svc.storage.inbox import Term
+
+log = structlog.get_logger()
+
+TRY_EVERY = 0.25
+RECONNECT_AFTER = 0.5
+RELEASE_DEADLINE = 1.0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The times of leadership, all from the one setting LEASE (`server_timeout`, T), in seconds."""
+
+    server_timeout: float = 3.0
+
+    @property
+    def length(self) -> float:
+        """L: how long after sending a heartbeat that came back the holder may act."""
+        return self.server_timeout * 2 / 3
+
+    @property
+    def heartbeat(self) -> float:
+        """How often the holder beats."""
+        return self.server_timeout / 6
+
+
+class LockSession(Protocol):
+    """One connection of its own to the lock server. Methods raise DatabaseUnavailable when they get no answer."""
+
+    @property
+    def alive(self) -> bool:
+        """False once the connection is closed, and the lock gone with it."""
+
+    async def try_lock(self) -> bool:
+        """Take the lock if it is free."""
+
+    async def beat(self, term: Term) -> bool:
+        """Whether the lock and the term are still ours, and announcements would still reach us."""
+
+    async def wait_for_release(self) -> None:
+        """Return once the holder has announced, since the last attempt, that it let go."""
+
+    async def release(self) -> None:
+        """Unlock, announce it and close."""
+
+    def abandon(self) -> None:
+        """Close at once, without a word: a lock that may have been granted goes with the connection."""
+
+
+class Leader:
+    """Proof of having won: the session that holds the lock, the term, and the scope that all its work runs in.
+
+    The deadline of `scope` is the end of the lease.
+    """
+
+    def __init__(self, session: LockSession, term: Term, lease_end: float) -> None:
+        self.session = session
+        self.term = term
+        self.scope = trio.CancelScope(deadline=lease_end)
+        self.why_lost = "the lease ran out"
+
+    def lose(self, reason: str) -> None:
+        """End the period now."""
+        self.why_lost = reason
+        self.scope.cancel(reason=reason)
+
+
+TakeOver = Callable[[UUID], Awaitable[Term]]
+
+
+class Leadership:
+    """The protocol above, over sessions made by `connect`; `take_over` begins a new term in the database."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[LockSession]],
+        take_over: TakeOver,
+        lease: Lease,
+        *,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._connect = connect
+        self._take_over = take_over
+        self._lease = lease
+        self._rng = rng or random.Random()  # noqa: S311 (jitter)
+
+    async def acquire(self) -> Leader:
+        """Wait until the lock is ours and a new term has begun. Survives every loss of the database."""
+        log.info("LOCK_WAIT")
+        while True:
+            try:
+                return await self._campaign()
+            except DatabaseUnavailable as error:
+                log.warning("DB_LOST", error=str(error))
+            await trio.sleep(self._jitter(RECONNECT_AFTER))
+
+    async def hold(self, leader: Leader) -> None:
+        """Beat for ever; every beat that comes back moves the lease's end, bad news ends the period."""
+        while True:
+            sent = trio.current_time()
+            try:
+                ours = await leader.session.beat(leader.term)
+            except DatabaseUnavailable as error:
+                if not leader.session.alive:
+                    # The session is gone and the lock with it: another may start this instant.
+                    leader.lose(f"the lock's connection is lost: {error}")
+                    return
+            else:
+                if not ours:
+                    leader.lose("the lock or the term is no longer ours")
+                    return
+                leader.scope.deadline = sent + self._lease.length
+            await trio.sleep_until(sent + self._lease.heartbeat)
+
+    async def release(self, leader: Leader) -> None:
+        """Let go and say so. Shielded and bounded: it is the short write that must finish."""
+        done = False
+        with trio.move_on_after(RELEASE_DEADLINE, shield=True):
+            try:
+                await leader.session.release()
+                done = True
+            except DatabaseUnavailable as error:
+                log.warning("DB_LOST", error=str(error))
+        if done:
+            log.info("LOCK_RELEASED", epoch=leader.term.epoch)
+        else:
+            leader.session.abandon()
+
+    async def _campaign(self) -> Leader:
+        async with self._session() as session:
+            sent = trio.current_time()
+            while not await session.try_lock():
+                with trio.move_on_after(self._jitter(TRY_EVERY)):
+                    await session.wait_for_release()
+                sent = trio.current_time()
+            term = await self._take_over(uuid4())
+            return Leader(session, term, sent + self._lease.length)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[LockSession]:
+        """A session that outlives the block only if the block ends well."""
+        session = await self._connect()
+        try:
+            yield session
+        except BaseException:
+            session.abandon()
+            raise
+
+    def _jitter(self, seconds: float) -> float:
+        return seconds * self._rng.uniform(0.8, 1.2)

@@ -1,0 +1,48 @@
+"""What /metrics shows. One registry per service object, so that several can live in one process of a test."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from statemachine import State
+from svc.events import EVENTS
+
+ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
+MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+
+
+class Metrics:
+    """The service's metrics, all under `svc_`; times in seconds."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._state = Gauge("svc_state", "1 for the state the instance is in", ["state"], registry=self.registry)
+        self._events = Counter("svc_events", "Log events by name", ["event"], registry=self.registry)
+        # Children made once: looking one up by its label costs more than counting.
+        self._event = {name: self._events.labels(name) for name in EVENTS}
+        self._other = self._events.labels("OTHER")
+        self.epoch = Gauge("svc_epoch", "Epoch of this instance's latest term", registry=self.registry)
+        self.ack = Histogram(
+            "svc_ack_seconds", "From a webhook's request to its answer", buckets=ACK_BUCKETS, registry=self.registry
+        )
+        self.to_menu = Histogram(
+            "svc_arrival_to_menu_seconds",
+            "From the arrival of a /start to its menu's delivery",
+            buckets=MENU_BUCKETS,
+            registry=self.registry,
+        )
+        self.show_state(State.BOOT)
+
+    def count(self, event: str) -> None:
+        """Count one log event."""
+        self._event.get(event, self._other).inc()
+
+    def show_state(self, state: State) -> None:
+        """Set the gauge of `state` to 1 and all others to 0."""
+        for each in State:
+            self._state.labels(each.name).set(each is state)
+
+    def page(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,85 @@
+"""`svc run`: the service put together from its real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+import trio
+
+from svc.bot.catalog import load_catalog
+from svc.bot.handlers import make_decide
+from svc.http_server import load_config
+from svc.leadership import LockSession
+from svc.metrics import Metrics
+from svc.service import Parts, Service
+from svc.settings import Settings
+from svc.storage.database import Database, DatabaseRefused, DatabaseUnavailable, asyncio_loop, retry_until_up
+from svc.storage.journal import PostgresJournal
+from svc.storage.migrate import migrate
+from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_lock import connect_lock
+
+log = structlog.get_logger()
+
+
+async def run_instance(settings: Settings, metrics: Metrics) -> None:
+    """Run one instance until a signal ends it.
+
+    Raises what makes it impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
+    OSError (the port is taken).
+    """
+    http = load_config(settings.port)
+    database = Database(settings.database_url)
+    async with asyncio_loop():
+        try:
+            service = Service(real_parts(settings, metrics, database))
+            async with trio.open_nursery() as nursery:
+                await nursery.start(service.drain_on_signal)
+                await service.run(http)
+                nursery.cancel_scope.cancel(reason="the service has ended")
+        finally:
+            with trio.move_on_after(2, shield=True):
+                await database.close()
+
+
+def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
+    """The parts that talk to a real Postgres and a real Bot API."""
+    inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
+    journal = PostgresJournal(database, settings.bot_id, settings.instance_id)
+
+    async def prepare() -> None:
+        for applied in await retry_until_up(partial(migrate, database)):
+            log.info("MIGRATED", name=applied.name)
+
+    async def writers() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(inbox.run)
+            nursery.start_soon(journal.run)
+
+    async def connect(on_new_work: Callable[[], None]) -> LockSession:
+        return await connect_lock(
+            settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=on_new_work
+        )
+
+    async def answers() -> bool:
+        try:
+            await database.fetch("SELECT 1")
+        except (DatabaseUnavailable, DatabaseRefused):
+            return False
+        return True
+
+    return Parts(
+        settings=settings,
+        metrics=metrics,
+        inbox=inbox,
+        journal=journal,
+        decide=make_decide(load_catalog()),
+        prepare=prepare,
+        writers=writers,
+        connect_lock=connect,
+        database_answers=answers,
+    )
+
+

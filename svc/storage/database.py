@@ -1,0 +1,157 @@
+"""The way from Trio to Postgres: asyncpg under trio-asyncio, one error for every kind of loss.
+
+Each method crosses to asyncio once and holds its connection on that side only: a connection taken on the Trio side
+leaks whenever its task is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+import trio
+import trio_asyncio
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Connection = Any  # asyncpg's pool hands out a proxy that has no public type
+
+POOL_SIZE = 8
+CONNECT_DEADLINE = 1.5
+STATEMENT_DEADLINE = 1.5
+
+# All the faces that asyncpg gives to "the database is not there (any more)".
+_LOST = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, terminated, cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that became a standby
+    asyncpg.UndefinedTableError,  # BOOT: the schema is not there yet
+)
+
+
+class DatabaseUnavailable(Exception):
+    """The statement may or may not have been done: the connection, the server or the time ran out."""
+
+
+class DatabaseRefused(Exception):
+    """The server is there but will not have us: wrong password, no such database, missing rights."""
+
+
+class Database:
+    """A bounded pool of connections. Every call has a deadline; every loss is DatabaseUnavailable."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """Run one statement and return its rows."""
+
+        async def work(connection: Connection) -> list[asyncpg.Record]:
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *args)
+            return rows
+
+        return await self.on_connection(work)
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `work`, an asyncio coroutine function that gets a connection, in one transaction."""
+
+        async def within(connection: Connection) -> T:
+            async with connection.transaction():
+                return await work(connection)
+
+        return await self.on_connection(within)
+
+    async def close(self) -> None:
+        """Close what is open, within a second."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await trio_asyncio.aio_as_trio(_close)(pool)
+
+    async def on_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `work`, an asyncio coroutine function that gets a connection, in one crossing."""
+        with one_error():
+            return await trio_asyncio.aio_as_trio(self._acquire_and)(work)
+
+    async def _acquire_and(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        if self._pool is None:
+            # Made on this side and lazily: a database that is not up yet is no reason to fail.
+            self._pool = asyncpg.create_pool(
+                self._url,
+                min_size=0,
+                max_size=POOL_SIZE,
+                timeout=CONNECT_DEADLINE,
+                command_timeout=STATEMENT_DEADLINE,
+                max_inactive_connection_lifetime=300,
+                server_settings={"application_name": "svc"},
+            )
+            await self._pool
+        async with self._pool.acquire(timeout=CONNECT_DEADLINE) as connection:
+            return await work(connection)
+
+
+@contextmanager
+def one_error() -> Iterator[None]:
+    """Turn whatever asyncpg raises when the database is away into DatabaseUnavailable or DatabaseRefused."""
+    try:
+        yield
+    except _LOST as error:
+        raise DatabaseUnavailable(describe(error)) from error
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise DatabaseRefused(describe(error)) from error
+
+
+async def _close(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 1)
+    except (asyncio.TimeoutError, *_LOST):
+        pool.terminate()
+
+
+def describe(error: BaseException) -> str:
+    """One line on a database error, without addresses or secrets."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200] if str(error) else type(error).__name__
+
+
+@asynccontextmanager
+async def asyncio_loop() -> AsyncIterator[None]:
+    """The asyncio loop that asyncpg runs in, for everything below.
+
+    trio-asyncio's own handler turns any warning of that loop into an exception in its nursery, which stops its
+    socket readers, after which shielded clean-up waits for ever. Ours logs.
+    """
+    async with trio_asyncio.open_loop() as loop:
+        loop.set_exception_handler(_log_loop_error)
+        yield
+
+
+def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    log.warning("ASYNCIO", message=context.get("message"), error=describe(error) if error else None)
+
+
+async def retry_until_up(work: Callable[[], Awaitable[T]], *, first: float = 0.1, longest: float = 2.0) -> T:
+    """Do `work` again and again, with backoff in seconds, until the database is there."""
+    delay = first
+    while True:
+        try:
+            return await work()
+        except DatabaseUnavailable as error:
+            log.warning("DB_WAIT", error=str(error), ms=int(delay * 1000))
+        await trio.sleep(delay)
+        delay = min(longest, delay * 2)
+
+
+def column(rows: Sequence[asyncpg.Record], name: str) -> list[Any]:
+    """One column of `rows`."""
+    return [row[name] for row in rows]

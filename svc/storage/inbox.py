@@ -1,0 +1,131 @@
+"""The inbox: what is owed. The words that webhook, leadership and workers share about it.
+
+The life of an update: `store`d (pending), `begin` by one attempt of the current term (processing), and that attempt's
+`settle`: done, back to pending for a later attempt, or dead with its payload kept. A row left processing by a term
+that ended is marked in doubt by the next one's `take_over`, and `resolve_doubts` applies the policy to it.
+
+Two things implement `Inbox`, with the same tests over both: `PostgresInbox`, and the stand-in of the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Protocol
+from uuid import UUID
+
+InDoubtPolicy = Literal["resend", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An update in the inbox. `arrived` is when it came, on Trio's clock; `more`: younger ones of its chat wait."""
+
+    update_id: int
+    chat_id: int
+    kind: str
+    payload: bytes
+    arrived: float
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One period of leadership. A process that wins the lock again gets another epoch and another holder."""
+
+    epoch: int
+    holder: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The wish to begin one update: `token` is random and makes `begin` and `settle` safe to repeat."""
+
+    update_id: int
+    term: Term
+    token: int
+
+
+class BeginOutcome(Enum):
+    """What became of an attempt."""
+
+    BEGUN = "begun"
+    DUPLICATE = "duplicate"  # it has been processed before
+    BUSY = "busy"  # not pending, or an older update of its chat is unfinished
+    FENCED = "fenced"  # another term is current: nothing may begin here
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The answer to an attempt; `attempts` counts this one, `doubts` the sends so far that may have arrived."""
+
+    outcome: BeginOutcome
+    attempts: int = 0
+    doubts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The attempt ended the update. `outcome` is kept: done, refused, ignored, in_doubt."""
+
+    outcome: str = "done"
+    doubts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The update waits `delay` seconds for another attempt; `doubts` is 1 if this one's send may have arrived."""
+
+    delay: float
+    error: str
+    doubts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """No more attempts: the update is kept with its payload and `reason`, and can be replayed."""
+
+    reason: str
+    doubts: int = 0
+
+
+Ending = Done | Retry | Dead
+
+
+class Inbox(Protocol):
+    """Every method may raise DatabaseUnavailable, after which the write may or may not have been done: all of them
+    are safe to repeat."""
+
+    async def store(self, update: Received) -> bool:
+        """Commit `update`; False if it was here or has been processed before."""
+
+    async def begin(self, attempt: Attempt) -> Begun:
+        """Mark the update as being processed by this attempt, if it may begin. Repeated, the same answer."""
+
+    async def settle(self, attempt: Attempt, ending: Ending) -> None:
+        """Record how a begun attempt ended. Needs no current term: it says what did happen.
+
+        The record is made even if the caller is cancelled meanwhile or the database is away for a time.
+        """
+
+    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        """The oldest unfinished update of each chat, where it is pending and due; not those in `without`."""
+
+    async def take_over(self, holder: UUID, instance: str) -> Term:
+        """Begin a new term and mark what older ones left processing as in doubt."""
+
+    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
+        """Mark as in doubt what this term began over `age` seconds ago under a token not in `held`; how many."""
+
+    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
+        """Apply `policy` to rows in doubt that began over `age` seconds ago; their update ids."""
+
+    async def has_doubts(self) -> bool:
+        """Whether any row is in doubt."""
+
+    async def prune(self, age: float, limit: int) -> int:
+        """Forget up to `limit` processed updates older than `age` seconds; how many."""
+
+    async def announce(self) -> None:
+        """Tell the instance that leads that something was stored."""

@@ -1,0 +1,67 @@
+"""The history of states, in the table state_transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from statemachine import Transition
+from svc.storage.database import Database
+from svc.storage.group_commit import GroupCommit
+
+INSERT = """
+INSERT INTO state_transitions (bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held)
+SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
+                             $9::float8[])
+"""
+
+Entry = tuple[Transition, datetime]
+
+
+class Journal(Protocol):
+    """Where transitions are written; while the database is away they wait."""
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+
+    async def record(self, step: Transition, at: datetime) -> None:
+        """Return once `step`, which happened at `at` (aware), is written."""
+
+    async def flush(self) -> None:
+        """Return once nothing waits to be written."""
+
+
+class PostgresJournal:
+    """`Journal` on a Database, for one instance of one bot."""
+
+    def __init__(self, database: Database, bot_id: int, instance: str) -> None:
+        self._database = database
+        self._bot_id = bot_id
+        self._instance = instance
+        self._entries: GroupCommit[Entry, None] = GroupCommit(self._write, durable=True)
+
+    async def run(self) -> None:
+        await self._entries.run()
+
+    async def record(self, step: Transition, at: datetime) -> None:
+        await self._entries.submit((step, at))
+
+    async def flush(self) -> None:
+        await self._entries.flush()
+
+    async def _write(self, group: Sequence[Entry]) -> list[None]:
+        steps = [step for step, _ in group]
+        await self._database.fetch(
+            INSERT,
+            self._bot_id,
+            self._instance,
+            [step.source.name for step in steps],
+            [step.target.name for step in steps],
+            [step.trigger for step in steps],
+            [step.reason for step in steps],
+            [step.epoch for step in steps],
+            [at for _, at in group],
+            [step.held for step in steps],
+        )
+        return [None] * len(group)

@@ -1,0 +1,147 @@
+"""The schema's migrations: plain SQL files, each applied once, in one transaction, and never changed afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import asyncpg
+
+from svc.storage.database import Connection, Database
+
+# An arbitrary constant; only the migrations of this service use it.
+ADVISORY_LOCK = 7_240_514_590_001
+LOCK_TIMEOUT = "30s"
+FILE_TIMEOUT = 600.0
+
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+CREATE_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version    integer     PRIMARY KEY,
+    name       text        NOT NULL,
+    sha256     text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought to what this code needs; one line says why."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of its content."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One row of schema_migrations."""
+
+    version: int
+    name: str
+    sha256: str
+
+
+def shipped_migrations() -> list[Migration]:
+    """The files of the package `migrations`, in order; raises MigrationError for a name that does not fit."""
+    files = [path for path in resources.files("migrations").iterdir() if path.name.endswith(".sql")]
+    migrations = []
+    for path in sorted(files, key=lambda path: path.name):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationError(f"{path.name} is not called NNNN_name.sql")
+        migrations.append(Migration(int(match[1]), path.name, path.read_text("utf-8")))
+    versions = [migration.version for migration in migrations]
+    if versions != list(range(1, len(versions) + 1)):
+        raise MigrationError(f"the migrations are not numbered 1, 2, 3, ...: {versions}")
+    return migrations
+
+
+def missing(shipped: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
+    """What is still to be applied. Raises MigrationError if the database is newer or a file was changed."""
+    if len(applied) > len(shipped):
+        newest = applied[-1].name
+        raise MigrationError(f"the database is newer than this program: it has {newest}, which is not known here")
+    for migration, row in zip(shipped, applied, strict=False):
+        if (migration.version, migration.sha256) != (row.version, row.sha256):
+            raise MigrationError(f"{migration.name} was changed after it was applied: add a new file instead")
+    return list(shipped[len(applied) :])
+
+
+async def pending_migrations(database: Database) -> list[Migration]:
+    """What `migrate` would apply. Raises MigrationError like it."""
+
+    async def work(connection: Connection) -> list[Migration]:
+        return missing(shipped_migrations(), await _applied(connection))
+
+    return await database.on_connection(work)
+
+
+async def migrate(database: Database) -> list[Migration]:
+    """Apply what is missing, one transaction a file, under a lock that instances starting together wait for.
+
+    Returns what was applied. Raises MigrationError (the database is newer, a file was changed, a statement failed,
+    the lock was not had in 30 s) or DatabaseUnavailable.
+    """
+    return await database.on_connection(_migrate)
+
+
+async def _migrate(connection: Connection) -> list[Migration]:
+    # The usual start finds nothing to do and needs neither the lock nor the right to create.
+    todo = missing(shipped_migrations(), await _applied(connection))
+    if not todo:
+        return []
+    await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK, timeout=60)
+        try:
+            await connection.execute(CREATE_TABLE)
+            todo = missing(shipped_migrations(), await _applied(connection))
+            for migration in todo:
+                await _apply(connection, migration)
+            return todo
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
+    except asyncpg.LockNotAvailableError as error:
+        raise MigrationError("another instance holds the migration lock for over 30 s") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"the database user may not change the schema: {error}") from error
+    finally:
+        await connection.execute("RESET lock_timeout")
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql, timeout=FILE_TIMEOUT)
+            await connection.execute(
+                "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.sha256,
+            )
+    except asyncpg.InsufficientPrivilegeError:
+        raise
+    except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
+        raise MigrationError(f"{migration.name} failed: {error}") from error
+
+
+async def _applied(connection: Connection) -> list[Applied]:
+    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+        return []
+    rows = await connection.fetch("SELECT version, name, sha256 FROM schema_migrations ORDER BY version")
+    return [Applied(row["version"], row["name"], row["sha256"]) for row in rows]

@@ -1,0 +1,150 @@
+"""The lock that makes an instance the leader: a session advisory lock on a connection of its own.
+
+Never from a pool (asyncpg's pool unlocks everything on release) and never inside a transaction. The server ends the
+session when it has been silent for the lease's `server_timeout`, which is what frees the lock of a paused process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import trio
+import trio_asyncio
+
+from svc.storage.database import CONNECT_DEADLINE, STATEMENT_DEADLINE, describe, one_error
+from svc.storage.inbox import Term
+from svc.storage.postgres_inbox import NEW_WORK_CHANNEL
+
+RELEASED_CHANNEL = "svc_lock_released"
+STATEMENT_TIMEOUT = 1.0
+
+# Over the 52 bits that a bot's id can have: keeps clear of other users of advisory locks in the database.
+_LOCK_CLASS = 0x2A5 << 52
+
+BEAT = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+                 AND ((classid::bigint << 32) | objid::bigint) = $1 AND objsubid = 1)
+   AND EXISTS (SELECT FROM leadership WHERE bot_id = $2 AND epoch = $3 AND holder = $4)
+   AND ARRAY(SELECT pg_listening_channels()) @> $5::text[] AS ours
+"""
+
+UNLOCK_AND_ANNOUNCE = "SELECT pg_advisory_unlock($1), pg_notify($2, $3)"
+
+
+class PoolerInTheWay(Exception):
+    """The lock's address leads to a connection pooler, which breaks session locks silently."""
+
+
+def lock_key(bot_id: int) -> int:
+    """The 64-bit key of a bot's advisory lock."""
+    return _LOCK_CLASS | bot_id
+
+
+class PostgresLockSession:
+    """The connection for one bot's lock. Implements `svc.leadership.LockSession`."""
+
+    def __init__(self, connection: Any, bot_id: int, on_new_work: Callable[[], None]) -> None:
+        self._connection = connection
+        self._bot_id = bot_id
+        self._key = lock_key(bot_id)
+        self._on_new_work = on_new_work
+        self._released = trio.Event()
+
+    @property
+    def alive(self) -> bool:
+        return not self._connection.is_closed()
+
+    async def try_lock(self) -> bool:
+        # Before the attempt, so that a release announced right after it is not missed.
+        self._released = trio.Event()
+        return bool(await self._value("SELECT pg_try_advisory_lock($1)", self._key))
+
+    async def beat(self, term: Term) -> bool:
+        channels = [NEW_WORK_CHANNEL, RELEASED_CHANNEL]
+        return bool(await self._value(BEAT, self._key, self._bot_id, term.epoch, term.holder, channels))
+
+    async def wait_for_release(self) -> None:
+        await self._released.wait()
+
+    async def release(self) -> None:
+        await self._value(UNLOCK_AND_ANNOUNCE, self._key, RELEASED_CHANNEL, str(self._bot_id))
+        self.abandon()
+
+    def abandon(self) -> None:
+        self._connection.terminate()
+
+    async def listen(self) -> None:
+        """Hear of released locks and of new work that other instances stored. On the asyncio side."""
+        await self._connection.add_listener(RELEASED_CHANNEL, self._hear)
+        await self._connection.add_listener(NEW_WORK_CHANNEL, self._hear)
+
+    def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        if payload != str(self._bot_id):
+            return
+        if channel == RELEASED_CHANNEL:
+            self._released.set()
+        else:
+            self._on_new_work()
+
+    async def _value(self, sql: str, *args: Any) -> Any:
+        with one_error():
+            return await trio_asyncio.aio_as_trio(self._connection.fetchval)(sql, *args, timeout=STATEMENT_DEADLINE)
+
+
+async def connect_lock(
+    url: str, bot_id: int, *, server_timeout: float, on_new_work: Callable[[], None]
+) -> PostgresLockSession:
+    """Open the connection and prove that it is what the lease needs.
+
+    `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable,
+    DatabaseRefused, or PoolerInTheWay if the address leads to a pooler.
+    """
+    try:
+        with one_error():
+            return await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
+    except asyncpg.ProtocolViolationError as error:
+        raise PoolerInTheWay(_advice(url, describe(error))) from error
+
+
+async def _open(
+    url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[], None]
+) -> PostgresLockSession:
+    milliseconds = {
+        "idle_session_timeout": round(server_timeout * 1000),
+        "idle_in_transaction_session_timeout": round(server_timeout * 1000),
+        "statement_timeout": round(STATEMENT_TIMEOUT * 1000),
+    }
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_DEADLINE,
+        server_settings={name: str(value) for name, value in milliseconds.items()} | {"application_name": "svc lock"},
+    )
+    try:
+        async with asyncio.timeout(STATEMENT_DEADLINE):
+            await _prove(connection, url, milliseconds)
+            session = PostgresLockSession(connection, bot_id, on_new_work)
+            await session.listen()
+    except BaseException:
+        connection.terminate()
+        raise
+    return session
+
+
+async def _prove(connection: Any, url: str, milliseconds: dict[str, int]) -> None:
+    rows = await connection.fetch(
+        "SELECT name, setting, pg_backend_pid() AS pid FROM pg_settings WHERE name = ANY ($1::text[])",
+        list(milliseconds),
+    )
+    if {row["name"]: int(row["setting"]) for row in rows} != milliseconds:
+        raise PoolerInTheWay(_advice(url, "it did not take the session's timeouts"))
+    if rows[0]["pid"] != connection.get_server_pid():
+        raise PoolerInTheWay(_advice(url, "its backends change"))
+
+
+def _advice(url: str, why: str) -> str:
+    host = urlsplit(url).hostname or "the database's host"
+    return f"{host} is a connection pooler ({why}): point LEADER_DATABASE_URL at Postgres itself"

@@ -1,0 +1,5 @@
+"""A thin client for the Telegram Bot API on Trio and httpx that knows what happened to every call.
+
+`telegram_client.client` sends; `telegram_client.errors` says how sure an outcome is; `telegram_client.updates`
+reads what Telegram sends us and reaches no network. The package imports nothing of the service around it.
+"""

@@ -1,0 +1,144 @@
+"""What Telegram sends us: the envelope that every update has, and the few fields that the bot reads.
+
+The webhook reads the envelope only, and keeps the body as it came. Unknown kinds and unknown fields are normal:
+Telegram adds them without notice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+INT64 = 2**63
+
+
+class NotAnUpdate(ValueError):
+    """The body is not a JSON object with an integer `update_id`; the message says what is wrong."""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What the inbox needs to know of any update.
+
+    `kind` is the name of its payload ("message", "callback_query", ... or one not known yet). `chat_id` is the key
+    of its order: the chat, else the user, else 0.
+    """
+
+    update_id: int
+    kind: str
+    chat_id: int
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who acted."""
+
+    id: int
+    language_code: str | None = None
+
+
+class Chat(msgspec.Struct, frozen=True):
+    """Where it happened; `type` is private, group, supergroup or channel."""
+
+    id: int
+    type: str = "private"
+
+
+class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    """A message; `sender` is missing in channels."""
+
+    message_id: int
+    chat: Chat
+    sender: User | None = None
+    text: str | None = None
+
+
+class CallbackQuery(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    """A press on an inline button; `message` is missing if it is too old."""
+
+    id: str
+    sender: User
+    message: Message | None = None
+    data: str | None = None
+
+
+class Update(msgspec.Struct, frozen=True):
+    """One update, of which at most one of the kinds below is set; none for kinds that the bot does not read."""
+
+    update_id: int
+    message: Message | None = None
+    callback_query: CallbackQuery | None = None
+
+
+_decode_any = msgspec.json.Decoder().decode
+_decode_update = msgspec.json.Decoder(Update).decode
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """The envelope of the update in `body`; raises NotAnUpdate."""
+    try:
+        document = _load(body)
+    except ValueError as error:
+        raise NotAnUpdate("not JSON") from error
+    if not isinstance(document, dict):
+        raise NotAnUpdate("not a JSON object")
+    update_id = document.get("update_id")
+    if type(update_id) is not int or not -INT64 <= update_id < INT64:
+        raise NotAnUpdate("update_id is not an integer of 64 bits")
+    kind = next((key for key in document if key != "update_id"), "empty")
+    return Envelope(update_id, _storable(kind), _order_key(document.get(kind)))
+
+
+def read_update(body: bytes) -> Update:
+    """The fields that the bot reads; raises ValueError where one has a type that Telegram does not send."""
+    try:
+        return _decode_update(body)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.convert(_without_surrogates(json.loads(body)), Update)
+
+
+def _load(body: bytes) -> Any:
+    try:
+        return _decode_any(body)
+    except (msgspec.DecodeError, RecursionError):
+        # msgspec refuses lone surrogates, which Telegram's texts may hold (an emoji cut in two).
+        try:
+            return json.loads(body)
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
+
+
+def _order_key(payload: Any) -> int:
+    """The chat's id, else the user's, else 0: the updates that share it are done one after the other."""
+    if not isinstance(payload, dict):
+        return 0
+    for holder in (payload, payload.get("message")):
+        chat = holder.get("chat") if isinstance(holder, dict) else None
+        if isinstance(chat, dict) and _is_id(chat.get("id")):
+            return int(chat["id"])
+    for name in ("from", "user"):
+        user = payload.get(name)
+        if isinstance(user, dict) and _is_id(user.get("id")):
+            return int(user["id"])
+    return 0
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and -INT64 <= value < INT64
+
+
+def _storable(kind: str) -> str:
+    # A Postgres text holds neither NUL nor lone surrogates.
+    return kind[:64].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+    return value
