@@ -45,6 +45,13 @@ class Fault:
 
     def __post_init__(self) -> None:
         self.kind = FaultKind(self.kind)
+        # Orders come as JSON from outside: a wrong type must not surface later, inside somebody's call.
+        if not all(isinstance(value, int | None) for value in (self.count, self.chat_id)):
+            raise TypeError("count and chat_id are whole numbers")
+        if not isinstance(self.status, int) or not isinstance(self.retry_after, int):
+            raise TypeError("status and retry_after are whole numbers")
+        if not isinstance(self.method, str | None) or not isinstance(self.description, str):
+            raise TypeError("method and description are texts")
         if self.count is not None and self.count < 1:
             raise ValueError("a fault needs a positive count")
         if not 400 <= self.status <= 599:

@@ -125,6 +125,15 @@ async def _connect(address: _Address) -> _Connection:
             return _Connection(await trio.open_tcp_stream(*address))
     except trio.TooSlowError:
         raise OSError(errno.ETIMEDOUT, "Connection timed out") from None
+    except OSError as problem:
+        raise _cause(problem) from None
+
+
+def _cause(problem: BaseException) -> BaseException:
+    """The system's own error inside Trio's "all attempts to connect failed"."""
+    if isinstance(problem, BaseExceptionGroup):
+        return _cause(problem.exceptions[0])
+    return problem if problem.__cause__ is None else _cause(problem.__cause__)
 
 
 def _target(parts: SplitResult) -> str:

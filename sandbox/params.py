@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.answers import Refused, bad_request
 
 MAX_FIELDS = 1_000
+MAX_DEPTH = 32
+"""Levels of JSON; deeper values could not be written out again everywhere."""
 
 
 class Params:
@@ -34,7 +35,7 @@ class Params:
         value = self.raw.get(name)
         try:
             return default if value is None or value == "" else int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return default
 
     def flag(self, name: str) -> bool:
@@ -49,7 +50,7 @@ class Params:
         value = self.raw.get(name)
         if not isinstance(value, str):
             return value
-        return json.loads(value) if value else None
+        return _parse(value) if value else None
 
 
 def read_params(query: str, content_type: str, body: bytes) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def read_params(query: str, content_type: str, body: bytes) -> dict[str, Any]:
         if body:
             params.update(_from_body(content_type, body))
         return params
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused(bad_request("can't parse the request's parameters")) from None
 
 
@@ -78,7 +79,7 @@ def _from_body(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 def _from_json(body: bytes) -> dict[str, Any]:
-    params = json.loads(body)
+    params = _parse(body)
     if not isinstance(params, dict):
         raise ValueError("an object is expected")  # noqa: TRY004 - the text is wrong, not the call
     return params
@@ -91,9 +92,29 @@ def _from_form(text: str) -> dict[str, Any]:
 def _from_multipart(content_type: str, body: bytes) -> dict[str, Any]:
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
     params: dict[str, Any] = {}
-    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
+    parts = BytesParser().parsebytes(head + body).get_payload()
+    for part in parts if isinstance(parts, list) else []:
+        assert not isinstance(part, str)
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):
             params[name] = content.decode()
     return params
+
+
+def _parse(text: str | bytes) -> Any:
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+    _check_depth(value, MAX_DEPTH)
+    return value
+
+
+def _check_depth(value: Any, levels: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if not levels:
+        raise ValueError("too many levels")
+    for inner in value.values() if isinstance(value, dict) else value:
+        _check_depth(inner, levels - 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class PostResult:
 
     @property
     def retry_after(self) -> int:
-        """The whole seconds of the Retry-After header; 0 for none."""
+        """The whole seconds of the Retry-After header; 0 for none, or for one that is not a number of 1 to 9 digits."""
         for name, value in self.headers:
-            if name.lower() == "retry-after" and value.strip().isdecimal():
+            if name.lower() == "retry-after" and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
                 return int(value)
         return 0
 

@@ -100,11 +100,11 @@ async def _read_back(period: Period) -> None:
     while True:
         queue.wants_more = trio.Event()
         limit = min(HEADS, queue.room)
-        found = await _or_later(partial(period.inbox.heads, limit, without=queue.ids)) if limit else None
+        found = await _or_later(partial(period.inbox.heads, limit, without=queue.ids)) if limit else []
         for update in found or ():
             queue.add(update)
         if found is not None and len(found) == limit:
-            continue
+            queue.expect_more()
         with trio.move_on_at(min(trio.current_time() + LOOK_EVERY, queue.next_due())):
             await queue.wants_more.wait()
 

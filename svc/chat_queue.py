@@ -96,6 +96,11 @@ class ChatQueue:
         for follower in self._waiting.pop(update.chat_id, ()):
             self._ids.discard(follower.update_id)
 
+    def expect_more(self) -> None:
+        """The inbox holds more than there was room for: ring as soon as there is."""
+        self._overflowed = True
+        self._ring_if_low()
+
     def ring(self) -> None:
         """There may be something new in the inbox."""
         self.wants_more.set()
@@ -123,7 +128,11 @@ class ChatQueue:
         if chat_id in self._behind:
             self._behind.discard(chat_id)
             self.wants_more.set()
-        elif self._overflowed and len(self._waiting) < self._chats // 4:
+        else:
+            self._ring_if_low()
+
+    def _ring_if_low(self) -> None:
+        if self._overflowed and len(self._waiting) < self._chats // 4:
             self._overflowed = False
             self.wants_more.set()
 

@@ -20,7 +20,6 @@ from datetime import datetime, timezone
 from typing import TypeVar
 from uuid import UUID
 
-import httpx
 import structlog
 import trio
 from hypercorn.config import Config
@@ -38,7 +37,7 @@ from svc.storage.journal import Journal
 from svc.web import App, make_app, make_pages
 from svc.webhook import Webhook
 from svc.worker import Period
-from telegram_client.client import BotApi
+from telegram_client.client import BotApi, OpenTransport
 
 log = structlog.get_logger()
 
@@ -66,8 +65,8 @@ class Parts:
     connect_lock: Callable[[Callable[[], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called when other instances announce new work."""
     database_answers: Callable[[], Awaitable[bool]]
-    transport: httpx.AsyncBaseTransport | None = None
-    """None: the network."""
+    open_transport: OpenTransport | None = None
+    """How the Bot API is reached; None: over the network."""
 
 
 class Service:
@@ -165,7 +164,7 @@ class Service:
                 settings.bot_token,
                 root=settings.telegram_api_root,
                 connections=settings.workers,
-                transport=parts.transport,
+                open_transport=parts.open_transport,
             ) as sender,
             trio.open_nursery() as nursery,
         ):

@@ -27,7 +27,7 @@ def make_app(*, webhook: App, pages: App) -> App:
             # Nothing here speaks WebSocket, and Quart's own refusal breaks the connection's state machine.
             await send({"type": "websocket.close"})
         elif scope["type"] == "http" and scope["path"] == "/webhook":
-            await webhook(scope, receive, _shielded(send))
+            await webhook(scope, receive, send)
         else:
             await pages(scope, receive, _shielded(send))
 

@@ -28,7 +28,7 @@ Send = Callable[[Any], Awaitable[None]]
 MAX_BODY = 1024 * 1024
 BODY_DEADLINE = 10.0
 STORE_DEADLINE = 2.0
-RETRY_AFTER = 1
+RETRY = ((b"retry-after", b"1"),)
 
 
 class Rejected(Exception):
@@ -103,17 +103,18 @@ class Webhook:
             raise Rejected(413, f"larger than {MAX_BODY} bytes")
 
     async def _commit(self, update: Received) -> bool:
+        reason = "no commit in time"
         try:
-            with trio.fail_after(STORE_DEADLINE):
+            with trio.CancelScope(deadline=trio.current_time() + STORE_DEADLINE):
                 return await self._store(update)
-        except (DatabaseUnavailable, DatabaseRefused, trio.TooSlowError) as error:
-            reason = str(error) or "no commit in time"
-            log.warning("NOT_STORED", update_id=update.update_id, reason=reason)
+        except (DatabaseUnavailable, DatabaseRefused) as error:
+            reason = str(error)
         except Exception:
             # Whatever it was: not stored, so Telegram has to keep it and send it again.
             log.exception("NOT_STORED", update_id=update.update_id)
-        retry = [(b"retry-after", str(RETRY_AFTER).encode())]
-        raise Rejected(503, "cannot store now", headers=retry)
+            raise Rejected(503, "cannot store now", headers=RETRY) from None
+        log.warning("NOT_STORED", update_id=update.update_id, reason=reason)
+        raise Rejected(503, "cannot store now", headers=RETRY)
 
     def _hint(self, update: Received) -> None:
         try:
@@ -126,7 +127,7 @@ class Webhook:
 async def _read(receive: Receive, expected: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    with trio.move_on_after(BODY_DEADLINE):
+    with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -159,7 +159,7 @@ class Worker:
         if reply.event == "MAIN_MENU_SENT":
             self._log.debug("START", update_id=update.update_id, user_id=reply.fields["user_id"])
         call: Call | None = None
-        with trio.move_on_after(SEND_DEADLINE) as scope:
+        with trio.CancelScope(deadline=trio.current_time() + SEND_DEADLINE) as scope:
             for call in reply.calls:
                 failure = await self._make(call)
                 if failure is not None:

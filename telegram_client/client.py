@@ -7,7 +7,7 @@ logs every URL at INFO, and the URL holds the token.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -21,7 +21,15 @@ CONNECT_TIMEOUT = 5.0
 CALL_TIMEOUT = 10.0
 # A page of 100 updates is well below this; an answer that is larger is not Telegram's.
 MAX_ANSWER = 8 * 1024 * 1024
+KEEP_ALIVE = 60.0
+CLOSE_DEADLINE = 1.0
 NOT_MODIFIED = "Bad Request: message is not modified"
+
+OpenTransport = Callable[[], httpx.AsyncBaseTransport]
+
+# Accept-Encoding is left out on purpose: answers are small, and what is not JSON is not read.
+_HEADERS = {"Content-Type": "application/json"}
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class _Parameters(msgspec.Struct):
@@ -44,7 +52,8 @@ class BotApi:
     """The methods of one bot. An async context manager: it owns its connections.
 
     `connections` bounds both the connections and the calls in flight; more callers wait their turn. A call's total
-    deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting.
+    deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting. `open_transport` opens one
+    connection's transport; without it that is httpx's own, to the network.
     """
 
     def __init__(
@@ -54,16 +63,16 @@ class BotApi:
         root: str = DEFAULT_ROOT,
         connections: int = 16,
         timeout: float = CALL_TIMEOUT,
-        transport: httpx.AsyncBaseTransport | None = None,
+        open_transport: OpenTransport | None = None,
     ) -> None:
         self._base = f"{root.rstrip('/')}/bot{token}/"
         self._urls: dict[str, httpx.URL] = {}
         self._timeout = timeout
-        # httpcore's pool wedges when cancelled tasks contend for its connections (httpcore issue 1093): let no
-        # more callers in than it has connections.
         self._turn = trio.CapacityLimiter(connections)
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
-        self._transport = transport or httpx.AsyncHTTPTransport(limits=limits, verify=root.startswith("https"))
+        # One transport a connection, the one used last first. A pool of many would look at every one of its sockets
+        # at every call, and wedges when cancelled tasks contend for it (httpcore issue 1093).
+        self._free: list[httpx.AsyncBaseTransport] = []
+        self._open = open_transport or _network_transport(root)
         waits = {"connect": CONNECT_TIMEOUT, "read": timeout, "write": timeout, "pool": timeout}
         self._extensions = {"timeout": waits}
 
@@ -71,7 +80,6 @@ class BotApi:
         return "BotApi(...)"
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
@@ -80,8 +88,8 @@ class BotApi:
         exc: BaseException | None,
         tb: types.TracebackType | None,
     ) -> None:
-        with trio.move_on_after(1, shield=True):
-            await self._transport.__aexit__(exc_type, exc, tb)
+        while self._free:
+            await _discard(self._free.pop())
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         """Call `method` with `params` (JSON types) and return the decoded `result`.
@@ -90,16 +98,15 @@ class BotApi:
         that changes nothing counts as done and returns True.
         """
         chat_id = _chat_id(params)
-        answer: httpx.Response | None = None
-        body = b""
+        status, headers, body = 0, httpx.Headers(), b""
         failure: TelegramError | None = None
         written = False
-        with trio.move_on_after(timeout or self._timeout) as scope:
+        with trio.CancelScope(deadline=trio.current_time() + (timeout or self._timeout)) as scope:
             async with self._turn:
                 written = True
                 try:
-                    answer, body = await self._exchange(method, params)
-                except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+                    status, headers, body = await self._exchange(method, params)
+                except _NOT_SENT as error:
                     failure = NotSent(method, _name(error), chat_id=chat_id)
                 except (httpx.HTTPError, httpx.StreamError) as error:
                     failure = InDoubt(method, _name(error), chat_id=chat_id)
@@ -109,23 +116,27 @@ class BotApi:
         # Raised out here, so that no httpx exception, which holds the URL, hangs on it as its context.
         if failure is not None:
             raise failure
-        assert answer is not None
-        return _result(method, chat_id, answer, body)
+        return _result(method, chat_id, status, headers, body)
 
-    async def _exchange(self, method: str, params: Mapping[str, Any] | None) -> tuple[httpx.Response, bytes]:
+    async def _exchange(self, method: str, params: Mapping[str, Any] | None) -> tuple[int, httpx.Headers, bytes]:
         request = httpx.Request(
             "POST",
             self._url(method),
-            headers={"Content-Type": "application/json"},
+            headers=_HEADERS,
             content=_encode_params(params or {}),
             extensions=self._extensions,
         )
-        response = await self._transport.handle_async_request(request)
+        transport = self._free.pop() if self._free else self._open()
         try:
-            return response, await _read(response)
-        finally:
-            with trio.move_on_after(1, shield=True):
-                await response.aclose()
+            response = await transport.handle_async_request(request)
+            body = await _read(response)
+            await response.aclose()
+        except BaseException:
+            # Half-way through an answer, or with a connection that nobody knows the state of: not used again.
+            await _discard(transport)
+            raise
+        self._free.append(transport)
+        return response.status_code, response.headers, body
 
     def _url(self, method: str) -> httpx.URL:
         url = self._urls.get(method)
@@ -134,18 +145,32 @@ class BotApi:
         return url
 
 
+def _network_transport(root: str) -> OpenTransport:
+    verify = httpx.create_ssl_context() if root.startswith("https") else False
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
+    return lambda: httpx.AsyncHTTPTransport(limits=limits, verify=verify)
+
+
+async def _discard(transport: httpx.AsyncBaseTransport) -> None:
+    with trio.move_on_after(CLOSE_DEADLINE, shield=True):
+        await transport.aclose()
+
+
 async def _read(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER:
+    chunks: list[bytes] = []
+    size = 0
+    # The raw stream: no encoding was asked for, and a body that is not JSON is no result anyway.
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER:
             raise httpx.DecodingError("answer too large")
-    return bytes(body)
+    return b"".join(chunks)
 
 
-def _result(method: str, chat_id: int | None, response: httpx.Response, body: bytes) -> Any:
-    """The decoded result, or the error that `response` amounts to."""
-    status = response.status_code
+def _result(method: str, chat_id: int | None, status: int, headers: httpx.Headers, body: bytes) -> Any:
+    """The decoded result, or the error that the answer amounts to."""
     try:
         answer = _decode_answer(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -157,7 +182,7 @@ def _result(method: str, chat_id: int | None, response: httpx.Response, body: by
     if status == 400 and description.startswith(NOT_MODIFIED):
         return True
     if status == 429:
-        wait = parameters.retry_after or _seconds(response.headers.get("retry-after"))
+        wait = parameters.retry_after or _seconds(headers.get("retry-after"))
         raise NotSent(method, description, chat_id=chat_id, status=status, retry_after=wait)
     if answer is None or status >= 500 or status < 400:
         raise InDoubt(method, description, chat_id=chat_id, status=status)

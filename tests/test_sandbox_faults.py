@@ -19,7 +19,7 @@ SEND = {"chat_id": USER, "text": "menu"}
 
 
 @pytest.fixture
-async def sandbox(autojump_clock: MockClock) -> Sandbox:
+async def sandbox() -> Sandbox:
     sandbox = Sandbox()
     sandbox.telegram.user_sends_text(USER, "/start")
     return sandbox
@@ -125,7 +125,7 @@ async def test_a_cut_connection_may_or_may_not_have_had_its_effect(
 
 
 async def test_slow_delays_the_effect_and_slow_after_only_the_answer(
-    sandbox: Sandbox, http: httpx.AsyncClient, nursery: trio.Nursery
+    autojump_clock: MockClock, sandbox: Sandbox, http: httpx.AsyncClient, nursery: trio.Nursery
 ) -> None:
     sandbox.faults.order("slow", delay=5)
     nursery.start_soon(lambda: http.post("sendMessage", json=SEND))
@@ -141,7 +141,9 @@ async def test_slow_delays_the_effect_and_slow_after_only_the_answer(
     assert menus(sandbox) == 2
 
 
-async def test_hang_ends_after_ten_minutes_at_last(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+async def test_hang_ends_after_ten_minutes_at_last(
+    autojump_clock: MockClock, sandbox: Sandbox, http: httpx.AsyncClient
+) -> None:
     sandbox.faults.order("hang")
     with pytest.raises(httpx.RemoteProtocolError):
         await http.post("sendMessage", json=SEND)
@@ -183,11 +185,13 @@ async def test_a_lasting_fault_ends_when_cleared(sandbox: Sandbox, http: httpx.A
     ],
 )
 def test_an_impossible_fault_is_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Sandbox().faults.order(**settings)  # type: ignore[arg-type]
 
 
-async def test_cancelled_on_the_way_there_nothing_happened_and_on_the_way_back_it_did(sandbox: Sandbox) -> None:
+async def test_cancelled_on_the_way_there_nothing_happened_and_on_the_way_back_it_did(
+    autojump_clock: MockClock, sandbox: Sandbox
+) -> None:
     async with client(sandbox.transport(latency=1)) as http:
         with trio.move_on_after(0.5):
             await http.post("sendMessage", json=SEND)

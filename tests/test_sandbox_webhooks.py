@@ -309,6 +309,21 @@ async def test_a_changed_webhook_sends_what_was_in_flight_again(autojump_clock: 
     assert webhook.times == [0, 2]
 
 
+async def test_a_restarted_sender_sends_what_was_in_flight_again(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    webhook = Webhook(seconds=5)
+    sandbox = Sandbox()
+    set_webhook(sandbox)
+    sandbox.telegram.user_sends_text(7, "x")
+    with trio.move_on_after(2):
+        await sandbox.run_sender(webhook.post)
+    await nursery.start(sandbox.run_sender, webhook.post)
+    await trio.sleep(10)
+    assert webhook.times == [0, 2]
+    assert info(sandbox)["pending_update_count"] == 0
+
+
 async def test_without_a_webhook_updates_wait(autojump_clock: MockClock, start: Start) -> None:
     webhook = Webhook()
     sandbox = await start(webhook)

@@ -93,6 +93,8 @@ class GroupCommit(Generic[Item, Result]):
                 self._idle.set()
                 self._doorbell = trio.Event()
                 await self._doorbell.wait()
+                # Everyone who is ready to run at this moment may join.
+                await trio.lowlevel.checkpoint()
             group = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
             if not group:
                 continue  # whoever rang has left again

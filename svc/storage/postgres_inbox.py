@@ -107,7 +107,7 @@ SELECT update_id, chat_id, update_type, payload, extract(epoch FROM now() - rece
        EXISTS (SELECT FROM inbox y
                WHERE y.bot_id = $1 AND y.chat_id = i.chat_id AND y.update_id > i.update_id) AS more
 FROM inbox i
-WHERE bot_id = $1 AND state = 'pending' AND available_at <= now() AND update_id <> ALL ($3::bigint[])
+WHERE bot_id = $1 AND state = 'pending' AND available_at <= now() AND update_id NOT IN (SELECT unnest($3::bigint[]))
   AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id)
 ORDER BY update_id LIMIT $2
 """

@@ -1,0 +1,233 @@
+"""The sandbox over real loopback sockets, asked by httpx and by raw bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+import httpx
+import pytest
+import trio
+
+from sandbox.app import Sandbox
+from sandbox.http_server import MAX_BODY, MAX_HEADERS
+from sandbox.telegram import DEMO_TOKEN
+
+USER = 7
+BOT = f"/bot{DEMO_TOKEN}"
+SEND = {"chat_id": USER, "text": "menu"}
+
+
+@pytest.fixture
+async def sandbox() -> Sandbox:
+    return Sandbox()
+
+
+@pytest.fixture
+async def base_url(sandbox: Sandbox, nursery: trio.Nursery) -> str:
+    url: str = await nursery.start(sandbox.run)
+    return url
+
+
+@pytest.fixture
+async def http(sandbox: Sandbox, base_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    sandbox.telegram.user_sends_text(USER, "/start")
+    async with httpx.AsyncClient(base_url=base_url) as http:
+        yield http
+
+
+def menus(sandbox: Sandbox) -> int:
+    return [message["text"] for message in sandbox.telegram.messages(USER)].count("menu")
+
+
+async def raw(base_url: str, data: bytes) -> bytes:
+    """What the server answers to these bytes until it closes or goes quiet for a moment."""
+    answer = b""
+    async with await trio.open_tcp_stream("127.0.0.1", httpx.URL(base_url).port or 0) as stream:
+        await stream.send_all(data)
+        await stream.send_eof()
+        async for chunk in stream:
+            answer += chunk
+    return answer
+
+
+@pytest.mark.parametrize("form", ["query", "form", "multipart", "json"])
+async def test_parameters_come_in_every_form(http: httpx.AsyncClient, form: str) -> None:
+    url, text = f"{BOT}/sendMessage", "a & я"
+    params = {"chat_id": str(USER), "text": text}
+    match form:
+        case "query":
+            answer = await http.get(url, params=params)
+        case "form":
+            answer = await http.post(url, data=params)
+        case "multipart":
+            answer = await http.post(url, files={name: (None, value) for name, value in params.items()})
+        case _:
+            answer = await http.post(url, json=params)
+    assert answer.json()["result"]["text"] == text
+
+
+async def test_flood_5xx_and_html_are_answers(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    for kind in ("flood", "error", "html"):
+        sandbox.faults.order(kind)
+    flood, error, html = [await http.post(f"{BOT}/sendMessage", json=SEND) for _ in range(3)]
+    assert (flood.status_code, flood.headers["retry-after"], flood.json()["parameters"]) == (
+        429,
+        "1",
+        {"retry_after": 1},
+    )
+    assert (error.status_code, error.json()["error_code"]) == (500, 500)
+    assert (html.status_code, html.headers["content-type"]) == (502, "text/html")
+    assert menus(sandbox) == 0
+
+
+@pytest.mark.parametrize(("kind", "effects"), [("cut_before", 0), ("cut_after", 1)])
+async def test_a_cut_closes_the_connection_and_the_server_goes_on(
+    sandbox: Sandbox, http: httpx.AsyncClient, kind: str, effects: int
+) -> None:
+    sandbox.faults.order(kind)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await http.post(f"{BOT}/sendMessage", json=SEND)
+    assert menus(sandbox) == effects
+    assert (await http.post(f"{BOT}/getMe")).status_code == 200
+
+
+async def test_a_client_that_leaves_disturbs_nobody(sandbox: Sandbox, base_url: str, http: httpx.AsyncClient) -> None:
+    sandbox.faults.order("hang", method="getMe")
+    port = httpx.URL(base_url).port or 0
+    for data in (b"", b"POST /bot", f"GET {BOT}/getMe HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all(data)
+        await trio.aclose_forcefully(stream)
+    assert (await http.post(f"{BOT}/getUpdates")).status_code == 200
+
+
+async def test_one_connection_serves_requests_one_after_another(base_url: str) -> None:
+    request = f"GET {BOT}/getMe HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    answer = await raw(base_url, request * 3)
+    assert answer.count(b"HTTP/1.1 200") == 3
+
+
+async def test_connection_close_is_obeyed(base_url: str) -> None:
+    answer = await raw(base_url, f"GET {BOT}/getMe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * (MAX_HEADERS + 1), 431),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    ],
+)
+async def test_a_malformed_request_is_refused(base_url: str, data: bytes, status: int) -> None:
+    assert (await raw(base_url, data)).startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_a_body_over_the_limit_is_refused(http: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BODY // 65_536 + 1):
+            yield b"x" * 65_536
+
+    try:
+        answer = await http.post(f"{BOT}/sendMessage", content=chunks())
+    except httpx.WriteError:
+        return  # The server closed while the rest was still being written.
+    assert answer.status_code == 413
+
+
+async def test_a_user_acts_and_looks_through_the_control_surface(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    keyboard = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
+    sent = await http.post("/user/8/send", json={"text": "/start", "language_code": "ru"})
+    menu = await http.post(f"{BOT}/sendMessage", json={"chat_id": 8, "text": "menu", "reply_markup": keyboard})
+    message_id = menu.json()["result"]["message_id"]
+    pressed = await http.post("/user/8/press", json={"message_id": message_id, "data": "yes"})
+    assert pressed.json()["update_id"] == sent.json()["update_id"] + 1
+    seen = (await http.get("/user/8/messages")).json()
+    assert [message["text"] for message in seen["messages"]] == ["/start", "menu"]
+    assert seen["messages"][0]["from"]["language_code"] == "ru"
+    assert seen["messages"][1]["reply_markup"] == keyboard
+    assert [press["answered"] for press in seen["presses"]] == [False]
+    calls = (await http.get("/calls", params={"method": "sendMessage", "chat_id": 8})).json()["calls"]
+    assert [(call["params"]["text"], call["status"]) for call in calls] == [("menu", 200)]
+    assert (await http.post("/user/8/block")).status_code == 200
+    assert (await http.post(f"{BOT}/sendMessage", json={"chat_id": 8, "text": "menu"})).status_code == 403
+
+
+async def test_faults_are_ordered_and_taken_back_over_http(http: httpx.AsyncClient) -> None:
+    order = {"kind": "error", "status": 503, "count": 2, "method": "getMe"}
+    assert (await http.post("/faults", json=order)).json()["status"] == 503
+    assert (await http.get(f"{BOT}/getMe")).status_code == 503
+    assert [fault["count"] for fault in (await http.get("/faults")).json()["faults"]] == [1]
+    await http.delete("/faults")
+    assert (await http.get(f"{BOT}/getMe")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/user/7/send", "{", 400),
+        ("POST", "/user/7/send", "[]", 400),
+        ("POST", "/user/7/send", "[" * 100_000, 400),
+        ("POST", "/user/7/send", "{}", 400),
+        ("POST", "/user/7/send", '{"text": ""}', 400),
+        ("POST", "/user/7/press", '{"message_id": 99, "data": "x"}', 404),
+        ("POST", "/user/7/press", '{"message_id": "1", "data": "x"}', 400),
+        ("POST", "/user/12345/block", "", 404),
+        ("POST", "/faults", '{"kind": "earthquake"}', 400),
+        ("POST", "/faults", '{"kind": "slow", "speed": 5}', 400),
+        ("POST", "/faults", '{"kind": "slow", "delay": NaN}', 400),
+        ("POST", "/faults", '{"kind": "error", "status": 500.5}', 400),
+        ("POST", "/faults", '{"kind": "error", "method": 5}', 400),
+        ("GET", "/calls?status=good", "", 400),
+        ("GET", "/user/7/send", "", 405),
+        ("GET", "/user/x/messages", "", 404),
+        ("GET", "/nowhere", "", 404),
+    ],
+)
+async def test_a_wrong_order_is_answered_with_what_is_wrong(
+    http: httpx.AsyncClient, method: str, path: str, body: str, status: int
+) -> None:
+    answer = await http.request(method, path, content=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+async def test_the_chat_page_needs_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
+    page = await http.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert DEMO_TOKEN not in page.text
+
+
+async def test_a_taken_port_is_an_error(base_url: str) -> None:
+    with pytest.RaisesGroup(OSError, flatten_subgroups=True, allow_unwrapped=True):
+        await Sandbox().run(port=httpx.URL(base_url).port or 0)
+
+
+async def test_the_sandbox_delivers_over_sockets_one_update_after_another(
+    sandbox: Sandbox, nursery: trio.Nursery
+) -> None:
+    requests: list[bytes] = []
+    both = trio.Event()
+
+    async def webhook(stream: trio.SocketStream) -> None:
+        async with stream:
+            for _ in range(2):
+                requests.append(await stream.receive_some())
+                await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            both.set()
+            await stream.receive_some()
+
+    listeners = await nursery.start(partial(trio.serve_tcp, webhook, 0, host="127.0.0.1"))
+    port = listeners[0].socket.getsockname()[1]
+    await nursery.start(sandbox.run)
+    sandbox.telegram.call(DEMO_TOKEN, "setWebhook", {"url": f"http://127.0.0.1:{port}/hook"})
+    for text in ("first", "second"):
+        sandbox.telegram.user_sends_text(USER, text)
+    with trio.fail_after(10):
+        await both.wait()
+    assert [b'"text":"first"' in requests[0], b'"text":"second"' in requests[1]] == [True, True]
+    assert requests[0].startswith(b"POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
