@@ -118,8 +118,6 @@ async def _look_after_doubts(period: Period) -> None:
 
 async def _resolve_doubts(period: Period) -> None:
     await period.inbox.mark_lost(period.term, period.tokens, SEND_DEADLINE)
-    if not await period.inbox.has_doubts():
-        return
     for update_id in await period.inbox.resolve_doubts(period.term, period.in_doubt, SEND_DEADLINE):
         log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=period.term.epoch)
         period.queue.ring()

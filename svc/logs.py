@@ -43,10 +43,10 @@ def configure_logging(
     console = log_format == "console" or (log_format is None and stream.isatty())
     secret_texts = tuple(secrets)
 
-    def hide(_logger: WrappedLogger, _level: str, line: str) -> str:
+    def hide(_logger: WrappedLogger, _level: str, line: Any) -> str:
         for secret in secret_texts:
             line = line.replace(secret, _HIDDEN)
-        return line
+        return str(line)
 
     structlog.configure(
         processors=[
@@ -76,6 +76,9 @@ def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
     event.pop("instance", None)
     exception = event.pop("exception", None)
     source = str(worker) if worker is not None and source == "WORKER" else source
+    epoch = event.pop("epoch", None)
+    if epoch is not None:
+        event["epoch"] = epoch  # what identifies the update stands first
     fields = " ".join(f"{key}={_plain(value)}" for key, value in event.items() if value is not None)
     line = f"{time} [{source}] {sign} {name} {fields}".rstrip()
     return f"{line}\n{exception}" if exception else line

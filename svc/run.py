@@ -81,5 +81,3 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         connect_lock=connect,
         database_answers=answers,
     )
-
-

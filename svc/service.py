@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -80,7 +80,7 @@ class Service:
         self._new_work: Callable[[], None] = _nothing
         self._nursery: trio.Nursery | None = None
         self._leadership = Leadership(
-            lambda: parts.connect_lock(lambda: self._new_work()),
+            lambda: parts.connect_lock(lambda: self._new_work()),  # noqa: PLW0108 (looked up when it rings)
             self._take_over,
             Lease(parts.settings.lease),
         )
@@ -230,7 +230,7 @@ class Service:
         self._parts.metrics.show_state(step.target)
         self._parts.metrics.epoch.set(step.epoch or 0)
         if self._nursery is not None:
-            self._nursery.start_soon(self._parts.journal.record, step, datetime.now(timezone.utc))
+            self._nursery.start_soon(self._parts.journal.record, step, datetime.now(UTC))
 
 
 async def until(event: trio.Event, work: Callable[[], Awaitable[T]]) -> T | None:

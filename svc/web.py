@@ -1,4 +1,4 @@
-"""The HTTP application: the webhook in front, a small Quart-Trio app for health and metrics behind it, guards around."""
+"""The HTTP application: the webhook in front, a small Quart-Trio app for health and metrics behind it."""
 
 from __future__ import annotations
 

@@ -105,6 +105,8 @@ class Worker:
     async def _handle(self, update: Received) -> Ending | None:
         """How the update's attempt ended; None if it was not begun and is left in the inbox."""
         parsed, reply, failure = self._decide(update)
+        if failure is None and not reply.calls:
+            return await self._dismiss(update)
         attempt = Attempt(update.update_id, self._period.term, self._period.rng.getrandbits(63))
         self._log.debug("DEDUP_CHECK", update_id=update.update_id)
         self._period.tokens.add(attempt.token)
@@ -115,7 +117,7 @@ class Worker:
             self._log.info("ACTIVE_PROCESS_START", update_id=update.update_id, chat_id=update.chat_id)
             if failure is None:
                 failure = await self._perform(update, reply)
-            ending = self._ending(update, reply, failure, begun)
+            ending = self._ending(update, failure, begun)
             await self._period.inbox.settle(attempt, ending)
         finally:
             self._period.tokens.discard(attempt.token)
@@ -132,6 +134,16 @@ class Worker:
         except Exception as error:
             self._log.exception("HANDLER_FAILED", update_id=update.update_id)
             return parsed, NOTHING, Failure(error)
+
+    async def _dismiss(self, update: Received) -> Ending | None:
+        try:
+            await self._period.inbox.dismiss(update.update_id)
+        except DatabaseUnavailable as error:
+            self._log.warning("DB_LOST", update_id=update.update_id, error=str(error))
+            return None
+        ending = Done("ignored")
+        self._report(update, ending, None)
+        return ending
 
     async def _begin(self, attempt: Attempt) -> Begun:
         # Asked again after a lost answer, begin returns the row that it has begun already.
@@ -156,8 +168,8 @@ class Worker:
 
     async def _perform(self, update: Received, reply: Reply) -> Failure | None:
         """Make the reply's calls. What went wrong is returned, not raised."""
-        if reply.event == "MAIN_MENU_SENT":
-            self._log.debug("START", update_id=update.update_id, user_id=reply.fields["user_id"])
+        if reply.before is not None:
+            self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
         call: Call | None = None
         with trio.CancelScope(deadline=trio.current_time() + SEND_DEADLINE) as scope:
             for call in reply.calls:
@@ -166,6 +178,10 @@ class Worker:
                     return failure
         if scope.cancelled_caught and call is not None:
             return Failure(InDoubt(call.method, "no answer in time"), call.repeatable)
+        if reply.after is not None:
+            self._log.info(reply.after, update_id=update.update_id, **reply.fields)
+        if reply.after == "MAIN_MENU_SENT":
+            self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
         return None
 
     async def _make(self, call: Call) -> Failure | None:
@@ -183,9 +199,9 @@ class Worker:
             return Failure(error, call.repeatable)
         return None
 
-    def _ending(self, update: Received, reply: Reply, failure: Failure | None, begun: Begun) -> Ending:
+    def _ending(self, update: Received, failure: Failure | None, begun: Begun) -> Ending:
         if failure is None:
-            return Done("done" if reply.calls else "ignored")
+            return Done()
         return after_failure(
             failure.error,
             attempts=begun.attempts,

@@ -186,9 +186,7 @@ def _result(method: str, chat_id: int | None, status: int, headers: httpx.Header
         raise NotSent(method, description, chat_id=chat_id, status=status, retry_after=wait)
     if answer is None or status >= 500 or status < 400:
         raise InDoubt(method, description, chat_id=chat_id, status=status)
-    raise Refused(
-        method, description, chat_id=chat_id, status=status, migrate_to_chat_id=parameters.migrate_to_chat_id
-    )
+    raise Refused(method, description, chat_id=chat_id, status=status, migrate_to_chat_id=parameters.migrate_to_chat_id)
 
 
 def _chat_id(params: Mapping[str, Any] | None) -> int | None:

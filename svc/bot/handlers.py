@@ -46,7 +46,8 @@ def _message(message: Message, catalog: Catalog) -> Reply:
         greeting, keyboard = main_menu(catalog, texts)
         return Reply(
             (Call("sendMessage", {"chat_id": message.chat.id, "text": greeting, "reply_markup": keyboard}),),
-            event="MAIN_MENU_SENT",
+            before="START",
+            after="MAIN_MENU_SENT",
             fields={"user_id": message.sender.id if message.sender else message.chat.id, "models": len(catalog)},
         )
     # In a group people talk to each other: only a command is meant for a bot there.

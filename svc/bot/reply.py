@@ -1,4 +1,4 @@
-"""What a handler returns: the Bot API calls to make, and what to log when they are done."""
+"""What a handler returns: the Bot API calls to make, and what to log around them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """The whole answer to one update. `event`, if any, is logged with `fields` once all calls are done.
+    """The whole answer to one update. The events `before` and `after` its calls, if any, are logged with `fields`.
 
     At most one call may be one that cannot be repeated: work that must send more needs rows of its own.
     """
 
     calls: tuple[Call, ...] = ()
-    event: str | None = None
+    before: str | None = None
+    after: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

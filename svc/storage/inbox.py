@@ -103,6 +103,10 @@ class Inbox(Protocol):
     async def begin(self, attempt: Attempt) -> Begun:
         """Mark the update as being processed by this attempt, if it may begin. Repeated, the same answer."""
 
+    async def dismiss(self, update_id: int) -> None:
+        """Record as ignored a pending update to which there is nothing to say. It has no effect, so no fence, no
+        order and no attempt are needed."""
+
     async def settle(self, attempt: Attempt, ending: Ending) -> None:
         """Record how a begun attempt ended. Needs no current term: it says what did happen.
 
@@ -120,9 +124,6 @@ class Inbox(Protocol):
 
     async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
         """Apply `policy` to rows in doubt that began over `age` seconds ago; their update ids."""
-
-    async def has_doubts(self) -> bool:
-        """Whether any row is in doubt."""
 
     async def prune(self, age: float, limit: int) -> int:
         """Forget up to `limit` processed updates older than `age` seconds; how many."""

@@ -73,6 +73,16 @@ SELECT bot_id, update_id, $7, update_type, received_at, outcome, attempts, doubt
 ON CONFLICT DO NOTHING
 """
 
+DISMISS = """
+WITH done AS (
+    DELETE FROM inbox i WHERE bot_id = $1 AND update_id = ANY ($2::bigint[]) AND state = 'pending' RETURNING i.*
+)
+INSERT INTO processed_updates
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
+SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts FROM done
+ON CONFLICT DO NOTHING
+"""
+
 SETTLE_RETRY = """
 UPDATE inbox i
 SET state = 'pending', available_at = now() + make_interval(secs => s.delay), last_error = s.error,
@@ -172,6 +182,7 @@ class PostgresInbox:
         self._stores: GroupCommit[Received, bool] = GroupCommit(self._store_group)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group)
         self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle_group, durable=True)
+        self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group)
 
     async def run(self) -> None:
         """Write groups until cancelled. Nothing is written unless this runs."""
@@ -179,12 +190,16 @@ class PostgresInbox:
             nursery.start_soon(self._stores.run)
             nursery.start_soon(self._begins.run)
             nursery.start_soon(self._settlements.run)
+            nursery.start_soon(self._dismissals.run)
 
     async def store(self, update: Received) -> bool:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
         return await self._begins.submit(attempt)
+
+    async def dismiss(self, update_id: int) -> None:
+        await self._dismissals.submit(update_id)
 
     async def settle(self, attempt: Attempt, ending: Ending) -> None:
         await self._settlements.submit((attempt, ending))
@@ -216,10 +231,6 @@ class PostgresInbox:
             return column(await self._database.fetch(RESEND_DOUBTS, *args), "update_id")
         return column(await self._database.fetch(SKIP_DOUBTS, *args, self._instance), "update_id")
 
-    async def has_doubts(self) -> bool:
-        sql = "SELECT FROM inbox WHERE bot_id = $1 AND state = 'in_doubt' LIMIT 1"
-        return bool(await self._database.fetch(sql, self._bot_id))
-
     async def prune(self, age: float, limit: int) -> int:
         return len(await self._database.fetch(PRUNE, self._bot_id, age, limit))
 
@@ -238,7 +249,7 @@ class PostgresInbox:
         )
         fresh = set(column(rows, "update_id"))
         # Of an update that comes twice in one group, one is fresh.
-        return [update.update_id in fresh and not fresh.discard(update.update_id) for update in group]
+        return [_take(update.update_id, fresh) for update in group]
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
         terms = {attempt.term for attempt in group}
@@ -274,6 +285,10 @@ class PostgresInbox:
         await (self._database.on_connection if len(statements) == 1 else self._database.transaction)(work)
         return [None] * len(group)
 
+    async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
+        await self._database.fetch(DISMISS, self._bot_id, list(group), self._instance)
+        return [None] * len(group)
+
     def _done(self, settlements: Sequence[tuple[Attempt, Done]]) -> Iterator[Statement]:
         if settlements:
             outcomes = [end.outcome for _, end in settlements]
@@ -289,6 +304,12 @@ class PostgresInbox:
         if settlements:
             reasons = [_text(end.reason) for _, end in settlements]
             yield SETTLE_DEAD, (self._bot_id, *_keys(settlements), reasons, _doubts(settlements), self._instance)
+
+
+def _take(update_id: int, fresh: set[int]) -> bool:
+    found = update_id in fresh
+    fresh.discard(update_id)
+    return found
 
 
 def _why(*, leads: bool, processed: bool) -> BeginOutcome:

@@ -105,14 +105,15 @@ async def connect_lock(
     """
     try:
         with one_error():
-            return await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
+            session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(
+                url, bot_id, server_timeout, on_new_work
+            )
+            return session
     except asyncpg.ProtocolViolationError as error:
         raise PoolerInTheWay(_advice(url, describe(error))) from error
 
 
-async def _open(
-    url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[], None]
-) -> PostgresLockSession:
+async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[], None]) -> PostgresLockSession:
     milliseconds = {
         "idle_session_timeout": round(server_timeout * 1000),
         "idle_in_transaction_session_timeout": round(server_timeout * 1000),
