@@ -1,0 +1,168 @@
+"""A whole bot under the mock clock: the real service between the sandbox Telegram and in-memory stand-ins."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import trio
+
+from sandbox.app import Sandbox
+from sandbox.asgi import asgi_post
+from sandbox.journal import Call
+from sandbox.telegram import DEMO_TOKEN
+from statemachine import State
+from svc.bot.catalog import load_catalog
+from svc.bot.handlers import Decide, make_decide
+from svc.logs import configure_logging
+from svc.metrics import Metrics
+from svc.service import Parts, Service
+from svc.settings import Settings, load_settings
+from tests.standins import MemoryInbox, MemoryJournal, MemoryLockServer
+
+SECRET = "a-webhook-secret"
+# Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
+DEADLOCK = 3600.0
+
+
+def settings_for_tests(**changes: Any) -> Settings:
+    """Settings with every required one set."""
+    settings = load_settings(
+        {"BOT_TOKEN": DEMO_TOKEN, "DATABASE_URL": "postgresql://unused", "WEBHOOK_SECRET": SECRET}, dotenv=None
+    )
+    return replace(settings, **changes)
+
+
+class Logs:
+    """What was logged, as the operators' JSON lines."""
+
+    def __init__(self) -> None:
+        self.out = io.StringIO()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line so far."""
+        return [json.loads(line) for line in self.out.getvalue().splitlines()]
+
+    def names(self, update_id: int | None = None) -> list[str]:
+        """The events in order, of one update or all."""
+        return [line["event"] for line in self.lines if update_id is None or line.get("update_id") == update_id]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        """The lines of one event."""
+        return [line for line in self.lines if line["event"] == event]
+
+    def errors(self) -> list[dict[str, Any]]:
+        """Lines at error level, or with a traceback."""
+        return [line for line in self.lines if line["level"] in ("error", "critical") or "exception" in line]
+
+
+@contextmanager
+def captured_logs(level: str = "debug", **options: Any) -> Iterator[Logs]:
+    """Log to memory, as JSON."""
+    logs = Logs()
+    configure_logging(log_format="json", level=level, out=logs.out, **options)
+    yield logs
+
+
+class Bot:
+    """One service, with handles on everything around it."""
+
+    def __init__(self, sandbox: Sandbox, inbox: MemoryInbox, lock: MemoryLockServer, parts: Parts, logs: Logs) -> None:
+        self.sandbox = sandbox
+        self.inbox = inbox
+        self.lock = lock
+        self.metrics = parts.metrics
+        self.journal = parts.journal
+        self.service = Service(parts)
+        self.logs = logs
+        self.ended = trio.Event()
+
+    async def send(self, user: int, text: str = "/start", **more: Any) -> int:
+        """A user writes; returns the update's id."""
+        update = self.sandbox.telegram.user_sends_text(user, text, **more)
+        assert update is not None
+        return update.id
+
+    async def settled(self) -> None:
+        """Return once nothing is owed and Telegram has nothing left to deliver."""
+        while self.inbox.rows or self.sandbox.telegram.bot().pending:
+            await trio.sleep(0.05)
+
+    async def state(self, state: State) -> None:
+        """Return once the service is in `state`."""
+        await self.service.lifecycle.wait_for(state)
+
+    def calls(self, method: str = "sendMessage", chat_id: int | None = None) -> list[Call]:
+        """The Bot API calls that had an effect."""
+        return [call for call in self.sandbox.telegram.journal.find(method, chat_id=chat_id) if call.took_effect]
+
+    def menus(self, user: int) -> list[Call]:
+        """The menus that a user has been sent."""
+        return [call for call in self.calls("sendMessage", user) if "reply_markup" in call.params]
+
+    async def drain(self) -> None:
+        """SIGTERM, and the end of the process."""
+        self.service.lifecycle.drain("SIGTERM")
+        await self.ended.wait()
+
+
+@asynccontextmanager
+async def running_bot(
+    *,
+    passive: bool = False,
+    decide: Decide | None = None,
+    sandbox: Sandbox | None = None,
+    inbox: MemoryInbox | None = None,
+    lock: MemoryLockServer | None = None,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+    latency: float = 0.0,
+    **settings: Any,
+) -> AsyncIterator[Bot]:
+    """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
+
+    `latency` is how long a Bot API call takes, in seconds; `settings` change the service's settings.
+    """
+    sandbox = sandbox or Sandbox()
+    inbox = inbox or MemoryInbox()
+    lock = lock or MemoryLockServer()
+    lock.blocked = passive
+    metrics = Metrics()
+    with captured_logs(count=metrics.count, instance="one", secrets=(DEMO_TOKEN, SECRET)) as logs:
+        parts = Parts(
+            settings=settings_for_tests(**settings),
+            metrics=metrics,
+            inbox=inbox,
+            journal=MemoryJournal(),
+            decide=decide or make_decide(load_catalog()),
+            prepare=trio.lowlevel.checkpoint,
+            writers=trio.sleep_forever,
+            connect_lock=lock.connect,
+            database_answers=lambda: _answers(inbox),
+            open_transport=transport or (lambda: sandbox.transport(latency=latency)),
+        )
+        bot = Bot(sandbox, inbox, lock, parts, logs)
+        with trio.fail_after(DEADLOCK):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_live, bot)
+                await nursery.start(sandbox.run_sender, asgi_post(bot.service.app))
+                url = {"url": "https://bot.example/webhook", "secret_token": SECRET, "max_connections": 40}
+                assert sandbox.telegram.call(DEMO_TOKEN, "setWebhook", url).status == 200
+                await bot.state(State.PASSIVE if passive else State.ACTIVE)
+                yield bot
+                nursery.cancel_scope.cancel(reason="the test is over")
+
+
+async def _live(bot: Bot) -> None:
+    await bot.service.run()
+    bot.ended.set()
+
+
+async def _answers(inbox: MemoryInbox) -> bool:
+    await trio.lowlevel.checkpoint()
+    return not inbox.away

@@ -1,0 +1,312 @@
+"""In-memory stand-ins for Postgres, with the same meaning as the real parts: `test_inbox_contract` runs over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+import trio
+
+from statemachine import Transition
+from svc.storage.database import DatabaseUnavailable
+from svc.storage.inbox import (
+    Attempt,
+    BeginOutcome,
+    Begun,
+    Dead,
+    Done,
+    Ending,
+    InDoubtPolicy,
+    Received,
+    Retry,
+    Term,
+)
+
+
+@dataclass
+class Row:
+    """One row of the inbox."""
+
+    update: Received
+    state: str = "pending"
+    epoch: int | None = None
+    token: int | None = None
+    attempts: int = 0
+    doubts: int = 0
+    started: float = 0.0
+    available: float = 0.0
+    last_error: str | None = None
+
+
+@dataclass
+class Processed:
+    """One row of processed_updates."""
+
+    outcome: str
+    at: float
+    doubts: int = 0
+    attempts: int = 0
+
+
+class MemoryInbox:
+    """`Inbox` in memory. While `away`, every method raises DatabaseUnavailable, except `settle`, which waits."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.processed: dict[int, Processed] = {}
+        self.dead: dict[int, tuple[Received, str]] = {}
+        self.term: Term | None = None
+        self.away = False
+        self.announced = 0
+        self.on_announce: Callable[[], None] | None = None
+        self._back = trio.Event()
+
+    def go_away(self) -> None:
+        """The database is gone until `come_back`."""
+        self.away = True
+        self._back = trio.Event()
+
+    def come_back(self) -> None:
+        """The database is there again."""
+        self.away = False
+        self._back.set()
+
+    async def _crossing(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise DatabaseUnavailable("away")
+
+    async def store(self, update: Received) -> bool:
+        await self._crossing()
+        if update.update_id in self.rows or update.update_id in self.processed:
+            return False
+        self.rows[update.update_id] = Row(update, available=trio.current_time())
+        return True
+
+    async def begin(self, attempt: Attempt) -> Begun:
+        await self._crossing()
+        row = self.rows.get(attempt.update_id)
+        if attempt.term != self.term:
+            return Begun(BeginOutcome.FENCED)
+        if row is None or attempt.update_id in self.processed:
+            if row is not None and row.state == "pending":
+                del self.rows[attempt.update_id]
+            return Begun(BeginOutcome.DUPLICATE)
+        if row.state == "processing" and (row.epoch, row.token) == (attempt.term.epoch, attempt.token):
+            return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts)
+        if row.state != "pending" or self._older(row):
+            return Begun(BeginOutcome.BUSY)
+        row.state, row.epoch, row.token = "processing", attempt.term.epoch, attempt.token
+        row.attempts += 1
+        row.started = trio.current_time()
+        return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts)
+
+    async def dismiss(self, update_id: int) -> None:
+        await self._crossing()
+        row = self.rows.get(update_id)
+        if row is not None and row.state == "pending":
+            self._finish(row, "ignored", 0)
+
+    async def settle(self, attempt: Attempt, ending: Ending) -> None:
+        await trio.lowlevel.checkpoint()
+        with trio.CancelScope(shield=self.away):
+            if self.away:
+                await self._back.wait()
+        row = self.rows.get(attempt.update_id)
+        if row is None or (row.epoch, row.token) != (attempt.term.epoch, attempt.token):
+            return
+        match ending:
+            case Done(outcome, doubts):
+                self._finish(row, outcome, doubts)
+            case Retry(delay, error, doubts):
+                row.state, row.token, row.last_error = "pending", None, error
+                row.available = trio.current_time() + delay
+                row.doubts += doubts
+            case Dead(reason, doubts):
+                self.dead[attempt.update_id] = (row.update, reason)
+                self._finish(row, "dead", doubts)
+
+    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        await self._crossing()
+        now = trio.current_time()
+        due = [
+            row
+            for _, row in sorted(self.rows.items())
+            if row.state == "pending"
+            and row.available <= now
+            and row.update.update_id not in without
+            and not self._older(row)
+        ]
+        return [replace(row.update, more=self._younger(row)) for row in due[:limit]]
+
+    async def take_over(self, holder: UUID, instance: str) -> Term:
+        await self._crossing()
+        self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
+        for row in self.rows.values():
+            if row.state == "processing":
+                row.state = "in_doubt"
+        return self.term
+
+    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
+        await self._crossing()
+        latest = trio.current_time() - age
+        lost = [
+            row
+            for row in self.rows.values()
+            if row.state == "processing" and row.epoch == term.epoch and row.token not in held and row.started < latest
+        ]
+        for row in lost:
+            row.state = "in_doubt"
+        return len(lost)
+
+    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
+        await self._crossing()
+        if term != self.term:
+            return []
+        latest = trio.current_time() - age
+        rows = [row for row in self.rows.values() if row.state == "in_doubt" and row.started <= latest]
+        for row in rows:
+            if policy == "skip":
+                self._finish(row, "in_doubt", 1)
+            else:
+                row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
+                row.doubts += 1
+        return [row.update.update_id for row in rows]
+
+    async def prune(self, age: float, limit: int) -> int:
+        await self._crossing()
+        latest = trio.current_time() - age
+        old = sorted((row.at, update_id) for update_id, row in self.processed.items() if row.at < latest)[:limit]
+        for _, update_id in old:
+            del self.processed[update_id]
+        return len(old)
+
+    async def announce(self) -> None:
+        await self._crossing()
+        self.announced += 1
+        if self.on_announce is not None:
+            self.on_announce()
+
+    def _finish(self, row: Row, outcome: str, doubts: int) -> None:
+        del self.rows[row.update.update_id]
+        self.processed.setdefault(
+            row.update.update_id, Processed(outcome, trio.current_time(), row.doubts + doubts, row.attempts)
+        )
+
+    def _older(self, row: Row) -> bool:
+        return any(
+            other.update.chat_id == row.update.chat_id and other.update.update_id < row.update.update_id
+            for other in self.rows.values()
+        )
+
+    def _younger(self, row: Row) -> bool:
+        return any(
+            other.update.chat_id == row.update.chat_id and other.update.update_id > row.update.update_id
+            for other in self.rows.values()
+        )
+
+
+class MemoryJournal:
+    """`Journal` in memory."""
+
+    def __init__(self) -> None:
+        self.steps: list[Transition] = []
+
+    async def run(self) -> None:
+        await trio.sleep_forever()
+
+    async def record(self, step: Transition, at: datetime) -> None:
+        await trio.lowlevel.checkpoint()
+        self.steps.append(step)
+
+    async def flush(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+@dataclass
+class MemoryLockServer:
+    """The lock as Postgres keeps it: held by one session, freed when that closes or is silent for `timeout`."""
+
+    timeout: float = 3.0
+    holder: MemoryLockSession | None = None
+    sessions: list[MemoryLockSession] = field(default_factory=list)
+    blocked: bool = False
+    """While True nobody is given the lock: somebody else holds it."""
+
+    async def connect(self, on_new_work: Callable[[], None]) -> MemoryLockSession:
+        """Open a session."""
+        await trio.lowlevel.checkpoint()
+        session = MemoryLockSession(self, on_new_work)
+        self.sessions.append(session)
+        return session
+
+    def announce_new_work(self) -> None:
+        """What `NOTIFY` does for every listening session."""
+        for session in self.sessions:
+            session.on_new_work()
+
+    def unblock(self) -> None:
+        """Somebody else lets the lock go, and announces it."""
+        self.blocked = False
+        self.announce_release()
+
+    def announce_release(self) -> None:
+        """What the holder's release does for every waiting session."""
+        for session in self.sessions:
+            session.released.set()
+
+    def expire(self) -> None:
+        """Close sessions that have been silent for too long, as the server does."""
+        now = trio.current_time()
+        for session in [s for s in self.sessions if now - s.heard >= self.timeout]:
+            session.abandon()
+
+
+class MemoryLockSession:
+    """`LockSession` on a MemoryLockServer. `cut` is a connection on which nothing arrives any more."""
+
+    def __init__(self, server: MemoryLockServer, on_new_work: Callable[[], None]) -> None:
+        self.server = server
+        self.on_new_work = on_new_work
+        self.released = trio.Event()
+        self.heard = trio.current_time()
+        self.alive = True
+        self.cut = False
+
+    async def _crossing(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.cut:
+            await trio.sleep_forever()
+        self.server.expire()
+        if not self.alive:
+            raise DatabaseUnavailable("session closed")
+        self.heard = trio.current_time()
+
+    async def try_lock(self) -> bool:
+        self.released = trio.Event()
+        await self._crossing()
+        if self.server.blocked or self.server.holder not in (None, self):
+            return False
+        self.server.holder = self
+        return True
+
+    async def beat(self, term: Term) -> bool:
+        await self._crossing()
+        return self.server.holder is self
+
+    async def wait_for_release(self) -> None:
+        await self.released.wait()
+
+    async def release(self) -> None:
+        await self._crossing()
+        self.abandon()
+        self.server.announce_release()
+
+    def abandon(self) -> None:
+        self.alive = False
+        if self in self.server.sessions:
+            self.server.sessions.remove(self)
+        if self.server.holder is self:
+            self.server.holder = None
