@@ -14,7 +14,7 @@ test: lint
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 --select ASYNC --ignore ASYNC109 svc statemachine telegram_client sandbox tests
+	$(BIN)/flake8 svc statemachine telegram_client sandbox tests
 	$(BIN)/mypy
 
 bench:

@@ -1,0 +1,78 @@
+"""A real Postgres for the tests that need one. Such a test never uses the mock clock, which leaps while a socket waits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+import trio
+
+from sandbox.postgres import EmbeddedPostgres, temporary_postgres
+from svc.storage.database import Database, asyncio_loop
+from svc.storage.migrate import migrate
+
+TEMPLATE = "migrated"
+# Turns whatever waits for ever into a failure of its own test.
+TEST_DEADLINE = 30.0
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """One server for all tests. Whoever stops or kills a server makes one of its own."""
+    with temporary_postgres({"fsync": "off", "autovacuum": "off"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated database to copy; nobody connects to it."""
+
+    async def prepare() -> None:
+        async with open_database(postgres.url_of(TEMPLATE)) as database:
+            await migrate(database)
+
+    postgres.execute(f"CREATE DATABASE {TEMPLATE}")
+    trio.run(prepare)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    with _fresh_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The address of a fresh database with nothing in it."""
+    with _fresh_database(postgres, "template1") as url:
+        yield url
+
+
+@contextmanager
+def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url_of(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """A Database inside asyncpg's loop, closed at the end of the block.
+
+    Not a fixture: the loop has to open and close in the task that the test runs in.
+    """
+    async with asyncio_loop():
+        database = Database(url)
+        try:
+            with trio.fail_after(TEST_DEADLINE):
+                yield database
+        finally:
+            with trio.move_on_after(2, shield=True):
+                await database.close()

@@ -1,0 +1,136 @@
+"""Leadership under the mock clock: the lease is a scope's deadline, and its end is the end of sending."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from statemachine import State
+from svc.leadership import Lease
+from tests.harness import running_bot
+
+
+async def test_the_lease_is_shorter_than_the_servers_patience() -> None:
+    """L is below T, and several heartbeats fit into it: only clock rates matter."""
+    lease = Lease(3.0)
+    assert lease.length == 2.0
+    assert lease.heartbeat == 0.5
+
+
+async def test_a_free_lock_is_taken_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """Nobody leads: ACTIVE without waiting."""
+    async with running_bot() as bot:
+        assert trio.current_time() < 0.01
+        assert bot.service.lifecycle.epoch == 1
+
+
+async def test_an_announced_release_is_taken_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """The holder announces that it let go: the waiting one is ACTIVE without waiting for its next try."""
+    async with running_bot(passive=True) as bot:
+        await trio.sleep(10.1)
+        released = trio.current_time()
+        bot.lock.unblock()
+        await bot.state(State.ACTIVE)
+        assert trio.current_time() == released
+
+
+async def test_a_lock_that_comes_free_without_a_word_is_noticed(autojump_clock: trio.testing.MockClock) -> None:
+    """A crashed holder announces nothing: the next try, within 300 ms, finds the lock free."""
+    async with running_bot(passive=True) as bot:
+        await trio.sleep(10.1)
+        bot.lock.blocked = False
+        freed = trio.current_time()
+        await bot.state(State.ACTIVE)
+        assert trio.current_time() - freed <= 0.3
+
+
+async def test_silence_ends_the_period_at_the_lease(autojump_clock: trio.testing.MockClock) -> None:
+    """Cut off from the lock server: at L after the last heartbeat that came back nothing is sent any more."""
+    async with running_bot(latency=0.6) as bot:
+        await trio.sleep(10)
+        session = bot.lock.holder
+        assert session is not None
+        session.cut = True
+        heard = session.heard
+        bot.sandbox.faults.order("slow", count=None, delay=10, method="sendMessage")
+        await bot.send(7)
+        await bot.state(State.PASSIVE)
+        assert 1.4 <= trio.current_time() - heard <= 2.0
+        assert [line["reason"] for line in bot.logs.of("LOCK_LOST")] == ["the lease ran out"]
+        assert bot.calls() == []
+
+
+async def test_heartbeats_keep_the_period_alive(autojump_clock: trio.testing.MockClock) -> None:
+    """As long as they come back nothing ends: an hour of it."""
+    async with running_bot() as bot:
+        await trio.sleep(3500)
+        assert bot.logs.of("LOCK_LOST") == []
+        assert bot.service.lifecycle.state is State.ACTIVE
+
+
+async def test_active_is_lost_and_won_again(autojump_clock: trio.testing.MockClock) -> None:
+    """The connection breaks: PASSIVE at the next heartbeat, ACTIVE again in a new epoch, and nothing is lost."""
+    async with running_bot() as bot:
+        for round_ in range(1, 6):
+            session = bot.lock.holder
+            assert session is not None
+            session.abandon()
+            await bot.state(State.PASSIVE)
+            await bot.state(State.ACTIVE)
+            assert bot.service.lifecycle.epoch == round_ + 1
+            await bot.send(round_)
+        await bot.settled()
+        assert [len(bot.menus(user)) for user in range(1, 6)] == [1] * 5
+
+
+async def test_another_terms_epoch_ends_the_period(autojump_clock: trio.testing.MockClock) -> None:
+    """Fenced: somebody else has begun a term, so `begin` refuses and this instance steps down."""
+    async with running_bot() as bot:
+        term = bot.inbox.term
+        assert term is not None
+        bot.inbox.term = type(term)(term.epoch + 1, term.holder)
+        await bot.send(7)
+        await bot.state(State.PASSIVE)
+        assert [line["reason"] for line in bot.logs.of("LOCK_LOST")] == ["another term is current"]
+        await bot.settled()
+        assert len(bot.menus(7)) == 1
+
+
+async def test_work_cut_off_by_the_lease_is_in_doubt_for_the_next_term(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The message had left when the lease ended: recorded, resent after the send deadline, and said."""
+    async with running_bot(latency=1.0) as bot:
+        session = bot.lock.holder
+        assert session is not None
+        update_id = await bot.send(7)
+        while not bot.calls():
+            await trio.sleep(0.01)
+        session.abandon()
+        await bot.state(State.PASSIVE)
+        await bot.state(State.ACTIVE)
+        assert bot.inbox.rows[update_id].state == "in_doubt"
+        await bot.settled()
+        assert bot.inbox.processed[update_id].doubts == 1
+        assert len(bot.menus(7)) == 2
+        assert len(bot.logs.of("IN_DOUBT")) == 1
+
+
+async def test_an_update_stored_elsewhere_is_worked_on_when_announced(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Another instance stored it and announced it: processed at once; unannounced, within a second."""
+    async with running_bot() as bot:
+        await trio.sleep(10.2)
+        async with running_bot(
+            passive=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=type(bot.lock)()
+        ) as other:
+            bot.inbox.on_announce = bot.lock.announce_new_work
+            sent = trio.current_time()
+            await other.send(7)
+            await bot.settled()
+            assert trio.current_time() - sent < 0.1
+            bot.inbox.on_announce = None
+            await other.send(8)
+            await bot.settled()
+        assert [len(bot.menus(user)) for user in (7, 8)] == [1, 1]

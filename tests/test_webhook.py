@@ -1,0 +1,480 @@
+"""The webhook as an ASGI callable, in memory: what it answers, when, and what it has stored by then."""
+
+from __future__ import annotations
+
+import ast
+import hmac
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from svc.metrics import Metrics
+from svc.storage.database import DatabaseRefused, DatabaseUnavailable
+from svc.storage.inbox import Received
+from svc.webhook import MAX_BODY, Webhook
+from tests.harness import SECRET, captured_logs
+
+START = b'{"update_id":7,\n"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"/start"}}'
+DISCONNECT = {"type": "http.disconnect"}
+ROOT = Path(__file__).parent.parent
+
+
+class Intake:
+    """A webhook whose store remembers, and the conversation with one client at a time."""
+
+    def __init__(self, *, room: int = 10) -> None:
+        self.stored: dict[int, Received] = {}
+        self.fault: BaseException | None = None
+        self.delay = 0.0
+        self.metrics = Metrics()
+        self.receives = 0
+        self.sent: list[dict[str, Any]] = []
+        self.stored_at_answer: list[int] = []
+        hints, self.hints = trio.open_memory_channel[Received](room)
+        self.webhook = Webhook(self._store, hints, secret=SECRET, metrics=self.metrics)
+
+    async def _store(self, update: Received) -> bool:
+        await trio.lowlevel.checkpoint()
+        if self.delay:
+            await trio.sleep(self.delay)
+        if self.fault is not None:
+            raise self.fault
+        return self.stored.setdefault(update.update_id, update) is update
+
+    async def post(
+        self,
+        *bodies: bytes,
+        method: str = "POST",
+        headers: dict[str, str | bytes | None] | None = None,
+        then: Iterable[dict[str, Any]] = (),
+        pause: float = 0.0,
+    ) -> int | None:
+        """Send a request whose body comes in `bodies`; its status, or None if it was not answered.
+
+        `headers` change the usual ones (None leaves one out); `then` are events in place of the last of the body.
+        """
+        fields: dict[str, str | bytes | None] = {
+            "X-Telegram-Bot-Api-Secret-Token": SECRET,
+            "Content-Type": "application/json",
+            "Content-Length": str(sum(map(len, bodies))),
+        }
+        fields.update(headers or {})
+        raw = [
+            (name.lower().encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in fields.items()
+            if value is not None
+        ]
+        more = list(then)
+        events: list[dict[str, Any]] = [
+            {"type": "http.request", "body": body, "more_body": bool(more) or number < len(bodies)}
+            for number, body in enumerate(bodies, start=1)
+        ] + more
+        self.receives, self.sent = 0, []
+
+        async def receive() -> dict[str, Any]:
+            self.receives += 1
+            await trio.sleep(pause)
+            if not events:
+                await trio.sleep_forever()
+            return events.pop(0)
+
+        async def send(message: dict[str, Any]) -> None:
+            await trio.lowlevel.checkpoint()
+            self.stored_at_answer = sorted(self.stored)
+            self.sent.append(message)
+
+        await self.webhook({"type": "http", "method": method, "headers": raw}, receive, send)
+        return self.sent[0]["status"] if self.sent else None
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+    def hinted(self) -> list[int]:
+        found = []
+        while self.hints.statistics().current_buffer_used:
+            found.append(self.hints.receive_nowait().update_id)
+        return found
+
+
+async def test_a_stored_update_is_answered_with_an_empty_200() -> None:
+    """200 without a body, once the update is stored as it came, and a hint for the workers."""
+    intake = Intake()
+    with captured_logs() as logs:
+        assert await intake.post(START[:20], START[20:]) == 200
+    assert intake.body == b""
+    assert intake.headers == {b"content-length": b"0"}
+    stored = intake.stored[7]
+    assert (stored.chat_id, stored.kind, stored.payload) == (5, "message", START)
+    assert intake.hinted() == [7]
+    assert logs.names() == ["ENQUEUED"]
+    assert intake.metrics.registry.get_sample_value("svc_ack_seconds_count") == 1
+
+
+async def test_no_answer_leaves_before_the_store_has_returned() -> None:
+    """The first byte of a 200 is sent after the commit, not before and not beside it."""
+    intake, committed = Intake(), trio.Event()
+    store = intake.webhook._store
+
+    async def slow(update: Received) -> bool:
+        await committed.wait()
+        return await store(update)
+
+    intake.webhook._store = slow
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(intake.post, START)
+        await trio.testing.wait_all_tasks_blocked()
+        assert intake.sent == []
+        committed.set()
+    assert intake.stored_at_answer == [7]
+    assert intake.sent[0]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], SECRET.upper(), "пароль", b"\xff\xfe", b"\x00"]
+)
+async def test_who_does_not_know_the_secret_is_not_listened_to(secret: str | bytes | None) -> None:
+    """401 for a missing, wrong or non-ASCII secret, before a byte of the body is taken."""
+    intake = Intake()
+    with captured_logs() as logs:
+        assert await intake.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": secret}) == 401
+    assert intake.receives == 0
+    assert intake.stored == {}
+    assert logs.names() == ["REJECTED"]
+    assert SECRET.encode() not in intake.body
+
+
+async def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret goes through hmac.compare_digest, as bytes (text that is not ASCII would raise there)."""
+    seen: list[tuple[Any, Any]] = []
+    original = hmac.compare_digest
+
+    def compare(left: Any, right: Any) -> bool:
+        seen.append((left, right))
+        return original(left, right)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert await Intake().post(START) == 200
+    assert seen == [(SECRET.encode(), SECRET.encode())]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"])
+async def test_only_post_is_taken(method: str) -> None:
+    """405 with Allow for any other method."""
+    intake = Intake()
+    assert await intake.post(START, method=method) == 405
+    assert intake.headers[b"allow"] == b"POST"
+    assert intake.receives == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (None, 415),
+        ("", 415),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        ("application/json ;charset=utf-8", 200),
+    ],
+)
+async def test_only_json_is_taken(content_type: str | None, status: int) -> None:
+    """415 for what does not call itself JSON; parameters and case do not matter."""
+    assert await Intake().post(START, headers={"Content-Type": content_type}) == status
+
+
+@pytest.mark.parametrize("length", [str(MAX_BODY + 1), "9" * 20, "9" * 5000])
+async def test_a_body_announced_as_too_large_is_not_read(length: str) -> None:
+    """413 by Content-Length alone, however absurd the number is."""
+    intake = Intake()
+    assert await intake.post(START, headers={"Content-Length": length}) == 413
+    assert intake.receives == 0
+
+
+@pytest.mark.parametrize("length", ["-1", "+5", "1.5", "abc", "", "0x10", "٣", "5, 5"])
+async def test_a_malformed_length_is_a_bad_request(length: str) -> None:
+    """400 for a Content-Length that is no number; Telegram never sends one."""
+    intake = Intake()
+    assert await intake.post(START, headers={"Content-Length": length}) == 400
+    assert intake.receives == 0
+
+
+async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
+    """413 by actual size where no length was announced (chunked), without reading on."""
+    intake = Intake()
+    chunks = [b"x" * 65536] * 40
+    assert await intake.post(*chunks, headers={"Content-Length": None}) == 413
+    assert intake.receives == MAX_BODY // 65536 + 1
+    assert intake.stored == {}
+
+
+async def test_the_largest_body_allowed_is_stored() -> None:
+    """A body of exactly 1 MiB is taken."""
+    padding = b" " * (MAX_BODY - len(START))
+    intake = Intake()
+    assert await intake.post(START, padding) == 200
+    assert len(intake.stored[7].payload) == MAX_BODY
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b"\xff\xfe",
+        b"[]",
+        b'"text"',
+        b"1",
+        b"null",
+        b"{}",
+        b'{"message":{}}',
+        b'{"update_id":null}',
+        b'{"update_id":true}',
+        b'{"update_id":7.0}',
+        b'{"update_id":1e3}',
+        b'{"update_id":"7"}',
+        b'{"update_id":[7]}',
+        b'{"update_id":9223372036854775808}',
+        b'{"update_id":-9223372036854775809}',
+        b'{"update_id":%s}' % (b"9" * 5000),
+        b'{"update_id":1}{"update_id":2}',
+        b"[" * 100_000,
+    ],
+)
+async def test_what_is_no_update_is_a_bad_request(body: bytes) -> None:
+    """400 with a JSON reason, one line in the log, nothing stored."""
+    intake = Intake()
+    with captured_logs() as logs:
+        assert await intake.post(body) == 400
+    assert list(json.loads(intake.body)) == ["error"]
+    assert intake.headers[b"content-type"] == b"application/json"
+    assert intake.headers[b"content-length"] == str(len(intake.body)).encode()
+    assert intake.stored == {}
+    assert logs.names() == ["REJECTED"]
+    assert logs.errors() == []
+
+
+@pytest.mark.parametrize("update_id", [0, -1, 2**31 - 1, 2**63 - 1, -(2**63)])
+async def test_any_64_bit_id_is_taken(update_id: int) -> None:
+    """Ids are random and may restart anywhere: no value is special."""
+    intake = Intake()
+    assert await intake.post(b'{"update_id":%d,"message":{}}' % update_id) == 200
+    assert list(intake.stored) == [update_id]
+
+
+async def test_an_unknown_kind_is_stored() -> None:
+    """A kind that Telegram adds tomorrow is accepted today."""
+    intake = Intake()
+    assert await intake.post(b'{"update_id":8,"brand_new":{"from":{"id":3}}}') == 200
+    assert (intake.stored[8].kind, intake.stored[8].chat_id) == ("brand_new", 3)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DatabaseUnavailable("gone"),
+        DatabaseRefused("no such database"),
+        RuntimeError("unforeseen"),
+        ExceptionGroup("several", [RuntimeError("unforeseen")]),
+        trio.BrokenResourceError(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_what_cannot_be_stored_is_left_with_telegram(fault: Exception) -> None:
+    """503 with Retry-After whatever the store raises, and no hint."""
+    intake = Intake()
+    intake.fault = fault
+    with captured_logs() as logs:
+        assert await intake.post(START) == 503
+    assert intake.headers[b"retry-after"].isdigit()
+    assert logs.names() == ["NOT_STORED", "REJECTED"]
+    assert ("exception" in logs.lines[0]) == (not isinstance(fault, DatabaseUnavailable | DatabaseRefused))
+    assert intake.hinted() == []
+
+
+async def test_a_store_that_hangs_is_given_two_seconds(autojump_clock: trio.testing.MockClock) -> None:
+    """503 after exactly 2 s without a commit; the store is cancelled."""
+    intake = Intake()
+    intake.delay = 60.0
+    began = trio.current_time()
+    with captured_logs() as logs:
+        assert await intake.post(START) == 503
+    assert trio.current_time() - began == pytest.approx(2.0)
+    assert intake.headers[b"retry-after"] == b"1"
+    assert intake.stored == {}
+    assert logs.errors() == []
+
+
+async def test_a_store_that_is_just_in_time_counts(autojump_clock: trio.testing.MockClock) -> None:
+    """A commit after 1.9 s is a commit: 200."""
+    intake = Intake()
+    intake.delay = 1.9
+    assert await intake.post(START) == 200
+
+
+async def test_a_slow_body_is_given_ten_seconds(autojump_clock: trio.testing.MockClock) -> None:
+    """408 once the body has taken 10 s in all, however steadily it drips."""
+    intake = Intake()
+    began = trio.current_time()
+    assert await intake.post(*([b" "] * 100), pause=1.0) == 408
+    assert trio.current_time() - began == pytest.approx(10.0)
+    assert intake.stored == {}
+
+
+async def test_a_body_within_ten_seconds_is_taken(autojump_clock: trio.testing.MockClock) -> None:
+    """Slow is not too slow: a body in nine pieces, one a second."""
+    intake = Intake()
+    assert await intake.post(*([b" "] * 8), START, pause=1.0) == 200
+
+
+async def test_a_cancelled_request_is_cancelled() -> None:
+    """Shutdown goes through: neither an answer nor a 503 takes the place of the cancellation."""
+    intake = Intake()
+    intake.delay = 3600.0
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(intake.post, START)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert intake.sent == []
+
+
+async def test_a_full_hint_channel_is_no_error() -> None:
+    """The fast path is a hint: full, the update is stored and acknowledged all the same."""
+    intake = Intake(room=1)
+    with captured_logs() as logs:
+        for update_id in (1, 2, 3):
+            assert await intake.post(b'{"update_id":%d}' % update_id) == 200
+    assert sorted(intake.stored) == [1, 2, 3]
+    assert intake.hinted() == [1]
+    assert logs.names() == ["ENQUEUED", "ENQUEUED", "BACKLOG", "ENQUEUED", "BACKLOG"]
+
+
+async def test_nobody_listening_to_hints_is_no_error() -> None:
+    """With the workers' end closed the update is stored and acknowledged all the same."""
+    intake = Intake()
+    intake.hints.close()
+    assert await intake.post(START) == 200
+
+
+async def test_a_duplicate_is_acknowledged_and_not_hinted() -> None:
+    """Telegram sends again what it got no answer for: 200, or it never stops; but no second hint."""
+    intake = Intake()
+    with captured_logs() as logs:
+        assert [await intake.post(START), await intake.post(START)] == [200, 200]
+    assert intake.hinted() == [7]
+    assert logs.names(7) == ["ENQUEUED", "DUPLICATE"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "then", "length"),
+    [
+        ((), [DISCONNECT], "100"),
+        ((START[:9],), [DISCONNECT], "100"),
+        ((START,), [DISCONNECT], None),
+        ((START,), [], str(len(START) + 1)),
+    ],
+    ids=["before the body", "within it", "before the end of a chunked one", "short of its length"],
+)
+async def test_a_client_that_hangs_up_leaves_one_line(
+    bodies: tuple[bytes, ...], then: list[dict[str, Any]], length: str | None
+) -> None:
+    """A request that never became whole is not stored, not answered, and one line in the log."""
+    intake = Intake()
+    with captured_logs() as logs:
+        assert await intake.post(*bodies, headers={"Content-Length": length}, then=then) is None
+    assert intake.stored == {}
+    assert logs.names() == ["HANGUP"]
+    assert logs.errors() == []
+
+
+async def test_no_line_holds_the_secret_or_the_message() -> None:
+    """Neither the secret nor what a user wrote is logged."""
+    intake = Intake()
+    with captured_logs() as logs:
+        await intake.post(START.replace(b"/start", b"my diary"))
+        await intake.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": SECRET + "1"})
+        intake.fault = DatabaseUnavailable("gone")
+        await intake.post(START)
+    assert len(logs.lines) == 4
+    assert SECRET not in logs.out.getvalue()
+    assert "diary" not in logs.out.getvalue()
+
+
+def _imports(module: str) -> set[str]:
+    """The project's modules that `module` imports anywhere in it, functions included, and their packages."""
+    path = _path(module)
+    assert path is not None
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "the walk knows absolute imports only"
+            base = node.module or ""
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    with_packages = {".".join(name.split(".")[:depth]) for name in found for depth in range(1, name.count(".") + 2)}
+    return {name for name in with_packages if _path(name) is not None}
+
+
+def _path(module: str) -> Path | None:
+    base = ROOT.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+def _reaches(module: str) -> set[str]:
+    seen: set[str] = set()
+    todo = [module]
+    while todo:
+        found = _imports(todo.pop()) - seen
+        seen |= found
+        todo += found
+    return seen
+
+
+@pytest.mark.parametrize("module", ["svc.webhook", "svc.web", "svc.storage.postgres_inbox", "svc.bot.handlers"])
+def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
+    """PASSIVE is silent by construction: from here no chain of imports leads to the object that can send."""
+    reached = _reaches(module)
+    assert len(reached) > 3
+    assert "telegram_client.client" not in reached
+
+
+def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
+    """The client is imported by the service's wiring, which makes it while ACTIVE, and by `svc check`."""
+    importers = {
+        module
+        for folder in ("svc", "statemachine", "telegram_client")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "telegram_client.client" in _imports(module := ".".join(path.relative_to(ROOT).with_suffix("").parts))
+    }
+    assert importers == {"svc.service", "svc.commands"}
+
+
+def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
+    """`BotApi(...)` is called in one place of the service, which only an ACTIVE period enters."""
+    tree = ast.parse((ROOT / "svc" / "service.py").read_text("utf-8"))
+    makers = [
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BotApi"
+    ]
+    assert makers == ["_work"]
