@@ -14,6 +14,11 @@ from svc.settings import REQUIRED, Settings, SettingsError, load_settings
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 
+_WORDS = {
+    "DatabaseUnavailable": "the database does not answer: ",
+    "DatabaseRefused": "the database will not have us: ",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -133,7 +138,7 @@ def _with_database(command: Callable[[], Awaitable[bool]]) -> int:
         code = DONE if trio.run(run) else FAILED
     except* (DatabaseRefused, DatabaseUnavailable, MigrationError) as group:
         for error in _leaves(group):
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print(f"svc: {_WORDS.get(type(error).__name__, '')}{error}", file=sys.stderr)
     return code
 
 

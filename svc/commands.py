@@ -40,15 +40,17 @@ async def migrate_database(settings: Settings, *, check: bool) -> bool:
         print(f"{'missing' if check else 'applied'} {migration.name}")
     if not todo:
         print("the database is up to date")
-    await database.close()
     return not (check and todo)
 
 
 async def show_status(settings: Settings, *, as_json: bool) -> bool:
     """Say who is ACTIVE, since when and in which epoch, and what waits. Needs no running instance."""
     database = Database(settings.database_url)
+    todo = await pending_migrations(database)
+    if todo:
+        print(f"the database lacks {', '.join(migration.name for migration in todo)}: run svc migrate")
+        return False
     rows = await database.fetch(STATUS, settings.bot_id, lock_key(settings.bot_id))
-    await database.close()
     status = _status(rows[0])
     print(json.dumps(status) if as_json else _status_lines(status))
     return True
@@ -114,11 +116,7 @@ def _status_lines(status: dict[str, Any]) -> str:
 
 
 async def _check_database(settings: Settings) -> str:
-    database = Database(settings.database_url)
-    try:
-        return await database.on_connection(_inspect)
-    finally:
-        await database.close()
+    return await Database(settings.database_url).on_connection(_inspect)
 
 
 async def _inspect(connection: Connection) -> str:
@@ -138,7 +136,8 @@ async def _inspect(connection: Connection) -> str:
         tables = ["inbox", "processed_updates", "dead_updates", "leadership", "state_transitions"]
         if not await connection.fetchval(privileges, tables):
             raise _NotFit("the user may not read and write all tables")
-    return f"Postgres {version.major}.{version.minor}, rights are sufficient"
+    name = await connection.fetchval("SHOW server_version")
+    return f"Postgres {name}, rights are sufficient"
 
 
 async def _check_lock(settings: Settings) -> str:

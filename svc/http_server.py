@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-import tomllib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import h11
+import hypercorn.protocol
 import hypercorn.trio.run
+import hypercorn.trio.tcp_server
 import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.events import Event, RawData
+from hypercorn.protocol.events import Request
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio import serve
-from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import TCPServer
 
 from svc.web import App
@@ -22,6 +28,7 @@ from svc.web import App
 log = structlog.get_logger()
 
 CONFIG_FILE = "hypercorn.toml"
+_NUMBERS = ("backlog", "graceful_timeout", "h11_max_incomplete_size", "keep_alive_timeout")
 
 
 class ConfigError(Exception):
@@ -41,13 +48,25 @@ def load_config(port: int | None) -> Config:
         raise ConfigError(f"{CONFIG_FILE} is neither in {Path.cwd()} nor beside the program")
     try:
         config = Config.from_toml(path)
-    except (tomllib.TOMLDecodeError, OSError, TypeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+    except (ValueError, OSError, TypeError) as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(config.bind, list) or not all(isinstance(bind, str) for bind in config.bind):
+        raise ConfigError(f"{path}: bind must be a list of addresses")
+    for name in _NUMBERS:
+        if type(getattr(config, name)) not in (int, float):
+            raise ConfigError(f"{path}: {name} must be a number")
     # A logger instead of Hypercorn's own handler: svc.logs routes it.
     config.errorlog = logging.getLogger("hypercorn.error")
     if port is not None:
-        config.bind = [f"{bind.rpartition(':')[0]}:{port}" for bind in config.bind]
+        config.bind = [_with_port(bind, port) for bind in config.bind]
     return config
+
+
+def _with_port(bind: str, port: int) -> str:
+    if bind.startswith(("unix:", "fd://")):
+        return bind
+    host, colon, old = bind.rpartition(":")
+    return f"{host}:{port}" if colon and old.isdigit() else f"{bind}:{port}"
 
 
 async def serve_http(
@@ -58,18 +77,20 @@ async def serve_http(
 ) -> None:
     """Serve `app` until `shutdown` returns, then until requests in flight end or `graceful_timeout` is over.
 
-    Starts with the addresses that are bound; raises OSError if one cannot be.
+    Starts with the addresses that are bound; raises OSError, which names them, if one cannot be.
     """
-    await serve(app, config, shutdown_trigger=shutdown, mode="asgi", task_status=task_status)
+    try:
+        await serve(app, config, shutdown_trigger=shutdown, mode="asgi", task_status=task_status)
+    except* OSError as group:
+        raise OSError(f"cannot serve HTTP at {', '.join(config.bind)}: {_innermost(group)}") from None
 
 
 class _Connection(TCPServer):
     """Hypercorn's connection, with three things mended.
 
-    Its unforeseen errors do not leave it: Hypercorn lets them through to the nursery of the whole server, so that a
-    single malformed WebSocket upgrade, or a byte behind a good one, ends the process (hypercorn issue 225). It does
-    not write empty data, which costs a system call per answer. And its keep-alive timeout is one task a connection,
-    where Hypercorn starts and cancels one per request.
+    Its unforeseen errors do not leave it: Hypercorn lets them through to the nursery of the whole server, so that one
+    connection ends the process. It does not write empty data, which costs a system call per answer. And its
+    keep-alive timeout is one task a connection, where Hypercorn starts and cancels one per request.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -136,11 +157,81 @@ class _IdleWatch:
             await self._connection._initiate_server_close()
 
 
+class _Http11(H11Protocol):
+    """HTTP/1.1 and nothing else: an Upgrade is not taken up (RFC 9110, 7.8), so the request is answered as it stands.
+
+    Nothing here speaks WebSocket or cleartext HTTP/2. Hypercorn's refusal of a WebSocket is where one malformed
+    upgrade, or a byte behind a good one, ends the process (hypercorn issue 225), and it leaves connections open.
+    """
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Hypercorn looks for HTTP/2 here."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        stream = self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method=request.method.decode("ascii").upper(),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+
+
+class _Tasks(TaskGroup):
+    """The tasks of one connection. An app that does not read its request's body holds nobody up.
+
+    Hypercorn passes the body on through a channel of ten messages. An app that answers without reading (401, 405,
+    413) leaves it full: then the reader of the connection and the end of the answer wait in front of it for ever.
+    """
+
+    async def spawn_app(self, app: Any, config: Config, scope: Any, send: Any) -> Any:
+        put_in, take_out = trio.open_memory_channel[Any](config.max_app_queue_size)
+
+        async def receive() -> Any:
+            try:
+                return await take_out.receive()
+            except trio.EndOfChannel:
+                return {"type": "http.disconnect"}
+
+        async def run() -> None:
+            with take_out:
+                await _handle(app, config, scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+
+        async def put(message: Any) -> None:
+            if message["type"] == "http.disconnect":
+                put_in.close()
+                return
+            # Closed: the request is over, and what is still arriving of it is of no interest.
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await put_in.send(message)
+
+        self.spawn(run)
+        return put
+
+
 def _innermost(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}"[:200]
 
 
-# Hypercorn has no setting for the class of its connections.
+# Hypercorn has no setting for these classes.
 hypercorn.trio.run.TCPServer = _Connection  # type: ignore[assignment,attr-defined]
+hypercorn.trio.tcp_server.TaskGroup = _Tasks  # type: ignore[attr-defined]
+hypercorn.protocol.H11Protocol = _Http11  # type: ignore[attr-defined]

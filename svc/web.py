@@ -23,11 +23,12 @@ def make_app(*, webhook: App, pages: App) -> App:
     """The ASGI application: /webhook, and the `pages` for everything else."""
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            # Nothing here speaks WebSocket, and Quart's own refusal breaks the connection's state machine.
-            await send({"type": "websocket.close"})
-        elif scope["type"] == "http" and scope["path"] == "/webhook":
+        if scope["type"] == "http" and scope["path"] == "/webhook":
             await webhook(scope, receive, send)
+        elif scope["type"] == "http" and not scope["path"].startswith("/"):
+            # "http://[::1/" or "?x": only scanners ask so, and Quart's reading of it raises.
+            await send({"type": "http.response.start", "status": 400, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
         else:
             await pages(scope, receive, _shielded(send))
 

@@ -77,8 +77,7 @@ class Webhook:
 
     async def _accept(self, scope: Any, receive: Receive, arrived: float) -> None:
         headers = dict(scope["headers"])
-        self._check(scope["method"], headers)
-        body = await _read(receive, int(headers.get(b"content-length", b"0")))
+        body = await _read(receive, self._check(scope["method"], headers))
         try:
             envelope = read_envelope(body)
         except NotAnUpdate as error:
@@ -90,8 +89,8 @@ class Webhook:
         else:
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
 
-    def _check(self, method: str, headers: dict[bytes, bytes]) -> None:
-        """What can be refused before the body is read."""
+    def _check(self, method: str, headers: dict[bytes, bytes]) -> int:
+        """Refuse what can be refused before the body is read; the length it will have at least."""
         if method != "POST":
             raise Rejected(405, "only POST", headers=[(b"allow", b"POST")])
         if not hmac.compare_digest(headers.get(b"x-telegram-bot-api-secret-token", b""), self._secret):
@@ -99,8 +98,12 @@ class Webhook:
         if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
             raise Rejected(415, "the content type is not application/json")
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY:
+        if not length.isdigit():
+            raise Rejected(400, "Content-Length is not a number")
+        # By its digits first: int() raises for thousands of them.
+        if len(length) > 20 or (expected := int(length)) > MAX_BODY:
             raise Rejected(413, f"larger than {MAX_BODY} bytes")
+        return expected
 
     async def _commit(self, update: Received) -> bool:
         reason = "no commit in time"

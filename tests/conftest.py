@@ -54,6 +54,13 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on a fresh, migrated database, inside asyncpg's loop."""
+    async with open_database(database_url) as database:
+        yield database
+
+
 @contextmanager
 def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
@@ -64,10 +71,7 @@ def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Database]:
-    """A Database inside asyncpg's loop, closed at the end of the block.
-
-    Not a fixture: the loop has to open and close in the task that the test runs in.
-    """
+    """A Database inside asyncpg's loop, closed at the end of the block. Loops do not nest: one a test."""
     async with asyncio_loop():
         database = Database(url)
         try:

@@ -51,7 +51,8 @@ class Processed:
 
 
 class MemoryInbox:
-    """`Inbox` in memory. While `away`, every method raises DatabaseUnavailable, except `settle`, which waits."""
+    """`Inbox` in memory. While `away`, every method raises DatabaseUnavailable, except `settle`, which waits: its
+    record is made when the database is back, also if its caller is cancelled meanwhile."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
@@ -62,6 +63,7 @@ class MemoryInbox:
         self.announced = 0
         self.on_announce: Callable[[], None] | None = None
         self._back = trio.Event()
+        self._owed: list[tuple[Attempt, Ending]] = []
 
     def go_away(self) -> None:
         """The database is gone until `come_back`."""
@@ -71,6 +73,9 @@ class MemoryInbox:
     def come_back(self) -> None:
         """The database is there again."""
         self.away = False
+        owed, self._owed = self._owed, []
+        for attempt, ending in owed:
+            self._record(attempt, ending)
         self._back.set()
 
     async def _crossing(self) -> None:
@@ -110,10 +115,14 @@ class MemoryInbox:
             self._finish(row, "ignored", 0)
 
     async def settle(self, attempt: Attempt, ending: Ending) -> None:
-        await trio.lowlevel.checkpoint()
-        with trio.CancelScope(shield=self.away):
-            if self.away:
-                await self._back.wait()
+        if self.away:
+            self._owed.append((attempt, ending))
+            await self._back.wait()
+        else:
+            self._record(attempt, ending)
+            await trio.lowlevel.checkpoint()
+
+    def _record(self, attempt: Attempt, ending: Ending) -> None:
         row = self.rows.get(attempt.update_id)
         if row is None or (row.epoch, row.token) != (attempt.term.epoch, attempt.token):
             return

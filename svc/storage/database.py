@@ -35,6 +35,7 @@ _LOST = (
     asyncpg.OperatorInterventionError,  # shutting down, terminated, cancelled
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
     asyncpg.ReadOnlySQLTransactionError,  # a primary that became a standby
+    asyncpg.TransactionRollbackError,  # chosen to end a deadlock: not done, and may be repeated
     asyncpg.UndefinedTableError,  # BOOT: the schema is not there yet
 )
 
@@ -120,7 +121,7 @@ def one_error() -> Iterator[None]:
 _PLANNER = """
 SET plan_cache_mode = force_custom_plan;
 SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;
-SET enable_hashjoin = off; SET enable_mergejoin = off;
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off;
 """
 
 

@@ -28,7 +28,7 @@ RETURNING update_id
 """
 
 # The term is read FOR SHARE: a plain SELECT would let an old holder commit after the new epoch. An attempt that was
-# begun already (its answer was lost) is returned as it is.
+# begun already (its answer was lost) is returned as it is, whatever has arrived since.
 BEGIN = """
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
@@ -39,9 +39,11 @@ SET state = 'processing', epoch = $2, token = w.token,
     started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
 FROM unnest($4::bigint[], $5::bigint[]) AS w (update_id, token), term
 WHERE i.bot_id = $1 AND i.update_id = w.update_id
-  AND (i.state = 'pending' OR (i.state = 'processing' AND i.epoch = $2 AND i.token = w.token))
-  AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id)
-  AND NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)
+  AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
+    OR (i.state = 'pending'
+        AND NOT EXISTS (SELECT FROM inbox o
+                        WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id)
+        AND NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)))
 RETURNING i.update_id, i.attempts, i.doubts
 """
 
@@ -75,7 +77,8 @@ ON CONFLICT DO NOTHING
 
 DISMISS = """
 WITH done AS (
-    DELETE FROM inbox i WHERE bot_id = $1 AND update_id = ANY ($2::bigint[]) AND state = 'pending' RETURNING i.*
+    DELETE FROM inbox i USING unnest($2::bigint[]) AS w (update_id)
+    WHERE i.bot_id = $1 AND i.update_id = w.update_id AND i.state = 'pending' RETURNING i.*
 )
 INSERT INTO processed_updates
     (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
@@ -238,13 +241,15 @@ class PostgresInbox:
         await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, str(self._bot_id))
 
     async def _store_group(self, group: Sequence[Received]) -> list[bool]:
+        # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
+        updates = sorted(group, key=lambda update: update.update_id)
         rows = await self._database.fetch(
             STORE,
             self._bot_id,
-            [update.update_id for update in group],
-            [update.chat_id for update in group],
-            [update.kind for update in group],
-            [update.payload for update in group],
+            [update.update_id for update in updates],
+            [update.chat_id for update in updates],
+            [update.kind for update in updates],
+            [update.payload for update in updates],
             self._instance,
         )
         fresh = set(column(rows, "update_id"))
@@ -252,12 +257,12 @@ class PostgresInbox:
         return [_take(update.update_id, fresh) for update in group]
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
-        terms = {attempt.term for attempt in group}
-        if len(terms) > 1:
-            # The end of one term and the start of the next can meet in a group.
-            return [begun for attempt in group for begun in await self._begin_group([attempt])]
-        term = terms.pop()
         ids = [attempt.update_id for attempt in group]
+        if len({attempt.term for attempt in group}) > 1 or len(set(ids)) < len(ids):
+            # The end of one term and the start of the next can meet in a group, and so can two attempts at one
+            # update, of which only one may hear that it has begun.
+            return [begun for attempt in group for begun in await self._begin_group([attempt])]
+        term = group[0].term
         tokens = [attempt.token for attempt in group]
 
         async def work(connection: Connection) -> dict[int, Begun]:
@@ -268,7 +273,9 @@ class PostgresInbox:
             if rest:
                 for row in await connection.fetch(WHY_NOT, *leader, rest):
                     begun[row["update_id"]] = Begun(_why(leads=row["leads"], processed=row["processed"]))
-                await connection.execute(FORGET_PROCESSED, self._bot_id, rest)
+            processed = [update_id for update_id in rest if begun[update_id].outcome is BeginOutcome.DUPLICATE]
+            if processed:
+                await connection.execute(FORGET_PROCESSED, self._bot_id, processed)
             return begun
 
         outcomes = await self._database.on_connection(work)

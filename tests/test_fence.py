@@ -1,0 +1,142 @@
+"""The fence: a begin of the old term against the start of a new one, on real SQL and two connections.
+
+Whichever commits first, the new term must either see the row that the old one began, or keep it from beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+import trio
+import trio_asyncio
+
+from svc.storage import postgres_inbox
+from svc.storage.database import Connection, Database
+from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
+from svc.storage.postgres_inbox import MARK_OLDER_TERMS, NEW_TERM, PostgresInbox
+
+BOT = 1
+OLD = Term(1, UUID(int=1))
+NEW = Term(2, UUID(int=2))
+BLOCKED = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
+"""
+
+
+@dataclass
+class Race:
+    """One pending update and the old term. What `hold` runs keeps its transaction open until the other waits."""
+
+    database: Database
+    inbox: PostgresInbox
+
+    async def hold(self, first: Callable[[Connection], Any], second: Callable[[], Any]) -> tuple[Any, Any]:
+        """Run `first` in a transaction, then `second` beside it; commit once `second` waits for a lock, or is done."""
+        holds, done = trio.Event(), trio.Event()
+        results: dict[str, Any] = {}
+
+        async def within(connection: Connection) -> None:
+            results["first"] = await first(connection)
+            holds.set()
+            while not (done.is_set() or await connection.fetchval(BLOCKED)):
+                await trio_asyncio.trio_as_aio(trio.lowlevel.checkpoint)()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.database.transaction, within)
+            await holds.wait()
+            results["second"] = await second()
+            done.set()
+        return results["first"], results["second"]
+
+    async def state(self) -> tuple[str, int | None]:
+        ((state, epoch),) = await self.database.fetch("SELECT state, epoch FROM inbox")
+        return state, epoch
+
+
+@pytest.fixture
+async def race(database: Database) -> Race:
+    inbox = PostgresInbox(database, BOT, "one")
+    assert await inbox.take_over(OLD.holder, "one") == OLD
+    await inbox._store_group([Received(1, 7, "message", b"{}", trio.current_time())])
+    return Race(database, inbox)
+
+
+@pytest.fixture
+def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant: the term is only looked at."""
+    assert postgres_inbox.BEGIN.count(" FOR SHARE") == 1
+    monkeypatch.setattr(postgres_inbox, "BEGIN", postgres_inbox.BEGIN.replace(" FOR SHARE", ""))
+
+
+async def old_begins(connection: Connection) -> int:
+    return len(await connection.fetch(postgres_inbox.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5]))
+
+
+async def begin_then_new_term(race: Race) -> None:
+    begun, term = await race.hold(old_begins, lambda: race.inbox.take_over(NEW.holder, "two"))
+    assert begun == 1
+    assert term == NEW
+
+
+async def new_term_then_begin(race: Race) -> BeginOutcome:
+    async def take_over(connection: Connection) -> None:
+        assert await connection.fetchval(NEW_TERM, BOT, NEW.holder, "two") == NEW.epoch
+        await connection.execute(MARK_OLDER_TERMS, BOT, NEW.epoch)
+
+    async def old_begins() -> BeginOutcome:
+        (begun,) = await race.inbox._begin_group([Attempt(1, OLD, 5)])
+        return begun.outcome
+
+    _, outcome = await race.hold(take_over, old_begins)
+    assert isinstance(outcome, BeginOutcome)
+    return outcome
+
+
+async def test_a_new_term_waits_for_a_begin(race: Race) -> None:
+    """A new term waits until the old one's begin has committed, and marks its row in doubt."""
+    await begin_then_new_term(race)
+    assert await race.state() == ("in_doubt", OLD.epoch)
+
+
+async def test_a_begin_waits_for_a_new_term(race: Race) -> None:
+    """A begin of the old term waits for a new one that is about to commit, and is fenced."""
+    assert await new_term_then_begin(race) is BeginOutcome.FENCED
+    assert await race.state() == ("pending", None)
+
+
+@pytest.mark.usefixtures("no_fence")
+async def test_without_the_lock_a_row_is_missed(race: Race) -> None:
+    """With a plain SELECT instead, the new term misses the row, which looks as if somebody still worked on it."""
+    await begin_then_new_term(race)
+    assert await race.state() == ("processing", OLD.epoch)
+
+
+@pytest.mark.usefixtures("no_fence")
+async def test_without_the_lock_the_old_term_begins(race: Race) -> None:
+    """With a plain SELECT instead, the old term begins under the eyes of the new one."""
+    assert await new_term_then_begin(race) is BeginOutcome.BEGUN
+
+
+async def test_many_begins_beside_many_terms(race: Race) -> None:
+    """While terms follow each other as fast as they can, no row is left processing under an old one."""
+    terms = [OLD]
+    ended = trio.Event()
+    updates = [Received(number, number, "message", b"{}", trio.current_time()) for number in range(2, 200)]
+    await race.inbox._store_group(updates)
+
+    async def begin_all() -> None:
+        for update in updates:
+            await race.inbox._begin_group([Attempt(update.update_id, terms[-1], 5)])
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(begin_all)
+        while not ended.is_set():
+            terms.append(await race.inbox.take_over(UUID(int=len(terms)), "one"))
+    rows = await race.database.fetch("SELECT epoch FROM inbox WHERE state = 'processing'")
+    assert {row["epoch"] for row in rows} <= {terms[-1].epoch}
+    assert len(terms) > 10
