@@ -31,6 +31,7 @@ class ChatQueue:
         self._ids: set[int] = set()
         self._behind: set[int] = set()
         self._overflowed = False
+        self._closed = False
         self._due: list[float] = []
         self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats)
         self.wants_more = trio.Event()
@@ -49,8 +50,8 @@ class ChatQueue:
         return self._chats - len(self._waiting)
 
     def add(self, update: Received) -> bool:
-        """Take `update` in; False if it is in already, or if there is no room and it stays in the inbox."""
-        if update.update_id in self._ids:
+        """Take `update` in; False if it is in already, or if it stays in the inbox: no room, or the queue is closed."""
+        if self._closed or update.update_id in self._ids:
             return False
         waiting = self._waiting.get(update.chat_id)
         if waiting is None:
@@ -80,8 +81,8 @@ class ChatQueue:
         """`update` is finished: the next of its chat is ready."""
         self._ids.discard(update.update_id)
         waiting = self._waiting.get(update.chat_id)
-        if waiting:
-            self._ready(waiting.popleft())
+        if waiting and not self._closed:
+            self._ready_in.send_nowait(waiting.popleft())
             return
         self._leave(update.chat_id)
 
@@ -114,14 +115,9 @@ class ChatQueue:
 
     def close(self) -> None:
         """No more updates come out: whoever waits in `take`, or comes later, gets EndOfChannel."""
+        self._closed = True
         self._ready_in.close()
         self._ready_out.close()
-
-    def _ready(self, update: Received) -> None:
-        try:
-            self._ready_in.send_nowait(update)
-        except trio.ClosedResourceError:
-            self.set_aside(update)
 
     def _leave(self, chat_id: int) -> None:
         self._waiting.pop(chat_id, None)

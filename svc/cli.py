@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
@@ -60,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(settings: Settings, _arguments: argparse.Namespace) -> int:
+    # Until the service listens for it, and again while it drains, SIGTERM ends the process at once. Without a handler
+    # it would be ignored where the process is PID 1, as in a container.
+    signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
+
     import structlog
 
     from svc.bot.catalog import CatalogError

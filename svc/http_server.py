@@ -15,7 +15,7 @@ import hypercorn.trio.tcp_server
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
@@ -86,11 +86,12 @@ async def serve_http(
 
 
 class _Connection(TCPServer):
-    """Hypercorn's connection, with three things mended.
+    """Hypercorn's connection, with a few things mended.
 
     Its unforeseen errors do not leave it: Hypercorn lets them through to the nursery of the whole server, so that one
-    connection ends the process. It does not write empty data, which costs a system call per answer. And its
-    keep-alive timeout is one task a connection, where Hypercorn starts and cancels one per request.
+    connection ends the process. It does not write empty data, which costs a system call per answer, and takes a write
+    that meets the closing of its connection for one that came too late. And its keep-alive timeout is one task a
+    connection, where Hypercorn starts and cancels one per request.
     """
 
     def __init__(self, *args: Any) -> None:
@@ -104,8 +105,16 @@ class _Connection(TCPServer):
             log.warning("CONNECTION", error=_innermost(group))
 
     async def protocol_send(self, event: Event) -> None:
-        if not (isinstance(event, RawData) and not event.data):
+        if not isinstance(event, RawData):
             await super().protocol_send(event)
+        elif event.data:
+            async with self.send_lock:
+                try:
+                    with trio.CancelScope(shield=True):
+                        await self.stream.send_all(event.data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+                    # Busy: another task is closing the connection this very moment.
+                    await self.protocol.handle(Closed())
 
     async def _read_data(self) -> None:
         await super()._read_data()
@@ -196,8 +205,9 @@ class _Http11(H11Protocol):
 class _Tasks(TaskGroup):
     """The tasks of one connection. An app that does not read its request's body holds nobody up.
 
-    Hypercorn passes the body on through a channel of ten messages. An app that answers without reading (401, 405,
-    413) leaves it full: then the reader of the connection and the end of the answer wait in front of it for ever.
+    Hypercorn hands the body on through a channel of ten messages. Under an app that answers without reading to the
+    end (401, 405, 413) that can be full: then the reader of the connection and the end of the answer wait for ever,
+    each in front of it. Here the end of the request closes the channel.
     """
 
     async def spawn_app(self, app: Any, config: Config, scope: Any, send: Any) -> Any:
@@ -209,19 +219,14 @@ class _Tasks(TaskGroup):
             except trio.EndOfChannel:
                 return {"type": "http.disconnect"}
 
-        async def run() -> None:
-            with take_out:
-                await _handle(app, config, scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
-
         async def put(message: Any) -> None:
             if message["type"] == "http.disconnect":
                 put_in.close()
                 return
-            # Closed: the request is over, and what is still arriving of it is of no interest.
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            with suppress(trio.ClosedResourceError):
                 await put_in.send(message)
 
-        self.spawn(run)
+        self.spawn(_handle, app, config, scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
         return put
 
 

@@ -103,12 +103,12 @@ class Leadership:
         take_over: TakeOver,
         lease: Lease,
         *,
-        rng: random.Random | None = None,
+        rng: random.Random,
     ) -> None:
         self._connect = connect
         self._take_over = take_over
         self._lease = lease
-        self._rng = rng or random.Random()  # noqa: S311 (jitter)
+        self._rng = rng
 
     async def acquire(self) -> Leader:
         """Wait until the lock is ours and a new term has begun. Survives every loss of the database."""

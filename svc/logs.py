@@ -6,6 +6,7 @@ Every event is counted whether or not it is printed, so that metrics do not depe
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from structlog.typing import EventDict, WrappedLogger
 
 from svc.events import EVENTS, Look
 from svc.settings import LogFormat
+
+log = structlog.get_logger()
 
 Count = Callable[[str], None]
 
@@ -40,8 +43,12 @@ def configure_logging(
     `count` is called with the name of every event.
     """
     stream = out or sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        # A terminal that has no emoji gets their codes: a line must never be an exception.
+        stream.reconfigure(errors="backslashreplace")
     console = log_format == "console" or (log_format is None and stream.isatty())
-    secret_texts = tuple(secrets)
+    # The longest first: one may be a part of another.
+    secret_texts = sorted({text for secret in filter(None, secrets) for text in _spellings(secret)}, key=len)[::-1]
 
     def hide(_logger: WrappedLogger, _level: str, line: Any) -> str:
         for secret in secret_texts:
@@ -86,13 +93,23 @@ def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
 
 def json_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
     """The event as one line of JSON."""
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (TypeError, ValueError, OverflowError):  # a lone surrogate, a number of more than 64 bits
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def _plain(value: Any) -> str:
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     # A line stays a line, and a field's end can be seen.
-    return f'"{text}"' if any(character.isspace() for character in text) else text
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return f'"{text}"' if " " in text else text
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it stands, and as it looks inside JSON or the repr of a list; for most of them it is one."""
+    return secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1], repr(secret)[1:-1]
 
 
 def _counter(count: Count | None) -> Callable[[WrappedLogger, str, EventDict], EventDict]:
@@ -129,20 +146,17 @@ class _ToStructlog(logging.Handler):
     """What a library logs at WARNING or above becomes an event of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        trace = "".join(_formatted(record)) if record.exc_info else None
-        structlog.get_logger().log(
-            max(record.levelno, logging.WARNING),
-            "LIBRARY",
-            logger=record.name,
-            message=record.getMessage(),
-            exception=trace,
-        )
-
-
-def _formatted(record: logging.LogRecord) -> str:
-    buffer = io.StringIO()
-    buffer.write(logging.Formatter().formatException(record.exc_info))  # type: ignore[arg-type]
-    return buffer.getvalue()
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = str(record.msg)  # its arguments do not fit: not the library's caller's concern
+        fields: dict[str, Any] = {"logger": record.name, "message": message}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = logging.Formatter().formatException(record.exc_info)
+        if record.levelno >= logging.ERROR:
+            log.error("LIBRARY", **fields)
+        else:
+            log.warning("LIBRARY", **fields)
 
 
 def _route_libraries() -> None:

@@ -11,11 +11,12 @@ that can send while ACTIVE. So no task ever asks whether it may act: it exists, 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -67,6 +68,8 @@ class Parts:
     database_answers: Callable[[], Awaitable[bool]]
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
+    rng: random.Random = field(default_factory=random.Random)
+    """Jitter and tokens."""
 
 
 class Service:
@@ -83,6 +86,7 @@ class Service:
             lambda: parts.connect_lock(lambda: self._new_work()),  # noqa: PLW0108 (looked up when it rings)
             self._take_over,
             Lease(parts.settings.lease),
+            rng=parts.rng,
         )
         self.app = self._make_app()
 
@@ -151,7 +155,7 @@ class Service:
                 log.warning("LOCK_LOST", epoch=leader.term.epoch, reason=leader.why_lost)
                 leader.session.abandon()
             else:
-                await self._leadership.release(leader)
+                await self._leadership.release(leader)  # noqa: ASYNC102 (shields itself)
         if not self.lifecycle.draining.is_set():
             self.lifecycle.lock_lost(leader.why_lost)
 
@@ -171,7 +175,15 @@ class Service:
             nursery.start_soon(self._leadership.hold, leader)
             nursery.start_soon(self._limit_drain, nursery.cancel_scope)
             period = Period(
-                leader.term, sender, parts.inbox, queue, parts.decide, settings.in_doubt, parts.metrics, leader.lose
+                term=leader.term,
+                sender=sender,
+                inbox=parts.inbox,
+                queue=queue,
+                decide=parts.decide,
+                in_doubt=settings.in_doubt,
+                metrics=parts.metrics,
+                lose=leader.lose,
+                rng=parts.rng,
             )
             await active.work(period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining)
             nursery.cancel_scope.cancel(reason="drained")

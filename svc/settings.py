@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")
 
-_TOKEN = re.compile(r"(\d{1,15}):[A-Za-z0-9_-]{20,100}")
+_TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -62,7 +62,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed."""
-        passwords = (_password(self.database_url), _password(self.leader_database_url))
+        passwords = (*_passwords(self.database_url), *_passwords(self.leader_database_url))
         return tuple(dict.fromkeys(text for text in (self.bot_token, self.webhook_secret, *passwords) if text))
 
 
@@ -76,7 +76,11 @@ def load_settings(
 
     `required` names the settings that this command cannot do without.
     """
-    values = {name: value for name, value in (dotenv_values(dotenv) if dotenv else {}).items() if value is not None}
+    try:
+        in_file = dotenv_values(dotenv) if dotenv else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{dotenv} cannot be read: {type(error).__name__}"]) from None
+    values = {name: value for name, value in in_file.items() if value is not None}
     values.update(os.environ if environ is None else environ)
     return _Reader(values, required).settings()
 
@@ -130,8 +134,19 @@ def default_instance_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _password(url: str) -> str | None:
-    return urlsplit(url).password
+def _passwords(url: str) -> list[str]:
+    """The password in a database's address, as it stands there and as the driver reads it."""
+    parts = urlsplit(url)
+    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return [text for password in written for text in (password, unquote(password))]
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("is not an address") from None  # urlsplit's own text may quote it, password and all
+    return parts
 
 
 def _token(text: str) -> str:
@@ -147,20 +162,20 @@ def _secret(text: str) -> str:
 
 
 def _postgres_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("postgresql", "postgres"):
+    if _split(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql://")
     return text
 
 
 def _http_url(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http:// or https:// address")
     return text.rstrip("/")
 
 
 def _https_url(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _split(text)
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError("must be an https:// address")
     return text

@@ -8,6 +8,7 @@ from typing import Any
 import trio
 from quart import Response
 from quart_trio import QuartTrio
+from werkzeug.exceptions import MethodNotAllowed
 
 from statemachine import Lifecycle, State
 from svc.metrics import Metrics
@@ -67,8 +68,12 @@ def make_pages(
         return {"error": "no such page"}, 404
 
     @quart.errorhandler(405)
-    async def wrong_method(_error: Exception) -> tuple[dict[str, Any], int]:
-        return {"error": "method not allowed"}, 405
+    async def wrong_method(error: MethodNotAllowed) -> tuple[dict[str, Any], int, dict[str, str]]:
+        return {"error": "method not allowed"}, 405, {"Allow": ", ".join(sorted(error.valid_methods or ()))}
+
+    @quart.errorhandler(500)
+    async def failed(_error: Exception) -> tuple[dict[str, Any], int]:
+        return {"error": "an unforeseen error"}, 500  # Quart has logged it
 
     return quart
 

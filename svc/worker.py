@@ -68,7 +68,7 @@ class Period:
     in_doubt: InDoubtPolicy
     metrics: Metrics
     lose: Callable[[str], None]
-    rng: random.Random = field(default_factory=random.Random)
+    rng: random.Random
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now."""
 

@@ -6,8 +6,9 @@ logs every URL at INFO, and the URL holds the token.
 
 from __future__ import annotations
 
+import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -161,20 +162,20 @@ async def _read(response: httpx.Response) -> bytes:
     size = 0
     # The raw stream: no encoding was asked for, and a body that is not JSON is no result anyway.
     assert isinstance(response.stream, httpx.AsyncByteStream)
-    async for chunk in response.stream:
+    stream = aiter(response.stream)
+    async for chunk in stream:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_ANSWER:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()  # left to the garbage collector, it would be closed who knows when
             raise httpx.DecodingError("answer too large")
     return b"".join(chunks)
 
 
 def _result(method: str, chat_id: int | None, status: int, headers: httpx.Headers, body: bytes) -> Any:
     """The decoded result, or the error that the answer amounts to."""
-    try:
-        answer = _decode_answer(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        answer = None
+    answer = _decode(body)
     if answer is not None and answer.ok and 200 <= status < 300:
         return answer.result
     description = answer.description if answer is not None else "the answer is not JSON"
@@ -189,13 +190,27 @@ def _result(method: str, chat_id: int | None, status: int, headers: httpx.Header
     raise Refused(method, description, chat_id=chat_id, status=status, migrate_to_chat_id=parameters.migrate_to_chat_id)
 
 
+def _decode(body: bytes) -> _Answer | None:
+    """The answer, or None if it is not one of Telegram's."""
+    try:
+        return _decode_answer(body)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # msgspec refuses lone surrogates, which a name or a text in a result may hold: still delivered.
+        try:
+            return msgspec.convert(json.loads(body), _Answer)
+        except (ValueError, RecursionError):
+            return None
+
+
 def _chat_id(params: Mapping[str, Any] | None) -> int | None:
     chat_id = params.get("chat_id") if params else None
     return chat_id if isinstance(chat_id, int) else None
 
 
 def _seconds(header: str | None) -> float | None:
-    return float(header) if header is not None and header.isdigit() else None
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None
 
 
 def _name(error: Exception) -> str:

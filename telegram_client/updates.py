@@ -95,8 +95,11 @@ def read_update(body: bytes) -> Update:
         return _decode_update(body)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return msgspec.convert(_without_surrogates(json.loads(body)), Update)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            return msgspec.convert(_without_surrogates(json.loads(body)), Update)
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
 
 
 def _load(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""A real Postgres for the tests that need one. Such a test never uses the mock clock, which leaps while a socket waits."""
+"""A real Postgres for the tests that need one. They never use the mock clock, which leaps while a socket waits."""
 
 from __future__ import annotations
 
@@ -22,8 +22,15 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """One server for all tests. Whoever stops or kills a server makes one of its own."""
+    """One server for all tests. Who wants to stop it takes `postgres_to_break`."""
     with temporary_postgres({"fsync": "off", "autovacuum": "off"}) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_to_break() -> Iterator[EmbeddedPostgres]:
+    """A server of the test's own, to stop, kill and start."""
+    with temporary_postgres({"fsync": "off"}) as server:
         yield server
 
 
@@ -76,6 +83,7 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         database = Database(url)
         try:
             with trio.fail_after(TEST_DEADLINE):
+                await trio.lowlevel.checkpoint()
                 yield database
         finally:
             with trio.move_on_after(2, shield=True):

@@ -22,9 +22,8 @@ from svc.storage.postgres_inbox import MARK_OLDER_TERMS, NEW_TERM, PostgresInbox
 BOT = 1
 OLD = Term(1, UUID(int=1))
 NEW = Term(2, UUID(int=2))
-BLOCKED = """
-SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
-"""
+# Not pg_stat_activity: a transaction sees one snapshot of that.
+BLOCKED = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 
 
 @dataclass

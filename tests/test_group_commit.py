@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,7 +74,9 @@ class Callers:
 
 
 @asynccontextmanager
-async def running(table: Table, *, size: int = 100, waiting: int = 2000, durable: bool = False) -> AsyncIterator[Callers]:
+async def running(
+    table: Table, *, size: int = 100, waiting: int = 2000, durable: bool = False
+) -> AsyncIterator[Callers]:
     commit: GroupCommit[int, int] = GroupCommit(table.write, size=size, waiting=waiting, durable=durable)
     with trio.fail_after(3600):
         async with trio.open_nursery() as nursery:
@@ -83,10 +86,7 @@ async def running(table: Table, *, size: int = 100, waiting: int = 2000, durable
             nursery.cancel_scope.cancel(reason="the test is over")
 
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
-
-
-async def test_a_single_item_is_written_at_once() -> None:
+async def test_a_single_item_is_written_at_once(autojump_clock: trio.testing.MockClock) -> None:
     """Nothing is delayed to make a group larger."""
     table = Table()
     async with running(table) as callers:
@@ -94,7 +94,7 @@ async def test_a_single_item_is_written_at_once() -> None:
         assert table.tries == [0.0]
 
 
-async def test_callers_of_one_moment_share_a_group() -> None:
+async def test_callers_of_one_moment_share_a_group(autojump_clock: trio.testing.MockClock) -> None:
     """Whoever is ready to run when the first one rings is in its group."""
     table = Table()
     async with running(table) as callers:
@@ -104,7 +104,23 @@ async def test_callers_of_one_moment_share_a_group() -> None:
         assert [sorted(group) for group in table.groups] == [[0, 1, 2, 3, 4]]
 
 
-async def test_a_group_forms_while_one_is_written() -> None:
+async def test_whoever_is_a_step_late_still_joins(autojump_clock: trio.testing.MockClock) -> None:
+    """Whoever becomes ready in the same step as the writer is in the group, in whatever order they run."""
+
+    async def late() -> None:
+        await trio.lowlevel.checkpoint()
+        await callers.commit.submit(2)
+
+    for _ in range(16):
+        table = Table()
+        async with running(table) as callers:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(callers.commit.submit, 1)
+                nursery.start_soon(late)
+            assert table.groups == [[1, 2]]
+
+
+async def test_a_group_forms_while_one_is_written(autojump_clock: trio.testing.MockClock) -> None:
     """Whoever comes while a group is being written is in the next one, and gets the result of its own item."""
     table = Table()
     async with running(table) as callers:
@@ -117,7 +133,7 @@ async def test_a_group_forms_while_one_is_written() -> None:
         assert callers.results == {1: 10, 2: 20, 3: 30, 4: 40}
 
 
-async def test_a_group_has_a_largest_size() -> None:
+async def test_a_group_has_a_largest_size(autojump_clock: trio.testing.MockClock) -> None:
     """No more than `size` items are written together, the rest in their order afterwards."""
     table = Table()
     async with running(table, size=3) as callers:
@@ -128,7 +144,7 @@ async def test_a_group_has_a_largest_size() -> None:
 
 
 @pytest.mark.parametrize("durable", [False, True])
-async def test_no_more_may_wait_than_the_bound(durable: bool) -> None:
+async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
     """Who comes when `waiting` callers wait is told so at once, and nothing of it is written."""
     table = Table()
     async with running(table, waiting=2, durable=durable) as callers:
@@ -145,7 +161,7 @@ async def test_no_more_may_wait_than_the_bound(durable: bool) -> None:
 
 
 @pytest.mark.parametrize("durable", [False, True])
-async def test_a_bad_item_fails_alone(durable: bool) -> None:
+async def test_a_bad_item_fails_alone(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
     """An item that the database refuses does not fail its neighbours, nor those who come later."""
     table = Table()
     async with running(table, durable=durable) as callers:
@@ -158,7 +174,7 @@ async def test_a_bad_item_fails_alone(durable: bool) -> None:
         assert sorted(table.rows) == [1, 2, 4, 5]
 
 
-async def test_a_loss_fails_the_whole_group() -> None:
+async def test_a_loss_fails_the_whole_group(autojump_clock: trio.testing.MockClock) -> None:
     """When the database is lost, everybody in the group hears it, and the next group is tried afresh."""
     table = Table()
     async with running(table) as callers:
@@ -174,7 +190,7 @@ async def test_a_loss_fails_the_whole_group() -> None:
         assert await callers.commit.submit(4) == 40
 
 
-async def test_a_loss_in_the_middle_of_a_split_group() -> None:
+async def test_a_loss_in_the_middle_of_a_split_group(autojump_clock: trio.testing.MockClock) -> None:
     """When the database goes while a group is written singly, those that were written before keep their result."""
     table = Table()
     async with running(table) as callers:
@@ -189,7 +205,7 @@ async def test_a_loss_in_the_middle_of_a_split_group() -> None:
         assert callers.errors() == {BAD: DatabaseUnavailable, 4: DatabaseUnavailable}
 
 
-async def test_durable_items_survive_an_outage_in_order() -> None:
+async def test_durable_items_survive_an_outage_in_order(autojump_clock: trio.testing.MockClock) -> None:
     """A durable item waits for the database, is written in its order, and its caller never hears of the outage."""
     table = Table(away=True)
     async with running(table, size=2, durable=True) as callers:
@@ -204,18 +220,33 @@ async def test_durable_items_survive_an_outage_in_order() -> None:
         assert callers.results == {1: 10, 2: 20, 3: 30, 4: 40}
 
 
-async def test_durable_items_are_tried_with_backoff() -> None:
+async def test_durable_items_are_tried_with_backoff(autojump_clock: trio.testing.MockClock) -> None:
     """During an outage tries come ever more slowly, but never further apart than the longest backoff."""
     table = Table(away=True)
     async with running(table, durable=True) as callers:
         await callers.submit(1)
         await trio.sleep(60)
-        pauses = [after - before - 1 for before, after in zip(table.tries, table.tries[1:], strict=False)]
+        pauses = [after - before - 1 for before, after in itertools.pairwise(table.tries)]
         assert pauses[:3] == pytest.approx([0.1, 0.2, 0.4])
         assert max(pauses) == pytest.approx(LONGEST_BACKOFF)
 
 
-async def test_a_durable_split_group_is_not_written_twice() -> None:
+async def test_every_outage_begins_with_short_pauses(autojump_clock: trio.testing.MockClock) -> None:
+    """After an outage that ended, the next one is tried as eagerly as the first."""
+    table = Table(away=True)
+    async with running(table, durable=True) as callers:
+        await callers.submit(1)
+        await trio.sleep(60)
+        table.away = False
+        await callers.commit.flush()
+        table.away = True
+        table.tries.clear()
+        await callers.submit(2)
+        await trio.sleep(10)
+        assert table.tries[1] - table.tries[0] - 1 == pytest.approx(0.1)
+
+
+async def test_a_durable_split_group_is_not_written_twice(autojump_clock: trio.testing.MockClock) -> None:
     """When the database goes while a durable group is written singly, what was written is not written again."""
     table = Table()
     async with running(table, durable=True) as callers:
@@ -230,7 +261,7 @@ async def test_a_durable_split_group_is_not_written_twice() -> None:
         assert callers.errors() == {BAD: BadItem}
 
 
-async def test_a_cancelled_caller_leaves() -> None:
+async def test_a_cancelled_caller_leaves(autojump_clock: trio.testing.MockClock) -> None:
     """A caller that is cancelled while it waits takes its item along."""
     table = Table()
     async with running(table) as callers:
@@ -242,7 +273,7 @@ async def test_a_cancelled_caller_leaves() -> None:
         assert table.rows == [1, 3]
 
 
-async def test_a_cancelled_caller_of_a_durable_item() -> None:
+async def test_a_cancelled_caller_of_a_durable_item(autojump_clock: trio.testing.MockClock) -> None:
     """A durable item is written although its caller is cancelled, while it waits and while it is being written."""
     table = Table(away=True)
     async with running(table, durable=True) as callers:
@@ -258,7 +289,7 @@ async def test_a_cancelled_caller_of_a_durable_item() -> None:
         assert callers.results == {}
 
 
-async def test_a_caller_cancelled_during_the_write_disturbs_nobody() -> None:
+async def test_a_caller_cancelled_during_the_write_disturbs_nobody(autojump_clock: trio.testing.MockClock) -> None:
     """Cancelling one caller of a group that is being written does not stop the write."""
     table = Table()
     async with running(table) as callers:
@@ -271,7 +302,7 @@ async def test_a_caller_cancelled_during_the_write_disturbs_nobody() -> None:
         assert callers.results == {2: 20}
 
 
-async def test_everybody_left() -> None:
+async def test_everybody_left(autojump_clock: trio.testing.MockClock) -> None:
     """When all who waited have left, nothing is written, flush returns, and the next caller is served."""
     table = Table()
     async with running(table) as callers:
@@ -281,14 +312,15 @@ async def test_everybody_left() -> None:
         callers.scopes[2].cancel()
         await callers.commit.flush()
         assert table.groups == [[1]]
-        await callers.submit(3)
-        callers.scopes[3].cancel()  # before the writer has even woken up
+        with trio.CancelScope() as scope:
+            scope.cancel()  # before the writer has even woken up
+            await callers.commit.submit(3)
         await callers.commit.flush()
         assert await callers.commit.submit(4) == 40
         assert table.groups == [[1], [4]]
 
 
-async def test_flush() -> None:
+async def test_flush(autojump_clock: trio.testing.MockClock) -> None:
     """Flush returns at once when there is nothing, and otherwise after the last item is written."""
     table = Table()
     async with running(table, size=1) as callers:

@@ -40,6 +40,13 @@ _LOST = (
 )
 
 
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
+
 class DatabaseUnavailable(Exception):
     """The statement may or may not have been done: the connection, the server or the time ran out."""
 
@@ -111,7 +118,7 @@ def one_error() -> Iterator[None]:
         yield
     except _LOST as error:
         raise DatabaseUnavailable(describe(error)) from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+    except _REFUSED as error:
         raise DatabaseRefused(describe(error)) from error
 
 

@@ -102,6 +102,8 @@ class GroupCommit(Generic[Item, Result]):
                 await self._write_group(group)
                 backoff = FIRST_BACKOFF
             except DatabaseUnavailable as error:
+                # Of a group that was written singly, some are done.
+                group = [entry for entry in group if not entry.done.is_set()]
                 if self._durable:
                     self._waiting.extendleft(reversed(group))
                     await trio.sleep(backoff)

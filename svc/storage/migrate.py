@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
 
@@ -16,6 +17,16 @@ from svc.storage.database import Connection, Database
 ADVISORY_LOCK = 7_240_514_590_001
 LOCK_TIMEOUT = "30s"
 FILE_TIMEOUT = 600.0
+
+# What the server says when the file is not to blame: the right is missing, or it may go better the next time.
+_NOT_THE_FILE = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+)
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -105,23 +116,28 @@ async def _migrate(connection: Connection) -> list[Migration]:
     todo = missing(shipped_migrations(), await _applied(connection))
     if not todo:
         return []
-    await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK, timeout=60)
-        try:
+        async with _locked(connection):
             await connection.execute(CREATE_TABLE)
             todo = missing(shipped_migrations(), await _applied(connection))
             for migration in todo:
                 await _apply(connection, migration)
             return todo
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
     except asyncpg.LockNotAvailableError as error:
         raise MigrationError("another instance holds the migration lock for over 30 s") from error
     except asyncpg.InsufficientPrivilegeError as error:
-        raise MigrationError(f"the database user may not change the schema: {error}") from error
-    finally:
-        await connection.execute("RESET lock_timeout")
+        raise MigrationError(f"the database user may not change the schema: {_line(error)}") from error
+
+
+@asynccontextmanager
+async def _locked(connection: Connection) -> AsyncIterator[None]:
+    # The session goes back to the pool as it was.
+    async with AsyncExitStack() as undo:
+        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        undo.push_async_callback(connection.execute, "RESET lock_timeout")
+        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK, timeout=60)
+        undo.push_async_callback(connection.execute, "SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
+        yield
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
@@ -134,10 +150,14 @@ async def _apply(connection: Connection, migration: Migration) -> None:
                 migration.name,
                 migration.sha256,
             )
-    except asyncpg.InsufficientPrivilegeError:
+    except _NOT_THE_FILE:
         raise
-    except (asyncpg.SyntaxOrAccessError, asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
-        raise MigrationError(f"{migration.name} failed: {error}") from error
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"{migration.name} failed: {_line(error)}") from error
+
+
+def _line(error: asyncpg.PostgresError) -> str:
+    return " ".join(str(error).split())
 
 
 async def _applied(connection: Connection) -> list[Applied]:

@@ -103,14 +103,9 @@ async def connect_lock(
     `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable,
     DatabaseRefused, or PoolerInTheWay if the address leads to a pooler.
     """
-    try:
-        with one_error():
-            session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(
-                url, bot_id, server_timeout, on_new_work
-            )
-            return session
-    except asyncpg.ProtocolViolationError as error:
-        raise PoolerInTheWay(_advice(url, describe(error))) from error
+    with one_error():
+        session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
+        return session
 
 
 async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[], None]) -> PostgresLockSession:
@@ -119,11 +114,16 @@ async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Calla
         "idle_in_transaction_session_timeout": round(server_timeout * 1000),
         "statement_timeout": round(STATEMENT_TIMEOUT * 1000),
     }
-    connection = await asyncpg.connect(
-        url,
-        timeout=CONNECT_DEADLINE,
-        server_settings={name: str(value) for name, value in milliseconds.items()} | {"application_name": "svc lock"},
-    )
+    try:
+        connection = await asyncpg.connect(
+            url,
+            timeout=CONNECT_DEADLINE,
+            server_settings={name: str(value) for name, value in milliseconds.items()}
+            | {"application_name": "svc lock"},
+        )
+    except asyncpg.ProtocolViolationError as error:
+        # Here, because further out it would count as a lost connection.
+        raise PoolerInTheWay(_advice(url, describe(error))) from error
     try:
         async with asyncio.timeout(STATEMENT_DEADLINE):
             await _prove(connection, url, milliseconds)

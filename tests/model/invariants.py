@@ -1,0 +1,77 @@
+"""The guarantees, as functions from a state to what is wrong with it. First come the ones nearest to the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.model.rules import Rules
+from tests.model.state import State
+
+
+class Broken(NamedTuple):
+    """A guarantee that does not hold, and how."""
+
+    guarantee: str
+    how: str
+
+
+def one_active(state: State) -> str | None:
+    """G5: at no instant may two instances send, and nobody begins anything out of the current term."""
+    if all(instance.may_send for instance in state.instances):
+        return "two instances may send"
+    return "a row was begun by a term that is not the current one" if state.slips.begun_out_of_term else None
+
+
+def passive_is_silent(state: State) -> str | None:
+    """G2: whoever sends has a valid lease (the step demands it) and the lock at the server."""
+    return "a call left an instance that does not hold the lock" if state.slips.sent_without_lock else None
+
+
+def one_effect(state: State) -> str | None:
+    """G3: one message an update, unless a doubt is on record; none once the database was told that it is delivered."""
+    if state.slips.sent_after_told:
+        return "sent again although the database had been told that it was delivered"
+    if any(update.sends > 1 and not update.doubts for update in state.updates):
+        return "two messages for one update, and nobody was ever in doubt"
+    return None
+
+
+def doubt_is_said(state: State) -> str | None:
+    """G7: every message after the first has its doubt on record; no row of an ended term looks as if owned."""
+    if any(update.sends > 1 + update.doubts for update in state.updates):
+        return "more messages than recorded doubts account for"
+    for row, *_ in state.updates:
+        if row is not None and row.state == "processing" and row.epoch < state.epoch:
+            return "a row left processing by an ended term is not marked in doubt"
+    return None
+
+
+def in_order(state: State) -> str | None:
+    """G6: of one chat, nothing is sent for the second update before the first is finished."""
+    first, second = state.updates
+    return "the second update of a chat overtook the first" if second.sends and first.done is None else None
+
+
+Invariant = Callable[[State], str | None]
+
+_ALWAYS: tuple[tuple[str, Invariant], ...] = (
+    ("G5", one_active),
+    ("G2", passive_is_silent),
+    ("G3", one_effect),
+    ("G7", doubt_is_said),
+)
+
+
+def invariants(rules: Rules) -> tuple[tuple[str, Invariant], ...]:
+    """What must hold in every state."""
+    return (*_ALWAYS, ("G6", in_order)) if rules.same_chat else _ALWAYS
+
+
+def check(state: State, rules: Rules) -> Broken | None:
+    """The first guarantee that `state` breaks."""
+    for guarantee, invariant in invariants(rules):
+        how = invariant(state)
+        if how is not None:
+            return Broken(guarantee, how)
+    return None

@@ -1,0 +1,85 @@
+"""Breadth first through every reachable state: the first violation found has the shortest trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tests.model.invariants import Broken, check
+from tests.model.rules import Rules
+from tests.model.reduction import reduced
+from tests.model.state import Label, State
+from tests.model.steps import steps
+
+Trace = list[tuple[Label, State]]
+LIMIT = 2_000_000
+
+
+class TooManyStates(Exception):
+    """The bounds let the search grow beyond its limit: nothing has been proved."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a search has seen. Complete if nothing is broken."""
+
+    came_from: dict[State, tuple[State, Label] | None] = field(default_factory=dict)
+    broken: Broken | None = None
+    at: State | None = None
+
+    @property
+    def states(self) -> int:
+        """How many were seen."""
+        return len(self.came_from)
+
+    def trace(self, state: State) -> Trace:
+        """The shortest way to `state`: every step and the state after it."""
+        way: Trace = []
+        while (step := self.came_from[state]) is not None:
+            before, label = step
+            way.append((label, state))
+            state = before
+        return way[::-1]
+
+    @property
+    def story(self) -> str:
+        """The shortest trace to the violation, in one line."""
+        if self.broken is None or self.at is None:
+            return f"{self.states} states, nothing broken"
+        way = " ".join(str(label) for label, _ in self.trace(self.at))
+        return f"{self.states} states, {self.broken.guarantee}: {self.broken.how}: {way}"
+
+    def shortest(self, wanted: Callable[[State], bool]) -> Trace | None:
+        """The shortest way to a state that is wanted; None if there is none."""
+        # A dict keeps the order of insertion, which is that of the search.
+        return next((self.trace(state) for state in self.came_from if wanted(state)), None)
+
+
+Check = Callable[[State, Rules], Broken | None]
+
+
+def explore(rules: Rules, initial: State = State(), *, limit: int = LIMIT, check: Check = check) -> Result:  # noqa: B008
+    """Search until a guarantee is broken or every state has been seen."""
+    result = Result({initial: None})
+    level = [initial]
+    while level:
+        following: list[State] = []
+        for before, label, after in _new(level, rules, result):
+            result.came_from[after] = (before, label)
+            broken = check(after, rules)
+            if broken is not None:
+                result.broken, result.at = broken, after
+                return result
+            following.append(after)
+        if result.states > limit:
+            raise TooManyStates(f"more than {limit} states")
+        level = following
+    return result
+
+
+def _new(level: list[State], rules: Rules, result: Result) -> Iterator[tuple[State, Label, State]]:
+    for before in level:
+        for label, step in steps(before, rules):
+            after = reduced(step)
+            if after not in result.came_from:
+                yield before, label, after

@@ -1,0 +1,171 @@
+"""The state of the model: what the database, the wire and two processes hold, as immutable tuples.
+
+Theory of operation, abstractions and bounds: see the package's docstring.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+RowState = Literal["pending", "processing", "in_doubt"]
+Ending = Literal["none", "done", "doubt", "again"]
+"""How an attempt ends: delivered; called without an answer (back to pending, one more doubt); not sent."""
+
+Phase = Literal["passive", "taking", "active"]
+"""taking: the lock is granted and take-over asked for. active: the take-over is committed."""
+
+Stage = Literal["asking", "begun", "called", "settling"]
+"""asking: begin asked for. begun: committed. called: the call has left. settling: how it ended is asked to be kept."""
+
+NO_TOKEN = 0
+
+
+class Row(NamedTuple):
+    """A row of the inbox. Epoch and token are 0 where the table has NULL."""
+
+    state: RowState = "pending"
+    epoch: int = 0
+    token: int = NO_TOKEN
+    doubts: int = 0
+
+
+class Update(NamedTuple):
+    """One update: its row, what processed_updates says (its doubts), and what happened outside the database."""
+
+    row: Row | None = Row()
+    done: int | None = None
+    sends: int = 0
+    """Messages at Telegram: each call counts from the moment it leaves."""
+    told: bool = False
+    """The database was told that the last attempt that began was delivered, and did not record it."""
+
+    @property
+    def doubts(self) -> int:
+        """Every doubt that is on record."""
+        return (self.row.doubts if self.row else 0) + (self.done or 0)
+
+
+class Lock(NamedTuple):
+    """The session at the server that holds the lock. Not `attached`: its client is gone and it has not noticed."""
+
+    owner: int
+    attached: bool = True
+    silent: int = 0
+    """Ticks since it last heard anything."""
+
+
+class Taking(NamedTuple):
+    """A take-over whose transaction is open. `seen` is its snapshot, where one statement does it all (mutant)."""
+
+    owner: int
+    attached: bool = True
+    seen: tuple[int, ...] = ()
+
+
+class Beat(NamedTuple):
+    """A heartbeat on its way there or back; `age` in ticks since it was sent."""
+
+    leg: Literal["request", "answer"]
+    age: int = 0
+
+
+class Message(NamedTuple):
+    """A statement that nobody waits for any more, and that the server may still execute."""
+
+    kind: Literal["begin", "settle"]
+    owner: int
+    epoch: int = 0
+    update: int = 0
+    token: int = NO_TOKEN
+    ending: Ending = "none"
+    read: bool = False
+    """It has read the term and not written yet (mutant)."""
+
+
+class Work(NamedTuple):
+    """What an instance's worker is about."""
+
+    stage: Stage
+    update: int
+    token: int
+    ending: Ending = "none"
+    read: bool = False
+
+
+class Instance(NamedTuple):
+    """The memory of one process."""
+
+    phase: Phase = "passive"
+    epoch: int = 0
+    lease: int = 0
+    """Ticks until it ends."""
+    beat: Beat | None = None
+    issued: int = 0
+    """The tokens given to attempts of this term, a bit each."""
+    work: Work | None = None
+
+    @property
+    def may_send(self) -> bool:
+        """ACTIVE by its own clock."""
+        return self.phase == "active" and self.lease > 0
+
+
+class Slips(NamedTuple):
+    """What must never happen, noted by the step in which it does."""
+
+    sent_without_lock: bool = False
+    begun_out_of_term: bool = False
+    sent_after_told: bool = False
+
+
+class State(NamedTuple):
+    """Everything. Two instances, two updates."""
+
+    epoch: int = 0
+    holder: int = -1
+    lock: Lock | None = None
+    taking: Taking | None = None
+    updates: tuple[Update, ...] = (Update(), Update())
+    instances: tuple[Instance, ...] = (Instance(), Instance())
+    wire: tuple[Message, ...] = ()
+    copies: int = 0
+    """Redelivered updates that slipped into the inbox beside the record that they are done."""
+    kills: int = 0
+    slips: Slips = Slips()
+
+    def with_instance(self, number: int, instance: Instance) -> State:
+        """The same with one instance changed."""
+        instances = (instance, self.instances[1]) if number == 0 else (self.instances[0], instance)
+        return self._replace(instances=instances)
+
+    def with_update(self, number: int, update: Update) -> State:
+        """The same with one update changed."""
+        updates = (update, self.updates[1]) if number == 0 else (self.updates[0], update)
+        return self._replace(updates=updates)
+
+    def leads(self, owner: int, epoch: int) -> bool:
+        """Whether that term is the current one in the database."""
+        return self.epoch == epoch and self.holder == owner
+
+    def has_lock(self, owner: int) -> bool:
+        """Whether that process' session holds the lock at the server."""
+        return self.lock is not None and self.lock.owner == owner and self.lock.attached
+
+
+class Label(NamedTuple):
+    """The name of a step, with all that a replay needs."""
+
+    action: str
+    owner: int = -1
+    update: int = -1
+    epoch: int = 0
+    token: int = NO_TOKEN
+    detail: str = ""
+
+    def __str__(self) -> str:
+        who = f"{'AB'[self.owner]}." if self.owner >= 0 else ""
+        what = [f"u{self.update + 1}"] if self.update >= 0 else []
+        what += [f"e{self.epoch}"] if self.epoch else []
+        what += [f"#{self.token}"] if self.token else []
+        what += [self.detail] if self.detail else []
+        return f"{who}{self.action}({' '.join(what)})" if what else f"{who}{self.action}"

@@ -1,0 +1,278 @@
+"""Every step that can happen next. No step is ever forced, so a pause or a partition is just its absence."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+
+from tests.model import database
+from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
+from tests.model.state import NO_TOKEN, Beat, Ending, Instance, Label, Lock, Message, State, Update, Work
+
+Step = tuple[Label, State]
+
+
+def steps(state: State, rules: Rules) -> Iterator[Step]:
+    """All successors of `state`, each with the name of the step that leads there."""
+    yield Label("tick"), _tick(state, rules)
+    yield from _server(state, rules)
+    for number, instance in enumerate(state.instances):
+        if instance.phase == "passive":
+            yield from _campaign(state, number)
+            continue
+        yield Label("step_down", number), _step_down(state, rules, number)
+        if instance.phase == "active":
+            yield from _beat(state, rules, number, instance)
+            yield from _look_after_doubts(state, rules, number, instance)
+            yield from _work(state, rules, number, instance)
+        else:
+            yield from _take_over(state, rules, number)
+    for place, message in enumerate(state.wire):
+        rest = state._replace(wire=state.wire[:place] + state.wire[place + 1 :])
+        yield Label("lost", message.owner, detail=message.kind), rest
+        yield from _execute(rest, rules, message)
+
+
+# Time and the server.
+
+
+def _tick(state: State, rules: Rules) -> State:
+    lock = state.lock
+    if lock is not None and lock.silent < SERVER_TIMEOUT:
+        lock = lock._replace(silent=lock.silent + 1)
+    first, second = state.instances
+    return state._replace(lock=lock, instances=(_older(first, rules), _older(second, rules)))
+
+
+def _older(instance: Instance, rules: Rules) -> Instance:
+    if instance.beat is None and not instance.lease:
+        return instance
+    beat = instance.beat
+    if beat is not None:
+        beat = beat._replace(age=min(SERVER_TIMEOUT, beat.age + 1))
+        if beat.age >= LEASE and rules.lease_from_sending:
+            beat = None  # it would bring nothing
+    return instance._replace(beat=beat, lease=max(0, instance.lease - 1))
+
+
+def _server(state: State, rules: Rules) -> Iterator[Step]:
+    lock = state.lock
+    if lock is not None:
+        if lock.silent >= SERVER_TIMEOUT or not lock.attached:
+            yield Label("session_ends", lock.owner), state._replace(lock=None)
+        elif state.kills < rules.kills:
+            yield Label("session_killed", lock.owner), state._replace(lock=None, kills=state.kills + 1)
+    if state.taking is not None:
+        yield _commit_new_term(state, rules)
+    if state.copies < rules.copies:
+        for number in range(len(state.updates)):
+            yield Label("store_beside_settle", update=number), database.store_beside_settle(state, number)
+
+
+# Leadership.
+
+
+def _campaign(state: State, number: int) -> Iterator[Step]:
+    # As long as nothing has happened the two are alike: the first to try is called A.
+    if state.lock is None and not (number == 1 and state == State()):
+        taking = Instance(phase="taking", lease=LEASE)
+        yield Label("gets_lock", number), state.with_instance(number, taking)._replace(lock=Lock(number))
+
+
+def _take_over(state: State, rules: Rules, number: int) -> Iterator[Step]:
+    after = database.new_term(state, rules, number)
+    if after is not None and state.epoch < rules.epochs:
+        yield Label("new_term", number), after
+
+
+def _commit_new_term(state: State, rules: Rules) -> Step:
+    assert state.taking is not None
+    owner, attached, _ = state.taking
+    after = database.mark_older_terms(state, rules)
+    if attached:
+        after = after.with_instance(owner, after.instances[owner]._replace(phase="active", epoch=after.epoch))
+    return Label("mark_older_terms", owner, epoch=after.epoch), after
+
+
+def _step_down(state: State, rules: Rules, number: int) -> State:
+    """The term is over for this process: the lease, an error, SIGTERM, or a crash and a restart.
+
+    What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
+    """
+    left = _left_behind(state, number)
+    if left is not None and len(state.wire) < rules.wire:
+        state = state._replace(wire=_sorted(*state.wire, left))
+    if state.has_lock(number):
+        assert state.lock is not None
+        state = state._replace(lock=state.lock._replace(attached=False))
+    if state.taking is not None and state.taking.owner == number:
+        state = state._replace(taking=state.taking._replace(attached=False))
+    return state.with_instance(number, Instance())
+
+
+def _left_behind(state: State, number: int) -> Message | None:
+    instance = state.instances[number]
+    work = instance.work
+    if work is not None and work.stage == "asking":
+        return _begin_message(number, instance.epoch, work)
+    if work is not None and work.stage == "settling":
+        return Message("settle", number, instance.epoch, work.update, work.token, work.ending)
+    return None
+
+
+def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    beat = instance.beat
+    become = partial(_become, state, number, instance)
+    if beat is None:
+        yield Label("beats", number), become(beat=Beat("request"))
+        return
+    yield Label("beat_lost", number, detail=beat.leg), become(beat=None)
+    if beat.leg == "answer":
+        lease = LEASE - beat.age if rules.lease_from_sending else LEASE
+        yield Label("hears_beat", number), become(beat=None, lease=lease)
+    elif state.has_lock(number):
+        assert state.lock is not None
+        heard = state._replace(lock=state.lock._replace(silent=0))
+        answer = beat._replace(leg="answer") if state.leads(number, instance.epoch) else None
+        yield Label("beat_reaches_server", number), _become(heard, number, instance, beat=answer)
+
+
+# The worker.
+
+
+def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    work = instance.work
+    if work is None:
+        yield from _ask(state, rules, number, instance)
+        return
+    become = partial(_become, state, number, instance)
+    label = partial(Label, owner=number, update=work.update, epoch=instance.epoch, token=work.token)
+    match work.stage:
+        case "asking":
+            yield from _begin(state, rules, number, instance, work)
+        case "begun":
+            yield label("answer_lost"), _ask_again(state, rules, number, instance, work)
+            yield label("not_sent"), become(work=_settling(work, "again"))
+            if instance.may_send:
+                yield label("call"), _call(state, number, instance, work)
+        case "called":
+            yield label("delivered"), become(work=_settling(work, "done"))
+            if state.updates[work.update].doubts < rules.doubts:
+                yield label("unanswered"), become(work=_settling(work, "doubt"))
+        case "settling":
+            after = database.settle(state, rules, instance.epoch, work.update, work.token, work.ending)
+            yield label("settle", detail=work.ending), _become(after, number, instance, work=None)
+            yield label("settle", detail=f"{work.ending}, unheard"), after
+
+
+def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    """Begin anything that is in the inbox: nothing rests on the queue's knowing better."""
+    token = _new_token(instance)
+    if token > rules.tokens:
+        return
+    for update, (row, *_) in enumerate(state.updates):
+        if row is None or (update == 1 and not rules.same_chat and _alike(state)):
+            continue
+        if row.state != "pending" and (rules.begin_knows_its_token or row.state != "processing"):
+            continue
+        label = Label("asks", number, update, instance.epoch, token)
+        yield label, _try(state, number, instance, Work("asking", update, token))
+
+
+def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> Iterator[Step]:
+    label = Label("begin", number, work.update, instance.epoch, work.token)
+    if len(state.wire) < rules.wire:
+        left = _sorted(*state.wire, _begin_message(number, instance.epoch, work))
+        again = _ask_again(state, rules, number, instance, work._replace(read=False))
+        yield label._replace(action="asks_again"), again._replace(wire=left)
+    if not rules.term_read_for_share and not work.read and state.leads(number, instance.epoch):
+        yield label._replace(action="reads_term"), _become(state, number, instance, work=work._replace(read=True))
+        return
+    done = database.begin(state, rules, number, instance.epoch, work.update, work.token, term_read=work.read)
+    if done is not None:
+        after, outcome = done
+        answered = work._replace(stage="begun", read=False) if outcome == "begun" else None
+        yield label._replace(detail=outcome), _become(after, number, instance, work=answered)
+
+
+def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
+    """After a lost answer: the same attempt again. The mutant that knows no tokens makes a new one."""
+    if rules.begin_knows_its_token:
+        return _become(state, number, instance, work=work._replace(stage="asking"))
+    token = _new_token(instance)
+    if token > rules.tokens:
+        return _become(state, number, instance, work=None)
+    return _try(state, number, instance, work._replace(stage="asking", token=token))
+
+
+def _try(state: State, number: int, instance: Instance, work: Work) -> State:
+    return _become(state, number, instance, work=work, issued=instance.issued | 1 << work.token)
+
+
+def _new_token(instance: Instance) -> int:
+    return next(token for token in itertools.count(1) if not instance.issued >> token & 1)
+
+
+def _call(state: State, number: int, instance: Instance, work: Work) -> State:
+    """The look at the lease and the write, in one."""
+    update = state.updates[work.update]
+    slips = state.slips._replace(
+        sent_without_lock=state.slips.sent_without_lock or not state.has_lock(number),
+        sent_after_told=state.slips.sent_after_told or update.told or update.done is not None,
+    )
+    after = state.with_update(work.update, update._replace(sends=update.sends + 1))._replace(slips=slips)
+    return _become(after, number, instance, work=work._replace(stage="called"))
+
+
+def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    held = instance.work.token if instance.work else NO_TOKEN
+    for update, (row, *_) in enumerate(state.updates):
+        if row is None:
+            continue
+        label = Label("mark_lost", number, update, instance.epoch, held)
+        if rules.sweeps:
+            yield label, database.mark_lost(state, instance.epoch, held, update)
+        after = database.resend_doubts(state, number, instance.epoch, update)
+        if after is not None and state.updates[update].doubts < rules.doubts:
+            yield Label("resend_doubts", number, update, instance.epoch), after
+
+
+# The wire.
+
+
+def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
+    """A statement whose sender has given it up, or is gone: nobody hears the answer."""
+    kind, owner, epoch, update, token, ending, read = message
+    label = Label(kind, owner, update, epoch, token)
+    if kind == "settle":
+        yield label._replace(detail=ending), database.settle(rest, rules, epoch, update, token, ending)
+    elif not rules.term_read_for_share and not read and rest.leads(owner, epoch):
+        wire = _sorted(*rest.wire, message._replace(read=True))
+        yield label._replace(action="reads_term"), rest._replace(wire=wire)
+    else:
+        done = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
+        if done is not None:
+            yield label._replace(detail=done[1]), done[0]
+
+
+def _begin_message(number: int, epoch: int, work: Work) -> Message:
+    return Message("begin", number, epoch, work.update, work.token, read=work.read)
+
+
+def _sorted(*messages: Message) -> tuple[Message, ...]:
+    return tuple(sorted(messages))
+
+
+def _settling(work: Work, ending: Ending) -> Work:
+    return work._replace(stage="settling", ending=ending)
+
+
+def _become(state: State, number: int, instance: Instance, **changes: object) -> State:
+    return state.with_instance(number, instance._replace(**changes))  # type: ignore[arg-type]
+
+
+def _alike(state: State) -> bool:
+    """Nothing tells the two updates apart: the first to be begun is called u1."""
+    first, second = state.updates
+    return first == second == Update() and not state.wire and not any(instance.work for instance in state.instances)

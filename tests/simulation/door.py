@@ -1,0 +1,183 @@
+"""The door between an instance and the world, and the parts of the service that go through it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import httpx
+import trio
+
+from svc.storage.database import DatabaseUnavailable
+from svc.storage.group_commit import GroupCommit
+from svc.storage.inbox import Attempt, Begun, Ending, InDoubtPolicy, Received, Term
+from tests.standins import MemoryInbox, MemoryLockSession
+
+T = TypeVar("T")
+
+
+class Door:
+    """What an instance's crossings meet. `paused` holds all of them up, `shut` is for ever."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.shut = False
+        self.loss = 0.0
+        self._held: dict[str, trio.Event] = {}
+
+    def hold(self, what: str) -> None:
+        """Nothing passes to `what` ("database", "lock", "telegram") until `let`."""
+        self._held.setdefault(what, trio.Event())
+
+    def let(self, what: str) -> None:
+        """`what` can be reached again."""
+        held = self._held.pop(what, None)
+        if held is not None:
+            held.set()
+
+    async def leg(self, what: str) -> None:
+        """One way through: held up while `what` is cut off, for ever once the door is shut."""
+        await trio.lowlevel.checkpoint()
+        while what in self._held:
+            await self._held[what].wait()
+        if self.shut:
+            await trio.sleep_forever()
+
+    async def statement(self, work: Callable[[], Awaitable[T]]) -> T:
+        """A database statement: either leg may be lost, or take longer than its deadline."""
+        with trio.move_on_after(1.5):
+            await self.leg("database")
+            if self._rng.random() < self.loss:
+                raise DatabaseUnavailable("the statement was lost")
+            result = await work()
+            if self._rng.random() < self.loss:
+                raise DatabaseUnavailable("the answer was lost")
+            await self.leg("database")
+            return result
+        raise DatabaseUnavailable("no answer in time")
+
+
+class DoorInbox:
+    """`Inbox` through a door, with the real group commit in front of the memory's statements."""
+
+    def __init__(self, inbox: MemoryInbox, door: Door) -> None:
+        self._inbox = inbox
+        self._door = door
+        self._stores: GroupCommit[Received, bool] = GroupCommit(self._store)
+        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
+        self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(self._settle, durable=True)
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stores.run)
+            nursery.start_soon(self._begins.run)
+            nursery.start_soon(self._settlements.run)
+
+    async def store(self, update: Received) -> bool:
+        return await self._stores.submit(update)
+
+    async def begin(self, attempt: Attempt) -> Begun:
+        return await self._begins.submit(attempt)
+
+    async def settle(self, attempt: Attempt, ending: Ending) -> None:
+        await self._settlements.submit((attempt, ending))
+
+    async def dismiss(self, update_id: int) -> None:
+        await self._door.statement(lambda: self._inbox.dismiss(update_id))
+
+    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        return await self._door.statement(lambda: self._inbox.heads(limit, without=without))
+
+    async def take_over(self, holder: UUID, instance: str) -> Term:
+        return await self._door.statement(lambda: self._inbox.take_over(holder, instance))
+
+    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
+        return await self._door.statement(lambda: self._inbox.mark_lost(term, held, age))
+
+    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
+        return await self._door.statement(lambda: self._inbox.resolve_doubts(term, policy, age))
+
+    async def prune(self, age: float, limit: int) -> int:
+        return await self._door.statement(lambda: self._inbox.prune(age, limit))
+
+    async def announce(self) -> None:
+        await self._door.statement(self._inbox.announce)
+
+    async def _store(self, group: Sequence[Received]) -> list[bool]:
+        return await self._door.statement(lambda: _each(self._inbox.store, group))
+
+    async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
+        return await self._door.statement(lambda: _each(self._inbox.begin, group))
+
+    async def _settle(self, group: Sequence[tuple[Attempt, Ending]]) -> list[None]:
+        async def work() -> list[None]:
+            if self._inbox.away:
+                raise DatabaseUnavailable("away")
+            return [await self._inbox.settle(attempt, ending) for attempt, ending in group]
+
+        return await self._door.statement(work)
+
+
+class DoorLockSession:
+    """`LockSession` through a door."""
+
+    def __init__(self, session: MemoryLockSession, door: Door) -> None:
+        self.session = session
+        self._door = door
+
+    @property
+    def alive(self) -> bool:
+        return self.session.alive
+
+    async def try_lock(self) -> bool:
+        await self._door.leg("lock")
+        taken = await self.session.try_lock()
+        await self._door.leg("lock")
+        return taken
+
+    async def beat(self, term: Term) -> bool:
+        await self._door.leg("lock")
+        ours = await self.session.beat(term)
+        await self._door.leg("lock")
+        return ours
+
+    async def wait_for_release(self) -> None:
+        await self.session.wait_for_release()
+        await self._door.leg("lock")
+
+    async def release(self) -> None:
+        await self._door.leg("lock")
+        await self.session.release()
+
+    def abandon(self) -> None:
+        # Through a closed or held door not even the end of a connection is heard: the server has to find out.
+        if not self._door.shut and "lock" not in self._door._held:
+            self.session.abandon()
+        else:
+            self.session.on_new_work = _nothing
+
+
+class DoorTransport(httpx.AsyncBaseTransport):
+    """The way to Telegram through a door; `arrived` is called right before a request has its effect."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, door: Door, arrived: Callable[[httpx.Request], None]) -> None:
+        self._inner = inner
+        self._door = door
+        self._arrived = arrived
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._door.leg("telegram")
+        self._arrived(request)
+        response = await self._inner.handle_async_request(request)
+        await self._door.leg("telegram")
+        return response
+
+
+async def _each(work: Callable[[T], Awaitable[object]], group: Sequence[T]) -> list:  # type: ignore[type-arg]
+    return [await work(item) for item in group]
+
+
+def _nothing() -> None:
+    """Nobody listens any more."""

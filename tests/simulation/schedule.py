@@ -1,0 +1,87 @@
+"""What goes wrong and when: data made from a seed, each seed with its own mix of faults."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+KINDS = (
+    "kill",  # and a new instance a moment later
+    "drain",  # SIGTERM, with a new instance beside it
+    "pause",  # SIGSTOP and SIGCONT: nothing crosses
+    "cut_database",
+    "cut_lock",
+    "cut_telegram",
+    "lossy_database",  # statements or their answers get lost
+    "end_lock_session",
+    "database_away",
+    "bot_api_flood",
+    "bot_api_error",
+    "bot_api_html",
+    "bot_api_cut_before",
+    "bot_api_cut_after",
+    "bot_api_slow",
+    "lose_acks",  # Telegram does not hear the webhook's 200
+)
+
+CHAOS = 30.0
+UPDATES = 40
+
+
+@dataclass(frozen=True)
+class Fault:
+    """At `at` seconds, `kind` befalls instance number `who` (modulo those alive) for `lasting` seconds or `count`."""
+
+    at: float
+    kind: str
+    who: int
+    lasting: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """At `at` seconds a user writes."""
+
+    at: float
+    user: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One seed's story."""
+
+    seed: int
+    instances: int
+    policy: str
+    latency: float
+    messages: tuple[Message, ...]
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        head = f"seed {self.seed}: {self.instances} instances, IN_DOUBT={self.policy}, latency {self.latency:.3f} s"
+        lines = [
+            f"  {fault.at:6.2f} {fault.kind} instance {fault.who}, {fault.lasting:.2f} s, {fault.count} times"
+            for fault in self.faults
+        ]
+        return "\n".join([head, *lines])
+
+
+def make_schedule(seed: int) -> Schedule:
+    """The story of `seed`."""
+    rng = random.Random(seed)
+    kinds = rng.sample(KINDS, rng.randint(1, 6))
+    users = rng.randint(1, 12)
+    return Schedule(
+        seed=seed,
+        instances=rng.randint(1, 3),
+        policy=rng.choice(("resend", "resend", "skip")),
+        latency=rng.choice((0.0, 0.01, 0.3)),
+        messages=tuple(
+            Message(at, rng.randint(1, users)) for at in sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
+        ),
+        faults=tuple(
+            Fault(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
+            for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
+        ),
+    )

@@ -1,0 +1,304 @@
+"""One run of one seed: the world, its faults as they happen, and what must hold after every step and at the end."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+import trio
+import trio.testing
+
+from sandbox.app import Sandbox
+from sandbox.asgi import asgi_post
+from sandbox.clock import TrioWallClock
+from sandbox.faults import FaultKind
+from sandbox.telegram import DEMO_TOKEN
+from sandbox.webhooks import PostResult
+from svc.bot.reply import Call, Reply
+from svc.logs import configure_logging
+from svc.metrics import Metrics
+from svc.service import Parts, Service
+from telegram_client.updates import Update
+from tests.harness import SECRET, settings_for_tests
+from tests.simulation.door import Door, DoorInbox, DoorLockSession, DoorTransport
+from tests.simulation.schedule import CHAOS, Fault, Schedule
+from tests.standins import MemoryInbox, MemoryJournal, MemoryLockServer
+
+# A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
+CALM = 400.0
+EPOCH = 1_700_000_000.0
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Instance:
+    """One process."""
+
+    number: int
+    door: Door
+    service: Service
+    scope: trio.CancelScope
+    lock_sessions: list[DoorLockSession] = field(default_factory=list)
+
+
+class World:
+    """Everything around the instances, and the judge."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.rng = random.Random(schedule.seed + 1)
+        self.sandbox = Sandbox(seed=schedule.seed, now=TrioWallClock(EPOCH))
+        self.inbox = MemoryInbox()
+        self.lock = MemoryLockServer()
+        self.inbox.on_announce = self.lock.announce_new_work
+        self.instances: list[Instance] = []
+        self.accepted: set[int] = set()
+        self.sent: dict[int, list[int]] = defaultdict(list)
+        self.effects: Counter[int] = Counter()
+        self.trace: list[str] = []
+        self._count = 0
+
+    def note(self, text: str) -> None:
+        """Add a line to the trace."""
+        self.trace.append(f"{trio.current_time():9.4f} {text}")
+
+    async def run(self) -> None:
+        """Chaos, then calm; raises Violation."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for _ in range(self.schedule.instances):
+                self.start_instance()
+            await nursery.start(self.sandbox.run_sender, self._deliver)
+            hook = {"url": "https://bot.example/webhook", "secret_token": SECRET, "max_connections": 10}
+            assert self.sandbox.telegram.call(DEMO_TOKEN, "setWebhook", hook).status == 200
+            nursery.start_soon(self._chaos)
+            nursery.start_soon(self._users)
+            await trio.sleep_until(CHAOS)
+            self._calm()
+            await self._settle()
+            nursery.cancel_scope.cancel(reason="the run is over")
+        self._judge()
+
+    # --- instances
+
+    def start_instance(self) -> None:
+        """A new process comes up."""
+        self._count += 1
+        door = Door(self.rng)
+        instance = Instance(self._count, door, self._service(self._count, door), trio.CancelScope())
+        self.instances.append(instance)
+        self.note(f"instance {instance.number} starts")
+        self._nursery.start_soon(self._live, instance)
+
+    async def _live(self, instance: Instance) -> None:
+        with instance.scope:
+            await instance.service.run()
+        if instance in self.instances:
+            self.instances.remove(instance)
+        self.note(f"instance {instance.number} has ended")
+
+    def _service(self, number: int, door: Door) -> Service:
+        inbox = DoorInbox(self.inbox, door)
+
+        async def connect(on_new_work: Callable[[], None]) -> DoorLockSession:
+            await door.leg("lock")
+            session = DoorLockSession(await self.lock.connect(on_new_work), door)
+            next(each for each in self.instances if each.number == number).lock_sessions.append(session)
+            return session
+
+        return Service(
+            Parts(
+                settings=settings_for_tests(
+                    instance_id=f"i{number}", in_doubt=self.schedule.policy, workers=4, drain_timeout=5.0
+                ),
+                metrics=Metrics(),
+                inbox=inbox,
+                journal=MemoryJournal(),
+                decide=_echo_id,
+                prepare=trio.lowlevel.checkpoint,
+                writers=inbox.run,
+                connect_lock=connect,
+                database_answers=_yes,
+                open_transport=lambda: DoorTransport(
+                    self.sandbox.transport(latency=self.schedule.latency),
+                    door,
+                    lambda request: self._arrived(number, request),
+                ),
+                rng=random.Random(f"{self.schedule.seed}/{number}"),
+            )
+        )
+
+    # --- users and Telegram
+
+    async def _users(self) -> None:
+        for message in self.schedule.messages:
+            await trio.sleep_until(message.at)
+            update = self.sandbox.telegram.user_sends_text(message.user, "x")
+            assert update is not None
+            self.note(f"user {message.user} writes update {update.id}")
+
+    async def _deliver(self, url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:
+        reachable = [each for each in self.instances if not each.door.shut]
+        if not reachable:
+            raise ConnectionRefusedError("nobody listens")
+        instance = self.rng.choice(reachable)
+        with trio.move_on_after(60):
+            await instance.door.leg("telegram")
+            result = await asgi_post(instance.service.app)(url, headers, body)
+            await instance.door.leg("telegram")
+            if result.status == 200:
+                self.accepted.add(json.loads(body)["update_id"])
+            return result
+        raise ConnectionResetError("no answer")
+
+    def _arrived(self, number: int, request: httpx.Request) -> None:
+        """A call of an instance reaches Telegram: it must be the one that leads, within its lease."""
+        content = json.loads(request.content)
+        update_id = int(content.get("text", "0"))
+        self.note(f"instance {number} sends update {update_id}")
+        self.lock.expire()
+        holder = self.lock.holder
+        instance = next((each for each in self.instances if each.number == number), None)
+        if instance is None or holder not in [each.session for each in instance.lock_sessions]:
+            raise Violation(f"G2/G5: instance {number} sends update {update_id} without holding the lock")
+
+    # --- faults
+
+    async def _chaos(self) -> None:
+        for fault in self.schedule.faults:
+            await trio.sleep_until(fault.at)
+            self.note(f"FAULT {fault.kind} {fault.who} {fault.lasting} {fault.count}")
+            self._befall(fault)
+
+    def _befall(self, fault: Fault) -> None:
+        if fault.kind.startswith("bot_api_"):
+            kind = FaultKind(fault.kind.removeprefix("bot_api_"))
+            self.sandbox.faults.order(kind, count=fault.count, method="sendMessage", delay=fault.lasting, retry_after=2)
+        elif fault.kind == "lose_acks":
+            self.sandbox.sender.lose_answers(fault.count)
+        elif fault.kind == "database_away":
+            self.inbox.go_away()
+            self._later(fault.lasting, self.inbox.come_back)
+        elif self.instances:
+            self._befall_instance(fault, self.instances[fault.who % len(self.instances)])
+
+    def _befall_instance(self, fault: Fault, instance: Instance) -> None:
+        door = instance.door
+        match fault.kind:
+            case "kill":
+                self._kill(instance)
+                self._later(fault.lasting / 4, self.start_instance)
+            case "drain":
+                self.start_instance()
+                if not instance.service.lifecycle.draining.is_set():
+                    instance.service.lifecycle.drain("SIGTERM")
+            case "pause":
+                self._cut(door, ("database", "lock", "telegram"), fault.lasting)
+            case "cut_database" | "cut_lock" | "cut_telegram":
+                self._cut(door, (fault.kind.removeprefix("cut_"),), fault.lasting)
+            case "lossy_database":
+                door.loss = 0.3
+                self._later(fault.lasting, lambda: setattr(door, "loss", 0.0))
+            case "end_lock_session":
+                for session in instance.lock_sessions:
+                    session.session.abandon()
+
+    def _kill(self, instance: Instance) -> None:
+        instance.door.shut = True
+        self.instances.remove(instance)
+        for session in instance.lock_sessions:
+            session.session.abandon()  # the kernel closes a dead process's sockets
+        instance.scope.cancel(reason="killed")
+
+    def _cut(self, door: Door, whats: tuple[str, ...], lasting: float) -> None:
+        for what in whats:
+            door.hold(what)
+            self._later(lasting, lambda what=what: door.let(what))
+
+    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+        async def wait() -> None:
+            await trio.sleep(seconds)
+            action()
+
+        self._nursery.start_soon(wait)
+
+    # --- the end
+
+    def _calm(self) -> None:
+        self.note("CALM")
+        self.sandbox.faults.clear()
+        self.sandbox.sender._answers_to_lose = 0
+        if not self.instances:
+            self.start_instance()
+
+    async def _settle(self) -> None:
+        with trio.move_on_after(CALM):
+            while self.inbox.rows or self.sandbox.telegram.bot().pending:
+                await trio.sleep(1)
+            return
+        raise Violation(f"G4: still owed after {CALM:.0f} s of calm: {sorted(self.inbox.rows)}")
+
+    def _judge(self) -> None:
+        lost = self.accepted - set(self.inbox.processed)
+        if lost or self.inbox.dead:
+            raise Violation(f"G4: lost {sorted(lost)}, dead {sorted(self.inbox.dead)}")
+        order: dict[int, list[int]] = defaultdict(list)
+        effects: Counter[int] = Counter()
+        for call in self.sandbox.telegram.journal.find("sendMessage"):
+            if call.took_effect:
+                update_id = int(call.params["text"])
+                effects[update_id] += 1
+                order[int(call.params["chat_id"])].append(update_id)
+        for update_id, row in self.inbox.processed.items():
+            most = 1 + row.doubts
+            least = 0 if row.outcome == "in_doubt" else 1
+            if not least <= effects[update_id] <= most:
+                raise Violation(
+                    f"G3/G7: update {update_id} had {effects[update_id]} effects, {row.doubts} doubts, {row.outcome}"
+                )
+        for chat_id, ids in order.items():
+            if ids != sorted(ids):
+                raise Violation(f"G6: chat {chat_id} saw {ids}")
+
+
+def _echo_id(update: Update) -> Reply:
+    assert update.message is not None
+    return Reply((Call("sendMessage", {"chat_id": update.message.chat.id, "text": str(update.update_id)}),))
+
+
+async def _yes() -> bool:
+    await trio.lowlevel.checkpoint()
+    return True
+
+
+def run_seed(schedule: Schedule) -> World:
+    """Run one schedule from start to end, the same way every time; raises Violation with the trace in its notes."""
+    # Private names of Trio, pinned in pyproject; `test_the_same_seed_gives_the_same_trace` is their canary.
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]
+    trio._core._run._r.seed(schedule.seed)  # type: ignore[attr-defined]
+    out = io.StringIO()
+    configure_logging(log_format="console", level="debug", out=out)
+    worlds: list[World] = []
+
+    async def main() -> None:
+        world = World(schedule)
+        worlds.append(world)
+        with trio.fail_after(CHAOS + CALM + 60):
+            await world.run()
+
+    try:
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    except BaseException as error:
+        error.add_note(f"{schedule}\n" + "\n".join(worlds[0].trace[-200:]) + f"\nre-run: python -m tests.simulation --seed {schedule.seed}")
+        raise
+    worlds[0].trace += [re.sub(r"^\S+ ", "", line) for line in out.getvalue().splitlines()]
+    return worlds[0]

@@ -1,0 +1,212 @@
+"""Settings: defaults, good and bad values, every fault named, no secret shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svc.settings import REQUIRED, Settings, SettingsError, load_settings
+
+TOKEN = "123456:ABC-def_1234567890abcdefghij"
+MINIMUM = {"BOT_TOKEN": TOKEN, "DATABASE_URL": "postgresql://svc:pa%40ss@db/svc", "WEBHOOK_SECRET": "hook-secret"}
+
+
+def load(**values: str) -> Settings:
+    return load_settings({**MINIMUM, **values}, dotenv=None)
+
+
+def faults(**values: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(**values)
+    assert str(caught.value) == "; ".join(caught.value.faults)
+    assert all(len(fault.splitlines()) == 1 for fault in caught.value.faults)
+    return caught.value.faults
+
+
+def test_the_required_settings_are_enough() -> None:
+    """Everything else has its documented default."""
+    settings = load()
+    assert settings.bot_token == TOKEN
+    assert settings.bot_id == 123456
+    assert settings.database_url == settings.leader_database_url == MINIMUM["DATABASE_URL"]
+    assert settings.webhook_secret == "hook-secret"
+    assert (settings.webhook_url, settings.port, settings.log_format) == (None, None, None)
+    assert settings.telegram_api_root == "https://api.telegram.org"
+    assert (settings.workers, settings.passive_hold, settings.drain_timeout) == (16, 30, 20)
+    assert (settings.lease, settings.linger) == (3, 0)
+    assert (settings.in_doubt, settings.log_level) == ("resend", "info")
+
+
+def test_every_process_gets_a_label_of_its_own() -> None:
+    """INSTANCE_ID has a default that differs from one start to the next."""
+    assert load().instance_id != load().instance_id
+    assert load(INSTANCE_ID="one").instance_id == "one"
+
+
+GOOD: list[tuple[str, str, str, Any]] = [
+    ("BOT_TOKEN", f"  {TOKEN}\n", "bot_token", TOKEN),
+    ("DATABASE_URL", "postgres://a:1,b:2/db?target_session_attrs=any", "database_url", None),
+    ("LEADER_DATABASE_URL", "postgresql://direct/db", "leader_database_url", None),
+    ("WEBHOOK_SECRET", "A-z_0" * 51, "webhook_secret", None),
+    ("WEBHOOK_URL", "https://bot.example/webhook", "webhook_url", None),
+    ("TELEGRAM_API_ROOT", "http://127.0.0.1:8081/", "telegram_api_root", "http://127.0.0.1:8081"),
+    ("PORT", "1", "port", 1),
+    ("PORT", "65535", "port", 65535),
+    ("WORKERS", "1", "workers", 1),
+    ("WORKERS", "1000", "workers", 1000),
+    ("PASSIVE_HOLD", "0", "passive_hold", 0.0),
+    ("PASSIVE_HOLD", "2.5", "passive_hold", 2.5),
+    ("DRAIN_TIMEOUT", "3600", "drain_timeout", 3600.0),
+    ("LEASE", "1", "lease", 1.0),
+    ("LEASE", "60", "lease", 60.0),
+    ("LINGER", "10", "linger", 10.0),
+    ("IN_DOUBT", "SKIP", "in_doubt", "skip"),
+    ("IN_DOUBT", "resend", "in_doubt", "resend"),
+    ("LOG_FORMAT", "Console", "log_format", "console"),
+    ("LOG_FORMAT", "json", "log_format", "json"),
+    ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
+    ("LOG_LEVEL", "error", "log_level", "error"),
+    ("INSTANCE_ID", "pod-7 (blue)", "instance_id", None),
+    ("INTAKE", "Webhook", "log_level", "info"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "field", "value"), GOOD, ids=lambda value: str(value)[:20])
+def test_good_values_are_taken(name: str, text: str, field: str, value: Any) -> None:
+    """Spaces around a value do not count, nor does the case of a word."""
+    assert getattr(load(**{name: text}), field) == (text if value is None else value)
+
+
+BAD = [
+    ("BOT_TOKEN", "my-token"),
+    ("BOT_TOKEN", "654321"),
+    ("BOT_TOKEN", "654321:short"),
+    ("BOT_TOKEN", TOKEN + "/getMe"),
+    ("BOT_TOKEN", "١٢٣:ABC-def_1234567890abcdefghij"),
+    ("DATABASE_URL", "mysql://svc:hunter2@db/svc"),
+    ("DATABASE_URL", "db.example:5432"),
+    ("DATABASE_URL", "postgresql://svc:hunter2@[::1/db"),
+    ("DATABASE_URL", "postgresql://svc:hunter2@ℂ℀.example/db"),
+    ("LEADER_DATABASE_URL", "http://svc:hunter2@db"),
+    ("WEBHOOK_SECRET", "hunter2 with spaces"),
+    ("WEBHOOK_SECRET", "h" * 257),
+    ("WEBHOOK_SECRET", "пароль-hunter2"),
+    ("WEBHOOK_URL", "http://bot.example/webhook"),
+    ("WEBHOOK_URL", "https://"),
+    ("WEBHOOK_URL", "https://[bot/webhook"),
+    ("WEBHOOK_URL", "bot.example"),
+    ("TELEGRAM_API_ROOT", "api.telegram.org"),
+    ("TELEGRAM_API_ROOT", "ftp://api.telegram.org"),
+    ("TELEGRAM_API_ROOT", "http://"),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("PORT", "80.5"),
+    ("PORT", "http"),
+    ("WORKERS", "0"),
+    ("WORKERS", "1001"),
+    ("WORKERS", "-1"),
+    ("WORKERS", "1e2"),
+    ("PASSIVE_HOLD", "-1"),
+    ("PASSIVE_HOLD", "nan"),
+    ("PASSIVE_HOLD", "inf"),
+    ("PASSIVE_HOLD", "3601"),
+    ("DRAIN_TIMEOUT", "soon"),
+    ("LEASE", "0.9"),
+    ("LEASE", "61"),
+    ("LINGER", "601"),
+    ("IN_DOUBT", "maybe"),
+    ("LOG_FORMAT", "xml"),
+    ("LOG_LEVEL", "loud"),
+    ("LOG_LEVEL", "critical"),
+    ("INSTANCE_ID", "x" * 101),
+    ("INSTANCE_ID", "a\tb"),
+    ("INTAKE", "pigeon"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_a_bad_value_is_named(name: str, text: str) -> None:
+    """One line that begins with the setting's name; a secret's own text is not in it."""
+    (fault,) = faults(**{name: text})
+    assert fault.startswith(f"{name} ")
+    if name in {"BOT_TOKEN", "DATABASE_URL", "LEADER_DATABASE_URL", "WEBHOOK_SECRET"}:
+        assert text not in fault
+        assert "hunter2" not in fault
+
+
+def test_every_fault_is_named_at_once() -> None:
+    """An operator learns of all that is wrong from one start."""
+    found = faults(BOT_TOKEN="x", PORT="x", WORKERS="x", LOG_LEVEL="x", WEBHOOK_SECRET="")
+    assert [fault.split()[0] for fault in found] == ["BOT_TOKEN", "WEBHOOK_SECRET", "PORT", "WORKERS", "LOG_LEVEL"]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", ["", "   "])
+def test_an_empty_required_setting_is_missing(name: str, value: str) -> None:
+    """Set to nothing is not set."""
+    assert faults(**{name: value}) == [f"{name} is not set"]
+
+
+def test_an_empty_optional_setting_has_its_default() -> None:
+    """Compose files set what they leave open to nothing."""
+    assert load(PORT="", WORKERS=" ", WEBHOOK_URL="").workers == 16
+
+
+def test_a_command_names_what_it_needs() -> None:
+    """`required` is the whole of what must be set; what is set is checked all the same."""
+    settings = load_settings({"DATABASE_URL": "postgresql://db"}, dotenv=None, required=("DATABASE_URL",))
+    assert (settings.bot_token, settings.webhook_secret) == ("", "")
+    assert load_settings({}, dotenv=None, required=()).database_url == ""
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"BOT_TOKEN": "x"}, dotenv=None, required=("DATABASE_URL",))
+    assert [fault.split()[0] for fault in caught.value.faults] == ["DATABASE_URL", "BOT_TOKEN"]
+
+
+def test_the_environment_beats_the_file(tmp_path: Path) -> None:
+    """.env fills in what the environment leaves open."""
+    file = tmp_path / ".env"
+    file.write_text("# ours\nWORKERS=3\nLEASE=5\nIN_DOUBT='skip'\nEMPTY\n")
+    settings = load_settings({**MINIMUM, "WORKERS": "4"}, dotenv=str(file))
+    assert (settings.workers, settings.lease, settings.in_doubt) == (4, 5, "skip")
+
+
+def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments: os.environ, and .env in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"BOT_TOKEN={TOKEN}\nWEBHOOK_SECRET=from-file\n")
+    monkeypatch.delenv("BOT_TOKEN", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db")
+    monkeypatch.setenv("WEBHOOK_SECRET", "from-environment")
+    settings = load_settings()
+    assert (settings.bot_token, settings.webhook_secret) == (TOKEN, "from-environment")
+
+
+def test_a_missing_file_is_no_fault(tmp_path: Path) -> None:
+    """.env need not be there."""
+    assert load_settings(MINIMUM, dotenv=str(tmp_path / "none")).workers == 16
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    """A .env that is no text is one line, not a traceback."""
+    file = tmp_path / ".env"
+    file.write_bytes(b"BOT_TOKEN=\xff\xfe")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(MINIMUM, dotenv=str(file))
+    assert caught.value.faults == [f"{file} cannot be read: UnicodeDecodeError"]
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    """Settings can be printed: tokens, secrets and addresses with passwords are left out."""
+    shown = repr(load(LEADER_DATABASE_URL="postgresql://svc:hunter2@direct/svc"))
+    assert "workers=16" in shown
+    for secret in (TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2"):
+        assert secret not in shown
+
+
+def test_what_must_never_be_printed_is_listed() -> None:
+    """Token, webhook secret and every password, as written and as meant."""
+    settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter2")
+    assert set(settings.secrets) == {TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2"}
+    assert load_settings({}, dotenv=None, required=()).secrets == ()
