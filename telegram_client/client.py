@@ -90,7 +90,7 @@ class BotApi:
         tb: types.TracebackType | None,
     ) -> None:
         while self._free:
-            await _discard(self._free.pop())
+            await _discard(self._free.pop())  # noqa: ASYNC102 (shields itself)
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         """Call `method` with `params` (JSON types) and return the decoded `result`.
@@ -134,7 +134,7 @@ class BotApi:
             await response.aclose()
         except BaseException:
             # Half-way through an answer, or with a connection that nobody knows the state of: not used again.
-            await _discard(transport)
+            await _discard(transport)  # noqa: ASYNC102 (shields itself)
             raise
         self._free.append(transport)
         return response.status_code, response.headers, body

@@ -31,7 +31,7 @@ from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
 
-QUICKLY = 1.0
+QUICKLY = 1.4  # less than any of the deadlines
 
 
 @pytest.fixture
@@ -65,6 +65,15 @@ async def all_connections(database: Database) -> set[int]:
         for _ in range(POOL_SIZE):
             nursery.start_soon(database.on_connection, take)
     return pids
+
+
+async def all_connections_or_none(database: Database) -> set[int]:
+    """The same, with one DatabaseUnavailable for all when there are not enough."""
+    try:
+        return await all_connections(database)
+    except* DatabaseUnavailable as group:
+        failed = DatabaseUnavailable(str(group.exceptions))
+    raise failed
 
 
 async def running_sleeps(database: Database) -> list[int]:
@@ -230,8 +239,9 @@ async def test_cancelled_callers_leak_nothing(database: Database, within: str) -
                 await database.transaction(work)
         cancelled += scope.cancelled_caught
     assert cancelled == 50
-    with trio.fail_after(5):
-        assert len(await all_connections(database)) == POOL_SIZE
+    # What was cancelled is still being cleared up, so the first tries may be too early.
+    with trio.fail_after(20):
+        assert len(await retry_until_up(partial(all_connections_or_none, database), first=0.01)) == POOL_SIZE
     await until(lambda: _none(running_sleeps(database)))
     rows = await database.fetch(
         "SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
@@ -326,8 +336,9 @@ async def test_plans_outlive_an_empty_table(database: Database) -> None:
         " SELECT 1, n, n, 'message', '{}', 'one' FROM generate_series(1000, 50000) n"
     )
     many = await best_of(8, begin), await best_of(8, heads)
-    assert many[0] < few[0] * 4
-    assert many[1] < few[1] * 4
+    # Without the planner settings it is ten times as much and more.
+    assert many[0] < few[0] * 4 + 0.002
+    assert many[1] < few[1] * 4 + 0.002
 
 
 async def test_retry_until_up(autojump_clock: trio.testing.MockClock) -> None:

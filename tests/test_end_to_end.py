@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import trio
@@ -46,6 +47,10 @@ def menus(sandbox: Sandbox, user: int) -> int:
     return sum(call.took_effect and "reply_markup" in call.params for call in sends)
 
 
+def _shows(sandbox: Sandbox, text: str) -> bool:
+    return text in sandbox.telegram.messages(7)[-1]["text"]
+
+
 async def test_start_to_menu_and_an_orderly_end(empty_database_url: str) -> None:
     """/start gets one menu, its buttons work; SIGTERM with a send in flight: done, exit 0, nothing owed or in doubt."""
     async with sandbox_telegram() as (sandbox, telegram), running_service(empty_database_url, telegram) as service:
@@ -60,7 +65,7 @@ async def test_start_to_menu_and_an_orderly_end(empty_database_url: str) -> None
 
         for data, shown in (("category:video", "Sora 2"), ("menu", "50")):
             sandbox.telegram.user_presses(7, 7, menu["message_id"], data)
-            await until(lambda shown=shown: shown in sandbox.telegram.messages(7)[-1]["text"])
+            await until(partial(_shows, sandbox, shown))
         await until(lambda: all(press.answered for press in sandbox.telegram.presses(7)))
 
         sandbox.faults.order("slow_after", method="sendMessage", delay=1.0)

@@ -122,9 +122,7 @@ async def test_an_update_stored_elsewhere_is_worked_on_when_announced(
     """Another instance stored it and announced it: processed at once; unannounced, within a second."""
     async with running_bot() as bot:
         await trio.sleep(10.2)
-        async with running_bot(
-            passive=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=type(bot.lock)()
-        ) as other:
+        async with running_bot(passive=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=type(bot.lock)()) as other:
             bot.inbox.on_announce = bot.lock.announce_new_work
             sent = trio.current_time()
             await other.send(7)

@@ -6,38 +6,69 @@ out in its own term and to which something still refers: the protocol is shown t
 
 from __future__ import annotations
 
-from tests.model.state import NO_TOKEN, Row, State, Update
+from tests.model.rules import Rules
+from tests.model.state import NO_TOKEN, Instance, Message, State, Update
 
-Reference = tuple[int, int, int]  # update, epoch, token
+Attempt = tuple[int, int, int]  # update, epoch, token
+FINISHED = Update(row=None, done=0, sends=1)
 
 
-def reduced(state: State) -> State:
+def reduced(state: State, rules: Rules) -> State:
     """The one state that stands for all that are like this one."""
-    state = _without_useless_clocks(state)
+    first, second = state.instances
+    instances = (_instance(state, 0, first), _instance(state, 1, second))
+    lock = state.lock
+    if lock is not None and not lock.attached and lock.silent:
+        lock = lock._replace(silent=0)
+    if instances != state.instances or lock is not state.lock:
+        state = state._replace(lock=lock, instances=instances)
+    if state.wire:
+        wire = tuple(message for message in state.wire if _may_matter(state, rules, message))
+        if len(wire) < len(state.wire):
+            state = state._replace(wire=wire)
     asked = _asked(state)
-    updates = state.updates
-    if any(_is_left(update.row) for update in updates):
-        updates = tuple(_without_owner(number, update, asked) for number, update in enumerate(updates))
+    updates = (_update(state, rules, 0, asked), _update(state, rules, 1, asked))
+    if updates != state.updates:
         state = state._replace(updates=updates)
     for number, instance in enumerate(state.instances):
         if instance.issued:
-            issued = _still_known(state, asked, number, instance.epoch, instance.issued)
+            issued = _still_known(state, asked, instance.epoch, instance.issued)
             if issued != instance.issued:
                 state = state.with_instance(number, instance._replace(issued=issued))
     return state
 
 
-def _without_useless_clocks(state: State) -> State:
-    lock = state.lock
-    if lock is not None and not lock.attached and lock.silent:
-        state = state._replace(lock=lock._replace(silent=0))
-    for number, instance in enumerate(state.instances):
-        if instance.beat is not None and not (state.has_lock(number) and state.leads(number, instance.epoch)):
-            state = state.with_instance(number, instance._replace(beat=None))
-    return state
+def _instance(state: State, number: int, instance: Instance) -> Instance:
+    """A heartbeat that cannot arrive is none; an instance whose term is over is as good as passive."""
+    if instance.phase != "active" or (state.leads(number, instance.epoch) and state.has_lock(number)):
+        return instance
+    if instance.beat is not None:
+        instance = instance._replace(beat=None)
+    if state.epoch == instance.epoch:
+        return instance
+    work = instance.work
+    if work is not None and work.stage == "asking" and not work.read:
+        work = None
+        instance = instance._replace(work=None)
+    if work is None and not instance.lease and not state.has_lock(number):
+        return Instance()
+    return instance
 
 
-def _asked(state: State) -> set[Reference]:
+def _may_matter(state: State, rules: Rules, message: Message) -> bool:
+    """Whether the server could still change anything by executing it."""
+    update = state.updates[message.update]
+    attempt = (message.update, message.epoch, message.token)
+    if message.kind == "begin":
+        fenced = message.epoch != state.epoch and not message.read
+        return not fenced and not (update.row is None and state.copies == rules.copies)
+    row = update.row
+    if row is not None and (row.epoch, row.token) == (message.epoch, message.token):
+        return True
+    return any(m.kind == "begin" and (m.update, m.epoch, m.token) == attempt for m in state.wire)
+
+
+def _asked(state: State) -> set[Attempt]:
     """The attempts that a worker or a message on the wire may still speak of."""
     asked = {(message.update, message.epoch, message.token) for message in state.wire}
     for instance in state.instances:
@@ -46,19 +77,24 @@ def _asked(state: State) -> set[Reference]:
     return asked
 
 
-def _is_left(row: Row | None) -> bool:
-    return row is not None and row.epoch > 0 and row.state != "processing"
-
-
-def _without_owner(number: int, update: Update, asked: set[Reference]) -> Update:
-    """Whose attempt it was matters for a row that is not being processed only as long as that may be settled."""
+def _update(state: State, rules: Rules, number: int, asked: set[Attempt]) -> Update:
+    update = state.updates[number]
     row = update.row
-    if row is None or not _is_left(row) or (number, row.epoch, row.token) in asked:
+    if row is None:
+        over = update.done is not None and state.copies == rules.copies
+        return FINISHED if over and not any(attempt[0] == number for attempt in asked) else update
+    # Whose attempt it was matters for a row that is not being processed only as long as that may be settled.
+    if row.epoch == 0 or row.state == "processing" or (number, row.epoch, row.token) in asked:
         return update
     return update._replace(row=row._replace(epoch=0, token=NO_TOKEN))
 
 
-def _still_known(state: State, asked: set[Reference], owner: int, epoch: int, issued: int) -> int:
-    rows = {(row.epoch, row.token) for row, *_ in state.updates if row is not None}
-    tokens = {token for _, of, token in asked if of == epoch} | {token for of, token in rows if of == epoch}
-    return sum(1 << token for token in tokens if issued >> token & 1)
+def _still_known(state: State, asked: set[Attempt], epoch: int, issued: int) -> int:
+    known = 0
+    for _, of, token in asked:
+        if of == epoch:
+            known |= 1 << token
+    for row, *_ in state.updates:
+        if row is not None and row.epoch == epoch:
+            known |= 1 << row.token
+    return issued & known

@@ -12,14 +12,19 @@ SERVER_TIMEOUT = 2
 class Rules:
     """The protocol as it is built; every switch that is flipped is a mutant."""
 
-    epochs: int = 3
-    doubts: int = 2
-    tokens: int = 3
-    wire: int = 2
-    copies: int = 1
+    epochs: int = 2
+    doubts: int = 1
+    tokens: int = 2
+    late_begins: bool = True
+    """A begin may be executed after its sender has asked again, or is gone; otherwise only settlements may."""
+    wire: int = 1
+    """How many statements at a time may be that late."""
+    copies: int = 0
     kills: int = 0
     """How often the server ends a lock session before its time."""
     same_chat: bool = False
+    clock: bool = True
+    """Time in ticks. Without: what the search with ticks shows, that no session ends before its holder's lease."""
 
     term_read_for_share: bool = True
     lease_from_sending: bool = True

@@ -15,7 +15,8 @@ Step = tuple[Label, State]
 
 def steps(state: State, rules: Rules) -> Iterator[Step]:
     """All successors of `state`, each with the name of the step that leads there."""
-    yield Label("tick"), _tick(state, rules)
+    if rules.clock:
+        yield Label("tick"), _tick(state, rules)
     yield from _server(state, rules)
     for number, instance in enumerate(state.instances):
         if instance.phase == "passive":
@@ -23,11 +24,13 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
             continue
         yield Label("step_down", number), _step_down(state, rules, number)
         if instance.phase == "active":
-            yield from _beat(state, rules, number, instance)
+            yield from (_beat(state, rules, number, instance) if rules.clock else _lease(state, number, instance))
             yield from _look_after_doubts(state, rules, number, instance)
             yield from _work(state, rules, number, instance)
         else:
             yield from _take_over(state, rules, number)
+            if not rules.clock and instance.lease:
+                yield Label("lease_ends", number), _become(state, number, instance, lease=0)
     for place, message in enumerate(state.wire):
         rest = state._replace(wire=state.wire[:place] + state.wire[place + 1 :])
         yield Label("lost", message.owner, detail=message.kind), rest
@@ -59,7 +62,8 @@ def _older(instance: Instance, rules: Rules) -> Instance:
 def _server(state: State, rules: Rules) -> Iterator[Step]:
     lock = state.lock
     if lock is not None:
-        if lock.silent >= SERVER_TIMEOUT or not lock.attached:
+        lease_is_over = lock.silent >= SERVER_TIMEOUT if rules.clock else not state.instances[lock.owner].lease
+        if lease_is_over or not lock.attached:
             yield Label("session_ends", lock.owner), state._replace(lock=None)
         elif state.kills < rules.kills:
             yield Label("session_killed", lock.owner), state._replace(lock=None, kills=state.kills + 1)
@@ -100,7 +104,7 @@ def _step_down(state: State, rules: Rules, number: int) -> State:
 
     What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
     """
-    left = _left_behind(state, number)
+    left = _left_behind(state, rules, number)
     if left is not None and len(state.wire) < rules.wire:
         state = state._replace(wire=_sorted(*state.wire, left))
     if state.has_lock(number):
@@ -111,10 +115,10 @@ def _step_down(state: State, rules: Rules, number: int) -> State:
     return state.with_instance(number, Instance())
 
 
-def _left_behind(state: State, number: int) -> Message | None:
+def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
     instance = state.instances[number]
     work = instance.work
-    if work is not None and work.stage == "asking":
+    if work is not None and work.stage == "asking" and rules.late_begins:
         return _begin_message(number, instance.epoch, work)
     if work is not None and work.stage == "settling":
         return Message("settle", number, instance.epoch, work.update, work.token, work.ending)
@@ -136,6 +140,13 @@ def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
         heard = state._replace(lock=state.lock._replace(silent=0))
         answer = beat._replace(leg="answer") if state.leads(number, instance.epoch) else None
         yield Label("beat_reaches_server", number), _become(heard, number, instance, beat=answer)
+
+
+def _lease(state: State, number: int, instance: Instance) -> Iterator[Step]:
+    if instance.lease:
+        yield Label("lease_ends", number), _become(state, number, instance, lease=0)
+    elif state.has_lock(number) and state.leads(number, instance.epoch):
+        yield Label("hears_beat", number), _become(state, number, instance, lease=LEASE)
 
 
 # The worker.
@@ -182,7 +193,7 @@ def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterato
 
 def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> Iterator[Step]:
     label = Label("begin", number, work.update, instance.epoch, work.token)
-    if len(state.wire) < rules.wire:
+    if len(state.wire) < rules.wire and rules.late_begins:
         left = _sorted(*state.wire, _begin_message(number, instance.epoch, work))
         again = _ask_again(state, rules, number, instance, work._replace(read=False))
         yield label._replace(action="asks_again"), again._replace(wire=left)

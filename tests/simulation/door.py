@@ -115,7 +115,9 @@ class DoorInbox:
         async def work() -> list[None]:
             if self._inbox.away:
                 raise DatabaseUnavailable("away")
-            return [await self._inbox.settle(attempt, ending) for attempt, ending in group]
+            for attempt, ending in group:
+                await self._inbox.settle(attempt, ending)
+            return [None] * len(group)
 
         return await self._door.statement(work)
 

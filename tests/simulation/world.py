@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import trio
@@ -222,7 +223,7 @@ class World:
     def _cut(self, door: Door, whats: tuple[str, ...], lasting: float) -> None:
         for what in whats:
             door.hold(what)
-            self._later(lasting, lambda what=what: door.let(what))
+            self._later(lasting, partial(door.let, what))
 
     def _later(self, seconds: float, action: Callable[[], object]) -> None:
         async def wait() -> None:
@@ -283,8 +284,8 @@ async def _yes() -> bool:
 def run_seed(schedule: Schedule) -> World:
     """Run one schedule from start to end, the same way every time; raises Violation with the trace in its notes."""
     # Private names of Trio, pinned in pyproject; `test_the_same_seed_gives_the_same_trace` is their canary.
-    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]
-    trio._core._run._r.seed(schedule.seed)  # type: ignore[attr-defined]
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
+    trio._core._run._r.seed(schedule.seed)
     out = io.StringIO()
     configure_logging(log_format="console", level="debug", out=out)
     worlds: list[World] = []
@@ -298,7 +299,11 @@ def run_seed(schedule: Schedule) -> World:
     try:
         trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     except BaseException as error:
-        error.add_note(f"{schedule}\n" + "\n".join(worlds[0].trace[-200:]) + f"\nre-run: python -m tests.simulation --seed {schedule.seed}")
+        error.add_note(
+            f"{schedule}\n"
+            + "\n".join(worlds[0].trace[-200:])
+            + f"\nre-run: python -m tests.simulation --seed {schedule.seed}"
+        )
         raise
     worlds[0].trace += [re.sub(r"^\S+ ", "", line) for line in out.getvalue().splitlines()]
     return worlds[0]
