@@ -53,9 +53,8 @@ class Lease:
 class LockSession(Protocol):
     """One connection of its own to the lock server. Methods raise DatabaseUnavailable when they get no answer."""
 
-    @property
-    def alive(self) -> bool:
-        """False once the connection is closed, and the lock gone with it."""
+    closed: trio.Event
+    """Set as soon as the connection is known to be closed, and the lock gone with it."""
 
     async def try_lock(self) -> bool:
         """Take the lock if it is free."""
@@ -121,16 +120,22 @@ class Leadership:
             await trio.sleep(self._jitter(RECONNECT_AFTER))
 
     async def hold(self, leader: Leader) -> None:
-        """Beat for ever; every beat that comes back moves the lease's end, bad news ends the period."""
+        """Keep the lease until the period ends; bad news ends it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat, leader)
+            await leader.session.closed.wait()
+            # The lock went with the connection: another may start this instant, so no beat is waited for.
+            leader.lose("the lock's connection is closed")
+
+    async def _beat(self, leader: Leader) -> None:
+        """Every beat that comes back moves the lease's end."""
         while True:
             sent = trio.current_time()
             try:
                 ours = await leader.session.beat(leader.term)
             except DatabaseUnavailable as error:
-                if not leader.session.alive:
-                    # The session is gone and the lock with it: another may start this instant.
-                    leader.lose(f"the lock's connection is lost: {error}")
-                    return
+                # As long as the connection stands the next beat may come back, in time for the lease.
+                log.warning("DB_LOST", error=str(error))
             else:
                 if not ours:
                     leader.lose("the lock or the term is no longer ours")

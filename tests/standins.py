@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -281,7 +282,9 @@ class MemoryLockSession:
         self.on_new_work = on_new_work
         self.released = trio.Event()
         self.heard = trio.current_time()
-        self.alive = True
+        self.closed = trio.Event()
+        self.ended_at = math.inf
+        self.orphaned = False
         self.cut = False
 
     async def _crossing(self) -> None:
@@ -289,7 +292,7 @@ class MemoryLockSession:
         if self.cut:
             await trio.sleep_forever()
         self.server.expire()
-        if not self.alive:
+        if self.closed.is_set():
             raise DatabaseUnavailable("session closed")
         self.heard = trio.current_time()
 
@@ -314,7 +317,8 @@ class MemoryLockSession:
         self.server.announce_release()
 
     def abandon(self) -> None:
-        self.alive = False
+        self.closed.set()
+        self.ended_at = min(self.ended_at, trio.current_time())
         if self in self.server.sessions:
             self.server.sessions.remove(self)
         if self.server.holder is self:

@@ -80,7 +80,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = SLOWL
 
 async def closed(session: PostgresLockSession) -> bool:
     await trio.lowlevel.checkpoint()
-    return not session.alive
+    return session.closed.is_set()
 
 
 async def test_one_session_has_the_lock(bench: Bench) -> None:
@@ -116,7 +116,7 @@ async def test_release_is_heard_at_once(bench: Bench) -> None:
             nursery.start_soon(wait)
             await one.release()
     assert got == [True]
-    assert not one.alive
+    assert one.closed.is_set()
 
 
 async def test_a_release_right_after_the_attempt_is_not_missed(bench: Bench) -> None:
@@ -166,7 +166,7 @@ async def test_abandon_frees_the_lock(bench: Bench) -> None:
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
     one.abandon()
-    assert not one.alive
+    assert one.closed.is_set()
     await until(two.try_lock, QUICKLY)
     with pytest.raises(DatabaseUnavailable):
         await one.try_lock()
@@ -252,7 +252,7 @@ async def test_a_killed_backend(bench: Bench) -> None:
     await bench.kill(one)
     with pytest.raises(DatabaseUnavailable):
         await one.beat(term)
-    assert not one.alive
+    assert one.closed.is_set()
     await until(two.try_lock, QUICKLY)
 
 

@@ -53,10 +53,8 @@ class PostgresLockSession:
         self._key = lock_key(bot_id)
         self._on_new_work = on_new_work
         self._released = trio.Event()
-
-    @property
-    def alive(self) -> bool:
-        return not self._connection.is_closed()
+        self.closed = trio.Event()
+        connection.add_termination_listener(self._closed)
 
     async def try_lock(self) -> bool:
         # Before the attempt, so that a release announced right after it is not missed.
@@ -75,12 +73,16 @@ class PostgresLockSession:
         self.abandon()
 
     def abandon(self) -> None:
+        self.closed.set()
         self._connection.terminate()
 
     async def listen(self) -> None:
         """Hear of released locks and of new work that other instances stored. On the asyncio side."""
         await self._connection.add_listener(RELEASED_CHANNEL, self._hear)
         await self._connection.add_listener(NEW_WORK_CHANNEL, self._hear)
+
+    def _closed(self, _connection: object) -> None:
+        self.closed.set()
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         if payload != str(self._bot_id):

@@ -29,7 +29,7 @@ def begin(
         begun = row._replace(state="processing", epoch=epoch, token=token)
         if not leads:
             state = state._replace(slips=state.slips._replace(begun_out_of_term=True))
-        return state.with_update(number, update._replace(row=begun, told=False)), "begun"
+        return state.with_update(number, update._replace(row=begun)), "begun"
     if not leads:
         return state, "fenced"
     if row is not None and update.done is None:
@@ -40,7 +40,9 @@ def begin(
 
 
 def _is_own(row: Row, rules: Rules, epoch: int, token: int) -> bool:
-    return row.state == "processing" and row.epoch == epoch and (row.token == token or not rules.begin_knows_its_token)
+    if row.state != "processing" or row.epoch != epoch or not rules.begin_returns_own_row:
+        return False
+    return row.token == token or not rules.begin_knows_its_token
 
 
 def _may_begin(state: State, rules: Rules, number: int, row: Row) -> bool:
@@ -119,8 +121,8 @@ def resend_doubts(state: State, owner: int, epoch: int, number: int) -> State | 
 
 
 def store_beside_settle(state: State, number: int) -> State:
-    """STORE of a redelivered update that looked before `settle` committed and inserts behind it."""
-    update = state.updates[number]
-    if update.row is not None or update.done is None:
-        return state
-    return state.with_update(number, update._replace(row=Row()))._replace(copies=state.copies + 1)
+    """STORE of a redelivered update that looked before `settle` committed and inserts behind it.
+
+    A redelivery at any other time changes nothing: its row is here, or the record that it is done.
+    """
+    return state.with_update(number, state.updates[number]._replace(row=Row()))._replace(copies=state.copies + 1)

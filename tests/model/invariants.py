@@ -17,14 +17,16 @@ class Broken(NamedTuple):
 
 
 def one_active(state: State) -> str | None:
-    """G5: at no instant may two instances send, and nobody begins anything out of the current term."""
-    if all(instance.may_send for instance in state.instances):
-        return "two instances may send"
-    return "a row was begun by a term that is not the current one" if state.slips.begun_out_of_term else None
+    """G5: nobody begins anything out of the current term, and a lease outlives the lock of no session."""
+    if state.slips.begun_out_of_term:
+        return "a row was begun by a term that is not the current one"
+    if any(instance.lease and not state.has_lock(number) for number, instance in enumerate(state.instances)):
+        return "the lock is free for another while its holder's lease still runs"
+    return "two instances may send" if all(instance.may_send for instance in state.instances) else None
 
 
 def passive_is_silent(state: State) -> str | None:
-    """G2: whoever sends has a valid lease (the step demands it) and the lock at the server."""
+    """G2: whoever sends holds the lock at the server."""
     return "a call left an instance that does not hold the lock" if state.slips.sent_without_lock else None
 
 
@@ -55,22 +57,19 @@ def in_order(state: State) -> str | None:
 
 Invariant = Callable[[State], str | None]
 
-_ALWAYS: tuple[tuple[str, Invariant], ...] = (
-    ("G5", one_active),
-    ("G2", passive_is_silent),
-    ("G3", one_effect),
-    ("G7", doubt_is_said),
-)
-
-
-def invariants(rules: Rules) -> tuple[tuple[str, Invariant], ...]:
-    """What must hold in every state."""
-    return (*_ALWAYS, ("G6", in_order)) if rules.same_chat else _ALWAYS
+GUARANTEES: dict[str, Invariant] = {
+    "G5": one_active,
+    "G2": passive_is_silent,
+    "G3": one_effect,
+    "G7": doubt_is_said,
+}
 
 
 def check(state: State, rules: Rules) -> Broken | None:
     """The first guarantee that `state` breaks."""
-    for guarantee, invariant in invariants(rules):
+    if rules.same_chat and (how := in_order(state)) is not None:
+        return Broken("G6", how)
+    for guarantee, invariant in GUARANTEES.items():
         how = invariant(state)
         if how is not None:
             return Broken(guarantee, how)

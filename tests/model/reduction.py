@@ -40,9 +40,10 @@ def reduced(state: State, rules: Rules) -> State:
 
 def _instance(state: State, number: int, instance: Instance) -> Instance:
     """A heartbeat that cannot arrive is none; an instance whose term is over is as good as passive."""
-    if instance.phase != "active" or (state.leads(number, instance.epoch) and state.has_lock(number)):
+    if instance.phase != "active":
         return instance
-    if instance.beat is not None:
+    connected = state.has_lock(number)
+    if instance.beat is not None and instance.beat.leg == "request" and not connected:
         instance = instance._replace(beat=None)
     if state.epoch == instance.epoch:
         return instance
@@ -50,7 +51,7 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
     if work is not None and work.stage == "asking" and not work.read:
         work = None
         instance = instance._replace(work=None)
-    if work is None and not instance.lease and not state.has_lock(number):
+    if work is None and not instance.lease and instance.beat is None and not connected:
         return Instance()
     return instance
 

@@ -13,13 +13,17 @@ class Rules:
     """The protocol as it is built; every switch that is flipped is a mutant."""
 
     epochs: int = 2
+    """Terms."""
     doubts: int = 1
+    """On record for one update; with as many no more are resent."""
     tokens: int = 2
+    """Attempts of one term that something still refers to."""
     late_begins: bool = True
     """A begin may be executed after its sender has asked again, or is gone; otherwise only settlements may."""
     wire: int = 1
     """How many statements at a time may be that late."""
     copies: int = 0
+    """Redeliveries that slip into the inbox beside the settlement."""
     kills: int = 0
     """How often the server ends a lock session before its time."""
     same_chat: bool = False
@@ -31,30 +35,39 @@ class Rules:
     takeover_marks: bool = True
     epoch_for_every_term: bool = True
     begin_knows_its_token: bool = True
+    begin_returns_own_row: bool = True
     takeover_two_statements: bool = True
     settle_in_any_term: bool = True
     begin_looks_at_processed: bool = True
     begin_keeps_order: bool = True
+    call_looks_at_lease: bool = True
     sweeps: bool = True
 
 
-CORRECT = Rules()
+BASE = Rules()
+
+# Each is exhaustive within its bounds. One search with all of them at their widest would be too large.
+CORRECT = {
+    "clock": replace(BASE, late_begins=False),
+    "late": replace(BASE, clock=False, same_chat=True),
+    "terms": replace(BASE, clock=False, same_chat=True, late_begins=False, epochs=3),
+    "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2, copies=1),
+}
 
 MUTANTS = {
-    "a": replace(CORRECT, term_read_for_share=False),
-    "b": replace(CORRECT, lease_from_sending=False),
-    "c": replace(CORRECT, takeover_marks=False),
-    "d": replace(CORRECT, epoch_for_every_term=False),
-    "e": replace(CORRECT, begin_knows_its_token=False),
-    "f": replace(CORRECT, takeover_two_statements=False),
-    "g": replace(CORRECT, settle_in_any_term=False),
-    "h": replace(CORRECT, begin_looks_at_processed=False),
-    "i": replace(CORRECT, same_chat=True, begin_keeps_order=False),
+    "a": (replace(BASE, term_read_for_share=False), "G5"),
+    "b": (replace(BASE, lease_from_sending=False), "G5"),
+    "c": (replace(BASE, takeover_marks=False), "G7"),
+    "d": (replace(BASE, epoch_for_every_term=False), "G3"),
+    "e": (replace(BASE, begin_knows_its_token=False), "G3"),
+    "f": (replace(BASE, takeover_two_statements=False), "G7"),
+    "g": (replace(BASE, settle_in_any_term=False, clock=False, late_begins=False), "G3"),
+    "h": (replace(BASE, begin_looks_at_processed=False, clock=False, copies=1), "G3"),
+    "i": (replace(BASE, begin_keeps_order=False, same_chat=True), "G6"),
+    "j": (replace(BASE, call_looks_at_lease=False), "G2"),
 }
 
-VARIANTS = {
-    "correct": CORRECT,
-    "same-chat": replace(CORRECT, same_chat=True),
-    "killed": replace(CORRECT, kills=1),
-    **MUTANTS,
-}
+# The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.
+KILLED = replace(BASE, clock=False, late_begins=False, kills=1)
+
+VARIANTS = {**CORRECT, "killed": KILLED, **{name: rules for name, (rules, _) in MUTANTS.items()}}

@@ -51,11 +51,6 @@ class Result:
         way = " ".join(str(label) for label, _ in self.trace(self.at))
         return f"{self.states} states, {self.broken.guarantee}: {self.broken.how}: {way}"
 
-    def shortest(self, wanted: Callable[[State], bool]) -> Trace | None:
-        """The shortest way to a state that is wanted; None if there is none."""
-        # A dict keeps the order of insertion, which is that of the search.
-        return next((self.trace(state) for state in self.came_from if wanted(state)), None)
-
 
 Check = Callable[[State, Rules], Broken | None]
 
@@ -91,6 +86,19 @@ def _new(level: list[State], rules: Rules, result: Result) -> Iterator[tuple[Sta
             after = step if step in result.came_from else reduced(step, rules)
             if after not in result.came_from:
                 yield before, label, after
+
+
+def reach(rules: Rules, *goals: Callable[[State], bool]) -> Trace:
+    """A shortest way to a state that is the first goal, on from there to the second, and so on."""
+    way: Trace = []
+    state = State()
+    for number, goal in enumerate(goals):
+        result = explore(rules, state, check=lambda found, _: Broken("goal", "reached") if goal(found) else None)  # noqa: B023
+        if result.at is None:
+            raise LookupError(f"no way to goal {number}")
+        state = result.at
+        way += result.trace(state)
+    return way
 
 
 @contextmanager

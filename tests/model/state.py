@@ -37,7 +37,7 @@ class Update(NamedTuple):
     sends: int = 0
     """Messages at Telegram: each call counts from the moment it leaves."""
     told: bool = False
-    """The database was told that the last attempt that began was delivered, and did not record it."""
+    """The database was told that the row's attempt was delivered, and did not record it (mutant)."""
 
     @property
     def doubts(self) -> int:
@@ -121,6 +121,8 @@ class Slips(NamedTuple):
 class State(NamedTuple):
     """Everything. Two instances, two updates."""
 
+    # `with_instance` and `with_update`, nearly all that a search does, know the order of these.
+
     epoch: int = 0
     holder: int = -1
     lock: Lock | None = None
@@ -136,12 +138,12 @@ class State(NamedTuple):
     def with_instance(self, number: int, instance: Instance) -> State:
         """The same with one instance changed."""
         instances = (instance, self.instances[1]) if number == 0 else (self.instances[0], instance)
-        return self._replace(instances=instances)
+        return State(*self[:5], instances, *self[6:])
 
     def with_update(self, number: int, update: Update) -> State:
         """The same with one update changed."""
         updates = (update, self.updates[1]) if number == 0 else (self.updates[0], update)
-        return self._replace(updates=updates)
+        return State(*self[:4], updates, *self[5:])
 
     def leads(self, owner: int, epoch: int) -> bool:
         """Whether that term is the current one in the database."""

@@ -70,7 +70,9 @@ def _server(state: State, rules: Rules) -> Iterator[Step]:
     if state.taking is not None:
         yield _commit_new_term(state, rules)
     if state.copies < rules.copies:
-        for number in range(len(state.updates)):
+        for number, update in enumerate(state.updates):
+            if update.row is not None or update.done is None:
+                continue
             yield Label("store_beside_settle", update=number), database.store_beside_settle(state, number)
 
 
@@ -145,7 +147,7 @@ def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
 def _lease(state: State, number: int, instance: Instance) -> Iterator[Step]:
     if instance.lease:
         yield Label("lease_ends", number), _become(state, number, instance, lease=0)
-    elif state.has_lock(number) and state.leads(number, instance.epoch):
+    elif state.has_lock(number):
         yield Label("hears_beat", number), _become(state, number, instance, lease=LEASE)
 
 
@@ -165,7 +167,7 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
         case "begun":
             yield label("answer_lost"), _ask_again(state, rules, number, instance, work)
             yield label("not_sent"), become(work=_settling(work, "again"))
-            if instance.may_send:
+            if instance.may_send or not rules.call_looks_at_lease:
                 yield label("call"), _call(state, number, instance, work)
         case "called":
             yield label("delivered"), become(work=_settling(work, "done"))

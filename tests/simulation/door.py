@@ -37,6 +37,10 @@ class Door:
         if held is not None:
             held.set()
 
+    def holds(self, what: str) -> bool:
+        """Whether `what` is cut off."""
+        return what in self._held
+
     async def leg(self, what: str) -> None:
         """One way through: held up while `what` is cut off, for ever once the door is shut."""
         await trio.lowlevel.checkpoint()
@@ -128,10 +132,13 @@ class DoorLockSession:
     def __init__(self, session: MemoryLockSession, door: Door) -> None:
         self.session = session
         self._door = door
+        self.closed = trio.Event()
 
-    @property
-    def alive(self) -> bool:
-        return self.session.alive
+    async def listen(self) -> None:
+        """Hear of the connection's end, once that comes through the door."""
+        await self.session.closed.wait()
+        await self._door.leg("lock")
+        self.closed.set()
 
     async def try_lock(self) -> bool:
         await self._door.leg("lock")
@@ -155,7 +162,7 @@ class DoorLockSession:
 
     def abandon(self) -> None:
         # Through a closed or held door not even the end of a connection is heard: the server has to find out.
-        if not self._door.shut and "lock" not in self._door._held:
+        if not self._door.shut and not self._door.holds("lock"):
             self.session.abandon()
         else:
             self.session.on_new_work = _nothing

@@ -1,0 +1,140 @@
+"""The protocol of leadership and inbox, searched exhaustively; what the model is: `tests/model/__init__.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.model.calm import stuck
+from tests.model.invariants import Broken, check, doubt_is_said, one_effect
+from tests.model.rules import BASE, CORRECT, KILLED, MUTANTS, Rules
+from tests.model.search import TooManyStates, explore, reach
+from tests.model.state import State
+
+SMALL = replace(BASE, clock=False, same_chat=True, late_begins=False)
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def say(capfd: pytest.CaptureFixture[str]) -> Say:
+    """Print a line whatever pytest captures."""
+
+    def say(line: str) -> None:
+        with capfd.disabled():
+            print(f"\n  {line}", end=" ")  # noqa: T201
+
+    return say
+
+
+@pytest.mark.parametrize("bounds", CORRECT)
+def test_no_guarantee_is_ever_broken(bounds: str, say: Say) -> None:
+    """In every reachable state G2, G3, G5, G6 and G7 hold, and from every one calm gets everything done (G4)."""
+    rules = CORRECT[bounds]
+    result = explore(rules)
+    say(f"{bounds}: {result.story}")
+    assert result.broken is None, result.story
+    assert stuck(result, rules) == []
+    assert result.states > 10_000
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_protocol_without_one_defence_is_caught(name: str, say: Say) -> None:
+    """The shortest trace leads to the guarantee that the missing defence keeps."""
+    rules, guarantee = MUTANTS[name]
+    result = explore(rules)
+    say(f"{name}: {result.story}")
+    assert result.broken is not None
+    assert result.broken.guarantee == guarantee
+
+
+def test_a_lost_answer_and_no_sweep_leave_a_row_to_nobody() -> None:
+    """begin that returns its own row and the sweep stand in for each other; without both a row is stuck (G4)."""
+    forgets, no_sweep = replace(SMALL, begin_returns_own_row=False), replace(SMALL, sweeps=False)
+    for rules in (forgets, no_sweep):
+        result = explore(rules)
+        assert result.broken is None
+        assert stuck(result, rules) == []
+    neither = replace(forgets, sweeps=False)
+    assert stuck(explore(neither), neither)
+
+
+def test_a_late_begin_needs_the_sweep() -> None:
+    """A begin that is executed after its attempt has ended leaves a row to nobody: only the sweep frees it (G4)."""
+    late = replace(SMALL, late_begins=True, epochs=1)
+    assert stuck(explore(late), late) == []
+    no_sweep = replace(late, sweeps=False)
+    assert stuck(explore(no_sweep), no_sweep)
+
+
+def test_a_session_killed_at_the_server_breaks_the_lease_and_nothing_else() -> None:
+    """The limit of a lease: ended before its time, the old holder sends on, for a moment. G3 and G7 hold even so,
+    and it begins nothing more."""
+    assert sends_without_lock(reach(replace(KILLED, same_chat=True), sends_without_lock)[-1][1])
+
+    def no_more_than_that(state: State, _rules: Rules) -> Broken | None:
+        how = one_effect(state) or doubt_is_said(state)
+        if how is None and state.slips.begun_out_of_term:
+            how = "begun out of term"
+        return Broken("killed", how) if how else None
+
+    assert explore(replace(KILLED, same_chat=True), check=no_more_than_that).broken is None
+
+
+def test_both_updates_can_be_done_by_different_terms() -> None:
+    """Not vacuous: the first is delivered and finished in one term, the second in the next, by the other instance."""
+    way = reach(
+        SMALL,
+        lambda state: state.epoch == 1 and state.updates[0].done is not None and state.updates[1].sends == 0,
+        lambda state: state.holder == 1 and state.epoch == 2 and state.updates[1].sends == 0,
+        lambda state: all(update.done == 0 for update in state.updates),
+    )
+    assert [(label.owner, label.update, label.epoch) for label, _ in way if label.action == "call"] == [
+        (0, 0, 1),
+        (1, 1, 2),
+    ]
+
+
+def test_a_doubt_can_be_resent_and_be_a_second_message() -> None:
+    """Not vacuous: the first term's call left, the next term marks, resends, and finishes with the doubt on record."""
+    way = reach(
+        SMALL,
+        lambda state: state.epoch == 2 and any(update.sends == 1 and update.done is None for update in state.updates),
+        lambda state: any(update.sends == 2 and update.doubts == 1 for update in state.updates),
+        lambda state: state.updates[0].done is not None,
+    )
+    actions = [label.action for label, _ in way]
+    assert actions.count("call") == 2
+    assert "resend_doubts" in actions
+
+
+def test_a_late_settlement_can_save_a_resend() -> None:
+    """Not vacuous: the next term has marked the row, then the old one's settlement arrives and ends it as done."""
+    way = reach(
+        SMALL,
+        lambda state: bool(state.wire) and state.epoch == 2 and state.updates[0].row is not None,
+        lambda state: state.updates[0].done == 0 and state.updates[0].sends == 1 and state.epoch == 2,
+    )
+    assert [label.action for label, _ in way].count("call") == 1
+
+
+def test_both_instances_can_be_at_work_at_once() -> None:
+    """Not vacuous: while the old holder, its lease over, waits for a call's answer, the new one sends."""
+    rules = replace(SMALL, same_chat=False)
+
+    def both_called(state: State) -> bool:
+        return all(instance.work and instance.work.stage == "called" for instance in state.instances)
+
+    assert check(reach(rules, both_called)[-1][1], rules) is None
+
+
+def test_a_limit_is_no_proof() -> None:
+    """A search that grows too large fails rather than pass unfinished."""
+    with pytest.raises(TooManyStates):
+        explore(SMALL, limit=100)
+
+
+def sends_without_lock(state: State) -> bool:
+    return state.slips.sent_without_lock

@@ -1,0 +1,132 @@
+"""The model and the code cannot drift apart: every statement of the model beside the real one, row by row.
+
+What the model takes for granted about waiting (begin and take-over for each other) is tested in `test_fence`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import trio
+import trio_asyncio
+
+from svc.storage import postgres_inbox
+from svc.storage.database import Connection, Database
+from svc.storage.inbox import Attempt, BeginOutcome, Received
+from svc.storage.postgres_inbox import PostgresInbox
+from tests.model.replay import Replay, walk
+from tests.model.rules import BASE, Rules
+
+WALKS = 80
+LENGTH = 60
+BOT = 1
+WIDE = replace(BASE, clock=False, epochs=9, doubts=9, tokens=99, wire=2, copies=1)
+STATEMENTS = {
+    "begin: begun",
+    "begin: duplicate",
+    "begin: fenced",
+    "settle: done",
+    "settle: doubt",
+    "settle: again",
+    "settle: done, unheard",
+    "new_term",
+    "mark_older_terms",
+    "mark_lost",
+    "resend_doubts",
+    "store_beside_settle",
+}
+BLOCKED = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+
+Other = Any  # asyncpg.Connection, which is generic for type checkers only
+
+
+@pytest.fixture
+async def other(database: Database, database_url: str) -> AsyncIterator[Other]:
+    """A connection beside the pool's."""
+    connection = await trio_asyncio.aio_as_trio(asyncpg.connect)(database_url)
+    yield connection
+    connection.terminate()
+
+
+async def replay_walks(database: Database, other: Other, rules: Rules, walks: int = WALKS) -> Counter[str]:
+    """Replay and compare; how often each kind of statement was run."""
+    run: Counter[str] = Counter()
+    for seed in range(walks):
+        replay = Replay(database, other, seed + 1, rules)
+        await replay.store()
+        for label, state in walk(rules, random.Random(seed), LENGTH):
+            if await replay.run(label):
+                await replay.compare(state)
+                run[f"{label.action}: {label.detail}" if label.detail else label.action] += 1
+        await replay.end()
+    return run
+
+
+async def test_every_statement_does_what_the_model_says(database: Database, other: Other) -> None:
+    """Two chats: after every database step of many random walks the tables hold what the model's state says."""
+    run = await replay_walks(database, other, WIDE)
+    assert set(run) >= STATEMENTS, "the walks do not reach everything"
+
+
+async def test_every_statement_does_what_the_model_says_in_one_chat(database: Database, other: Other) -> None:
+    """The same where the two updates are of one chat: the second is busy until the first is finished."""
+    run = await replay_walks(database, other, replace(WIDE, same_chat=True))
+    assert set(run) >= STATEMENTS | {"begin: busy"}, "the walks do not reach everything"
+
+
+@pytest.mark.parametrize(
+    ("statement", "part", "instead"),
+    [
+        ("BEGIN", "(i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)", "false"),
+        ("BEGIN", "i.epoch = $2 AND i.token = w.token", "i.epoch = $2"),
+        ("BEGIN", "o.update_id < i.update_id", "false"),
+        ("SETTLE_DONE", "AND i.epoch = s.epoch AND i.token = s.token", "AND i.state = 'processing'"),
+        ("SETTLE_RETRY", ", token = NULL", ""),
+        ("MARK_LOST", "token <> ALL ($3::bigint[])", "$3::bigint[] IS NOT NULL"),
+        ("RESEND_DOUBTS", "doubts = doubts + 1, ", ""),
+    ],
+)
+async def test_a_statement_that_drifts_is_noticed(
+    database: Database, other: Other, monkeypatch: pytest.MonkeyPatch, statement: str, part: str, instead: str
+) -> None:
+    """A statement that is changed a little does not pass the comparison."""
+    sql: str = getattr(postgres_inbox, statement)
+    assert sql.count(part) == 1
+    monkeypatch.setattr(postgres_inbox, statement, sql.replace(part, instead))
+    with pytest.raises(AssertionError):
+        await replay_walks(database, other, replace(WIDE, same_chat="o." in part))
+    await trio_asyncio.aio_as_trio(other.execute)("ROLLBACK")
+
+
+async def test_a_redelivery_beside_its_settlement_leaves_a_row_that_never_begins(database: Database) -> None:
+    """STORE that looks before `settle` commits inserts the row again, as in the model; begin knows it and drops it."""
+    inbox = PostgresInbox(database, BOT, "one")
+    term = await inbox.take_over(UUID(int=1), "one")
+    update = Received(1, 7, "message", b"{}", trio.current_time())
+    attempt = Attempt(1, term, 5)
+    await inbox._store_group([update])
+    await inbox._begin_group([attempt])
+    settled = trio.Event()
+
+    async def settle(connection: Connection) -> None:
+        keys = ([1], [term.epoch], [5])
+        await connection.execute(postgres_inbox.SETTLE_DONE, BOT, *keys, ["done"], [0], "one")
+        settled.set()
+        while not await connection.fetchval(BLOCKED):
+            await trio_asyncio.trio_as_aio(trio.lowlevel.checkpoint)()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.transaction, settle)
+        await settled.wait()
+        assert await inbox._store_group([update]) == [True]
+    assert [row["state"] for row in await database.fetch("SELECT state FROM inbox")] == ["pending"]
+    (begun,) = await inbox._begin_group([Attempt(1, term, 6)])
+    assert begun.outcome is BeginOutcome.DUPLICATE
+    assert await database.fetch("SELECT FROM inbox") == []

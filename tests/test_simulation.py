@@ -1,0 +1,128 @@
+"""Many seeds of the simulation, and proof that it can fail: each mutant breaks one defence and is caught."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import pytest
+import trio
+
+from svc import active
+from svc.leadership import Lease
+from svc.storage.inbox import Attempt, Begun, Received, Term
+from tests.simulation.schedule import KINDS, make_schedule
+from tests.simulation.world import Violation, run_seed
+from tests.standins import MemoryInbox
+
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
+BLOCK = 50
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
+def test_guarantees_hold_through_chaos_and_calm(first: int) -> None:
+    """One sender within its lease, one effect an update or a recorded doubt, a chat in order, nothing lost."""
+    for seed in range(first, first + BLOCK):
+        run_seed(make_schedule(seed))
+
+
+@pytest.mark.parametrize("seed", [3, 11, 42])
+def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
+    """Also the canary for the private names of Trio that make its scheduler deterministic."""
+    schedule = make_schedule(seed)
+    assert run_seed(schedule).trace == run_seed(schedule).trace
+
+
+def test_different_seeds_give_different_traces() -> None:
+    """The seed decides something."""
+    assert run_seed(make_schedule(1)).trace != run_seed(make_schedule(2)).trace
+
+
+def test_every_kind_of_fault_is_met() -> None:
+    """The seeds of the usual run hold each kind of fault in at least twenty schedules."""
+    met = [{fault.kind for fault in make_schedule(seed).faults} for seed in range(500)]
+    assert all(sum(kind in kinds for kinds in met) >= 20 for kind in KINDS)
+
+
+def _long_lease_and_no_fence(patch: pytest.MonkeyPatch) -> None:
+    # A pair: each of the two hides that the other is gone.
+    begin = MemoryInbox.begin
+
+    async def unfenced(inbox: MemoryInbox, attempt: Attempt) -> Begun:
+        current, inbox.term = inbox.term, attempt.term
+        begun = await begin(inbox, attempt)
+        inbox.term = current
+        return begun
+
+    patch.setattr(Lease, "length", property(lambda lease: lease.server_timeout * 3))
+    patch.setattr(MemoryInbox, "begin", unfenced)
+
+
+def _takeover_takes_old_rows_for_unsent(patch: pytest.MonkeyPatch) -> None:
+    take_over = MemoryInbox.take_over
+
+    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str) -> Term:
+        term = await take_over(inbox, holder, instance)
+        for row in inbox.rows.values():
+            if row.state == "in_doubt":
+                row.state = "pending"
+        return term
+
+    patch.setattr(MemoryInbox, "take_over", forgetful)
+
+
+def _begin_ignores_order(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryInbox, "_older", lambda inbox, row: False)
+
+
+def _store_forgets_what_was_processed(patch: pytest.MonkeyPatch) -> None:
+    store = MemoryInbox.store
+
+    async def forgetful(inbox: MemoryInbox, update: Received) -> bool:
+        inbox.processed.pop(update.update_id, None)
+        return await store(inbox, update)
+
+    patch.setattr(MemoryInbox, "store", forgetful)
+
+
+def _nothing_is_read_back(patch: pytest.MonkeyPatch) -> None:
+    async def never(_period: object) -> None:
+        await trio.sleep_forever()
+
+    patch.setattr(active, "_read_back", never)
+
+
+MUTANTS = [
+    (_long_lease_and_no_fence, "G2/G5"),
+    (_takeover_takes_old_rows_for_unsent, "G3/G7"),
+    (_begin_ignores_order, "G6"),
+    (_store_forgets_what_was_processed, "G3/G7"),
+    (_nothing_is_read_back, "G4"),
+]
+
+
+@pytest.mark.parametrize(("mutate", "guarantee"), MUTANTS)
+def test_the_simulation_catches_a_mutant(
+    mutate: Callable[[pytest.MonkeyPatch], None], guarantee: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one defence gone some seed breaks the guarantee that it keeps."""
+    mutate(monkeypatch)
+    with _violation() as found:
+        for seed in range(300):
+            run_seed(make_schedule(seed))
+    assert guarantee in found[0]
+
+
+@contextmanager
+def _violation() -> Iterator[list[str]]:
+    """Expect a Violation somewhere in what is raised; its text."""
+    found: list[str] = []
+    try:
+        yield found
+    except (Violation, BaseExceptionGroup) as error:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        found.append(str(error))
+    assert found, "no seed noticed"
