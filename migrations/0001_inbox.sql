@@ -20,6 +20,8 @@ CREATE TABLE inbox (
     started_at   timestamptz,
     available_at timestamptz NOT NULL DEFAULT now(),
     last_error   text,
+    -- Its life after it was received: attempts with their calls, doubts, replays. Bounded by the statements.
+    history      jsonb       NOT NULL DEFAULT '[]',
     PRIMARY KEY (bot_id, update_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
@@ -36,6 +38,9 @@ CREATE TABLE processed_updates (
     outcome            text        NOT NULL,
     attempts           integer     NOT NULL DEFAULT 0,
     doubts             integer     NOT NULL DEFAULT 0,
+    chat_id            bigint      NOT NULL,
+    received_by        text        NOT NULL,
+    history            jsonb       NOT NULL DEFAULT '[]',
     PRIMARY KEY (bot_id, update_id)
 );
 
@@ -53,5 +58,6 @@ CREATE TABLE dead_updates (
     doubts      integer     NOT NULL DEFAULT 0,
     reason      text        NOT NULL,
     died_at     timestamptz NOT NULL DEFAULT now(),
+    history     jsonb       NOT NULL DEFAULT '[]',
     PRIMARY KEY (bot_id, update_id)
 );

@@ -94,6 +94,33 @@ class EmbeddedPostgres:
         """End the server as a crash would: SIGQUIT, no checkpoint, recovery at the next start."""
         self._end(signal.SIGQUIT)
 
+    def replica(self, folder: Path) -> EmbeddedPostgres:
+        """A streaming standby of this server, which must be running: a copy in `folder`, with the same settings.
+
+        Start it like any other server; `promote` makes it a primary. A replication slot on this server keeps what the
+        standby has not received yet.
+        """
+        standby = EmbeddedPostgres(folder, settings=self.settings)
+        standby._make_folder()
+        source = f"host=127.0.0.1 port={self.port} user=postgres"
+        slot = f"standby_{standby.port}"
+        command = [str(binary("pg_basebackup")), "-d", source, "-D", str(standby.data), "-R", "-C", "-S", slot]
+        done = subprocess.run(
+            [*command, "--checkpoint=fast", "--no-sync"],
+            user=self._user,
+            capture_output=True,
+            text=True,
+            timeout=START_DEADLINE,
+            check=False,
+        )
+        if done.returncode:
+            raise PostgresFailed(done.stderr.strip())
+        return standby
+
+    def promote(self) -> None:
+        """Make a standby the primary; returns once it takes writes. Raises PostgresFailed if it is none."""
+        self.execute("SELECT pg_promote()")
+
     def execute(self, sql: str, database: str = "postgres") -> str:
         """Run `sql` and return what psql printed, unaligned and without headers.
 
@@ -110,11 +137,14 @@ class EmbeddedPostgres:
         """The server's data folder."""
         return self.folder / "data"
 
-    def _make_data_folder(self) -> None:
+    def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._user is not None:
             _let_user_reach(self.folder)
             shutil.chown(self.folder, self._user)
+
+    def _make_data_folder(self) -> None:
+        self._make_folder()
         subprocess.run(
             [str(binary("initdb")), "-D", str(self.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"],
             user=self._user,

@@ -56,9 +56,34 @@ def _parser() -> argparse.ArgumentParser:
     migrate = command("migrate", _migrate, "apply the database's migrations", ("DATABASE_URL",))
     migrate.add_argument("--check", action="store_true", help="only say what is missing (exit 1)")
     command("check", _check, "preflight: database, token and webhook address, one line each", REQUIRED)
-    status = command("status", _status, "who is ACTIVE, and what waits", ("BOT_TOKEN", "DATABASE_URL"))
+    status_needs = ("BOT_TOKEN", "DATABASE_URL")
+    status = command("status", _status, "who is ACTIVE, and what waits", status_needs)
     status.add_argument("--json", action="store_true", help="as one JSON object")
+    history = command("transitions", _transitions, "the state history of all instances", status_needs)
+    history.add_argument("--json", action="store_true", help="as a JSON array")
+    history.add_argument("--limit", type=_positive, default=50, metavar="N", help="the latest N (default 50)")
+    _add_updates(command("updates", _updates, "explains an update's life; replays dead ones", status_needs))
     return parser
+
+
+def _add_updates(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="updates in one state")
+    listing.add_argument("--state", choices=("pending", "processing", "dead", "done"), default="pending")
+    listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N (default 50)")
+    show = actions.add_parser("show", help="one update's whole life")
+    show.add_argument("id", type=int, metavar="ID")
+    replay = actions.add_parser("replay", help="put dead updates back into the inbox")
+    replay.add_argument("ids", type=int, nargs="+", metavar="ID")
+    for action in (listing, show, replay):
+        action.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _run(settings: Settings, _arguments: argparse.Namespace) -> int:
@@ -119,9 +144,29 @@ def _check(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def _status(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc.commands import show_status
+    from svc.operate import show_status
 
     return _with_database(partial(show_status, settings, as_json=arguments.json))
+
+
+def _transitions(settings: Settings, arguments: argparse.Namespace) -> int:
+    from svc.operate import show_transitions
+
+    return _with_database(partial(show_transitions, settings, as_json=arguments.json, limit=arguments.limit))
+
+
+def _updates(settings: Settings, arguments: argparse.Namespace) -> int:
+    from svc import operate
+
+    as_json = arguments.json
+    match arguments.action:
+        case "list":
+            work = partial(operate.list_updates, state=arguments.state, as_json=as_json, limit=arguments.limit)
+        case "show":
+            work = partial(operate.show_update, update_id=arguments.id, as_json=as_json)
+        case _:
+            work = partial(operate.replay_updates, update_ids=arguments.ids, as_json=as_json)
+    return _with_database(partial(work, settings))
 
 
 def _demo(_settings: Settings, _arguments: argparse.Namespace) -> int:

@@ -1,35 +1,19 @@
-"""What the small commands do: migrate, check, status. Each prints its findings and returns whether all is well."""
+"""`svc migrate` and `svc check`: each prints its findings and returns whether all is well."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-import asyncpg
 import trio
 
 from svc.settings import Settings
 from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
-from svc.storage.migrate import MigrationError, migrate, pending_migrations
-from svc.storage.postgres_lock import PoolerInTheWay, connect_lock, lock_key
+from svc.storage.migrate import OLDEST_POSTGRES, MigrationError, migrate, pending_migrations
+from svc.storage.postgres_lock import PoolerInTheWay, connect_lock
 from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
 
-OLDEST_POSTGRES = 14
 CHECK_DEADLINE = 15.0
-
-STATUS = """
-SELECT l.epoch, l.instance_id, l.acquired_at,
-       extract(epoch FROM now() - l.acquired_at)::float8 AS for_seconds,
-       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                 AND ((classid::bigint << 32) | objid::bigint) = $2) AS held,
-       (SELECT count(*) FROM inbox WHERE bot_id = $1) AS waiting,
-       (SELECT count(*) FROM inbox WHERE bot_id = $1 AND state = 'in_doubt') AS in_doubt,
-       (SELECT extract(epoch FROM now() - min(received_at))::float8 FROM inbox WHERE bot_id = $1) AS oldest_seconds,
-       (SELECT count(*) FROM dead_updates WHERE bot_id = $1) AS dead
-FROM (VALUES (1)) AS one (row) LEFT JOIN leadership l ON l.bot_id = $1
-"""
 
 
 async def migrate_database(settings: Settings, *, check: bool) -> bool:
@@ -41,19 +25,6 @@ async def migrate_database(settings: Settings, *, check: bool) -> bool:
     if not todo:
         print("the database is up to date")
     return not (check and todo)
-
-
-async def show_status(settings: Settings, *, as_json: bool) -> bool:
-    """Say who is ACTIVE, since when and in which epoch, and what waits. Needs no running instance."""
-    database = Database(settings.database_url)
-    todo = await pending_migrations(database)
-    if todo:
-        print(f"the database lacks {', '.join(migration.name for migration in todo)}: run svc migrate")
-        return False
-    rows = await database.fetch(STATUS, settings.bot_id, lock_key(settings.bot_id))
-    status = _status(rows[0])
-    print(json.dumps(status) if as_json else _status_lines(status))
-    return True
 
 
 async def preflight(settings: Settings) -> bool:
@@ -80,39 +51,6 @@ async def preflight(settings: Settings) -> bool:
 
 class _NotFit(Exception):
     """A check's finding."""
-
-
-def _status(row: asyncpg.Record) -> dict[str, Any]:
-    active = bool(row["held"] and row["instance_id"])
-    return {
-        "active": row["instance_id"] if active else None,
-        "since": row["acquired_at"].isoformat() if active else None,
-        "active_seconds": round(row["for_seconds"], 1) if active else None,
-        "epoch": row["epoch"],
-        "last_active": row["instance_id"],
-        "inbox": row["waiting"],
-        "oldest_seconds": None if row["oldest_seconds"] is None else round(row["oldest_seconds"], 1),
-        "in_doubt": row["in_doubt"],
-        "dead": row["dead"],
-    }
-
-
-def _status_lines(status: dict[str, Any]) -> str:
-    who = (
-        f"{status['active']} since {status['since']} ({status['active_seconds']:.0f} s)"
-        if status["active"]
-        else f"none (last: {status['last_active'] or 'never any'})"
-    )
-    oldest = "" if status["oldest_seconds"] is None else f", the oldest for {status['oldest_seconds']:.0f} s"
-    return "\n".join(
-        [
-            f"ACTIVE    {who}",
-            f"epoch     {status['epoch'] or 0}",
-            f"inbox     {status['inbox']} waiting{oldest}",
-            f"in doubt  {status['in_doubt']}",
-            f"dead      {status['dead']}",
-        ]
-    )
 
 
 async def _check_database(settings: Settings) -> str:

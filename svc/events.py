@@ -53,6 +53,7 @@ EVENTS: dict[str, Look] = {
     "DB_WAIT": Look("BOOT", "⏳"),
     "DB_LOST": Look("DB", "⚠️"),
     "ASYNCIO": Look("DB", "⚠️"),
+    "STUCK": Look("STATE", "🧱"),
     "DRAIN_TIMEOUT": Look("STATE", "⌛"),
     "EXIT": Look("STATE", "👋"),
     "FAILED": Look("STATE", "💥"),

@@ -75,19 +75,33 @@ class LockSession(Protocol):
 class Leader:
     """Proof of having won: the session that holds the lock, the term, and the scope that all its work runs in.
 
-    The deadline of `scope` is the end of the lease.
+    The deadline of `scope` is the end of the lease. `heard` is when it became known that the lock was free.
     """
 
-    def __init__(self, session: LockSession, term: Term, lease_end: float) -> None:
+    def __init__(self, session: LockSession, term: Term, *, lease_end: float, heard: float) -> None:
         self.session = session
         self.term = term
+        self.heard = heard
         self.scope = trio.CancelScope(deadline=lease_end)
         self.why_lost = "the lease ran out"
+        self._lost = trio.Event()
 
     def lose(self, reason: str) -> None:
         """End the period now."""
         self.why_lost = reason
         self.scope.cancel(reason=reason)
+        self._lost.set()
+
+    async def lost(self) -> None:
+        """Return once the period has to end: it was lost, or the lease has run out."""
+        while not self.scope.cancel_called:
+            with trio.move_on_at(self.scope.deadline):
+                await self._lost.wait()
+
+    @property
+    def lease_left(self) -> float:
+        """How long its work may go on without another heartbeat, in seconds."""
+        return max(0.0, self.scope.deadline - trio.current_time())
 
 
 TakeOver = Callable[[UUID], Awaitable[Term]]
@@ -165,7 +179,7 @@ class Leadership:
                     await session.wait_for_release()
                 sent = trio.current_time()
             term = await self._take_over(uuid4())
-            return Leader(session, term, sent + self._lease.length)
+            return Leader(session, term, lease_end=sent + self._lease.length, heard=sent)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[LockSession]:

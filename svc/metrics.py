@@ -8,6 +8,7 @@ from statemachine import State
 from svc.events import EVENTS
 
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
 MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
 
@@ -30,6 +31,21 @@ class Metrics:
             "From the arrival of a /start to its menu's delivery",
             buckets=MENU_BUCKETS,
             registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "svc_loop_lag_seconds",
+            "How late the event loop runs a task that is due; a starved loop looks like a pause",
+            buckets=LAG_BUCKETS,
+            registry=self.registry,
+        )
+        self.handover = Histogram(
+            "svc_handover_seconds",
+            "From hearing that the lock is free, or the attempt that took it, to ACTIVE",
+            buckets=ACK_BUCKETS,
+            registry=self.registry,
+        )
+        self.lease_left = Gauge(
+            "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )
         self.show_state(State.BOOT)
 

@@ -46,6 +46,9 @@ T = TypeVar("T")
 
 HINTS = 1000
 FLUSH_DEADLINE = 1.0
+# After the lease has ended all of its work is cancelled; what then still runs may not live on.
+CANCEL_DEADLINE = 1.0
+LAG_EVERY = 0.1
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
 
@@ -98,6 +101,7 @@ class Service:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._parts.writers)
+            nursery.start_soon(self._measure_lag)
             async with self._serving(nursery, http):
                 if await until(self.lifecycle.draining, self._boot):
                     self.lifecycle.booted()
@@ -146,10 +150,16 @@ class Service:
         """The ACTIVE period: one cancel scope, whose deadline is the lease and whose end is the end of sending."""
         self.lifecycle.lock_acquired(epoch=leader.term.epoch)
         log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
+        self._parts.metrics.handover.observe(trio.current_time() - leader.heard)
+        self._parts.metrics.lease_left.set_function(lambda: leader.lease_left)
         try:
-            with leader.scope:
-                await self._work(leader)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_process_if_stuck, leader)
+                with leader.scope:
+                    await self._work(leader)
+                nursery.cancel_scope.cancel(reason="the period has ended")
         finally:
+            self._parts.metrics.lease_left.set_function(_zero)
             self._new_work = _nothing
             if leader.scope.cancelled_caught:
                 log.warning("LOCK_LOST", epoch=leader.term.epoch, reason=leader.why_lost)
@@ -187,6 +197,12 @@ class Service:
             )
             await active.work(period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining)
             nursery.cancel_scope.cancel(reason="drained")
+
+    async def _measure_lag(self) -> None:
+        while True:
+            due = trio.current_time() + LAG_EVERY
+            await trio.sleep_until(due)
+            self._parts.metrics.loop_lag.observe(trio.current_time() - due)
 
     async def _limit_drain(self, scope: trio.CancelScope) -> None:
         await self.lifecycle.draining.wait()
@@ -260,6 +276,14 @@ async def until(event: trio.Event, work: Callable[[], Awaitable[T]]) -> T | None
     return result
 
 
+async def _end_process_if_stuck(leader: Leader) -> None:
+    """Work that cannot be cancelled must not outlive its lease: another instance may lead by then."""
+    await leader.lost()
+    await trio.sleep(CANCEL_DEADLINE)
+    log.error("STUCK", epoch=leader.term.epoch, reason=leader.why_lost)
+    end_process_now(1)
+
+
 def end_process_after(seconds: float) -> None:
     """The last resort, on a thread of its own: a starved or hung loop cannot keep the process alive."""
     timer = threading.Timer(seconds, os._exit, (1,))
@@ -270,6 +294,10 @@ def end_process_after(seconds: float) -> None:
 def end_process_now(code: int) -> None:
     """End without waiting for tasks that cannot be cancelled: Hypercorn shields its writes."""
     os._exit(code)
+
+
+def _zero() -> float:
+    return 0.0
 
 
 def _nothing() -> None:

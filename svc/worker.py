@@ -29,6 +29,7 @@ from svc.storage.inbox import (
     Attempt,
     BeginOutcome,
     Begun,
+    CallMade,
     Dead,
     Done,
     Ending,
@@ -110,15 +111,16 @@ class Worker:
         attempt = Attempt(update.update_id, self._period.term, self._period.rng.getrandbits(63))
         self._log.debug("DEDUP_CHECK", update_id=update.update_id)
         self._period.tokens.add(attempt.token)
+        calls: list[CallMade] = []
         try:
             begun = await self._begin(attempt)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
             self._log.info("ACTIVE_PROCESS_START", update_id=update.update_id, chat_id=update.chat_id)
             if failure is None:
-                failure = await self._perform(update, reply)
+                failure = await self._perform(update, reply, calls)
             ending = self._ending(update, failure, begun)
-            await self._period.inbox.settle(attempt, ending)
+            await self._period.inbox.settle(attempt, ending, calls)
         finally:
             self._period.tokens.discard(attempt.token)
         self._report(update, ending, failure)
@@ -166,18 +168,22 @@ class Worker:
                 self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)
         return None
 
-    async def _perform(self, update: Received, reply: Reply) -> Failure | None:
-        """Make the reply's calls. What went wrong is returned, not raised."""
+    async def _perform(self, update: Received, reply: Reply, made: list[CallMade]) -> Failure | None:
+        """Make the reply's calls and note them in `made`. What went wrong is returned, not raised."""
         if reply.before is not None:
             self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
         call: Call | None = None
         with trio.CancelScope(deadline=trio.current_time() + SEND_DEADLINE) as scope:
             for call in reply.calls:
+                started = trio.current_time()
                 failure = await self._make(call)
+                made.append(_call_made(call, failure, trio.current_time() - started))
                 if failure is not None:
                     return failure
         if scope.cancelled_caught and call is not None:
-            return Failure(InDoubt(call.method, "no answer in time"), call.repeatable)
+            failure = Failure(InDoubt(call.method, "no answer in time"), call.repeatable)
+            made.append(_call_made(call, failure, SEND_DEADLINE))
+            return failure
         if reply.after is not None:
             self._log.info(reply.after, update_id=update.update_id, **reply.fields)
         if reply.after == "MAIN_MENU_SENT":
@@ -238,6 +244,21 @@ class Worker:
                 await self._period.sender.call(call.method, call.params)
         except (Refused, NotSent, InDoubt, trio.TooSlowError) as error:
             self._log.warning("REFUSED", method=call.method, error=describe(error))
+
+
+def _call_made(call: Call, failure: Failure | None, seconds: float) -> CallMade:
+    match failure.error if failure is not None else None:
+        case None:
+            outcome = "ok"
+        case Refused():
+            outcome = "refused"
+        case NotSent():
+            outcome = "not_sent"
+        case InDoubt():
+            outcome = "in_doubt"
+        case _:
+            outcome = "failed"
+    return CallMade(call.method, outcome, round(seconds * 1000, 1))
 
 
 async def _lease_checked() -> None:

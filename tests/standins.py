@@ -16,6 +16,7 @@ from svc.storage.inbox import (
     Attempt,
     BeginOutcome,
     Begun,
+    CallMade,
     Dead,
     Done,
     Ending,
@@ -115,7 +116,7 @@ class MemoryInbox:
         if row is not None and row.state == "pending":
             self._finish(row, "ignored", 0)
 
-    async def settle(self, attempt: Attempt, ending: Ending) -> None:
+    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         if self.away:
             self._owed.append((attempt, ending))
             await self._back.wait()

@@ -93,6 +93,15 @@ class Dead:
 Ending = Done | Retry | Dead
 
 
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed, and how long it took."""
+
+    method: str
+    outcome: str
+    ms: float
+
+
 class Inbox(Protocol):
     """Every method may raise DatabaseUnavailable, after which the write may or may not have been done: all of them
     are safe to repeat."""
@@ -107,8 +116,8 @@ class Inbox(Protocol):
         """Record as ignored a pending update to which there is nothing to say. It has no effect, so no fence, no
         order and no attempt are needed."""
 
-    async def settle(self, attempt: Attempt, ending: Ending) -> None:
-        """Record how a begun attempt ended. Needs no current term: it says what did happen.
+    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
+        """Record how a begun attempt ended, and the calls that it made. Needs no current term: it says what did happen.
 
         The record is made even if the caller is cancelled meanwhile or the database is away for a time.
         """

@@ -15,6 +15,8 @@ from svc.storage.database import Connection, Database
 
 # An arbitrary constant; only the migrations of this service use it.
 ADVISORY_LOCK = 7_240_514_590_001
+# idle_session_timeout, on which the lease stands, came with 14.
+OLDEST_POSTGRES = 14
 LOCK_TIMEOUT = "30s"
 FILE_TIMEOUT = 600.0
 
@@ -112,6 +114,9 @@ async def migrate(database: Database) -> list[Migration]:
 
 
 async def _migrate(connection: Connection) -> list[Migration]:
+    version = connection.get_server_version().major
+    if version < OLDEST_POSTGRES:
+        raise MigrationError(f"Postgres {version} is too old: {OLDEST_POSTGRES} or newer is needed")
     # The usual start finds nothing to do and needs neither the lock nor the right to create.
     todo = missing(shipped_migrations(), await _applied(connection))
     if not todo:

@@ -6,16 +6,29 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 import trio
 
 from svc.storage.database import Connection, Database, column
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, InDoubtPolicy, Received, Retry, Term
+from svc.storage.inbox import (
+    Attempt,
+    BeginOutcome,
+    Begun,
+    CallMade,
+    Dead,
+    Done,
+    Ending,
+    InDoubtPolicy,
+    Received,
+    Retry,
+    Term,
+)
 
 NEW_WORK_CHANNEL = "svc_new_work"
 
 Kind = TypeVar("Kind", Done, Retry, Dead)
-Settlement = tuple[Attempt, Ending]
+Settlement = tuple[Attempt, Ending, Sequence[CallMade]]
 Statement = tuple[str, tuple[Any, ...]]
 
 STORE = """
@@ -60,18 +73,57 @@ DELETE FROM inbox i WHERE bot_id = $1 AND update_id = ANY ($2::bigint[]) AND sta
   AND EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)
 """
 
-# No term is demanded: it records what did happen, also for a row that was marked in doubt meanwhile.
+# No term is demanded: it records what did happen, also for a row that was marked in doubt meanwhile. Of a history
+# that has become long the second entry goes: the first and the latest say most.
 SETTLE_DONE = """
 WITH done AS (
     DELETE FROM inbox i
-    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[])
-        AS s (update_id, epoch, token, outcome, doubts)
+    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
+        AS s (update_id, epoch, token, doubts, entry, outcome)
     WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-    RETURNING i.*, s.outcome, s.doubts AS new_doubts
+    RETURNING i.*, s.outcome, s.doubts AS new_doubts, s.entry
 )
 INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
-SELECT bot_id, update_id, $7, update_type, received_at, outcome, attempts, doubts + new_doubts FROM done
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
+     history)
+SELECT bot_id, update_id, $8, update_type, received_at, outcome, attempts, doubts + new_doubts, chat_id, received_by,
+       history || (jsonb_build_object('at', now(), 'began', started_at) || entry::jsonb)
+FROM done
+ON CONFLICT DO NOTHING
+"""
+
+SETTLE_RETRY = """
+UPDATE inbox i
+SET state = 'pending', available_at = now() + make_interval(secs => s.delay), last_error = s.error,
+    doubts = i.doubts + s.doubts, token = NULL,
+    history = CASE WHEN jsonb_array_length(i.history) < 40 THEN i.history ELSE i.history - 1 END
+              || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb)
+FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::float8[], $8::text[])
+    AS s (update_id, epoch, token, doubts, entry, delay, error)
+WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+"""
+
+SETTLE_DEAD = """
+WITH dead AS (
+    DELETE FROM inbox i
+    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
+        AS s (update_id, epoch, token, doubts, entry, reason)
+    WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+    RETURNING i.*, s.reason, s.doubts AS new_doubts,
+              i.history || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb) AS story
+), kept AS (
+    INSERT INTO dead_updates
+        (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
+    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts,
+           doubts + new_doubts, reason, story
+    FROM dead ON CONFLICT DO NOTHING
+)
+INSERT INTO processed_updates
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
+     history)
+SELECT bot_id, update_id, $8, update_type, received_at, 'dead', attempts, doubts + new_doubts, chat_id, received_by,
+       story
+FROM dead
 ON CONFLICT DO NOTHING
 """
 
@@ -81,37 +133,10 @@ WITH done AS (
     WHERE i.bot_id = $1 AND i.update_id = w.update_id AND i.state = 'pending' RETURNING i.*
 )
 INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
-SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts FROM done
-ON CONFLICT DO NOTHING
-"""
-
-SETTLE_RETRY = """
-UPDATE inbox i
-SET state = 'pending', available_at = now() + make_interval(secs => s.delay), last_error = s.error,
-    doubts = i.doubts + s.doubts, token = NULL
-FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::text[], $7::int[])
-    AS s (update_id, epoch, token, delay, error, doubts)
-WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-"""
-
-SETTLE_DEAD = """
-WITH dead AS (
-    DELETE FROM inbox i
-    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[])
-        AS s (update_id, epoch, token, reason, doubts)
-    WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-    RETURNING i.*, s.reason, s.doubts AS new_doubts
-), kept AS (
-    INSERT INTO dead_updates
-        (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason)
-    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts,
-           doubts + new_doubts, reason
-    FROM dead ON CONFLICT DO NOTHING
-)
-INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
-SELECT bot_id, update_id, $7, update_type, received_at, 'dead', attempts, doubts + new_doubts FROM dead
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
+     history)
+SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history
+FROM done
 ON CONFLICT DO NOTHING
 """
 
@@ -134,10 +159,17 @@ RETURNING epoch
 
 # A statement of its own, after NEW_TERM in the same transaction: it must see what a `begin` of the old term, for
 # whose lock on the leadership row NEW_TERM waited, has committed.
-MARK_OLDER_TERMS = "UPDATE inbox SET state = 'in_doubt' WHERE bot_id = $1 AND state = 'processing' AND epoch < $2"
+MARK_OLDER_TERMS = """
+UPDATE inbox
+SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'event', 'in_doubt', 'epoch', epoch,
+                                                                'why', 'its term has ended')
+WHERE bot_id = $1 AND state = 'processing' AND epoch < $2
+"""
 
 MARK_LOST = """
-UPDATE inbox SET state = 'in_doubt'
+UPDATE inbox
+SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'event', 'in_doubt', 'epoch', epoch,
+                                                                'why', 'no worker holds it')
 WHERE bot_id = $1 AND state = 'processing' AND epoch = $2 AND token <> ALL ($3::bigint[])
   AND started_at < now() - make_interval(secs => $4)
 RETURNING update_id
@@ -147,7 +179,10 @@ RESEND_DOUBTS = """
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 )
-UPDATE inbox i SET state = 'pending', available_at = now(), doubts = doubts + 1, last_error = 'in doubt' FROM term
+UPDATE inbox i
+SET state = 'pending', available_at = now(), doubts = doubts + 1, last_error = 'in doubt',
+    history = history || jsonb_build_object('at', now(), 'event', 'resend', 'epoch', $2::bigint)
+FROM term
 WHERE bot_id = $1 AND state = 'in_doubt' AND started_at <= now() - make_interval(secs => $4)
 RETURNING update_id
 """
@@ -161,8 +196,11 @@ WITH term AS MATERIALIZED (
     RETURNING i.*
 )
 INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts)
-SELECT bot_id, update_id, $5, update_type, received_at, 'in_doubt', attempts, doubts + 1 FROM skipped
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
+     history)
+SELECT bot_id, update_id, $5, update_type, received_at, 'in_doubt', attempts, doubts + 1, chat_id, received_by,
+       history || jsonb_build_object('at', now(), 'event', 'skipped', 'epoch', $2::bigint)
+FROM skipped
 ON CONFLICT DO NOTHING
 RETURNING update_id
 """
@@ -204,8 +242,8 @@ class PostgresInbox:
     async def dismiss(self, update_id: int) -> None:
         await self._dismissals.submit(update_id)
 
-    async def settle(self, attempt: Attempt, ending: Ending) -> None:
-        await self._settlements.submit((attempt, ending))
+    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
+        await self._settlements.submit((attempt, ending, calls))
 
     async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         rows = await self._database.fetch(HEADS, self._bot_id, limit, list(without))
@@ -296,21 +334,32 @@ class PostgresInbox:
         await self._database.fetch(DISMISS, self._bot_id, list(group), self._instance)
         return [None] * len(group)
 
-    def _done(self, settlements: Sequence[tuple[Attempt, Done]]) -> Iterator[Statement]:
+    def _done(self, settlements: Sequence[tuple[Settlement, Done]]) -> Iterator[Statement]:
         if settlements:
             outcomes = [end.outcome for _, end in settlements]
-            yield SETTLE_DONE, (self._bot_id, *_keys(settlements), outcomes, _doubts(settlements), self._instance)
+            yield SETTLE_DONE, (self._bot_id, *self._common(settlements), outcomes, self._instance)
 
-    def _retry(self, settlements: Sequence[tuple[Attempt, Retry]]) -> Iterator[Statement]:
+    def _retry(self, settlements: Sequence[tuple[Settlement, Retry]]) -> Iterator[Statement]:
         if settlements:
             delays = [end.delay for _, end in settlements]
             errors = [_text(end.error) for _, end in settlements]
-            yield SETTLE_RETRY, (self._bot_id, *_keys(settlements), delays, errors, _doubts(settlements))
+            yield SETTLE_RETRY, (self._bot_id, *self._common(settlements), delays, errors)
 
-    def _dead(self, settlements: Sequence[tuple[Attempt, Dead]]) -> Iterator[Statement]:
+    def _dead(self, settlements: Sequence[tuple[Settlement, Dead]]) -> Iterator[Statement]:
         if settlements:
             reasons = [_text(end.reason) for _, end in settlements]
-            yield SETTLE_DEAD, (self._bot_id, *_keys(settlements), reasons, _doubts(settlements), self._instance)
+            yield SETTLE_DEAD, (self._bot_id, *self._common(settlements), reasons, self._instance)
+
+    def _common(self, settlements: Sequence[tuple[Settlement, Ending]]) -> tuple[list[Any], ...]:
+        """What every kind of settlement has, column by column."""
+        attempts = [attempt for (attempt, _, _), _ in settlements]
+        return (
+            [attempt.update_id for attempt in attempts],
+            [attempt.term.epoch for attempt in attempts],
+            [attempt.token for attempt in attempts],
+            [end.doubts for _, end in settlements],
+            [_entry(settlement, self._instance) for settlement, _ in settlements],
+        )
 
 
 def _take(update_id: int, fresh: set[int]) -> bool:
@@ -325,17 +374,22 @@ def _why(*, leads: bool, processed: bool) -> BeginOutcome:
     return BeginOutcome.DUPLICATE if processed else BeginOutcome.BUSY
 
 
-def _of(kind: type[Kind], group: Sequence[Settlement]) -> list[tuple[Attempt, Kind]]:
-    return [(attempt, ending) for attempt, ending in group if isinstance(ending, kind)]
+def _of(kind: type[Kind], group: Sequence[Settlement]) -> list[tuple[Settlement, Kind]]:
+    return [(settlement, settlement[1]) for settlement in group if isinstance(settlement[1], kind)]
 
 
-def _keys(settlements: Sequence[tuple[Attempt, Ending]]) -> tuple[list[int], list[int], list[int]]:
-    attempts = [attempt for attempt, _ in settlements]
-    return [a.update_id for a in attempts], [a.term.epoch for a in attempts], [a.token for a in attempts]
-
-
-def _doubts(settlements: Sequence[tuple[Attempt, Ending]]) -> list[int]:
-    return [end.doubts for _, end in settlements]
+def _entry(settlement: Settlement, instance: str) -> str:
+    """An attempt's line in the update's history, as JSON."""
+    attempt, ending, calls = settlement
+    entry: dict[str, Any] = {"epoch": attempt.term.epoch, "instance": instance, "calls": calls}
+    match ending:
+        case Done(outcome):
+            entry["event"] = outcome
+        case Retry(delay, error):
+            entry |= {"event": "retry", "delay": delay, "error": _text(error)}
+        case Dead(reason):
+            entry |= {"event": "dead", "error": _text(reason)}
+    return msgspec.json.encode(entry).decode()
 
 
 def _text(value: str) -> str:

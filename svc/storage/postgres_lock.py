@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import trio
 import trio_asyncio
+from asyncpg.connect_utils import SessionAttribute
 
 from svc.storage.database import CONNECT_DEADLINE, STATEMENT_DEADLINE, describe, one_error
 from svc.storage.inbox import Term
@@ -122,6 +123,8 @@ async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Calla
             timeout=CONNECT_DEADLINE,
             server_settings={name: str(value) for name, value in milliseconds.items()}
             | {"application_name": "svc lock"},
+            # Of several hosts the one that takes writes: a standby would grant a lock of its own, worth nothing.
+            target_session_attrs=SessionAttribute.read_write,
         )
     except asyncpg.ProtocolViolationError as error:
         # Here, because further out it would count as a lost connection.

@@ -1,0 +1,39 @@
+"""An explicit-state model of lock, lease, epoch, begin, settle, crash, pause, partition and take-over.
+
+    python -m tests.model [variant ...]     prints the states explored and, for a violation, its shortest trace
+
+Theory of operation. A simulator finds what its faults reach; this finds the rest. A state (`state`) is what the
+database, the wire and two processes hold, as one immutable tuple. `steps` lists all that can happen next; `search`
+goes through every reachable state, breadth first, and checks every one (`invariants`; `calm` for what must still be
+possible). The database's steps are functions of their own (`database`), each one statement of
+`svc.storage.postgres_inbox`; `replay` runs them beside the real ones. `rules` holds the bounds, and one switch for
+each defence: without it a search must end in a violation, or the model would prove nothing.
+
+What stands for what:
+
+- A pause, a slow process and a partition are no steps but the absence of them. No step is ever forced: a process may
+  stop anywhere, for any time, with its clocks running on; a message may be late by any time or lost.
+- A crash is `step_down`, which may come anywhere, and the loss of what is on the wire. The process is then a new one:
+  it knows nothing of before. SIGTERM, an error and the end of the lease are the same step.
+- A statement is asked for, executed (atomic, at its commit) and answered. To hear an answer is no step: one who has
+  not heard it yet and one who heard it and is slow do the same. An answer that is lost is one: begin is asked again,
+  and the first request may stay on the wire and be executed whenever the server likes, also after its sender's end
+  (`late_begins`). A settlement is repeated until done; it too outlives its term and may then be lost.
+- BEGIN with FOR SHARE is one step and waits for an open take-over. Take-over is two statements in one transaction:
+  in between, everything that does not read the term goes on. Tested on the real thing in `test_fence`.
+- Time passes in ticks. Only L < T matters, so L = 1 and T = 2. The lease is counted from the heartbeat's sending (for
+  the first one, from that of the lock's attempt); the server ends a session T ticks after it heard from it, or later,
+  or at any time once its client is gone. `clock=False` leaves ticks and heartbeats out and has the server keep a
+  session as long as its holder's lease lasts, which is what the search with the clock has shown (G5).
+- A call counts as a message from the moment it leaves, the worst case. Looking at the lease and writing the call are
+  one step. In the real system a process may be paused just between the two: that window can be made small but not
+  closed by anything on this side of Telegram, and the model does not claim otherwise.
+- A worker tries anything pending in the inbox: nothing rests on the queue's knowing better. One worker an instance.
+- Ages are left out: a doubt may be resent, and a lost row swept, at once. The send deadline saves needless doubts; only
+  where a session is killed before its time (`KILLED`) does a guarantee need it. Each of the two chooses its row. A
+  sweep is asked and executed in one.
+- Not here: `skip` as policy, dead letters, dismissal, attempts, how long anything waits.
+
+Bounds: two instances, two updates; see `Rules`. Crashes, pauses, losses and heartbeats are not bounded. Nobody can tell
+two fresh instances, or two untouched updates of different chats, apart: the first to act is called A, or u1.
+"""

@@ -1,7 +1,7 @@
-"""States that differ only in what nothing refers to any more are one: it keeps their number small, and no behaviour is lost.
+"""States that differ only in what nothing refers to any more are one: few states, and no behaviour is lost.
 
-A token is random over 63 bits in the code. Here it is a small number, unique only among those that its own process gave
-out in its own term and to which something still refers: the protocol is shown to need no more than that.
+A token is random over 63 bits in the code. Here it is a small number, unique only among those that its own process
+gave out in its own term and to which something still refers: the protocol is shown to need no more than that.
 """
 
 from __future__ import annotations

@@ -7,11 +7,13 @@ account of time, since no statement does but through ages, and those are set so 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import trio
 import trio_asyncio
 
 from svc.storage.database import Database
@@ -80,6 +82,24 @@ def walk(rules: Rules, rng: random.Random, length: int) -> Iterator[tuple[Label,
 class Replay:
     """The real tables under one walk. `other` is a connection for the transaction of a take-over."""
 
+    @classmethod
+    @asynccontextmanager
+    async def over(
+        cls, database: Database, other: asyncpg.Connection[Any], bot_id: int, rules: Rules
+    ) -> AsyncIterator[Replay]:
+        """One with what the model starts with stored; a take-over that is left open is undone."""
+        replay = cls(database, other, bot_id, rules)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(replay._inbox.run)
+            for number in (0, 1):
+                assert await replay._inbox.store(Received(number, replay._chat(number), "message", b"{}", 0))
+            try:
+                yield replay
+            finally:
+                if replay._taking:
+                    await replay._elsewhere("ROLLBACK")
+            nursery.cancel_scope.cancel()
+
     def __init__(self, database: Database, other: asyncpg.Connection[Any], bot_id: int, rules: Rules) -> None:
         self._database = database
         self._other = other
@@ -89,11 +109,6 @@ class Replay:
         self._holders: dict[int, UUID] = {0: UUID(int=0)}
         self._taking = False
 
-    async def store(self) -> None:
-        """What the model starts with."""
-        stored = [Received(number, self._chat(number), "message", b"{}", 0) for number in (0, 1)]
-        assert await self._inbox._store_group(stored) == [True, True]
-
     async def run(self, label: Label) -> bool:
         """Run the step's statement; False if it has none."""
         run = getattr(self, f"_{label.action}", None)
@@ -101,11 +116,6 @@ class Replay:
             return False
         await run(label)
         return True
-
-    async def end(self) -> None:
-        """Let go of a take-over that the walk left open."""
-        if self._taking:
-            await self._elsewhere("ROLLBACK")
 
     async def compare(self, state: State) -> None:
         """The tables hold what the model's state says."""
@@ -126,12 +136,12 @@ class Replay:
     # One method a statement, by the name of its step.
 
     async def _begin(self, label: Label) -> None:
-        (begun,) = await self._inbox._begin_group([self._attempt(label)])
+        begun = await self._inbox.begin(self._attempt(label))
         assert begun.outcome.value == label.detail
 
     async def _settle(self, label: Label) -> None:
         ending = _ENDINGS[label.detail.partition(",")[0]]
-        await self._inbox._settle_group([(self._attempt(label), ending)])
+        await self._inbox.settle(self._attempt(label), ending)
 
     async def _new_term(self, _label: Label) -> None:
         holder = UUID(int=len(self._holders))

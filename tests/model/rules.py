@@ -27,6 +27,8 @@ class Rules:
     kills: int = 0
     """How often the server ends a lock session before its time."""
     same_chat: bool = False
+    doubts_wait: bool = False
+    """A doubt is resent when its old owner's send deadline is over, and with it its call: no other search needs it."""
     clock: bool = True
     """Time in ticks. Without: what the search with ticks shows, that no session ends before its holder's lease."""
 
@@ -51,7 +53,8 @@ CORRECT = {
     "clock": replace(BASE, late_begins=False),
     "late": replace(BASE, clock=False, same_chat=True),
     "terms": replace(BASE, clock=False, same_chat=True, late_begins=False, epochs=3),
-    "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2, copies=1),
+    "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2),
+    "copies": replace(BASE, clock=False, same_chat=True, late_begins=False, copies=1),
 }
 
 MUTANTS = {
@@ -68,6 +71,6 @@ MUTANTS = {
 }
 
 # The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.
-KILLED = replace(BASE, clock=False, late_begins=False, kills=1)
+KILLED = replace(BASE, clock=False, late_begins=False, same_chat=True, kills=1, doubts_wait=True)
 
 VARIANTS = {**CORRECT, "killed": KILLED, **{name: rules for name, (rules, _) in MUTANTS.items()}}

@@ -246,9 +246,16 @@ def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instan
         label = Label("mark_lost", number, update, instance.epoch, held)
         if rules.sweeps:
             yield label, database.mark_lost(state, instance.epoch, held, update)
+        if rules.doubts_wait and _may_still_call(state, update):
+            continue
         after = database.resend_doubts(state, number, instance.epoch, update)
         if after is not None and state.updates[update].doubts < rules.doubts:
             yield Label("resend_doubts", number, update, instance.epoch), after
+
+
+def _may_still_call(state: State, update: int) -> bool:
+    works = (instance.work for instance in state.instances)
+    return any(work is not None and work.stage == "begun" and work.update == update for work in works)
 
 
 # The wire.

@@ -12,7 +12,7 @@ import trio
 
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import Attempt, Begun, Ending, InDoubtPolicy, Received, Term
+from svc.storage.inbox import Attempt, Begun, CallMade, Ending, InDoubtPolicy, Received, Term
 from tests.standins import MemoryInbox, MemoryLockSession
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class DoorInbox:
     async def begin(self, attempt: Attempt) -> Begun:
         return await self._begins.submit(attempt)
 
-    async def settle(self, attempt: Attempt, ending: Ending) -> None:
+    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         await self._settlements.submit((attempt, ending))
 
     async def dismiss(self, update_id: int) -> None:
