@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from svc.settings import Settings
-from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
+from svc.storage.database import Connection, DatabaseRefused, DatabaseUnavailable, open_database
 from svc.storage.migrate import OLDEST_POSTGRES, MigrationError, migrate, pending_migrations
 from svc.storage.postgres_lock import PoolerInTheWay, connect_lock
 from telegram_client.client import BotApi
@@ -18,8 +18,8 @@ CHECK_DEADLINE = 15.0
 
 async def migrate_database(settings: Settings, *, check: bool) -> bool:
     """Apply what is missing and name it; with `check` only name it, and say False if anything is."""
-    database = Database(settings.database_url)
-    todo = await (pending_migrations(database) if check else migrate(database))
+    async with open_database(settings.database_url) as database:
+        todo = await (pending_migrations(database) if check else migrate(database))
     for migration in todo:
         print(f"{'missing' if check else 'applied'} {migration.name}")
     if not todo:
@@ -54,7 +54,8 @@ class _NotFit(Exception):
 
 
 async def _check_database(settings: Settings) -> str:
-    return await Database(settings.database_url).on_connection(_inspect)
+    async with open_database(settings.database_url) as database:
+        return await database.on_connection(_inspect)
 
 
 async def _inspect(connection: Connection) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from svc.settings import Settings
 from svc.storage import reports
-from svc.storage.database import Database
+from svc.storage.database import Database, open_database
 from svc.storage.migrate import pending_migrations
 from svc.storage.postgres_lock import lock_key
 
@@ -76,12 +76,12 @@ async def replay_updates(settings: Settings, *, update_ids: Sequence[int], as_js
 
 
 async def _asked(settings: Settings, answer: Callable[[Database], Awaitable[bool]]) -> bool:
-    database = Database(settings.database_url)
-    todo = await pending_migrations(database)
-    if todo:
-        print(f"the database lacks {', '.join(migration.name for migration in todo)}: run svc migrate")
-        return False
-    return await answer(database)
+    async with open_database(settings.database_url) as database:
+        todo = await pending_migrations(database)
+        if todo:
+            print(f"the database lacks {', '.join(migration.name for migration in todo)}: run svc migrate")
+            return False
+        return await answer(database)
 
 
 def _status_lines(status: dict[str, Any]) -> str:

@@ -15,7 +15,14 @@ from svc.leadership import LockSession
 from svc.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings import Settings
-from svc.storage.database import Database, DatabaseRefused, DatabaseUnavailable, asyncio_loop, retry_until_up
+from svc.storage.database import (
+    Database,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    asyncio_loop,
+    open_database,
+    retry_until_up,
+)
 from svc.storage.journal import PostgresJournal
 from svc.storage.migrate import migrate
 from svc.storage.postgres_inbox import PostgresInbox
@@ -31,17 +38,12 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     OSError (the port is taken).
     """
     http = load_config(settings.port)
-    database = Database(settings.database_url)
-    async with asyncio_loop():
-        try:
-            service = Service(real_parts(settings, metrics, database))
-            async with trio.open_nursery() as nursery:
-                await nursery.start(service.drain_on_signal)
-                await service.run(http)
-                nursery.cancel_scope.cancel(reason="the service has ended")
-        finally:
-            with trio.move_on_after(2, shield=True):
-                await database.close()
+    async with asyncio_loop(), open_database(settings.database_url) as database:
+        service = Service(real_parts(settings, metrics, database))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(service.drain_on_signal)
+            await service.run(http)
+            nursery.cancel_scope.cancel(reason="the service has ended")
 
 
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:

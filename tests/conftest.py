@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
+from svc.storage import database as database_module
 from svc.storage.database import Database, asyncio_loop
 from svc.storage.migrate import migrate
 
@@ -79,12 +80,7 @@ def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Database]:
     """A Database inside asyncpg's loop, closed at the end of the block. Loops do not nest: one a test."""
-    async with asyncio_loop():
-        database = Database(url)
-        try:
-            with trio.fail_after(TEST_DEADLINE):
-                await trio.lowlevel.checkpoint()
-                yield database
-        finally:
-            with trio.move_on_after(2, shield=True):
-                await database.close()
+    async with asyncio_loop(), database_module.open_database(url) as database:
+        with trio.fail_after(TEST_DEADLINE):
+            await trio.lowlevel.checkpoint()
+            yield database

@@ -26,6 +26,7 @@ Connection = Any  # asyncpg.Connection; its stubs want a record type that says n
 POOL_SIZE = 8
 CONNECT_DEADLINE = 1.5
 GIVE_UP_DEADLINE = 0.3
+CLOSE_DEADLINE = 2.0
 MAX_IDLE = 300.0
 STATEMENT_DEADLINE = 1.5
 
@@ -161,6 +162,17 @@ class Database:
             raise
         self._open.add(connection)
         return connection
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """A Database inside asyncio_loop, whose connections are closed at the end of the block."""
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        with trio.move_on_after(CLOSE_DEADLINE, shield=True):
+            await database.close()
 
 
 @contextmanager

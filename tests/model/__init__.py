@@ -18,7 +18,8 @@ What stands for what:
 - A statement is asked for, executed (atomic, at its commit) and answered. To hear an answer is no step: one who has
   not heard it yet and one who heard it and is slow do the same. An answer that is lost is one: begin is asked again,
   and the first request may stay on the wire and be executed whenever the server likes, also after its sender's end
-  (`late_begins`). A settlement is repeated until done; it too outlives its term and may then be lost.
+  (`late_begins`). A settlement is repeated until done; it too outlives its term and may then be lost (and is, if the
+  wire is as full as its bound allows).
 - BEGIN with FOR SHARE is one step and waits for an open take-over. Take-over is two statements in one transaction:
   in between, everything that does not read the term goes on. Tested on the real thing in `test_fence`.
 - Time passes in ticks. Only L < T matters, so L = 1 and T = 2. The lease is counted from the heartbeat's sending (for

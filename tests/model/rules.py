@@ -58,15 +58,25 @@ CORRECT = {
 }
 
 MUTANTS = {
+    # The epoch is read without FOR SHARE.
     "a": (replace(BASE, term_read_for_share=False), "G5"),
+    # The lease is counted from the heartbeat's answer.
     "b": (replace(BASE, lease_from_sending=False), "G5"),
+    # Take-over leaves old rows processing.
     "c": (replace(BASE, takeover_marks=False), "G7"),
+    # A restarted process takes its term again without a new epoch.
     "d": (replace(BASE, epoch_for_every_term=False), "G3"),
+    # Begin takes any row of its own term for its own; after a lost answer a new token asks.
     "e": (replace(BASE, begin_knows_its_token=False), "G3"),
+    # Take-over is one statement, so one snapshot.
     "f": (replace(BASE, takeover_two_statements=False), "G7"),
+    # A settlement demands the current term.
     "g": (replace(BASE, settle_in_any_term=False, clock=False, late_begins=False), "G3"),
+    # Begin does not look at what is processed.
     "h": (replace(BASE, begin_looks_at_processed=False, clock=False, copies=1), "G3"),
+    # Begin does not look for an older update of the chat.
     "i": (replace(BASE, begin_keeps_order=False, same_chat=True), "G6"),
+    # No look at the lease before a call.
     "j": (replace(BASE, call_looks_at_lease=False), "G2"),
 }
 

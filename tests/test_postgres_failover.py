@@ -1,0 +1,63 @@
+"""The database moves to another server: a real primary, a real synchronous standby, and the addresses of both."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from sandbox.postgres import EmbeddedPostgres, temporary_postgres
+from tests.processes import DEADLINE, figure, rows, running_fleet, until
+from tests.test_faults import more_menus, trickle
+
+SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
+IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
+    """A primary and its standby; what the primary commits, the standby has."""
+    with temporary_postgres({"fsync": "off"}) as primary, tempfile.TemporaryDirectory(prefix="svc-standby-") as folder:
+        standby = primary.replica(Path(folder) / "server")
+        try:
+            standby.start()
+            primary.execute(SYNCHRONOUS)
+            give_up = time.monotonic() + DEADLINE
+            while primary.execute(IN_STEP) != "1":
+                assert time.monotonic() < give_up
+                time.sleep(0.05)
+            yield primary, standby
+        finally:
+            standby.stop()
+
+
+async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, EmbeddedPostgres]) -> None:
+    """The primary is killed and the standby promoted: both instances go on there by themselves, whatever the order
+    of their hosts, in a later term, and nothing that got a 200 is lost."""
+    primary, standby = pair
+    hosts = [f"127.0.0.1:{server.port}" for server in pair]
+    url, other_way_round = (f"postgresql://postgres@{','.join(order)}/postgres" for order in (hosts, hosts[::-1]))
+    async with running_fleet(url) as fleet:
+        first = await fleet.start()
+        epoch = await first.active()
+        second = await fleet.start(other_way_round)
+        async with trickle(fleet):
+            await more_menus(fleet)
+            accepted = set(fleet.accepted)
+            await trio.to_thread.run_sync(primary.kill)
+            await until(lambda: 503 in [status for _, status in fleet.answers])
+            await trio.to_thread.run_sync(standby.promote)
+            promoted = time.time()
+            await more_menus(fleet)
+            figure("standby promoted -> 10 menus", time.time() - promoted, below=5.0)
+            await until(
+                lambda: {service for service, status in fleet.answers[-50:] if status == 200} == {first, second}
+            )
+        ledger = await fleet.check_promises()
+        assert accepted <= ledger.processed.keys()
+        assert (await rows(url, "SELECT epoch FROM leadership"))[0][0] > epoch
+        assert first.process.poll() is second.process.poll() is None
