@@ -135,8 +135,8 @@ def _life(update: dict[str, Any]) -> Iterable[str]:
     yield f"{_time(update['received_at'])} received by {update['received_by']}"
     for entry in update["history"]:
         yield from _entry_lines(entry)
-    if update["ended_at"] is not None:
-        yield f"{_time(update['ended_at'])} {update['state']}"
+    if update["ended_at"] is not None and not update["history"]:
+        yield f"{_time(update['ended_at'])} {update['note']}"
     elif update["state"] == "pending":
         yield f"{_time(update['available_at'])} due"
     yield f"{update['attempts']} attempts, {update['doubts']} sends in doubt"

@@ -101,15 +101,10 @@ async def test_an_instance_that_wakes_after_its_lease_sends_nothing(empty_databa
         await fleet.check_promises()
 
 
-def _stall(proxy: TcpProxy) -> None:
-    proxy.stall()
+STALL, REFUSE = TcpProxy.stall, TcpProxy.refuse
 
 
-def _refuse(proxy: TcpProxy) -> None:
-    proxy.refuse()
-
-
-@pytest.mark.parametrize("cut", [_stall, _refuse])
+@pytest.mark.parametrize("cut", [STALL, REFUSE], ids=["stalled", "refused"])
 async def test_cut_off_from_postgres_but_not_from_telegram(
     postgres: EmbeddedPostgres, empty_database_url: str, cut: Callable[[TcpProxy], None]
 ) -> None:
@@ -127,12 +122,9 @@ async def test_cut_off_from_postgres_but_not_from_telegram(
             since = time.time()
             cut(proxy)
             active = when(await new.event("STATE", to="ACTIVE"))
-            figure(f"{cut.__name__[1:]}ed connection to Postgres -> next one ACTIVE (T = 1 s)", active - since, below=2)
+            figure(f"Postgres cut off ({cut.__name__}) -> next one ACTIVE (T = 1 s)", active - since, below=2.0)
             await old.event("STATE", **{"from": "ACTIVE", "to": "PASSIVE"})
-            last = max(call.begun for call in old.calls)
-            margin = active - last
-            print(f"FIGURE {cut.__name__[1:]}ed: last call {margin * 1000:.1f} ms before the next one was ACTIVE")
-            assert last < active
+            _assert_silent_before(old, active)
             await until(lambda: (old, 503) in fleet.answers)
             await more_menus(fleet)
             await trio.sleep(CUT_OFF - (when(new.log[-1]) - since))
@@ -146,6 +138,35 @@ async def test_cut_off_from_postgres_but_not_from_telegram(
         assert await new.exit_code() == 0
         await old.event("STATE", 2, to="ACTIVE")
         nursery.cancel_scope.cancel()
+
+
+async def test_cut_off_from_the_lock_alone(postgres: EmbeddedPostgres, empty_database_url: str) -> None:
+    """Only the lock's connection is silent and all work could go on: it ends with the lease, before the next term."""
+    async with trio.open_nursery() as nursery, running_fleet(empty_database_url, LEASE="1") as fleet:
+        proxy = TcpProxy(postgres.port)
+        await nursery.start(proxy.run)
+        old = await fleet.start(LEADER_DATABASE_URL=empty_database_url.replace(f":{postgres.port}/", f":{proxy.port}/"))
+        await old.active()
+        new = await fleet.start()
+        async with trickle(fleet, every=0.02):
+            await more_menus(fleet)
+            stalled = time.time()
+            proxy.stall()
+            active = when(await new.event("STATE", to="ACTIVE"))
+            figure("lock's connection stalled -> next one ACTIVE (T = 1 s)", active - stalled, below=2.0)
+            await old.event("STATE", **{"from": "ACTIVE", "to": "PASSIVE"})
+            _assert_silent_before(old, active)
+            assert any(call.begun > stalled + 0.1 for call in old.calls), "its work had ended before its lease"
+            await more_menus(fleet)
+            proxy.heal()
+        await fleet.check_promises()
+        nursery.cancel_scope.cancel()
+
+
+def _assert_silent_before(old: ServiceProcess, active: float) -> None:
+    margin = active - max(call.begun for call in old.calls)
+    print(f"FIGURE last call of the old one -> the new one ACTIVE: {margin * 1000:.1f} ms (promised: over 0)")
+    assert margin > 0
 
 
 async def _until_ready(service: ServiceProcess) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from statistics import median
 
-import pytest
-
 from tests.processes import Fleet, ServiceProcess, figure, running_fleet, until
 
 MESSAGES = 40
@@ -78,10 +76,9 @@ async def _drain(fleet: Fleet, old: ServiceProcess) -> None:
     await old.event("STATE", to="DRAINING")
 
 
-@pytest.mark.parametrize("linger", ["2"])
-async def test_a_draining_instance_still_stores_and_the_next_one_answers(empty_database_url: str, linger: str) -> None:
+async def test_a_draining_instance_still_stores_and_the_next_one_answers(empty_database_url: str) -> None:
     """HTTP stays open while an instance drains and, for LINGER, after it: what arrives is answered by the next one."""
-    async with running_fleet(empty_database_url, LINGER=linger) as fleet:
+    async with running_fleet(empty_database_url, LINGER="2") as fleet:
         old = await fleet.start()
         await old.active()
         new = await fleet.start(target=False)
