@@ -56,6 +56,10 @@ class LockSession(Protocol):
     closed: trio.Event
     """Set as soon as the connection is known to be closed, and the lock gone with it."""
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the session on the lock server, if it has one."""
+
     async def try_lock(self) -> bool:
         """Take the lock if it is free."""
 
@@ -104,7 +108,7 @@ class Leader:
         return max(0.0, self.scope.deadline - trio.current_time())
 
 
-TakeOver = Callable[[UUID], Awaitable[Term]]
+TakeOver = Callable[[UUID, int | None], Awaitable[Term]]
 
 
 class Leadership:
@@ -178,7 +182,7 @@ class Leadership:
                 with trio.move_on_after(self._jitter(TRY_EVERY)):
                     await session.wait_for_release()
                 sent = trio.current_time()
-            term = await self._take_over(uuid4())
+            term = await self._take_over(uuid4(), session.pid)
             return Leader(session, term, lease_end=sent + self._lease.length, heard=sent)
 
     @asynccontextmanager

@@ -10,8 +10,8 @@ from typing import Any
 from svc.settings import Settings
 from svc.storage import reports
 from svc.storage.database import Database, open_database
+from svc.storage.keys import lock_key
 from svc.storage.migrate import pending_migrations
-from svc.storage.postgres_lock import lock_key
 
 
 async def show_status(settings: Settings, *, as_json: bool) -> bool:

@@ -243,8 +243,8 @@ class Service:
         )
         return make_app(webhook=webhook, pages=pages)
 
-    async def _take_over(self, holder: UUID) -> Term:
-        return await self._parts.inbox.take_over(holder, self._settings.instance_id)
+    async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
+        return await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)
 
     def _on_transition(self, step: Transition) -> None:
         log.info(

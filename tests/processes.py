@@ -370,6 +370,5 @@ async def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
             return [tuple(row) for row in await connection.fetch(sql, timeout=DEADLINE)]
         finally:
             connection.terminate()
-            await asyncio.sleep(0)
 
     return await trio.to_thread.run_sync(lambda: asyncio.run(fetch()))

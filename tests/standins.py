@@ -152,7 +152,7 @@ class MemoryInbox:
         ]
         return [replace(row.update, more=self._younger(row)) for row in due[:limit]]
 
-    async def take_over(self, holder: UUID, instance: str) -> Term:
+    async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         await self._crossing()
         self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
         for row in self.rows.values():
@@ -296,6 +296,10 @@ class MemoryLockSession:
         if self.closed.is_set():
             raise DatabaseUnavailable("session closed")
         self.heard = trio.current_time()
+
+    @property
+    def pid(self) -> int | None:
+        return None
 
     async def try_lock(self) -> bool:
         self.released = trio.Event()

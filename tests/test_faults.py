@@ -89,7 +89,7 @@ async def test_an_instance_that_wakes_after_its_lease_sends_nothing(empty_databa
 
         lines = len(old.log)
         old.send_signal(signal.SIGCONT)
-        await old.event("STATE", **{"from": "ACTIVE", "to": "PASSIVE"})
+        await old.event("STATE", to="PASSIVE", trigger="lock_lost")
         await old.event("LOCK_WAIT", 2)
         fleet.says(20)
         await until(lambda: fleet.menus()[20] == 1)
@@ -123,7 +123,7 @@ async def test_cut_off_from_postgres_but_not_from_telegram(
             cut(proxy)
             active = when(await new.event("STATE", to="ACTIVE"))
             figure(f"Postgres cut off ({cut.__name__}) -> next one ACTIVE (T = 1 s)", active - since, below=2.0)
-            await old.event("STATE", **{"from": "ACTIVE", "to": "PASSIVE"})
+            await old.event("STATE", to="PASSIVE", trigger="lock_lost")
             _assert_silent_before(old, active)
             await until(lambda: (old, 503) in fleet.answers)
             await more_menus(fleet)
@@ -154,8 +154,9 @@ async def test_cut_off_from_the_lock_alone(postgres: EmbeddedPostgres, empty_dat
             proxy.stall()
             active = when(await new.event("STATE", to="ACTIVE"))
             figure("lock's connection stalled -> next one ACTIVE (T = 1 s)", active - stalled, below=2.0)
-            await old.event("STATE", **{"from": "ACTIVE", "to": "PASSIVE"})
+            await old.event("STATE", to="PASSIVE", trigger="lock_lost")
             _assert_silent_before(old, active)
+            assert when(old.lines("LOCK_LOST")[0]) < active, "its lease was longer than the server's patience"
             assert any(call.begun > stalled + 0.1 for call in old.calls), "its work had ended before its lease"
             await more_menus(fleet)
             proxy.heal()

@@ -42,9 +42,10 @@ async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, E
     hosts = [f"127.0.0.1:{server.port}" for server in pair]
     url, other_way_round = (f"postgresql://postgres@{','.join(order)}/postgres" for order in (hosts, hosts[::-1]))
     async with running_fleet(url) as fleet:
-        first = await fleet.start()
+        # The standby's address comes first: it must be passed over.
+        first = await fleet.start(other_way_round)
         epoch = await first.active()
-        second = await fleet.start(other_way_round)
+        second = await fleet.start()
         async with trickle(fleet):
             await more_menus(fleet)
             accepted = set(fleet.accepted)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -18,8 +18,9 @@ import trio_asyncio
 
 from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Term
+from svc.storage.keys import RELEASED_CHANNEL, lock_key
 from svc.storage.postgres_inbox import PostgresInbox
-from svc.storage.postgres_lock import RELEASED_CHANNEL, PoolerInTheWay, PostgresLockSession, connect_lock, lock_key
+from svc.storage.postgres_lock import PoolerInTheWay, PostgresLockSession, connect_lock
 
 BOT = 4503599627370495
 QUICKLY = 3.0  # the server notices at once; nothing here would happen later by itself
@@ -395,3 +396,18 @@ async def test_a_pooler_that_changes_backends(bench: Bench, monkeypatch: pytest.
     monkeypatch.setattr(asyncpg.Connection, "get_server_pid", lambda _connection: -1)
     with pytest.raises(PoolerInTheWay, match="its backends change"):
         await bench.session()
+
+
+async def test_a_term_begins_only_while_its_lock_is_held(bench: Bench) -> None:
+    """A take-over that was held up on its way, and whose lock has gone since, does not fence its successor."""
+    inbox = await bench.inbox()
+    one = await bench.session()
+    assert await one.try_lock()
+    term = await inbox.take_over(uuid4(), "one", one.pid)
+    pid = one.pid
+    await one.release()
+    with pytest.raises(DatabaseUnavailable, match="the lock was lost"):
+        await inbox.take_over(uuid4(), "one", pid)
+    two = await bench.session()
+    assert await two.try_lock()
+    assert (await inbox.take_over(uuid4(), "two", two.pid)).epoch == term.epoch + 1

@@ -63,7 +63,7 @@ def _long_lease_and_no_fence(patch: pytest.MonkeyPatch) -> None:
 def _takeover_takes_old_rows_for_unsent(patch: pytest.MonkeyPatch) -> None:
     take_over = MemoryInbox.take_over
 
-    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str) -> Term:
+    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         term = await take_over(inbox, holder, instance)
         for row in inbox.rows.values():
             if row.state == "in_doubt":

@@ -26,6 +26,7 @@ async def echo_behind_proxy() -> AsyncIterator[TcpProxy]:
         proxy = TcpProxy(listeners[0].socket.getsockname()[1])
         await nursery.start(proxy.run)
         with trio.fail_after(SOON):
+            await trio.lowlevel.checkpoint()
             yield proxy
         nursery.cancel_scope.cancel()
 

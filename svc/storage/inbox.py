@@ -125,8 +125,11 @@ class Inbox(Protocol):
     async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         """The oldest unfinished update of each chat, where it is pending and due; not those in `without`."""
 
-    async def take_over(self, holder: UUID, instance: str) -> Term:
-        """Begin a new term and mark what older ones left processing as in doubt."""
+    async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
+        """Begin a new term and mark what older ones left processing as in doubt.
+
+        With `lock_pid` only if the lock server's session of that number holds the lock; else DatabaseUnavailable.
+        """
 
     async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
         """Mark as in doubt what this term began over `age` seconds ago under a token not in `held`; how many."""

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import trio
 
-from svc.storage.database import Connection, Database, column
+from svc.storage.database import Connection, Database, DatabaseUnavailable, column
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
     Attempt,
@@ -24,8 +24,7 @@ from svc.storage.inbox import (
     Retry,
     Term,
 )
-
-NEW_WORK_CHANNEL = "svc_new_work"
+from svc.storage.keys import NEW_WORK_CHANNEL, lock_key
 
 Kind = TypeVar("Kind", Done, Retry, Dead)
 Settlement = tuple[Attempt, Ending, Sequence[CallMade]]
@@ -166,6 +165,12 @@ SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'ev
 WHERE bot_id = $1 AND state = 'processing' AND epoch < $2
 """
 
+# Asked in the transaction of NEW_TERM: one that was held up on its way must not fence a healthy successor.
+LOCK_IS_HELD = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = $2
+                 AND ((classid::bigint << 32) | objid::bigint) = $1)
+"""
+
 MARK_LOST = """
 UPDATE inbox
 SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'event', 'in_doubt', 'epoch', epoch,
@@ -255,9 +260,12 @@ class PostgresInbox:
             for row in rows
         ]
 
-    async def take_over(self, holder: UUID, instance: str) -> Term:
+    async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         async def work(connection: Connection) -> int:
             epoch: int = await connection.fetchval(NEW_TERM, self._bot_id, holder, instance)
+            held = lock_pid is None or await connection.fetchval(LOCK_IS_HELD, lock_key(self._bot_id), lock_pid)
+            if not held:
+                raise DatabaseUnavailable("the lock was lost before its term began")
             await connection.execute(MARK_OLDER_TERMS, self._bot_id, epoch)
             return epoch
 

@@ -18,13 +18,9 @@ from asyncpg.connect_utils import SessionAttribute
 
 from svc.storage.database import CONNECT_DEADLINE, STATEMENT_DEADLINE, describe, one_error
 from svc.storage.inbox import Term
-from svc.storage.postgres_inbox import NEW_WORK_CHANNEL
+from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
 
-RELEASED_CHANNEL = "svc_lock_released"
 STATEMENT_TIMEOUT = 1.0
-
-# Over the 52 bits that a bot's id can have: keeps clear of other users of advisory locks in the database.
-_LOCK_CLASS = 0x2A5 << 52
 
 BEAT = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
@@ -40,11 +36,6 @@ class PoolerInTheWay(Exception):
     """The lock's address leads to a connection pooler, which breaks session locks silently."""
 
 
-def lock_key(bot_id: int) -> int:
-    """The 64-bit key of a bot's advisory lock."""
-    return _LOCK_CLASS | bot_id
-
-
 class PostgresLockSession:
     """The connection for one bot's lock. Implements `svc.leadership.LockSession`."""
 
@@ -56,6 +47,10 @@ class PostgresLockSession:
         self._released = trio.Event()
         self.closed = trio.Event()
         connection.add_termination_listener(self._closed)
+
+    @property
+    def pid(self) -> int | None:
+        return int(self._connection.get_server_pid())
 
     async def try_lock(self) -> bool:
         # Before the attempt, so that a release announced right after it is not missed.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from svc.storage.database import Connection, Database
-from svc.storage.postgres_inbox import NEW_WORK_CHANNEL
+from svc.storage.keys import NEW_WORK_CHANNEL
 
 UpdateState = Literal["pending", "processing", "dead", "done"]
 

@@ -94,7 +94,7 @@ class DoorInbox:
     async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         return await self._door.statement(lambda: self._inbox.heads(limit, without=without))
 
-    async def take_over(self, holder: UUID, instance: str) -> Term:
+    async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         return await self._door.statement(lambda: self._inbox.take_over(holder, instance))
 
     async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
@@ -139,6 +139,10 @@ class DoorLockSession:
         await self.session.closed.wait()
         await self._door.leg("lock")
         self.closed.set()
+
+    @property
+    def pid(self) -> int | None:
+        return None
 
     async def try_lock(self) -> bool:
         await self._door.leg("lock")
