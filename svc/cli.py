@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=run, required=required)
         return added
 
-    command("demo", _demo, "everything on this machine: a Postgres, a sandbox Telegram, the service", ())
+    command("demo", _demo, "everything on this machine: a Postgres, a sandbox Telegram, two instances", ())
     command("run", _run, "one instance, settings from the environment", REQUIRED)
     migrate = command("migrate", _migrate, "apply the database's migrations", ("DATABASE_URL",))
     migrate.add_argument("--check", action="store_true", help="only say what is missing (exit 1)")

@@ -1,4 +1,4 @@
-"""`svc demo`: the whole system on this machine. A real Postgres, a sandbox Telegram, one instance of the service.
+"""`svc demo`: the whole system on this machine. A real Postgres, a sandbox Telegram, two instances of the service.
 
 Nothing is installed or left behind: the database lies in a temporary folder, and Ctrl-C ends all of it.
 """
@@ -10,7 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 import httpx
@@ -37,58 +37,94 @@ async def run_demo() -> int:
             return 1
 
 
-async def _with_postgres(database_url: str, signals: object) -> int:
+async def _with_postgres(database_url: str, signals: AsyncIterator[int]) -> int:
     sandbox = Sandbox(tokens=[DEMO_TOKEN])
     async with trio.open_nursery() as nursery:
         telegram: str = await nursery.start(partial(sandbox.run, port=_port(CHAT_PORT)))
-        port = _port(8080)
-        secret = secrets.token_hex(16)
         environ = {
             **os.environ,
             "BOT_TOKEN": DEMO_TOKEN,
             "DATABASE_URL": database_url,
             "LEADER_DATABASE_URL": "",
-            "WEBHOOK_SECRET": secret,
+            "WEBHOOK_SECRET": secrets.token_hex(16),
             "WEBHOOK_URL": "",
             "TELEGRAM_API_ROOT": telegram,
-            "PORT": str(port),
         }
-        service = f"http://127.0.0.1:{port}"
-        code = await _with_service(environ, service, telegram, secret, signals)
+        code = await _with_services(environ, telegram, signals)
         nursery.cancel_scope.cancel(reason="the demo is over")
     return code
 
 
-async def _with_service(environ: Mapping[str, str], service: str, telegram: str, secret: str, signals: object) -> int:
-    # A session of its own: Ctrl-C on the terminal reaches the demo, which then ends the service in order.
-    process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "svc", "run"], env=environ, start_new_session=True, stdin=subprocess.DEVNULL
-    )
+async def _with_services(environ: Mapping[str, str], telegram: str, signals: AsyncIterator[int]) -> int:
+    first, second = Instance(_port(8080), "first"), Instance(_port(8082), "second")
     try:
-        if not await _is_active(service, process):
-            print("svc demo: the service did not become ACTIVE", file=sys.stderr)
-            return 1
-        await _set_webhook(telegram, f"{service}/webhook", secret)
-        print(_welcome(telegram, service), flush=True)
-        ended_by_itself = await _until_signal_or_exit(signals, process)
-        return 1 if ended_by_itself else 0
+        for instance, state in ((first, "ACTIVE"), (second, "PASSIVE")):
+            await instance.start(environ)
+            if not await instance.reaches(state):
+                print(f"svc demo: the {instance.label} instance did not become {state}", file=sys.stderr)
+                return 1
+        # To the PASSIVE one: it stores, the ACTIVE one answers, and if that is killed the other is there.
+        await _set_webhook(telegram, f"{second.address}/webhook", environ["WEBHOOK_SECRET"])
+        print(_welcome(telegram, first, second), flush=True)
+        async for _ in signals:
+            break
+        return 0
     finally:
         with trio.CancelScope(shield=True):
-            await _end(process)
+            await second.end()
+            await first.end()
 
 
-async def _is_active(service: str, process: trio.Process) -> bool:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        with trio.move_on_after(START_DEADLINE):
-            while process.poll() is None:
-                try:
-                    health = await client.get(f"{service}/healthz")
-                    if health.json()["state"] == "ACTIVE":
-                        return True
-                except httpx.TransportError:
-                    pass  # not up yet
-                await trio.sleep(0.05)
-    return False
+class Instance:
+    """One `svc run` of the demo."""
+
+    def __init__(self, port: int, label: str) -> None:
+        self.port = port
+        self.label = label
+        self.address = f"http://127.0.0.1:{port}"
+        self._process: trio.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self, environ: Mapping[str, str]) -> None:
+        """Start it in a session of its own: Ctrl-C on the terminal reaches the demo, which ends it in order."""
+        self._process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "svc", "run"],
+            env={**environ, "PORT": str(self.port), "INSTANCE_ID": self.label},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    async def reaches(self, state: str) -> bool:
+        """Whether it is in `state` before it ends and within 30 s."""
+        assert self._process is not None
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with trio.move_on_after(START_DEADLINE):
+                while self._process.poll() is None:
+                    try:
+                        health = await client.get(f"{self.address}/healthz")
+                        if health.json()["state"] == state:
+                            return True
+                    except httpx.TransportError:
+                        pass  # not up yet
+                    await trio.sleep(0.05)
+        return False
+
+    async def end(self) -> None:
+        """SIGTERM, and SIGKILL if that takes over 30 s."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+        with trio.move_on_after(STOP_DEADLINE):
+            await self._process.wait()
+            return
+        self._process.kill()
+        await self._process.wait()
 
 
 async def _set_webhook(telegram: str, url: str, secret: str) -> None:
@@ -97,33 +133,6 @@ async def _set_webhook(telegram: str, url: str, secret: str) -> None:
             f"{telegram}/bot{DEMO_TOKEN}/setWebhook", json={"url": url, "secret_token": secret, "max_connections": 40}
         )
         answer.raise_for_status()
-
-
-async def _until_signal_or_exit(signals: object, process: trio.Process) -> bool:
-    """True if the service ended by itself."""
-    ended = False
-    async with trio.open_nursery() as nursery:
-
-        async def watch() -> None:
-            nonlocal ended
-            await process.wait()
-            ended = True
-            nursery.cancel_scope.cancel(reason="the service has ended")
-
-        nursery.start_soon(watch)
-        await signals.__anext__()  # type: ignore[attr-defined]
-        nursery.cancel_scope.cancel(reason="asked to stop")
-    return ended
-
-
-async def _end(process: trio.Process) -> None:
-    if process.poll() is None:
-        process.terminate()
-    with trio.move_on_after(STOP_DEADLINE):
-        await process.wait()
-        return
-    process.kill()
-    await process.wait()
 
 
 def _port(wished: int) -> int:
@@ -139,12 +148,14 @@ def _port(wished: int) -> int:
     return wished
 
 
-def _welcome(telegram: str, service: str) -> str:
+def _welcome(telegram: str, active: Instance, passive: Instance) -> str:
     return f"""
   The bot is up. Open the chat:     {telegram}/
   and type /start, or from here:    curl -d '{{"text": "/start"}}' {telegram}/user/{USER}/send
   What the user then sees:          curl {telegram}/user/{USER}/messages
   What the bot has called:          curl {telegram}/calls
-  The service:                      {service}/healthz  /readyz  /metrics
+  The ACTIVE instance (answers):    {active.address}/healthz  /readyz  /metrics
+  The PASSIVE one (only stores):    {passive.address}/healthz
+  Let it take over:                 kill -9 {active.pid}
   Ctrl-C ends all of it.
 """
