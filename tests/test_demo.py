@@ -61,7 +61,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
                 assert len(children) >= 2
                 process.send_signal(signal.SIGINT)
                 assert await process.wait() == 0
-        assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+        assert _alive(children) == []
     finally:
         if process.poll() is None:
             process.terminate()
@@ -77,3 +77,7 @@ def _children(parent: int) -> list[int]:
             if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(stat.parent.name))
     return found
+
+
+def _alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
