@@ -35,6 +35,7 @@ async def work(
     async with trio.open_nursery() as background:
         background.start_soon(_take_hints, period, hints)
         background.start_soon(_read_back, period)
+        background.start_soon(period.queue.release_held)
         background.start_soon(_look_after_doubts, period)
         background.start_soon(_prune, period)
         background.start_soon(_close_when, draining, period)

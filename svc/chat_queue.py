@@ -33,6 +33,8 @@ class ChatQueue:
         self._overflowed = False
         self._closed = False
         self._due: list[float] = []
+        self._held: list[tuple[float, int, Received]] = []
+        self._held_changed = trio.Event()
         self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats)
         self.wants_more = trio.Event()
 
@@ -96,6 +98,22 @@ class ChatQueue:
         self._ids.discard(update.update_id)
         for follower in self._waiting.pop(update.chat_id, ()):
             self._ids.discard(follower.update_id)
+
+    def hold(self, update: Received, delay: float) -> None:
+        """`update` comes out again after `delay` seconds; until then its chat waits, and no other."""
+        heapq.heappush(self._held, (trio.current_time() + delay, update.update_id, update))
+        self._held_changed.set()
+
+    async def release_held(self) -> None:
+        """Let held updates come out when they are due, until cancelled."""
+        while True:
+            self._held_changed = trio.Event()
+            with trio.move_on_at(self._held[0][0] if self._held else math.inf):
+                await self._held_changed.wait()
+            while self._held and self._held[0][0] <= trio.current_time():
+                update = heapq.heappop(self._held)[2]
+                if not self._closed:
+                    self._ready_in.send_nowait(update)
 
     def expect_more(self) -> None:
         """The inbox holds more than there was room for: ring as soon as there is."""

@@ -39,6 +39,7 @@ from svc.web import App, make_app, make_pages
 from svc.webhook import Webhook
 from svc.worker import Period
 from telegram_client.client import BotApi, OpenTransport
+from telegram_client.flood import FloodControl
 
 log = structlog.get_logger()
 
@@ -84,6 +85,10 @@ class Service:
         self.lifecycle = Lifecycle(self._on_transition)
         self._hints, self._hints_out = trio.open_memory_channel[Received](HINTS)
         self._new_work: Callable[[], None] = _nothing
+        # Outlives a term: Telegram's patience does too.
+        self._flood = FloodControl(
+            parts.settings.send_rate, parts.settings.send_rate_chat, parts.settings.send_rate_group
+        )
         self._nursery: trio.Nursery | None = None
         self._leadership = Leadership(
             lambda: parts.connect_lock(lambda: self._new_work()),  # noqa: PLW0108 (looked up when it rings)
@@ -194,6 +199,7 @@ class Service:
                 metrics=parts.metrics,
                 lose=leader.lose,
                 rng=parts.rng,
+                flood=self._flood,
             )
             await active.work(period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining)
             nursery.cancel_scope.cancel(reason="drained")

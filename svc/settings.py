@@ -50,6 +50,9 @@ class Settings:
     lease: float = 3.0
     linger: float = 0.0
     in_doubt: InDoubtPolicy = "resend"
+    send_rate: float = 30.0
+    send_rate_chat: float = 1.0
+    send_rate_group: float = 20.0
     log_format: LogFormat | None = None
     log_level: str = "info"
     instance_id: str = ""
@@ -106,6 +109,9 @@ class _Reader:
             drain_timeout=self._take("DRAIN_TIMEOUT", _number(float, 0, 3600), 20.0),
             lease=self._take("LEASE", _number(float, 1, 60), 3.0),
             linger=self._take("LINGER", _number(float, 0, 600), 0.0),
+            send_rate=self._take("SEND_RATE", _number(float, 0, 100_000), 30.0),
+            send_rate_chat=self._take("SEND_RATE_CHAT", _number(float, 0, 1000), 1.0),
+            send_rate_group=self._take("SEND_RATE_GROUP", _number(float, 0, 10_000), 20.0),
             in_doubt=self._take("IN_DOUBT", _in_doubt, "resend"),
             log_format=self._take("LOG_FORMAT", _log_format, None),
             log_level=self._take("LOG_LEVEL", _level, "info"),

@@ -40,6 +40,7 @@ from svc.storage.inbox import (
     Term,
 )
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
+from telegram_client.flood import ChatId, FloodControl, counted_chat
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()
@@ -48,6 +49,9 @@ log = structlog.get_logger()
 SEND_DEADLINE = 15.0
 BEGIN_AGAIN_AFTER = 0.2
 APOLOGY_DEADLINE = 5.0
+# A connection that could not be made often can a moment later; what takes longer goes back into the inbox.
+AGAIN_AFTER = (0.1, 0.3, 0.9)
+FLOOD = 429
 
 
 class Sender(Protocol):
@@ -70,6 +74,7 @@ class Period:
     metrics: Metrics
     lose: Callable[[str], None]
     rng: random.Random
+    flood: FloodControl
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now."""
 
@@ -97,17 +102,31 @@ class Worker:
                 update = await queue.take()
             except trio.EndOfChannel:
                 return
-            settled = await self._handle(update)
+            parsed, reply, failure = self._decide(update)
+            if held := self._held_by_its_chat(reply):
+                queue.hold(update, held)
+                continue
+            settled = await self._handle(update, parsed, reply, failure)
             if settled is None or isinstance(settled, Retry):
                 queue.set_aside(update, settled.delay if settled else None)
             else:
                 queue.done(update)
 
-    async def _handle(self, update: Received) -> Ending | None:
+    def _held_by_its_chat(self, reply: Reply) -> float:
+        """How long the chat's own limits keep the reply back, in seconds: it waits in the queue, not at a desk."""
+        chat_id = _counted_chat(reply)
+        return 0.0 if chat_id is None else self._period.flood.chat_delay(chat_id, trio.current_time())
+
+    async def _handle(
+        self, update: Received, parsed: Update | None, reply: Reply, failure: Failure | None
+    ) -> Ending | None:
         """How the update's attempt ended; None if it was not begun and is left in the inbox."""
-        parsed, reply, failure = self._decide(update)
         if failure is None and not reply.calls:
             return await self._dismiss(update)
+        chat_id = _counted_chat(reply)
+        if chat_id is not None:
+            # In front of begin: who only waits for its turn is never in doubt.
+            await self._period.flood.wait(chat_id)
         attempt = Attempt(update.update_id, self._period.term, self._period.rng.getrandbits(63))
         self._log.debug("DEDUP_CHECK", update_id=update.update_id)
         self._period.tokens.add(attempt.token)
@@ -191,9 +210,27 @@ class Worker:
         return None
 
     async def _make(self, call: Call) -> Failure | None:
+        """Make one call; what certainly or harmlessly can be made again at once is, a few times."""
+        pauses = iter(AGAIN_AFTER)
+        while True:
+            failure = await self._try(call)
+            error = failure.error if failure is not None else None
+            if isinstance(error, Refused) and error.migrate_to_chat_id is not None:
+                # The group has become a supergroup: the same chat under a new id.
+                call = Call(call.method, {**call.params, "chat_id": error.migrate_to_chat_id})
+            elif not _worth_another_try(error, call) or (pause := next(pauses, None)) is None:
+                return failure
+            else:
+                await trio.sleep(pause * self._period.rng.uniform(0.75, 1.0))
+
+    async def _try(self, call: Call) -> Failure | None:
         await _lease_checked()
         try:
             await self._period.sender.call(call.method, call.params)
+        except NotSent as error:
+            if error.status == FLOOD:
+                self._period.flood.pause(error.retry_after, counted_chat(call.method, call.params))
+            return Failure(error, call.repeatable)
         except Refused as error:
             if call.method != "answerCallbackQuery":
                 return Failure(error, call.repeatable)
@@ -244,6 +281,19 @@ class Worker:
                 await self._period.sender.call(call.method, call.params)
         except (Refused, NotSent, InDoubt, trio.TooSlowError) as error:
             self._log.warning("REFUSED", method=call.method, error=describe(error))
+
+
+def _counted_chat(reply: Reply) -> ChatId | None:
+    """The chat whose limits the reply counts for, if any."""
+    chats = (counted_chat(call.method, call.params) for call in reply.calls)
+    return next((chat for chat in chats if chat is not None), None)
+
+
+def _worth_another_try(error: Exception | None, call: Call) -> bool:
+    """Whether the call can be made again at once: it certainly had no effect, or a harmless one."""
+    if isinstance(error, NotSent):
+        return error.status != FLOOD
+    return isinstance(error, InDoubt) and call.repeatable
 
 
 def _call_made(call: Call, failure: Failure | None, seconds: float) -> CallMade:

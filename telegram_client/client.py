@@ -2,13 +2,20 @@
 
 It drives httpx's transport directly: the client class on top of it costs a third of the throughput under Trio and
 logs every URL at INFO, and the URL holds the token.
+
+How sure a failure is follows from one observation: whether the transport has asked for what comes after the request's
+last byte. It does so only when that byte's write has returned. If not, the server has at most a part of the request,
+which nobody acts on: not sent. If so: in doubt.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import types
-from collections.abc import AsyncGenerator, Callable, Mapping
+import urllib.request
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -16,6 +23,8 @@ import msgspec
 import trio
 
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
+from telegram_client.methods import Methods
+from telegram_client.uploads import Form, has_file
 
 DEFAULT_ROOT = "https://api.telegram.org"
 CONNECT_TIMEOUT = 5.0
@@ -27,10 +36,18 @@ CLOSE_DEADLINE = 1.0
 NOT_MODIFIED = "Bad Request: message is not modified"
 
 OpenTransport = Callable[[], httpx.AsyncBaseTransport]
+_Response = tuple[int, httpx.Headers, bytes]
 
-# Accept-Encoding is left out on purpose: answers are small, and what is not JSON is not read.
-_HEADERS = {"Content-Type": "application/json"}
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# Raised only before a request is written: while connecting (TLS included), by a proxy that refuses, or for a request
+# that is not HTTP.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_GZIP = b"\x1f\x8b"
 
 
 class _Parameters(msgspec.Struct):
@@ -49,12 +66,50 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 _encode_params = msgspec.json.Encoder().encode
 
 
-class BotApi:
+class _Body(httpx.AsyncByteStream):
+    """A body of one piece. `left` is set once somebody who asked for it has asked for more."""
+
+    __slots__ = ("_asked", "data", "left")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.left = False
+        self._asked = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._asked:
+            self.left = True
+            raise StopAsyncIteration
+        self._asked = True
+        return self.data
+
+
+class _Request(httpx.Request):
+    """A request that any transport may read either way, and whose repr does not show the address."""
+
+    def __repr__(self) -> str:
+        return f"<Request({self.method!r})>"
+
+    @property
+    def content(self) -> bytes:
+        """The body at once, for transports without a network: who has it may have acted on it."""
+        if not isinstance(self.stream, _Body):
+            return super().content
+        self.stream.left = True
+        return self.stream.data
+
+
+class BotApi(Methods):
     """The methods of one bot. An async context manager: it owns its connections.
 
     `connections` bounds both the connections and the calls in flight; more callers wait their turn. A call's total
     deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting. `open_transport` opens one
-    connection's transport; without it that is httpx's own, to the network.
+    connection's transport; without it that is httpx's own, to the network, through the proxy that the environment
+    names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). A `root` on this machine is never reached through a proxy.
+    Raises ValueError for a proxy that is no address.
     """
 
     def __init__(
@@ -68,14 +123,15 @@ class BotApi:
     ) -> None:
         self._base = f"{root.rstrip('/')}/bot{token}/"
         self._urls: dict[str, httpx.URL] = {}
+        self._host = httpx.URL(self._base).netloc.decode()
         self._timeout = timeout
         self._turn = trio.CapacityLimiter(connections)
         # One transport a connection, the one used last first. A pool of many would look at every one of its sockets
         # at every call, and wedges when cancelled tasks contend for it (httpcore issue 1093).
         self._free: list[httpx.AsyncBaseTransport] = []
         self._open = open_transport or _network_transport(root)
-        waits = {"connect": CONNECT_TIMEOUT, "read": timeout, "write": timeout, "pool": timeout}
-        self._extensions = {"timeout": waits}
+        # Only connecting has a limit of its own: a long poll's call, say, waits as long as that call may.
+        self._extensions = {"timeout": {"connect": CONNECT_TIMEOUT}}
 
     def __repr__(self) -> str:
         return "BotApi(...)"
@@ -98,35 +154,47 @@ class BotApi:
         `timeout` replaces the client's total deadline, in seconds. Raises Refused, NotSent or InDoubt. An edit
         that changes nothing counts as done and returns True.
         """
-        chat_id = _chat_id(params)
-        status, headers, body = 0, httpx.Headers(), b""
+        try:
+            body = _Body(_encode_params(params or {}))
+        except TypeError:
+            if not params or not has_file(params):
+                raise
+        else:
+            return await self._send(method, _chat_id(params), body, "application/json", len(body.data), timeout)
+        form = await Form.open(params)
+        try:
+            return await self._send(method, _chat_id(params), form, form.content_type, form.size, timeout)
+        finally:
+            form.close()
+
+    async def _send(
+        self, method: str, chat_id: int | None, body: _Body | Form, content_type: str, size: int, timeout: float | None
+    ) -> Any:
+        # An encoding would have to be undone; answers are small.
+        headers = {
+            "Host": self._host,
+            "Content-Type": content_type,
+            "Content-Length": str(size),
+            "Accept-Encoding": "identity",
+        }
+        request = _Request("POST", self._url(method), headers=headers, stream=body, extensions=self._extensions)
         failure: TelegramError | None = None
-        written = False
-        with trio.CancelScope(deadline=trio.current_time() + (timeout or self._timeout)) as scope:
+        response: _Response | None = None
+        with trio.CancelScope(deadline=trio.current_time() + (timeout or self._timeout)):
             async with self._turn:
-                written = True
                 try:
-                    status, headers, body = await self._exchange(method, params)
-                except _NOT_SENT as error:
-                    failure = NotSent(method, _name(error), chat_id=chat_id)
+                    response = await self._exchange(request)
                 except (httpx.HTTPError, httpx.StreamError) as error:
-                    failure = InDoubt(method, _name(error), chat_id=chat_id)
-        if scope.cancelled_caught:
-            kind = InDoubt if written else NotSent
-            failure = kind(method, "no answer in time", chat_id=chat_id)
+                    sure = isinstance(error, _NOT_SENT) or not body.left
+                    failure = (NotSent if sure else InDoubt)(method, _name(error), chat_id=chat_id)
         # Raised out here, so that no httpx exception, which holds the URL, hangs on it as its context.
         if failure is not None:
             raise failure
-        return _result(method, chat_id, status, headers, body)
+        if response is None:
+            raise (InDoubt if body.left else NotSent)(method, "no answer in time", chat_id=chat_id)
+        return _result(method, chat_id, *response)
 
-    async def _exchange(self, method: str, params: Mapping[str, Any] | None) -> tuple[int, httpx.Headers, bytes]:
-        request = httpx.Request(
-            "POST",
-            self._url(method),
-            headers=_HEADERS,
-            content=_encode_params(params or {}),
-            extensions=self._extensions,
-        )
+    async def _exchange(self, request: httpx.Request) -> _Response:
         transport = self._free.pop() if self._free else self._open()
         try:
             response = await transport.handle_async_request(request)
@@ -149,7 +217,34 @@ class BotApi:
 def _network_transport(root: str) -> OpenTransport:
     verify = httpx.create_ssl_context() if root.startswith("https") else False
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
-    return lambda: httpx.AsyncHTTPTransport(limits=limits, verify=verify)
+    proxy = _proxy(httpx.URL(root))
+
+    def open_transport() -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(limits=limits, verify=verify, proxy=proxy)
+
+    if proxy is not None:
+        open_transport()  # a kind of proxy that is not installed (socks) is said at the start, not at the first call
+    return open_transport
+
+
+def _proxy(root: httpx.URL) -> httpx.Proxy | None:
+    """The environment's proxy on the way to `root`. Neither it nor an error shows its password."""
+    proxies = urllib.request.getproxies()
+    address = proxies.get(root.scheme) or proxies.get("all")
+    if not address or _is_loopback(root.host) or urllib.request.proxy_bypass(root.host):
+        return None
+    try:
+        return httpx.Proxy(address if "://" in address else f"http://{address}")
+    except (ValueError, httpx.InvalidURL):
+        pass
+    raise ValueError("the environment's proxy is not an http, https or socks5 address")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 async def _discard(transport: httpx.AsyncBaseTransport) -> None:
@@ -160,7 +255,7 @@ async def _discard(transport: httpx.AsyncBaseTransport) -> None:
 async def _read(response: httpx.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    # The raw stream: no encoding was asked for, and a body that is not JSON is no result anyway.
+    # The raw stream: no encoding was asked for.
     assert isinstance(response.stream, httpx.AsyncByteStream)
     stream = aiter(response.stream)
     async for chunk in stream:
@@ -197,11 +292,16 @@ def _decode(body: bytes) -> _Answer | None:
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # msgspec refuses lone surrogates, which a name or a text in a result may hold: still delivered.
+        # msgspec refuses lone surrogates, which a name or a text in a result may hold, and a proxy may compress what
+        # it was asked not to: still delivered.
         try:
-            return msgspec.convert(json.loads(body), _Answer)
-        except (ValueError, RecursionError):
+            return msgspec.convert(json.loads(_unzipped(body)), _Answer)
+        except (ValueError, RecursionError, zlib.error):
             return None
+
+
+def _unzipped(body: bytes) -> bytes:
+    return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_ANSWER) if body.startswith(_GZIP) else body
 
 
 def _chat_id(params: Mapping[str, Any] | None) -> int | None:

@@ -1,8 +1,10 @@
 """What happened to a call that did not end in a result: refused, not sent, or in doubt.
 
 Refused    Telegram answered and did not do it. Asking again gives the same answer.
-NotSent    It certainly had no effect (no connection, flood control). Asking again is safe.
-InDoubt    It may or may not have had its effect (no answer, a cut connection, 5xx, an answer that is not JSON).
+NotSent    It certainly had no effect (no connection, cut off before all of it had left, flood control). Asking again
+           is safe.
+InDoubt    It may or may not have had its effect (no answer, a connection cut after it had left, 5xx, an answer that
+           is not JSON).
 
 No error holds the token, nor an httpx exception that does (those carry the request and so its URL).
 """
@@ -45,7 +47,7 @@ class Refused(TelegramError):
 
 
 class NotSent(TelegramError):
-    """The call had no effect: no connection could be made, or 429."""
+    """The call had no effect: no connection could be made, not all of it had left, or 429."""
 
 
 class InDoubt(TelegramError):

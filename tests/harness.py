@@ -35,7 +35,9 @@ def settings_for_tests(**changes: Any) -> Settings:
     settings = load_settings(
         {"BOT_TOKEN": DEMO_TOKEN, "DATABASE_URL": "postgresql://unused", "WEBHOOK_SECRET": SECRET}, dotenv=None
     )
-    return replace(settings, **changes)
+    # Without flood control, which has tests of its own: the others are about other waits.
+    unlimited = {"send_rate": 0.0, "send_rate_chat": 0.0, "send_rate_group": 0.0}
+    return replace(settings, **unlimited | changes)
 
 
 class Logs:

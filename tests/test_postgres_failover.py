@@ -12,6 +12,7 @@ import trio
 
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
 from tests.processes import DEADLINE, figure, rows, running_fleet, until
+from tests.tcp_proxy import TcpProxy
 from tests.test_faults import more_menus, trickle
 
 SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
@@ -35,30 +36,34 @@ def pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
             standby.stop()
 
 
-async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, EmbeddedPostgres]) -> None:
-    """The primary is killed and the standby promoted: both instances go on there by themselves, whatever the order
-    of their hosts, in a later term, and nothing that got a 200 is lost."""
+@pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
+async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, EmbeddedPostgres], silent: bool) -> None:
+    """The primary is gone (its address refuses, or says nothing at all) and the standby promoted: both instances go on
+    there by themselves, whatever the order of the hosts, in a later term, and nothing that got a 200 is lost."""
     primary, standby = pair
-    hosts = [f"127.0.0.1:{server.port}" for server in pair]
-    url, other_way_round = (f"postgresql://postgres@{','.join(order)}/postgres" for order in (hosts, hosts[::-1]))
-    async with running_fleet(url) as fleet:
-        # The standby's address comes first: it must be passed over.
-        first = await fleet.start(other_way_round)
-        epoch = await first.active()
-        second = await fleet.start()
-        async with trickle(fleet):
-            await more_menus(fleet)
-            accepted = set(fleet.accepted)
-            await trio.to_thread.run_sync(primary.kill)
-            await until(lambda: 503 in [status for _, status in fleet.answers])
-            await trio.to_thread.run_sync(standby.promote)
-            promoted = time.time()
-            await more_menus(fleet)
-            figure("standby promoted -> 10 menus", time.time() - promoted, below=5.0)
-            await until(
-                lambda: {service for service, status in fleet.answers[-50:] if status == 200} == {first, second}
-            )
-        ledger = await fleet.check_promises()
-        assert accepted <= ledger.processed.keys()
-        assert (await rows(url, "SELECT epoch FROM leadership"))[0][0] > epoch
-        assert first.process.poll() is second.process.poll() is None
+    proxy = TcpProxy(primary.port)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(proxy.run)
+        hosts = [f"127.0.0.1:{proxy.port}", f"127.0.0.1:{standby.port}"]
+        url, other_way_round = (f"postgresql://postgres@{','.join(order)}/postgres" for order in (hosts, hosts[::-1]))
+        async with running_fleet(standby.url) as fleet:
+            # The standby's address comes first: it must be passed over.
+            first = await fleet.start(other_way_round)
+            epoch = await first.active()
+            second = await fleet.start(url)
+            async with trickle(fleet):
+                await more_menus(fleet)
+                accepted = set(fleet.accepted)
+                (proxy.stall if silent else proxy.refuse)()
+                await trio.to_thread.run_sync(primary.kill)
+                await until(lambda: 503 in [status for _, status in fleet.answers])
+                await trio.to_thread.run_sync(standby.promote)
+                promoted = time.time()
+                await more_menus(fleet)
+                figure(f"standby promoted ({silent=}) -> 10 menus", time.time() - promoted, below=10.0)
+                await until(lambda: {who for who, status in fleet.answers[-50:] if status == 200} == {first, second})
+            ledger = await fleet.check_promises()
+            assert accepted <= ledger.processed.keys()
+            assert (await rows(standby.url, "SELECT epoch FROM leadership"))[0][0] > epoch
+            assert first.process.poll() is second.process.poll() is None
+        nursery.cancel_scope.cancel()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 import trio
@@ -15,6 +18,7 @@ import trio.testing
 
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
+from telegram_client import client as client_module
 from telegram_client.client import MAX_ANSWER, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 
@@ -24,10 +28,11 @@ Answer = Callable[[httpx.Request], httpx.Response | Awaitable[httpx.Response]]
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """A connection that answers as it is told, and remembers."""
+    """A connection that answers as it is told, and remembers. A `deaf` one takes nothing of the request's body."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, deaf: bool = False) -> None:
         self._answer = answer
+        self._deaf = deaf
         self.requests: list[httpx.Request] = []
         self.closed = False
 
@@ -35,6 +40,8 @@ class Wire(httpx.AsyncBaseTransport):
         assert not self.closed, "used after it was closed"
         self.requests.append(request)
         await trio.lowlevel.checkpoint()
+        if not self._deaf:
+            await request.aread()
         answer = self._answer(request)
         return answer if isinstance(answer, httpx.Response) else await answer
 
@@ -254,7 +261,7 @@ async def test_what_nobody_can_know_is_in_doubt(answer: Answer) -> None:
         (httpx.CloseError, InDoubt),
         (httpx.RemoteProtocolError, InDoubt),
         (httpx.LocalProtocolError, InDoubt),
-        (httpx.ProxyError, InDoubt),
+        (httpx.ProxyError, NotSent),
         (httpx.DecodingError, InDoubt),
     ],
 )
@@ -271,6 +278,165 @@ async def test_a_failed_connection_says_how_sure_it_is(failure: type[Exception],
             assert (caught.value.status, caught.value.retry_after) == (None, None)
             assert caught.value.description == failure.__name__
     assert [(len(wire.requests), wire.closed) for wire in line.wires] == [(1, True), (1, True)]
+
+
+@pytest.mark.parametrize("failure", [httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.LocalProtocolError])
+async def test_what_fails_before_the_request_was_taken_is_not_sent(failure: type[Exception]) -> None:
+    """Whatever the failure's name: as long as nobody has asked for the whole body, nobody can act on it."""
+    async with BotApi(TOKEN, open_transport=lambda: Wire(fails(failure), deaf=True)) as api:
+        with pytest.raises(NotSent, match=failure.__name__) as caught:
+            await api.call("sendMessage", MESSAGE)
+    tells_no_token(caught.value)
+
+
+async def test_who_looks_at_the_body_has_it() -> None:
+    """A transport that takes `request.content` rather than the stream may have acted on it too."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        assert json.loads(request.content) == MESSAGE
+        raise httpx.ReadError("gone")
+
+    async with BotApi(TOKEN, open_transport=lambda: Wire(answer, deaf=True)) as api:
+        with pytest.raises(InDoubt, match="ReadError"):
+            await api.call("sendMessage", MESSAGE)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+REFUSED = b'HTTP/1.1 413 Too Large\r\nContent-Length: 37\r\n\r\n{"ok":false,"description":"too long"}'
+Step = bytes | Exception | None
+
+
+class Socket(httpcore.AsyncNetworkStream):
+    """A socket under httpcore: its writes (the head, then the body) and reads go as told, one step each."""
+
+    def __init__(self, writes: list[Step], reads: list[Step], tls: Step) -> None:
+        self._script = writes, reads, tls
+        self.timeouts: list[float | None] = []
+
+    def open(self) -> Socket:
+        """Begin at the beginning."""
+        self._writes, self._reads, self._tls = list(self._script[0]), list(self._script[1]), self._script[2]
+        return self
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.timeouts.append(timeout)
+        return await self._step(self._reads)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.timeouts.append(timeout)
+        await self._step(self._writes)
+
+    async def start_tls(self, *_: Any, **__: Any) -> Socket:
+        await self._step([self._tls])
+        return self
+
+    async def _step(self, steps: list[Step]) -> bytes:
+        await trio.lowlevel.checkpoint()
+        step = steps.pop(0) if steps else None
+        if isinstance(step, Exception):
+            raise step
+        return step or b""
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+class Net(httpcore.AsyncNetworkBackend):
+    """A network whose only socket is given, or that cannot be reached."""
+
+    def __init__(self, connects: Socket | Exception) -> None:
+        self._connects = connects
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> Socket:
+        await trio.lowlevel.checkpoint()
+        if isinstance(self._connects, Exception):
+            raise self._connects
+        return self._connects.open()
+
+
+def over(connects: Socket | Exception) -> BotApi:
+    """A client over httpx's own transport and a network of ours."""
+
+    def open_transport() -> httpx.AsyncHTTPTransport:
+        transport = httpx.AsyncHTTPTransport(verify=False)
+        transport._pool = httpcore.AsyncConnectionPool(network_backend=Net(connects))
+        return transport
+
+    return BotApi(TOKEN, root="https://api.example", open_transport=open_transport)
+
+
+def socket(*, writes: list[Step] = [], reads: list[Step] = [], tls: Step = None) -> Socket:  # noqa: B006 (not changed)
+    return Socket(writes, reads, tls)
+
+
+WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
+    (httpcore.ConnectError("refused"), NotSent, "ConnectError"),
+    (httpcore.ConnectTimeout(), NotSent, "ConnectTimeout"),
+    (socket(tls=httpcore.ConnectError("bad certificate")), NotSent, "ConnectError"),
+    (socket(tls=httpcore.ConnectTimeout()), NotSent, "ConnectTimeout"),
+    # the head
+    (socket(writes=[httpcore.WriteError()], reads=[httpcore.ReadError()]), NotSent, "ReadError"),
+    (socket(writes=[httpcore.WriteError()]), NotSent, "RemoteProtocolError"),
+    (socket(writes=[httpcore.WriteTimeout()]), NotSent, "WriteTimeout"),
+    # the body
+    (socket(writes=[None, httpcore.WriteError()], reads=[httpcore.ReadError()]), NotSent, "ReadError"),
+    (socket(writes=[None, httpcore.WriteError()]), NotSent, "RemoteProtocolError"),
+    (socket(writes=[None, httpcore.WriteTimeout()]), NotSent, "WriteTimeout"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[REFUSED]), Refused, "too long"),
+    # the answer
+    (socket(reads=[httpcore.ReadError()]), InDoubt, "ReadError"),
+    (socket(reads=[httpcore.ReadTimeout()]), InDoubt, "ReadTimeout"),
+    (socket(reads=[b""]), InDoubt, "RemoteProtocolError"),
+    (socket(reads=[b"SSH-2.0-OpenSSH_9.6\r\n"]), InDoubt, "RemoteProtocolError"),
+    (socket(reads=[b"HTTP/1.1 200 OK\r\nCont"]), InDoubt, "RemoteProtocolError"),
+    (socket(reads=[HEAD + b'{"ok":true,', b""]), InDoubt, "RemoteProtocolError"),
+    (socket(reads=[HEAD + b'{"ok":true,', httpcore.ReadError()]), InDoubt, "ReadError"),
+]
+
+
+@pytest.mark.parametrize(("connects", "kind", "description"), WIRE_FAULTS)
+async def test_a_fault_of_the_wire_is_told_by_how_far_the_request_got(
+    connects: Socket | Exception, kind: type[TelegramError], description: str
+) -> None:
+    """Under httpx's own transport: until the body's last write has returned it is not sent, after that in doubt."""
+    async with over(connects) as api:
+        with pytest.raises(TelegramError, match=description) as caught:
+            await api.call("sendMessage", MESSAGE)
+    assert type(caught.value) is kind
+    tells_no_token(caught.value)
+
+
+async def test_only_the_calls_deadline_limits_the_wait_for_an_answer() -> None:
+    """No read or write has a time limit of its own: it would end a long poll that was given a minute."""
+    wire = socket(reads=[b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"ok":true,"result":1}'])
+    async with over(wire) as api:
+        assert await api.call("getUpdates", timeout=60) == 1
+    assert len(wire.timeouts) >= 3
+    assert set(wire.timeouts) == {None}
+
+
+async def test_a_compressed_answer_is_an_answer() -> None:
+    """None was asked for, but a proxy may do it all the same; cut off or too large when unpacked, it is in doubt."""
+    packed = gzip.compress(b'{"ok":true,"result":{"message_id":1}}')
+    async with Line(says(200, packed)).api as api:
+        assert await api.call("sendMessage", MESSAGE) == {"message_id": 1}
+    for body in (packed[:-12], packed[:4], gzip.compress(b'{"ok":true,"result":"' + b" " * MAX_ANSWER + b'"}')):
+        assert type(await outcome(says(200, body))) is InDoubt
+
+
+async def test_an_answer_of_ten_megabytes_is_in_doubt() -> None:
+    """Well-formed as it may be."""
+    error = await outcome(says(200, {"ok": True, "result": "x" * 10_000_000}))
+    assert (type(error), error.status) == (InDoubt, None)
+
+
+async def test_a_retry_after_of_a_refusal_is_no_flood() -> None:
+    """Only 429 is flood control: a 400 stays refused, whatever its parameters."""
+    error = await outcome(refusal(400, "Bad Request", retry_after=3))
+    assert (type(error), error.retry_after) == (Refused, None)
 
 
 async def test_an_answer_too_large_is_in_doubt() -> None:
@@ -352,6 +518,14 @@ async def test_a_call_may_have_a_deadline_of_its_own(autojump_clock: trio.testin
         with pytest.raises(InDoubt):
             await api.call("getMe", timeout=2)
     assert trio.current_time() == pytest.approx(52.0)
+
+
+async def test_a_deadline_while_connecting_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    """Nothing was taken of the request when the time was over."""
+    async with BotApi(TOKEN, open_transport=lambda: Wire(lambda request: slow(request, 3600), deaf=True)) as api:
+        with pytest.raises(NotSent, match="no answer in time"):
+            await api.call("sendMessage", MESSAGE)
+    assert trio.current_time() == pytest.approx(10.0)
 
 
 async def test_an_answer_that_drips_is_cut_off(autojump_clock: trio.testing.MockClock) -> None:
@@ -602,3 +776,132 @@ async def test_a_server_that_hangs_up_is_in_doubt(nursery: trio.Nursery) -> None
             await api.call("sendMessage", MESSAGE)
     tells_no_token(caught.value)
     nursery.cancel_scope.cancel()
+
+
+async def test_a_server_without_tls_is_not_sent(nursery: trio.Nursery) -> None:
+    """A handshake that fails, for real: nothing of the request has left."""
+    sandbox = Sandbox()
+    url = await nursery.start(sandbox.run)
+    async with BotApi(TOKEN, root=url.replace("http://", "https://")) as api:
+        with trio.fail_after(20), pytest.raises(NotSent, match="ConnectError") as caught:
+            await api.call("sendMessage", MESSAGE)
+    tells_no_token(caught.value)
+    nursery.cancel_scope.cancel()
+
+
+# Proxies
+
+PASSWORD = "proxy-pass-word"
+PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets the proxies of the environment; it has none at first."""
+    for name in PROXY_NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def set_proxies(**proxies: str) -> None:
+        for name, value in proxies.items():
+            monkeypatch.setenv(name.upper(), value)
+
+    return set_proxies
+
+
+class Proxy:
+    """A proxy that answers every request itself, with what it is told, and remembers the heads."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+        self.heads: list[bytes] = []
+        self.address = ""
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(partial(trio.serve_tcp, self._connection, 0, host="127.0.0.1"))
+            self.address = f"user:{PASSWORD}@127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+            task_status.started()
+
+    async def _connection(self, stream: trio.SocketStream) -> None:
+        async with stream:
+            received = b""
+            while b"\r\n\r\n" not in received:
+                received += await stream.receive_some(65536)
+            self.heads.append(received.partition(b"\r\n\r\n")[0])
+            await stream.send_all(self._answer)
+
+
+ANSWER = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 22\r\n\r\n{"ok":true,"result":1}'
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+async def test_a_proxy_of_the_environment_is_used(
+    nursery: trio.Nursery, environ: Callable[..., None], name: str
+) -> None:
+    """The call goes through it, with its credentials; an address without a scheme is http's."""
+    proxy = Proxy(ANSWER)
+    await nursery.start(proxy.serve)
+    environ(**{name: proxy.address if name == "http_proxy" else f"http://{proxy.address}"})
+    async with BotApi(TOKEN, root="http://api.example") as api:
+        with trio.fail_after(20):
+            assert await api.call("sendMessage", MESSAGE) == 1
+    head = proxy.heads[0]
+    assert head.startswith(f"POST http://api.example/bot{TOKEN}/sendMessage HTTP/1.1".encode())
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(f"user:{PASSWORD}".encode()) in head
+    assert b"Host: api.example\r\n" in head
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_proxy_that_refuses_the_tunnel_is_not_sent(nursery: trio.Nursery, environ: Callable[..., None]) -> None:
+    """It sees the host's name only, and the call has not begun."""
+    proxy = Proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+    await nursery.start(proxy.serve)
+    environ(https_proxy=f"http://{proxy.address}", http_proxy="http://unused.example")
+    async with BotApi(TOKEN) as api:
+        with trio.fail_after(20), pytest.raises(NotSent, match="ProxyError") as caught:
+            await api.call("sendMessage", MESSAGE)
+    assert proxy.heads[0].startswith(b"CONNECT api.telegram.org:443 HTTP/1.1")
+    assert TOKEN.encode() not in proxy.heads[0]
+    tells_no_token(caught.value)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("root", "no_proxy", "proxied"),
+    [
+        ("https://api.telegram.org", "", True),
+        ("https://api.telegram.org", "telegram.org", False),
+        ("https://api.telegram.org", "*", False),
+        ("https://api.telegram.org", "example.org", True),
+        ("http://127.0.0.1:8081", "", False),
+        ("http://localhost:8081", "", False),
+        ("http://[::1]:8081", "", False),
+        ("http://10.0.0.5:8081", "", True),
+    ],
+)
+def test_no_proxy_and_this_machine_are_reached_directly(
+    environ: Callable[..., None], root: str, no_proxy: str, proxied: bool
+) -> None:
+    """NO_PROXY counts, and a server on this machine is never asked for elsewhere."""
+    environ(all_proxy="http://proxy.example:3128", no_proxy=no_proxy)
+    assert (client_module._proxy(httpx.URL(root)) is not None) is proxied
+
+
+@pytest.mark.parametrize(
+    "address", [f"ftp://user:{PASSWORD}@proxy.example", f"http://user:{PASSWORD}@proxy.example:port"]
+)
+def test_a_proxy_that_is_no_address_is_said_at_the_start(environ: Callable[..., None], address: str) -> None:
+    """In a sentence that does not show it."""
+    environ(all_proxy=address)
+    with pytest.raises(ValueError, match="proxy is not") as caught:
+        BotApi(TOKEN)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_proxys_password_is_in_no_repr(environ: Callable[..., None]) -> None:
+    """Not the client's, nor that of the proxy it holds."""
+    environ(all_proxy=f"http://user:{PASSWORD}@proxy.example")
+    assert PASSWORD not in repr(BotApi(TOKEN))
+    assert PASSWORD not in repr(client_module._proxy(httpx.URL("https://api.telegram.org")))

@@ -1,0 +1,116 @@
+"""`svc webhook set`, `info` and `delete`: each says what it did and returns whether it could.
+
+Findings go to stdout, faults to stderr, one line each. Pending updates are never dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import trio
+
+from svc.settings import Settings
+from svc.webhook_keeper import target_of
+from telegram_client.client import BotApi, OpenTransport
+from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
+
+ATTEMPTS = 3
+PAUSE = 1.0
+# Who is told to come back later than this is told so, rather than left waiting in front of a terminal.
+LONGEST_WAIT = 30.0
+
+_TIMES = ("last_error_date", "last_synchronization_error_date")
+
+
+async def set_webhook(settings: Settings, *, open_transport: OpenTransport | None = None) -> bool:
+    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET; False if the settings are unfit or Telegram refuses."""
+    target = target_of(settings)
+    faults = target.faults() if target is not None else ["WEBHOOK_URL is not set"]
+    for fault in faults:
+        _complain(fault)
+    if target is None or faults:
+        return False
+    try:
+        async with _api(settings, open_transport) as api:
+            await _ask(api, "setWebhook", target.params)
+            print(f"the webhook is set: {target.url}")
+            return True
+    except Refused as error:
+        _complain(f"{error}; Telegram closes the old webhook first, so the bot may have none now: svc webhook info")
+    except TelegramError as error:
+        _complain(str(error))
+    return False
+
+
+async def show_webhook(settings: Settings, *, as_json: bool, open_transport: OpenTransport | None = None) -> bool:
+    """Print what Telegram knows of the webhook; with `as_json` its answer as one object."""
+    try:
+        async with _api(settings, open_transport) as api:
+            info = await _ask(api, "getWebhookInfo")
+    except TelegramError as error:
+        _complain(str(error))
+        return False
+    print(json.dumps(info) if as_json else "\n".join(_lines(info)))
+    return True
+
+
+async def delete_webhook(settings: Settings, *, open_transport: OpenTransport | None = None) -> bool:
+    """Remove the webhook; its pending updates wait at Telegram for the next one, or for polling."""
+    try:
+        async with _api(settings, open_transport) as api:
+            info = await _ask(api, "getWebhookInfo")
+            await _ask(api, "deleteWebhook", {"drop_pending_updates": False})
+    except TelegramError as error:
+        _complain(str(error))
+        return False
+    url = info.get("url") if isinstance(info, dict) else None
+    print(f"the webhook is deleted: {url}" if url else "no webhook was set")
+    return True
+
+
+@asynccontextmanager
+async def _api(settings: Settings, open_transport: OpenTransport | None) -> AsyncIterator[BotApi]:
+    async with BotApi(
+        settings.bot_token, root=settings.telegram_api_root, connections=1, open_transport=open_transport
+    ) as api:
+        yield api
+
+
+async def _ask(api: BotApi, method: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Call a method that may be called twice without harm; waits as long as Telegram says. Raises TelegramError."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await api.call(method, params)
+        except (NotSent, InDoubt) as error:
+            wait = error.retry_after or PAUSE
+            if wait > LONGEST_WAIT:
+                raise
+        await trio.sleep(wait)
+    return await api.call(method, params)
+
+
+def _lines(info: Any) -> list[str]:
+    if not isinstance(info, dict):
+        return ["Telegram said nothing about the webhook"]
+    shown = {"url": "", **info}
+    width = max(map(len, shown))
+    return [f"{name:{width}}  {_shown(name, value)}" for name, value in shown.items()]
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "url" and not value:
+        return "no webhook is set"
+    if name in _TIMES and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).astimezone().isoformat(sep=" ")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _complain(text: str) -> None:
+    print(f"svc: {text}", file=sys.stderr)

@@ -1,0 +1,218 @@
+"""The bot's webhook at Telegram: set once a term by the ACTIVE instance, then watched.
+
+Rule 1: the settings are checked before they are sent, since setWebhook closes the old webhook first: a call that is
+refused leaves the bot with none.
+Rule 2: pending updates are never dropped.
+Rule 3: the webhook is set once a term. What somebody else changes later is said, not fought over: two deployments
+with one token would take it from each other every minute.
+
+Telegram tells everything about a webhook but its secret. So where nothing else differs, the same settings are sent
+once more in each term: with the same secret that is answered "Webhook is already set" and touches nothing, and a
+changed secret is taken over at the moment of the deploy. (Read in the public Bot API server's Client.cpp,
+process_set_webhook_query. A hash in the database was rejected: it would be wrong after a setWebhook by hand.)
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import structlog
+import trio
+from prometheus_client import Gauge
+
+from svc.policy import backoff, describe
+from svc.settings import Settings
+from svc.worker import Sender
+from telegram_client.errors import TelegramError
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 60.0
+# Telegram's own default, https://core.telegram.org/bots/api#setwebhook.
+MAX_CONNECTIONS = 40
+PUBLIC_HOST = "api.telegram.org"
+PUBLIC_PORTS = (443, 80, 88, 8443)
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The webhook as it should be. `allowed_updates` None leaves that as it is, empty is Telegram's default.
+
+    `public` tells that the Bot API server is Telegram's own; a local one also takes http and any port.
+    """
+
+    url: str
+    secret: str
+    public: bool = True
+    max_connections: int = MAX_CONNECTIONS
+    allowed_updates: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"Target({self.url!r})"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters of setWebhook."""
+        params: dict[str, Any] = {
+            "url": self.url,
+            "secret_token": self.secret,
+            "max_connections": self.max_connections,
+            "drop_pending_updates": False,
+        }
+        if self.allowed_updates is not None:
+            params["allowed_updates"] = list(self.allowed_updates)
+        return params
+
+    def faults(self) -> list[str]:
+        """Why Telegram would refuse it, one line a reason; empty if it is fit to be sent."""
+        return [*self._faults_of_url(), *self._faults_of_the_rest()]
+
+    def _faults_of_url(self) -> list[str]:
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            return ["WEBHOOK_URL is not an address"]
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", self.url):
+            return ["WEBHOOK_URL is not an address"]
+        if not self.public:
+            return []
+        faults = []
+        if parts.scheme != "https":
+            faults.append(f"WEBHOOK_URL must be https for {PUBLIC_HOST}")
+        if (port or 443) not in PUBLIC_PORTS:
+            ports = ", ".join(map(str, PUBLIC_PORTS))
+            faults.append(f"WEBHOOK_URL has port {port}: {PUBLIC_HOST} delivers to {ports} only")
+        return faults
+
+    def _faults_of_the_rest(self) -> list[str]:
+        faults = []
+        if not _SECRET.fullmatch(self.secret):
+            faults.append("WEBHOOK_SECRET must be 1 to 256 characters of A-Z a-z 0-9 _ -")
+        if not 1 <= self.max_connections <= 100:
+            faults.append(f"the webhook's max_connections must be from 1 to 100, not {self.max_connections}")
+        return faults
+
+
+def target_of(settings: Settings) -> Target | None:
+    """The webhook that the settings ask for; None without a WEBHOOK_URL."""
+    if settings.webhook_url is None:
+        return None
+    public = urlsplit(settings.telegram_api_root).hostname == PUBLIC_HOST
+    return Target(settings.webhook_url, settings.webhook_secret, public=public)
+
+
+class Change(NamedTuple):
+    """A setWebhook to make, and why."""
+
+    params: Mapping[str, Any]
+    reason: str
+
+
+def wanted(info: Mapping[str, Any], target: Target, *, secret_known: bool = False) -> Change | None:
+    """The call that brings the webhook from `info` (getWebhookInfo's answer) to `target`; None if none is needed.
+
+    Without `secret_known` there is always one, for the secret's sake, unless it would take away a certificate that
+    was uploaded by hand: then the secret has to be set by hand too.
+    """
+    reasons = []
+    if info.get("url", "") != target.url:
+        reasons.append(f"the webhook is {info.get('url') or 'not set'}")
+    elif info.get("max_connections", MAX_CONNECTIONS) != target.max_connections:
+        reasons.append(f"max_connections is {info.get('max_connections')}")
+    if target.allowed_updates is not None and set(info.get("allowed_updates") or ()) != set(target.allowed_updates):
+        reasons.append("allowed_updates differ")
+    if not reasons and not secret_known and not info.get("has_custom_certificate"):
+        reasons.append("its secret cannot be read back")
+    return Change(target.params, ", ".join(reasons)) if reasons else None
+
+
+async def keep_webhook(
+    sender: Sender, target: Target | None, *, pending: Gauge, error_at: Gauge, rng: random.Random
+) -> None:
+    """Set the webhook to `target`, then look at it every minute; until cancelled. Raises nothing.
+
+    `target` None (no WEBHOOK_URL) or an unfit one: only looks. `pending` is set to the number of updates that wait
+    at Telegram, `error_at` to the Unix time of its last failed delivery; both to 0 at the end, since only the ACTIVE
+    instance knows.
+    """
+    try:
+        await _Keeper(sender, target, pending, error_at, rng).run()
+    finally:
+        pending.set(0)
+        error_at.set(0)
+
+
+class _Keeper:
+    def __init__(
+        self, sender: Sender, target: Target | None, pending: Gauge, error_at: Gauge, rng: random.Random
+    ) -> None:
+        self._sender = sender
+        self._target = target
+        self._pending = pending
+        self._error_at = error_at
+        self._rng = rng
+        self._looked = False
+        self._last_error: tuple[Any, Any] = (None, None)
+        self._difference: str | None = None
+
+    async def run(self) -> None:
+        faults = self._target.faults() if self._target is not None else []
+        for fault in faults:
+            log.error("WEBHOOK_UNFIT", reason=fault)
+        if self._target is not None and not faults:
+            target = self._target
+            await self._until_done(lambda: self._set(target))
+            await trio.sleep(LOOK_EVERY)
+        while True:
+            await self._until_done(self._watch)
+            await trio.sleep(LOOK_EVERY)
+
+    async def _set(self, target: Target) -> None:
+        change = wanted(await self._look(), target)
+        if change is not None:
+            await self._sender.call("setWebhook", change.params)
+            log.info("WEBHOOK_SET", url=target.url, reason=change.reason)
+
+    async def _watch(self) -> None:
+        info = await self._look()
+        change = wanted(info, self._target, secret_known=True) if self._target is not None else None
+        difference = change.reason if change is not None else None
+        if difference is not None and difference != self._difference:
+            log.warning("WEBHOOK_DIFFERS", reason=difference)
+        self._difference = difference
+
+    async def _look(self) -> dict[str, Any]:
+        answer = await self._sender.call("getWebhookInfo")
+        info: dict[str, Any] = answer if isinstance(answer, dict) else {}
+        pending = info.get("pending_update_count", 0)
+        self._pending.set(pending)
+        error = (info.get("last_error_date"), info.get("last_error_message"))
+        self._error_at.set(error[0] or 0)
+        # A later success never clears the error: at the first look it is news only if something waits.
+        is_news = error != self._last_error and error[1] is not None and (self._looked or pending)
+        self._looked, self._last_error = True, error
+        if is_news:
+            log.warning("WEBHOOK_ERROR", error=error[1], at=error[0], pending=pending)
+        return info
+
+    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+        attempts = 0
+        while True:
+            try:
+                return await work()
+            except Exception as error:
+                # Whatever it is, the workers go on: this is not worth the period.
+                attempts += 1
+                retry_after = error.retry_after if isinstance(error, TelegramError) else None
+                delay = max(backoff(attempts, self._rng), retry_after or 0)
+                unforeseen = not isinstance(error, TelegramError)
+                log.warning("WEBHOOK_RETRY", error=describe(error), delay=delay, exc_info=unforeseen)
+            await trio.sleep(delay)

@@ -1,0 +1,130 @@
+"""Files on their way to Telegram: a form (multipart/form-data, RFC 7578) that is read from disk while it is sent."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+import msgspec
+import trio
+
+CHUNK = 64 * 1024
+
+
+class InputFile:
+    """A file to upload, given in place of a parameter; `name` is what Telegram is told instead of the path's last part.
+
+    In an album it is a parameter of its own, which the media name as `attach://<parameter>`.
+    """
+
+    # No dataclass: msgspec would take one for an object to write as JSON.
+    __slots__ = ("name", "path")
+
+    def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.name
+
+    def __repr__(self) -> str:
+        return f"InputFile({str(self.path)!r}, {self.name!r})"
+
+
+def has_file(params: Mapping[str, Any]) -> bool:
+    """Whether these parameters must be sent as a form."""
+    return any(isinstance(value, InputFile) for value in params.values())
+
+
+class Form(httpx.AsyncByteStream):
+    """The body of a call with files. Its `size` is known before it is sent; `left` is set once all of it was taken.
+
+    Close it. Raises OSError for what is not a file that can be read, and if a file shrinks while it is sent.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.left = False
+        self._boundary = secrets.token_hex(16)
+        self._parts: deque[bytes | tuple[BinaryIO, int]] = deque()
+        self._files = ExitStack()
+
+    @classmethod
+    async def open(cls, params: Mapping[str, Any]) -> Form:
+        """The form for `params`, with its files open."""
+        form = cls()
+        try:
+            await trio.to_thread.run_sync(form._fill, params)
+        except BaseException:
+            form.close()
+            raise
+        return form
+
+    @property
+    def content_type(self) -> str:
+        """The header's value."""
+        return f"multipart/form-data; boundary={self._boundary}"
+
+    def close(self) -> None:
+        """Close the files."""
+        self._files.close()
+
+    # No async generator: one that an error leaves half-way is finished by the garbage collector, who knows when.
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while self._parts:
+            part = self._parts.popleft()
+            if isinstance(part, bytes):
+                return part
+            file, owed = part
+            if owed:
+                chunk = await trio.to_thread.run_sync(file.read, min(CHUNK, owed))
+                if not chunk:
+                    raise OSError("the file has become shorter while it was sent")
+                self._parts.appendleft((file, owed - len(chunk)))
+                return chunk
+        self.left = True
+        raise StopAsyncIteration
+
+    def _fill(self, params: Mapping[str, Any]) -> None:
+        for name, value in params.items():
+            if isinstance(value, InputFile):
+                self._add_file(name, value)
+            elif value is not None:
+                self._add(self._head(name) + _form_value(value) + b"\r\n")
+        self._add(f"--{self._boundary}--\r\n".encode())
+
+    def _add_file(self, name: str, given: InputFile) -> None:
+        # Looked at before it is opened: opening a named pipe waits for its other end.
+        if not stat.S_ISREG(given.path.stat().st_mode):
+            raise OSError(f"{given.path} is not a regular file")
+        file = self._files.enter_context(given.path.open("rb", buffering=0))
+        size = os.fstat(file.fileno()).st_size
+        filename = _quoted(given.name)
+        self._add(self._head(name, f'; filename="{filename}"\r\nContent-Type: application/octet-stream'))
+        self._parts.append((file, size))
+        self.size += size
+        self._add(b"\r\n")
+
+    def _head(self, name: str, more: str = "") -> bytes:
+        return f'--{self._boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{more}\r\n\r\n'.encode()
+
+    def _add(self, text: bytes) -> None:
+        self._parts.append(text)
+        self.size += len(text)
+
+
+def _form_value(value: Any) -> bytes:
+    # As in JSON, which is what Telegram reads objects, lists, numbers, true and false from; only texts stand bare.
+    return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+
+
+def _quoted(text: str) -> str:
+    # As browsers do it (the HTML standard's "multipart/form-data encoding algorithm").
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

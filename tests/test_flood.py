@@ -1,0 +1,473 @@
+"""Flood control: no limit is exceeded, no order is broken, nobody waits for nothing, and idle chats are forgotten."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telegram_client.flood import (
+    CHAT_BURST,
+    LONGEST_GUESS,
+    PER_SECOND_PAID,
+    SAME_TIME,
+    UNSAID_PAUSE,
+    ChatId,
+    FloodControl,
+    counted_chat,
+)
+
+EPS = 1e-6
+USER, GROUP = 7, -100500
+
+
+def leave(control: FloodControl, chat_id: ChatId, calls: int, now: float = 0.0) -> list[float]:
+    """When so many calls to one chat leave, each as soon as it may."""
+    times = []
+    for _ in range(calls):
+        now += control.delay(chat_id, now)
+        assert control.reserve(chat_id, now) == 0
+        times.append(now)
+    return times
+
+
+# The synchronous core
+
+
+def test_a_private_chat_has_a_burst_and_then_one_a_second() -> None:
+    """Three at once, then one a second; after a rest, three again."""
+    control = FloodControl()
+    assert leave(control, USER, 6) == [0, 0, 0, 1, 2, 3]
+    assert leave(control, USER, 4, now=10.0) == [10, 10, 10, 11]
+
+
+def test_a_group_has_twenty_in_any_minute() -> None:
+    """However they fall: the twenty-first waits until the first is a minute old."""
+    control = FloodControl()
+    times = leave(control, GROUP, 45)
+    assert times[:5] == [0, 0, 0, 1, 2]
+    assert all(later - earlier >= 60 for earlier, later in zip(times, times[20:], strict=False))
+    assert times[20] == 60
+
+
+def test_a_channels_name_counts_as_a_group() -> None:
+    """A name is a group's or a channel's: private chats have none that a bot can send to."""
+    assert leave(FloodControl(per_chat_second=0), "@channel", 21)[-1] == 60
+
+
+def test_all_chats_together_have_thirty_in_any_second() -> None:
+    """The thirty-first chat waits until the first call is a second old."""
+    control = FloodControl()
+    assert [control.reserve(chat, 0.25) for chat in range(1, 31)] == [0.0] * 30
+    assert control.delay(31, 0.75) == 0.5
+    assert control.reserve(31, 0.75) == 0.5
+    assert control.reserve(31, 1.25) == 0.0
+
+
+def test_paid_broadcasts_have_a_thousand_a_second() -> None:
+    """The rate is a parameter."""
+    control = FloodControl(per_second=PER_SECOND_PAID)
+    assert not any(control.reserve(chat, 0.0) for chat in range(1, 1001))
+    assert control.delay(5000, 0.0) == 1.0
+
+
+def test_less_than_one_a_second_is_a_rate_too() -> None:
+    """One call every four seconds."""
+    assert leave(FloodControl(per_second=0.25), USER, 3) == [0, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("off", "chats", "calls"),
+    [("per_second", range(1, 200), 1), ("per_chat_second", [USER], 30), ("per_chat_second", [GROUP], 20)],
+)
+def test_zero_turns_a_limit_off(off: str, chats: Any, calls: int) -> None:
+    """What only that limit would have held up leaves at once; the others still hold."""
+    control = FloodControl(**{off: 0})
+    for chat in chats:
+        assert leave(control, chat, calls) == [0] * calls
+
+
+def test_a_group_without_its_limit_is_a_chat_like_any() -> None:
+    """The second's limit is every chat's."""
+    assert leave(FloodControl(per_group_minute=0), GROUP, 40)[-1] == 37
+
+
+def test_a_negative_rate_is_refused() -> None:
+    """A mistake in the settings is said at once."""
+    with pytest.raises(ValueError, match="not negative"):
+        FloodControl(per_second=-1)
+
+
+def test_looking_takes_nothing() -> None:
+    """`delay`, and a `reserve` that must wait, change nothing."""
+    control = FloodControl(per_second=1, per_chat_second=0)
+    assert [control.delay(USER, 0.0) for _ in range(5)] == [0.0] * 5
+    assert control.reserve(USER, 0.0) == 0.0
+    assert [control.reserve(USER, 0.25) for _ in range(5)] == [0.75] * 5
+    assert control.reserve(USER, 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "chat"),
+    [
+        ("sendMessage", {"chat_id": 5, "text": "x"}, 5),
+        ("editMessageText", {"chat_id": -5}, -5),
+        ("copyMessage", {"chat_id": "@channel"}, "@channel"),
+        ("editMessageText", {"inline_message_id": "x"}, None),
+        ("answerCallbackQuery", {"callback_query_id": "1"}, None),
+        ("getChat", {"chat_id": 5}, None),
+        ("deleteMessage", {"chat_id": 5}, None),
+        ("getMe", {}, None),
+    ],
+)
+def test_only_sends_and_edits_count(method: str, params: dict[str, Any], chat: ChatId | None) -> None:
+    """What is no message is not limited, whatever its parameters."""
+    assert counted_chat(method, params) == chat
+
+
+# 429
+
+
+def test_a_flood_of_one_chat_pauses_that_chat() -> None:
+    """For as long as Telegram says, from now; others go on; a shorter pause does not end a longer one."""
+    control = FloodControl()
+    control.pause(9, USER, now=1.0)
+    control.pause(2, USER, now=1.5)
+    assert control.delay(USER, 2.0) == 8.0
+    assert control.reserve(USER, 2.0) == 8.0
+    assert control.reserve(8, 2.0) == 0.0
+    assert control.reserve(USER, 10.0) == 0.0
+
+
+def test_a_flood_of_no_chat_pauses_everything() -> None:
+    """A 429 without a chat is the bot's."""
+    control = FloodControl()
+    control.pause(4, now=1.0)
+    assert (control.delay(USER, 2.0), control.delay(GROUP, 2.0), control.delay(USER, 5.0)) == (3.0, 3.0, 0.0)
+
+
+def test_floods_of_two_chats_at_once_pause_everything() -> None:
+    """All for the shorter of the two, each of them for its own."""
+    control = FloodControl()
+    control.pause(5, 1, now=0.0)
+    control.pause(9, 2, now=SAME_TIME)
+    assert (control.delay(3, 1.0), control.delay(1, 1.0), control.delay(2, 1.0)) == (5.0, 5.0, 9.0)
+
+
+@pytest.mark.parametrize("times", [[(0.0, 1), (1.5, 2)], [(0.0, 1), (0.5, 1), (0.9, 1)]])
+def test_floods_of_one_chat_or_far_apart_pause_no_others(times: list[tuple[float, int]]) -> None:
+    """A second chat's 429 long after, or the same chat's once more, say nothing of the others."""
+    control = FloodControl()
+    for now, chat in times:
+        control.pause(5, chat, now=now)
+    assert control.delay(3, 2.0) == 0.0
+
+
+def test_a_guess_does_not_stop_the_bot_for_hours() -> None:
+    """Two chats blocked for three hours each are no reason to stop all others for that long."""
+    control = FloodControl()
+    for chat in (1, 2):
+        control.pause(10_072, chat, now=0.0)
+    assert (control.delay(3, 0.0), control.delay(1, 0.0)) == (LONGEST_GUESS, 10_072)
+
+
+async def test_a_flood_that_names_no_time_is_paused_a_little(autojump_clock: trio.testing.MockClock) -> None:
+    """A proxy's 429 may say nothing; the time is Trio's."""
+    control = FloodControl()
+    control.pause(None, USER)
+    await control.wait(USER)
+    assert trio.current_time() == UNSAID_PAUSE
+
+
+# Waiting
+
+
+@dataclass
+class Departures:
+    """Calls that wait, and when each leaves."""
+
+    control: FloodControl
+
+    def __post_init__(self) -> None:
+        self.left: list[tuple[float, ChatId, int]] = []
+
+    async def call(self, chat_id: ChatId, number: int) -> None:
+        await self.control.wait(chat_id)
+        self.left.append((trio.current_time(), chat_id, number))
+
+    def times(self, chat_id: ChatId) -> list[float]:
+        return [time for time, chat, _ in self.left if chat == chat_id]
+
+
+async def test_who_may_leave_does_not_wait(autojump_clock: trio.testing.MockClock) -> None:
+    """No time passes; it is a checkpoint all the same."""
+    control = FloodControl()
+    with trio.testing.assert_checkpoints():
+        await control.wait(USER)
+    assert trio.current_time() == 0
+
+
+async def test_a_blocked_chat_holds_up_no_other(autojump_clock: trio.testing.MockClock) -> None:
+    """With a hundred calls to a paused chat waiting, another chat's leaves at once, also where all share one slot."""
+    seen = Departures(FloodControl(per_second=1))
+    seen.control.pause(1000, USER)
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(seen.call, USER, number)
+        await trio.testing.wait_all_tasks_blocked()
+        for chat in range(1, 6):
+            await seen.call(chat, 0)
+        assert [time for time, _, _ in seen.left] == [0, 1, 2, 3, 4]
+    assert seen.times(USER)[0] == 1000
+    assert len(seen.times(USER)) == 100
+
+
+async def test_a_newcomer_takes_turns_with_those_who_have_much_to_say(autojump_clock: trio.testing.MockClock) -> None:
+    """Forty chats with fifty calls each use up what there is; a new chat's single call leaves within two seconds."""
+    seen = Departures(FloodControl())
+    async with trio.open_nursery() as nursery:
+        for chat in range(1, 41):
+            for number in range(50):
+                nursery.start_soon(seen.call, chat, number)
+        await trio.sleep(20.5)
+        await seen.call(99, 0)
+        assert seen.times(99)[0] <= 22.5
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_chat_paused_at_the_door_lets_the_others_by(autojump_clock: trio.testing.MockClock) -> None:
+    """It was the next of all, then got a 429: the slot goes to whoever is behind it, at once."""
+    seen = Departures(FloodControl(per_second=0.1))
+    await seen.call(1, 0)
+    async with trio.open_nursery() as nursery:
+        for chat in (2, 3):
+            nursery.start_soon(seen.call, chat, 0)
+            await trio.sleep(1)
+        seen.control.pause(100, 2)
+    assert seen.left == [(0, 1, 0), (10, 3, 0), (102, 2, 0)]
+
+
+async def test_a_cancelled_wait_takes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Neither a slot nor a place in the chat's or the common queue stays taken, and nothing is remembered of it."""
+    seen = Departures(FloodControl(per_second=1))
+    await seen.call(1, 0)
+    async with trio.open_nursery() as nursery:
+        for chat in (1, 2, 2, 3, 3):
+            nursery.start_soon(seen.call, chat, 0)
+        await trio.sleep(0.5)
+        nursery.cancel_scope.cancel()
+    await seen.call(2, 1)
+    assert seen.left == [(0, 1, 0), (1, 2, 1)]
+    assert "0 of them waiting" in repr(seen.control)
+
+
+async def test_a_wait_already_cancelled_takes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """A call that is not going to be made uses up no slot."""
+    control = FloodControl(per_second=1)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await control.wait(USER)
+    assert scope.cancelled_caught
+    assert control.delay(USER, 0.0) == 0.0
+
+
+# Any interleaving
+
+
+@dataclass(frozen=True)
+class Pause:
+    at: float
+    chat: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Calls as (time, chat), and the 429s that come in between; no two things happen at one time."""
+
+    calls: list[tuple[float, int]]
+    pauses: list[Pause]
+
+
+CHATS = [1, 2, 3, 4, -1, -2]
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> Traffic:
+    millis = draw(st.lists(st.integers(0, 20_000), min_size=1, max_size=60, unique=True))
+    chats = draw(st.lists(st.sampled_from(CHATS), min_size=len(millis), max_size=len(millis)))
+    one = st.tuples(st.integers(0, 30_000), st.sampled_from([*CHATS, None]), st.integers(1, 15))
+    floods = draw(st.lists(one, max_size=6, unique_by=lambda each: each[0]))
+    calls = [(milli / 1000, chat) for milli, chat in zip(sorted(millis), chats, strict=True)]
+    return Traffic(calls, [Pause(milli / 1000 + 0.0005, chat, seconds) for milli, chat, seconds in sorted(floods)])
+
+
+def happen(traffic: Traffic, control: FloodControl) -> list[tuple[float, int, int]]:
+    """Let it happen under a mocked clock: (time, chat, number of the call) as they leave."""
+    seen = Departures(control)
+
+    async def main() -> None:
+        things: list[tuple[float, Any]] = [(time, (chat, number)) for number, (time, chat) in enumerate(traffic.calls)]
+        things += [(pause.at, pause) for pause in traffic.pauses]
+        with trio.fail_after(100_000):
+            async with trio.open_nursery() as nursery:
+                for time, what in sorted(things, key=lambda thing: thing[0]):
+                    await trio.sleep_until(time)
+                    if isinstance(what, Pause):
+                        control.pause(what.seconds, what.chat)
+                    else:
+                        nursery.start_soon(seen.call, *what)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    return seen.left  # type: ignore[return-value]
+
+
+def spans(pauses: list[Pause]) -> list[tuple[float, float, int | None]]:
+    """When which chat, or all (None), may not send: what `pause` promises, in the plainest form."""
+    found: list[tuple[float, float, int | None]] = []
+    last: Pause | None = None
+    for pause in pauses:
+        found.append((pause.at, pause.at + pause.seconds, pause.chat))
+        if pause.chat is None:
+            continue
+        if last is not None and last.chat != pause.chat and pause.at - last.at <= SAME_TIME:
+            found.append((pause.at, pause.at + min(pause.seconds, last.seconds, LONGEST_GUESS), None))
+        last = pause
+    return found
+
+
+def after_pauses(time: float, left: float, held: list[tuple[float, float]]) -> float:
+    """The first moment from `time` on outside of the spans that had begun when the call left."""
+    for start, end in sorted(held):
+        if start <= time + EPS and start < left - EPS:
+            time = max(time, end)
+    return time
+
+
+def chat_limit(earlier: list[float], chat: int, interval: float) -> float:
+    """The earliest time at which a chat that sent at the times `earlier` may send again; from all of its history."""
+    found = -1.0
+    for index in range(len(earlier)):
+        # Together with those from `index` on it would be so many, of which a burst and one an interval may be.
+        together = len(earlier) - index + 1
+        found = max(found, earlier[index] + (together - CHAT_BURST) * interval)
+    if chat < 0 and len(earlier) >= 20:
+        found = max(found, earlier[-20] + 60)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), st.sampled_from([1, 2, 5, 30]))
+def test_any_interleaving_keeps_the_limits_and_wastes_no_time(traffic: Traffic, per_second: int) -> None:
+    """All leave, each chat in order, never above a limit or in a pause, and each at the earliest moment it could.
+
+    The earliest moment is computed from the recorded history alone: given who left before it, a call leaves exactly
+    when the last of its own limits and pauses lets it. And who was ready first leaves first. The two make the
+    schedule the best there is among those that are fair.
+    """
+    left = happen(traffic, FloodControl(per_second=per_second))
+    assert sorted(number for _, _, number in left) == list(range(len(traffic.calls)))
+    held = spans(traffic.pauses)
+    history: list[float] = []
+    of_chat: dict[int, list[float]] = defaultdict(list)
+    ready: list[tuple[float, float, int]] = []
+    for time, chat, number in left:
+        mine = of_chat[chat]
+        chat_held = [(start, end) for start, end, whose in held if whose == chat]
+        all_held = [(start, end) for start, end, whose in held if whose is None]
+        own = max(traffic.calls[number][0], *mine[-1:], chat_limit(mine, chat, 1.0))
+        shared = history[-per_second] + 1.0 if len(history) >= per_second else -1.0
+        earliest = after_pauses(max(own, shared, *history[-1:]), time, chat_held + all_held)
+        assert time == pytest.approx(earliest, abs=EPS)
+        assert not any(start + EPS < time < end - EPS for start, end in chat_held + all_held)
+        # A pause that comes while it stands at the door costs it its place.
+        ready.append((own, max([own, *(end for start, end in chat_held if start < time)]), chat))
+        mine.append(time)
+        history.append(time)
+    for chat in CHATS:
+        numbers = [number for _, whose, number in left if whose == chat]
+        assert numbers == sorted(numbers)
+    for index, (earliest_ready, _, chat) in enumerate(ready):
+        assert not [True for _, latest, other in ready[index + 1 :] if other != chat and latest < earliest_ready - EPS]
+
+
+def best_total(counts: dict[int, int], per_second: int) -> float:
+    """No schedule of so many calls to each chat is shorter: its longest chat alone, or all of them on one line."""
+    alone = []
+    for chat, count in counts.items():
+        times: list[float] = []
+        for _ in range(count):
+            times.append(max(0.0, *times[-1:], chat_limit(times, chat, 1.0)))
+        alone.append(times[-1])
+    return max(*alone, float((sum(counts.values()) - 1) // per_second))
+
+
+def total(counts: dict[int, int], per_second: int) -> float:
+    """How long it takes when all come at once, one of each chat in turn."""
+    rounds = [chat for turn in range(max(counts.values())) for chat, count in counts.items() if turn < count]
+    return happen(
+        Traffic([(index * 1e-7, chat) for index, chat in enumerate(rounds)], []), FloodControl(per_second=per_second)
+    )[-1][0]
+
+
+few = st.dictionaries(st.sampled_from([1, 2, 3, 4, 5, -1, -2]), st.integers(1, 45), min_size=1)
+even = st.tuples(st.integers(1, 120), st.integers(1, 12)).map(lambda n: dict.fromkeys(range(1, n[0] + 1), n[1]))
+many = st.integers(1, 400).map(lambda n: dict.fromkeys(range(1, n + 1), 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(few, even, many))
+def test_the_total_is_the_best_there_is(counts: dict[int, int]) -> None:
+    """A few chats with much to say, many with one call each, many with equally much: within 5 % of no lost time."""
+    best = best_total(counts, 30)
+    assert best - EPS <= total(counts, 30) <= best * 1.05 + 0.001
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.integers(1, 60), st.integers(1, 20), min_size=1))
+def test_fairness_costs_no_more_than_the_shorter_of_the_two_limits(counts: dict[int, int]) -> None:
+    """However uneven: never longer than the longest chat alone and then all of them on one line."""
+    line = (sum(counts.values()) - 1) / 5
+    alone = max(max(counts.values()) - CHAT_BURST, 0)
+    assert total(counts, 5) <= line + alone + EPS
+
+
+# Memory
+
+
+def test_a_million_chats_are_forgotten_as_they_fall_idle() -> None:
+    """A thousand different chats a second for a thousand seconds: only those of the last moments are remembered."""
+    control = FloodControl(per_second=0)
+    for chat in range(1, 1_000_001):
+        assert control.reserve(chat, chat / 1000) == 0.0
+        if not chat % 50_000:
+            assert len(control._chats) <= 2500
+
+
+def test_groups_and_pauses_are_forgotten_too() -> None:
+    """A group after its minute, a paused chat after its pause: at most about twice those that still matter."""
+    control = FloodControl(per_second=0)
+    for index in range(100_000):
+        now = index / 100
+        control.reserve(-index - 1, now)
+        if not index % 10:
+            control.pause(30, index + 1, now=now)
+    assert len(control._chats) <= 2 * (60 * 100 + 30 * 10) + 10
+
+
+async def test_nobody_waiting_leaves_nothing_behind(autojump_clock: trio.testing.MockClock) -> None:
+    """The queues of chats exist only while somebody waits in them."""
+    seen = Departures(FloodControl())
+    async with trio.open_nursery() as nursery:
+        for chat in range(1, 501):
+            nursery.start_soon(seen.call, chat, 0)
+    assert len(seen.left) == 500
+    assert seen.control._queues == {}
+    assert all(earlier <= later for (earlier, _, _), (later, _, _) in pairwise(seen.left))

@@ -1,0 +1,347 @@
+"""The webhook's keeper: what it sets and when, what it leaves alone, and what it reports."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from prometheus_client import CollectorRegistry, Gauge
+
+from sandbox.app import Sandbox
+from sandbox.journal import Call
+from sandbox.state import Webhook
+from sandbox.telegram import DEMO_TOKEN
+from svc.webhook_keeper import LOOK_EVERY, Change, Target, keep_webhook, target_of, wanted
+from telegram_client.client import BotApi
+from tests.harness import DEADLOCK, SECRET, Logs, captured_logs, running_bot, settings_for_tests
+
+URL = "https://bot.example/webhook"
+TARGET = Target(URL, SECRET)
+AS_WANTED = {"url": URL, "has_custom_certificate": False, "pending_update_count": 0, "max_connections": 40}
+
+
+class Kept:
+    """A keeper at work on a sandbox, with what it logs and shows."""
+
+    def __init__(self, sandbox: Sandbox, logs: Logs) -> None:
+        self.sandbox = sandbox
+        self.logs = logs
+        registry = CollectorRegistry()
+        self.pending = Gauge("pending", "", registry=registry)
+        self.error_at = Gauge("error_at", "", registry=registry)
+        self.scope = trio.CancelScope()
+        self._value = registry.get_sample_value
+
+    def shown(self) -> tuple[float | None, float | None]:
+        """The gauges: updates pending, time of the last error."""
+        return self._value("pending"), self._value("error_at")
+
+    @property
+    def sets(self) -> list[Call]:
+        """Every setWebhook so far."""
+        return self.sandbox.telegram.journal.find("setWebhook")
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """What Telegram has."""
+        return self.sandbox.telegram.bot().webhook
+
+    async def keep(self, target: Target | None) -> None:
+        """Run the keeper for one period."""
+        async with BotApi(DEMO_TOKEN, connections=1, open_transport=self.sandbox.transport) as api:
+            with self.scope:
+                await keep_webhook(api, target, pending=self.pending, error_at=self.error_at, rng=random.Random(0))
+
+
+@asynccontextmanager
+async def keeping(target: Target | None = TARGET, sandbox: Sandbox | None = None) -> AsyncIterator[Kept]:
+    """A keeper that has had 5 s to do what it does at first."""
+    with captured_logs(secrets=(DEMO_TOKEN, SECRET)) as logs, trio.fail_after(DEADLOCK):
+        kept = Kept(sandbox or Sandbox(strict_webhooks=True), logs)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kept.keep, target)
+            await trio.sleep(5)
+            yield kept
+            kept.scope.cancel(reason="the test is over")
+
+
+def set_by_hand(sandbox: Sandbox, **params: Any) -> None:
+    sandbox.telegram.bot().webhook = Webhook(**{"url": URL, "secret_token": SECRET, **params})
+
+
+def have_failed(sandbox: Sandbox, message: str, *, at: int) -> None:
+    bot = sandbox.telegram.bot()
+    bot.last_error_date, bot.last_error_message = at, message
+
+
+# The decision
+
+
+@pytest.mark.parametrize(
+    ("difference", "reason"),
+    [
+        ({"url": ""}, "the webhook is not set"),
+        ({"url": "https://old.example/"}, "the webhook is https://old.example/"),
+        ({"max_connections": 7}, "max_connections is 7"),
+        ({"allowed_updates": ["poll"]}, "allowed_updates differ"),
+    ],
+)
+def test_every_visible_difference_is_a_reason(difference: Mapping[str, Any], reason: str) -> None:
+    """Address, connections and kinds of updates: what differs is named, and the call brings all of them."""
+    target = Target(URL, SECRET, allowed_updates=("message", "callback_query"))
+    info = {**AS_WANTED, "allowed_updates": ["callback_query", "message"], **difference}
+    assert wanted(info, target, secret_known=True) == Change(target.params, reason)
+
+
+def test_what_is_as_wanted_needs_no_call() -> None:
+    """With the secret known and nothing different, there is nothing to do; kinds that are not set do not matter."""
+    assert wanted(AS_WANTED, TARGET, secret_known=True) is None
+    assert wanted({**AS_WANTED, "allowed_updates": ["poll"]}, TARGET, secret_known=True) is None
+
+
+def test_the_secret_is_a_reason_until_it_is_known() -> None:
+    """It cannot be read back, so the same settings are sent again, unless that would take a certificate away."""
+    change = wanted(AS_WANTED, TARGET)
+    assert change is not None
+    assert change.reason == "its secret cannot be read back"
+    assert wanted({**AS_WANTED, "has_custom_certificate": True}, TARGET) is None
+
+
+def test_pending_updates_are_never_dropped_by_the_call() -> None:
+    """setWebhook says so itself, rather than trust a default."""
+    assert TARGET.params["drop_pending_updates"] is False
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        (Target("http://bot.example/webhook", SECRET), "https"),
+        (Target("https://bot.example:8080/webhook", SECRET), "port 8080"),
+        (Target("https://bot.example:port/webhook", SECRET), "not an address"),
+        (Target("bot.example/webhook", SECRET), "not an address"),
+        (Target("https://bot.example/web hook", SECRET), "not an address"),
+        (Target("ftp://bot.example/webhook", SECRET, public=False), "not an address"),
+        (Target(URL, ""), "WEBHOOK_SECRET"),
+        (Target(URL, "x" * 257), "WEBHOOK_SECRET"),
+        (Target(URL, "with space"), "WEBHOOK_SECRET"),
+        (Target(URL, SECRET, max_connections=101), "max_connections"),
+    ],
+)
+def test_an_unfit_target_is_named(target: Target, fault: str) -> None:
+    """Each fault is one line, which says what is wrong and never the secret."""
+    (line,) = target.faults()
+    assert fault in line
+    assert "with space" not in line
+    assert target.secret not in repr(target) or not target.secret
+
+
+@pytest.mark.parametrize("port", [443, 80, 88, 8443])
+def test_telegrams_ports_are_fit(port: int) -> None:
+    """The four ports that the public server delivers to."""
+    assert Target(f"https://bot.example:{port}/webhook", SECRET).faults() == []
+
+
+def test_a_local_server_takes_http_and_any_port() -> None:
+    """TELEGRAM_API_ROOT decides: what is not api.telegram.org may deliver inside one's own network."""
+    address = "http://127.0.0.1:8080/webhook"
+    public = target_of(settings_for_tests(webhook_url=address))
+    local = target_of(settings_for_tests(webhook_url=address, telegram_api_root="http://127.0.0.1:8081"))
+    assert public is not None
+    assert len(public.faults()) == 2
+    assert local == Target(address, SECRET, public=False)
+    assert local.faults() == []
+    assert target_of(settings_for_tests()) is None
+
+
+# The loop
+
+
+async def test_it_is_set_once(autojump_clock: trio.testing.MockClock) -> None:
+    """A bot without a webhook gets it, and an hour of looks later that was the only call."""
+    async with keeping() as kept:
+        assert kept.webhook == Webhook(URL, SECRET, 40)
+        await trio.sleep(3000)
+        assert len(kept.sets) == 1
+        assert [line["reason"] for line in kept.logs.of("WEBHOOK_SET")] == ["the webhook is not set"]
+
+
+async def test_a_changed_secret_is_taken_over(autojump_clock: trio.testing.MockClock) -> None:
+    """Nothing that Telegram shows differs, and yet after the new term the secret is ours."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox, secret_token="an-older-one")
+    async with keeping(sandbox=sandbox) as kept:
+        assert kept.webhook == Webhook(URL, SECRET, 40)
+        assert len(kept.sets) == 1
+
+
+async def test_the_same_settings_again_touch_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Telegram answers that it is set already: the webhook is not closed for a moment, nor a poll ended."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox)
+    before = sandbox.telegram.bot().webhook
+    async with keeping(sandbox=sandbox) as kept:
+        assert kept.webhook is before
+        assert sandbox.telegram.bot().polls == 0
+
+
+async def test_pending_updates_stay(autojump_clock: trio.testing.MockClock) -> None:
+    """What waited for the old webhook waits for the new one."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox, url="https://old.example/")
+    sandbox.telegram.user_sends_text(7, "/start")
+    async with keeping(sandbox=sandbox) as kept:
+        assert kept.webhook == Webhook(URL, SECRET, 40)
+        assert len(sandbox.telegram.bot().pending) == 1
+
+
+async def test_what_would_be_refused_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    """A refused call would leave the bot with none: the old webhook lives on, the fault is logged, looks go on."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox, url="https://old.example/")
+    async with keeping(Target("https://bot.example:8080/webhook", SECRET), sandbox) as kept:
+        await trio.sleep(LOOK_EVERY)
+        assert kept.sets == []
+        assert kept.webhook is not None
+        assert kept.webhook.url == "https://old.example/"
+        (line,) = kept.logs.of("WEBHOOK_UNFIT")
+        assert "8080" in line["reason"]
+        assert len(sandbox.telegram.journal.find("getWebhookInfo")) == 2
+
+
+async def test_flood_control_is_obeyed(autojump_clock: trio.testing.MockClock) -> None:
+    """After a 429 nothing is sent for as long as Telegram said, and then it is set."""
+    sandbox = Sandbox(strict_webhooks=True)
+    sandbox.faults.order("flood", method="setWebhook", retry_after=30)
+    async with keeping(sandbox=sandbox) as kept:
+        await trio.sleep(60)
+        refused, done = kept.sets
+        assert (refused.status, done.status) == (429, 200)
+        assert done.at - refused.at >= 30
+
+
+@pytest.mark.parametrize("fault", ["cut_before", "cut_after", "html", "error", "hang"])
+@pytest.mark.parametrize("method", ["getWebhookInfo", "setWebhook"])
+async def test_a_failed_call_is_made_again(autojump_clock: trio.testing.MockClock, method: str, fault: str) -> None:
+    """Whatever the network or Telegram does to a call, the webhook is set in the end and the keeper lives."""
+    sandbox = Sandbox(strict_webhooks=True)
+    sandbox.faults.order(fault, method=method, count=3)
+    async with keeping(sandbox=sandbox) as kept:
+        await trio.sleep(60)
+        assert kept.webhook == Webhook(URL, SECRET, 40)
+        assert len(kept.logs.of("WEBHOOK_RETRY")) == 3
+        assert len(kept.logs.of("WEBHOOK_SET")) == 1
+
+
+async def test_a_refusal_is_tried_again_ever_more_seldom(autojump_clock: trio.testing.MockClock) -> None:
+    """A host that Telegram cannot resolve today may be there tomorrow: retried, a minute apart at most."""
+    sandbox = Sandbox(strict_webhooks=True)
+    sandbox.faults.order("error", method="setWebhook", count=None, status=400, description="Bad Request: bad webhook")
+    async with keeping(sandbox=sandbox) as kept:
+        await trio.sleep(600)
+        delays = [line["delay"] for line in kept.logs.of("WEBHOOK_RETRY")]
+        assert delays[0] <= 1
+        assert 40 < delays[-1] <= 60
+        sandbox.faults.clear()
+        await trio.sleep(60)
+        assert kept.webhook == Webhook(URL, SECRET, 40)
+
+
+async def test_an_answer_that_makes_no_sense_ends_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Not even an unforeseen error gets out of the keeper: it is logged with its traceback, and tried again."""
+    answers = iter(['{"ok":true,"result":{"pending_update_count":"many"}}', '{"ok":true,"result":[]}'])
+    usual = '{"ok":true,"result":true}'
+    with captured_logs() as logs:
+        kept = Kept(Sandbox(), logs)
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, text=next(answers, usual)))
+        async with BotApi(DEMO_TOKEN, connections=1, open_transport=lambda: transport) as api:
+            with trio.move_on_after(30):
+                await keep_webhook(api, TARGET, pending=kept.pending, error_at=kept.error_at, rng=random.Random(0))
+    assert logs.names() == ["WEBHOOK_RETRY", "WEBHOOK_SET"]
+    assert "ValueError" in logs.lines[0]["exception"]
+
+
+async def test_without_an_address_it_only_looks(autojump_clock: trio.testing.MockClock) -> None:
+    """WEBHOOK_URL unset: the webhook set by hand stays as it is, and is reported on."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox, url="https://old.example/")
+    before = sandbox.telegram.bot().webhook
+    sandbox.telegram.user_sends_text(7, "/start")
+    async with keeping(None, sandbox) as kept:
+        await trio.sleep(600)
+        assert kept.sets == []
+        assert kept.webhook is before
+        assert kept.shown() == (1, 0)
+
+
+async def test_what_waits_and_what_failed_is_shown(autojump_clock: trio.testing.MockClock) -> None:
+    """The gauges follow Telegram from look to look, and are 0 once the period is over."""
+    async with keeping() as kept:
+        assert kept.shown() == (0, 0)
+        kept.sandbox.telegram.user_sends_text(7, "/start")
+        have_failed(kept.sandbox, "Connection refused", at=1_700_000_000)
+        await trio.sleep(LOOK_EVERY)
+        assert kept.shown() == (1, 1_700_000_000)
+        kept.scope.cancel(reason="the period is over")
+        await trio.testing.wait_all_tasks_blocked()
+        assert kept.shown() == (0, 0)
+
+
+async def test_an_error_is_logged_when_it_is_new(autojump_clock: trio.testing.MockClock) -> None:
+    """Once for each failure that Telegram tells of, not once for each look."""
+    async with keeping() as kept:
+        for at in (100, 200):
+            have_failed(kept.sandbox, "Wrong response from the webhook: 401 Unauthorized", at=at)
+            await trio.sleep(5 * LOOK_EVERY)
+        found = [(line["error"], line["at"]) for line in kept.logs.of("WEBHOOK_ERROR")]
+        assert found == [("Wrong response from the webhook: 401 Unauthorized", at) for at in (100, 200)]
+
+
+@pytest.mark.parametrize(("waiting", "lines"), [(0, 0), (1, 1)])
+async def test_an_old_error_is_news_only_if_something_waits(
+    autojump_clock: trio.testing.MockClock, waiting: int, lines: int
+) -> None:
+    """Telegram never clears the last error: at a term's first look it counts only with updates pending."""
+    sandbox = Sandbox(strict_webhooks=True)
+    set_by_hand(sandbox)
+    have_failed(sandbox, "Connection refused", at=100)
+    for _ in range(waiting):
+        sandbox.telegram.user_sends_text(7, "/start")
+    async with keeping(sandbox=sandbox) as kept:
+        await trio.sleep(5 * LOOK_EVERY)
+        assert len(kept.logs.of("WEBHOOK_ERROR")) == lines
+
+
+async def test_what_others_change_is_said_and_left(autojump_clock: trio.testing.MockClock) -> None:
+    """Two deployments with one token do not take the webhook from each other: one line, no call."""
+    async with keeping() as kept:
+        set_by_hand(kept.sandbox, url="https://other.example/")
+        await trio.sleep(5 * LOOK_EVERY)
+        assert len(kept.sets) == 1
+        (line,) = kept.logs.of("WEBHOOK_DIFFERS")
+        assert line["reason"] == "the webhook is https://other.example/"
+
+
+async def test_no_secret_is_logged(autojump_clock: trio.testing.MockClock) -> None:
+    """Neither the token nor the webhook's secret stands in any line, with no help from the log's own mask."""
+    sandbox = Sandbox(strict_webhooks=True)
+    sandbox.faults.order("cut_before", method="setWebhook")
+    with captured_logs() as unmasked, trio.fail_after(DEADLOCK):
+        kept = Kept(sandbox, unmasked)
+        with trio.move_on_after(60):
+            await kept.keep(TARGET)
+    assert "WEBHOOK_RETRY" in unmasked.names()
+    assert SECRET not in unmasked.out.getvalue()
+    assert DEMO_TOKEN not in unmasked.out.getvalue()
+
+
+async def test_passive_never_sets_the_webhook(autojump_clock: trio.testing.MockClock) -> None:
+    """An instance that waits for the lock leaves the webhook alone, also with a WEBHOOK_URL of its own."""
+    async with running_bot(passive=True, webhook_url="https://mine.example/webhook") as bot:
+        await trio.sleep(600)
+        calls = [call.params["url"] for call in bot.sandbox.telegram.journal.find("setWebhook")]
+        assert calls == ["https://bot.example/webhook"]  # the harness's own
