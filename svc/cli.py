@@ -62,8 +62,17 @@ def _parser() -> argparse.ArgumentParser:
     history = command("transitions", _transitions, "the state history of all instances", status_needs)
     history.add_argument("--json", action="store_true", help="as a JSON array")
     history.add_argument("--limit", type=_positive, default=50, metavar="N", help="the latest N (default 50)")
+    _add_webhook(command("webhook", _webhook, "the bot's webhook at Telegram", ("BOT_TOKEN",)))
     _add_updates(command("updates", _updates, "explains an update's life; replays dead ones", status_needs))
     return parser
+
+
+def _add_webhook(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("set", help="set it to WEBHOOK_URL with WEBHOOK_SECRET; pending updates are kept")
+    info = actions.add_parser("info", help="what Telegram has and how its deliveries go")
+    info.add_argument("--json", action="store_true", help="as JSON")
+    actions.add_parser("delete", help="delete it; pending updates are kept")
 
 
 def _add_updates(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +176,19 @@ def _updates(settings: Settings, arguments: argparse.Namespace) -> int:
         case _:
             work = partial(operate.replay_updates, update_ids=arguments.ids, as_json=as_json)
     return _with_database(partial(work, settings))
+
+
+def _webhook(settings: Settings, arguments: argparse.Namespace) -> int:
+    from svc import webhook_commands
+
+    match arguments.action:
+        case "set":
+            work = partial(webhook_commands.set_webhook, settings)
+        case "info":
+            work = partial(webhook_commands.show_webhook, settings, as_json=arguments.json)
+        case _:
+            work = partial(webhook_commands.delete_webhook, settings)
+    return DONE if trio.run(work) else FAILED
 
 
 def _demo(_settings: Settings, _arguments: argparse.Namespace) -> int:

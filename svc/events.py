@@ -40,6 +40,15 @@ EVENTS: dict[str, Look] = {
     "DEAD": Look("WORKER", "💀"),
     "IN_DOUBT": Look("WORKER", "❓"),
     "HANDLER_FAILED": Look("WORKER", "💥"),
+    # intake, at Telegram's side
+    "WEBHOOK_SET": Look("INTAKE", "🔗"),
+    "WEBHOOK_UNFIT": Look("INTAKE", "🚫"),
+    "WEBHOOK_DIFFERS": Look("INTAKE", "⚠️"),
+    "WEBHOOK_ERROR": Look("INTAKE", "⚠️"),
+    "WEBHOOK_RETRY": Look("INTAKE", "🔁"),
+    "POLLING": Look("INTAKE", "📥"),
+    "POLL_CONFLICT": Look("INTAKE", "⚠️"),
+    "POLL_RETRY": Look("INTAKE", "🔁"),
     # leadership and the lifecycle
     "STATE": Look("STATE", "🔀"),
     "LOCK_WAIT": Look("LOCK", "⏳"),

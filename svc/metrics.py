@@ -44,6 +44,14 @@ class Metrics:
             buckets=ACK_BUCKETS,
             registry=self.registry,
         )
+        self.webhook_pending = Gauge(
+            "svc_webhook_pending_updates", "Updates that wait at Telegram, as the ACTIVE knows", registry=self.registry
+        )
+        self.webhook_error_at = Gauge(
+            "svc_webhook_last_error_timestamp_seconds",
+            "When Telegram's last delivery failed, Unix time; 0 for never",
+            registry=self.registry,
+        )
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )

@@ -12,6 +12,10 @@ from svc.storage import reports
 from svc.storage.database import Database, open_database
 from svc.storage.keys import lock_key
 from svc.storage.migrate import pending_migrations
+from telegram_client.client import BotApi
+from telegram_client.errors import TelegramError
+
+TELEGRAM_DEADLINE = 3.0
 
 
 async def show_status(settings: Settings, *, as_json: bool) -> bool:
@@ -19,6 +23,7 @@ async def show_status(settings: Settings, *, as_json: bool) -> bool:
 
     async def answer(database: Database) -> bool:
         status = await reports.status(database, settings.bot_id, lock_key(settings.bot_id))
+        status["webhook"] = await _webhook(settings)
         print(json.dumps(status) if as_json else _status_lines(status))
         return True
 
@@ -84,6 +89,25 @@ async def _asked(settings: Settings, answer: Callable[[Database], Awaitable[bool
         return await answer(database)
 
 
+async def _webhook(settings: Settings) -> dict[str, Any]:
+    """What Telegram says of the webhook, or why that is not known."""
+    async with BotApi(settings.bot_token, root=settings.telegram_api_root, connections=1) as api:
+        try:
+            info = await api.call("getWebhookInfo", timeout=TELEGRAM_DEADLINE)
+        except TelegramError as error:
+            return {"unknown": str(error)}
+    names = ("url", "pending_update_count", "last_error_date", "last_error_message")
+    return {name: info[name] for name in names if name in info} if isinstance(info, dict) else {}
+
+
+def _webhook_line(webhook: dict[str, Any]) -> str:
+    if "unknown" in webhook:
+        return f"not known: {webhook['unknown']}"
+    pending = webhook.get("pending_update_count", 0)
+    error = f", last error: {webhook['last_error_message']}" if "last_error_message" in webhook else ""
+    return f"{webhook.get('url') or 'not set'}, {pending} pending at Telegram{error}"
+
+
 def _status_lines(status: dict[str, Any]) -> str:
     who = (
         f"{status['active']} since {status['since']} ({status['active_seconds']:.0f} s)"
@@ -98,6 +122,7 @@ def _status_lines(status: dict[str, Any]) -> str:
             f"inbox     {status['inbox']} waiting{oldest}",
             f"in doubt  {status['in_doubt']}",
             f"dead      {status['dead']}",
+            f"webhook   {_webhook_line(status['webhook'])}",
         ]
     )
 

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -32,11 +33,13 @@ from svc.chat_queue import ChatQueue
 from svc.http_server import serve_http
 from svc.leadership import Leader, Leadership, Lease, LockSession
 from svc.metrics import Metrics
+from svc.polling import open_poller, poll
 from svc.settings import Settings
 from svc.storage.inbox import Inbox, Received, Term
 from svc.storage.journal import Journal
 from svc.web import App, make_app, make_pages
 from svc.webhook import Webhook
+from svc.webhook_keeper import keep_webhook, target_of
 from svc.worker import Period
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
@@ -182,12 +185,13 @@ class Service:
             BotApi(
                 settings.bot_token,
                 root=settings.telegram_api_root,
-                connections=settings.workers,
+                connections=settings.workers + 1,  # one for the webhook's keeper
                 open_transport=parts.open_transport,
             ) as sender,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(self._leadership.hold, leader)
+            nursery.start_soon(self._take_in, sender)
             nursery.start_soon(self._limit_drain, nursery.cancel_scope)
             period = Period(
                 term=leader.term,
@@ -203,6 +207,24 @@ class Service:
             )
             await active.work(period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining)
             nursery.cancel_scope.cancel(reason="drained")
+
+    async def _take_in(self, sender: BotApi) -> None:
+        """See to it that Telegram's updates come: keep the webhook, or poll until draining."""
+        settings, parts = self._settings, self._parts
+        if settings.intake == "webhook":
+            await keep_webhook(
+                sender,
+                target_of(settings),
+                pending=parts.metrics.webhook_pending,
+                error_at=parts.metrics.webhook_error_at,
+                rng=parts.rng,
+            )
+            return
+        async with open_poller(
+            settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
+        ) as poller:
+            polling = partial(poll, poller, parts.inbox.store, self._hints, rng=parts.rng)
+            await until(self.lifecycle.draining, polling)
 
     async def _measure_lag(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from svc.storage.inbox import InDoubtPolicy
 
 LogFormat = Literal["console", "json"]
+Intake = Literal["webhook", "polling"]
 T = TypeVar("T")
 
 REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")
@@ -42,6 +43,7 @@ class Settings:
     webhook_secret: str = field(repr=False)
     leader_database_url: str = field(repr=False)
     webhook_url: str | None = None
+    intake: Intake = "webhook"
     telegram_api_root: str = "https://api.telegram.org"
     port: int | None = None
     workers: int = 16
@@ -95,12 +97,17 @@ class _Reader:
         self._faults: list[str] = []
 
     def settings(self) -> Settings:
+        intake: Intake = self._take("INTAKE", _intake, "webhook")
+        if intake == "polling":
+            # Nobody is let in at /webhook then.
+            self._required = [name for name in self._required if name != "WEBHOOK_SECRET"]
         database_url = self._take("DATABASE_URL", _postgres_url, "")
         settings = Settings(
             bot_token=self._take("BOT_TOKEN", _token, ""),
             database_url=database_url,
             webhook_secret=self._take("WEBHOOK_SECRET", _secret, ""),
             leader_database_url=self._take("LEADER_DATABASE_URL", _postgres_url, database_url),
+            intake=intake,
             webhook_url=self._take("WEBHOOK_URL", _https_url, None),
             telegram_api_root=self._take("TELEGRAM_API_ROOT", _http_url, "https://api.telegram.org"),
             port=self._take("PORT", _number(int, 1, 65535), None),
@@ -117,7 +124,6 @@ class _Reader:
             log_level=self._take("LOG_LEVEL", _level, "info"),
             instance_id=self._take("INSTANCE_ID", _label, "") or default_instance_id(),
         )
-        self._take("INTAKE", _intake, "webhook")
         if self._faults:
             raise SettingsError(self._faults)
         return settings
@@ -232,7 +238,10 @@ def _label(text: str) -> str:
     return text
 
 
-def _intake(text: str) -> str:
-    if text.lower() != "webhook":
-        raise ValueError(f"must be webhook, not {text!r}: polling is not built yet")
-    return "webhook"
+def _intake(text: str) -> Intake:
+    match text.lower():
+        case "webhook":
+            return "webhook"
+        case "polling":
+            return "polling"
+    raise ValueError(f"must be webhook or polling, not {text!r}")

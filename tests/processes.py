@@ -271,9 +271,11 @@ class Fleet:
         """
         with trio.fail_after(CALM_DEADLINE):
             while True:
+                # Looked at before the ledger: what is delivered later than that is not in it.
+                delivered = not self.sandbox.telegram.bot().pending
                 ledger = await self.ledger()
                 owed = {state for state, _ in ledger.inbox.values()} - (set() if doubts else {"in_doubt"})
-                if not owed and not self.sandbox.telegram.bot().pending:
+                if delivered and not owed:
                     return ledger
                 await trio.sleep(0.05)
 

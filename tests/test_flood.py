@@ -254,6 +254,22 @@ async def test_a_chat_paused_at_the_door_lets_the_others_by(autojump_clock: trio
     assert seen.left == [(0, 1, 0), (10, 3, 0), (102, 2, 0)]
 
 
+@pytest.mark.parametrize(("per_second", "first"), [(1, 1), (0, 3)])
+async def test_nobody_jumps_the_queue(mock_clock: trio.testing.MockClock, per_second: float, first: int) -> None:
+    """Who comes at the very moment at which the next may leave comes after those who wait, chat and all alike."""
+    seen = Departures(FloodControl(per_second=per_second))
+    for number in range(first):
+        await seen.call(1, number)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(seen.call, 1, 10)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(1)
+        mock_clock.autojump_threshold = 0
+        # In this task, before the one that waits has had its turn.
+        await seen.call(2 if per_second else 1, 11)
+    assert [(time, number) for time, _, number in seen.left[first:]] == [(1, 10), (2, 11)]
+
+
 async def test_a_cancelled_wait_takes_nothing(autojump_clock: trio.testing.MockClock) -> None:
     """Neither a slot nor a place in the chat's or the common queue stays taken, and nothing is remembered of it."""
     seen = Departures(FloodControl(per_second=1))
@@ -449,6 +465,16 @@ def test_a_million_chats_are_forgotten_as_they_fall_idle() -> None:
         assert control.reserve(chat, chat / 1000) == 0.0
         if not chat % 50_000:
             assert len(control._chats) <= 2500
+
+
+def test_what_still_matters_is_not_forgotten() -> None:
+    """However many other chats come and go: a group's minute and a pause last as long as they last."""
+    control = FloodControl(per_second=0)
+    assert leave(control, GROUP, 20)[-1] == 17
+    control.pause(60, USER, now=0.0)
+    for chat in range(1000, 9000):
+        control.reserve(chat, 30 + chat / 1000)
+    assert (control.delay(GROUP, 40.0), control.delay(USER, 40.0)) == (20, 20)
 
 
 def test_groups_and_pauses_are_forgotten_too() -> None:

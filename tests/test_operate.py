@@ -29,7 +29,10 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 @pytest.fixture
 def settings(database_url: str) -> Settings:
     """Settings whose database is the test's."""
-    return replace(settings_for_tests(), database_url=database_url, leader_database_url=database_url)
+    nobody = "http://127.0.0.1:1"  # no Telegram is there
+    return replace(
+        settings_for_tests(), database_url=database_url, leader_database_url=database_url, telegram_api_root=nobody
+    )
 
 
 @asynccontextmanager
@@ -154,6 +157,7 @@ async def test_status(database: Database, settings: Settings, capsys: pytest.Cap
     assert (status["active"], status["last_active"], status["epoch"]) == (None, "two", 2)
     assert (status["inbox"], status["in_doubt"], status["dead"]) == (2, 1, 1)
     assert status["oldest_seconds"] >= 0
+    assert "ConnectError" in status["webhook"]["unknown"]
 
 
 async def test_transitions(database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:

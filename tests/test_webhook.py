@@ -457,14 +457,15 @@ def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
 
 
 def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
-    """The client is imported by the service's wiring, which makes it while ACTIVE, and by `svc check`."""
+    """The client is imported by the ACTIVE wiring and its poller, and by the commands that ask Telegram something."""
     importers = {
         module
         for folder in ("svc", "statemachine", "telegram_client")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "telegram_client.client" in _imports(module := ".".join(path.relative_to(ROOT).with_suffix("").parts))
     }
-    assert importers == {"svc.service", "svc.commands"}
+    commands = {"svc.commands", "svc.operate", "svc.webhook_commands"}
+    assert importers == {"svc.service", "svc.polling"} | commands
 
 
 def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
@@ -478,3 +479,20 @@ def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BotApi"
     ]
     assert makers == ["_work"]
+
+
+async def test_without_a_secret_nobody_is_let_in() -> None:
+    """INTAKE=polling needs none, and an empty header must not match it."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def never(_: Any) -> bool:
+        raise AssertionError("stored")
+
+    hints, _ = trio.open_memory_channel[Any](1)
+    webhook = Webhook(never, hints, secret="", metrics=Metrics())
+    scope = {"method": "POST", "headers": [(b"content-type", b"application/json")]}
+    await webhook(scope, trio.sleep_forever, send)
+    assert sent[0]["status"] == 401
