@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_webhook(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("set", help="set it to WEBHOOK_URL with WEBHOOK_SECRET; pending updates are kept")
+    setting = actions.add_parser("set", help="set it to WEBHOOK_URL with WEBHOOK_SECRET; pending updates are kept")
+    setting.set_defaults(required=("BOT_TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"))
     info = actions.add_parser("info", help="what Telegram has and how its deliveries go")
     info.add_argument("--json", action="store_true", help="as JSON")
     actions.add_parser("delete", help="delete it; pending updates are kept")
