@@ -19,6 +19,10 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 LOOK_EVERY = 1.0
+WARM_CONNECTIONS = 4
+WARM_EVERY = 60.0
+# After a takeover the menus come first.
+CHORES_AFTER = 1.0
 DOUBTS_EVERY = 5.0
 HEADS = 500
 HELD = 1000
@@ -55,6 +59,7 @@ async def wait_passively(hints: trio.MemoryReceiveChannel[Received], inbox: Inbo
     announce = _Doorbell()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_announcer, inbox, announce)
+        nursery.start_soon(_stay_warm, inbox)
         while True:
             until = held[0][0] if held else float("inf")
             with trio.move_on_at(until):
@@ -90,6 +95,19 @@ async def _announcer(inbox: Inbox, doorbell: _Doorbell) -> None:
         await _or_later(inbox.announce)
 
 
+async def _stay_warm(inbox: Inbox) -> None:
+    """Keep as many connections open as an ACTIVE period begins with: opening them would be most of a handover."""
+
+    async def look() -> None:
+        await _or_later(partial(inbox.heads, 1))
+
+    while True:
+        async with trio.open_nursery() as nursery:
+            for _ in range(WARM_CONNECTIONS):
+                nursery.start_soon(look)
+        await trio.sleep(WARM_EVERY)
+
+
 async def _take_hints(period: Period, hints: trio.MemoryReceiveChannel[Received]) -> None:
     async for update in hints:
         period.queue.add(update)
@@ -112,6 +130,7 @@ async def _read_back(period: Period) -> None:
 
 async def _look_after_doubts(period: Period) -> None:
     """Rows whose send may have arrived: those of older terms, and those of this one that no worker holds."""
+    await trio.sleep(CHORES_AFTER)
     while True:
         await _or_later(lambda: _resolve_doubts(period))
         await trio.sleep(DOUBTS_EVERY)
@@ -125,6 +144,7 @@ async def _resolve_doubts(period: Period) -> None:
 
 
 async def _prune(period: Period) -> None:
+    await trio.sleep(CHORES_AFTER)
     while True:
         await _or_later(lambda: period.inbox.prune(KEEP_PROCESSED, PRUNE_ROWS))
         await trio.sleep(PRUNE_EVERY)

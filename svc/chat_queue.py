@@ -10,6 +10,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -33,6 +35,7 @@ class ChatQueue:
         self._overflowed = False
         self._closed = False
         self._due: list[float] = []
+        self._waits: set[trio.CancelScope] = set()
         self._held: list[tuple[float, int, Received]] = []
         self._held_changed = trio.Event()
         self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats)
@@ -131,9 +134,24 @@ class ChatQueue:
             heapq.heappop(self._due)
         return self._due[0] if self._due else math.inf
 
+    @contextmanager
+    def until_closed(self) -> Iterator[trio.CancelScope]:
+        """Run the block; cancelled once the queue is closed."""
+        scope = trio.CancelScope()
+        if self._closed:
+            scope.cancel(reason="the queue is closed")
+        self._waits.add(scope)
+        try:
+            with scope:
+                yield scope
+        finally:
+            self._waits.discard(scope)
+
     def close(self) -> None:
         """No more updates come out: whoever waits in `take`, or comes later, gets EndOfChannel."""
         self._closed = True
+        for scope in self._waits:
+            scope.cancel(reason="the queue is closed")
         self._ready_in.close()
         self._ready_out.close()
 

@@ -125,8 +125,11 @@ class Worker:
             return await self._dismiss(update)
         chat_id = _counted_chat(reply)
         if chat_id is not None:
-            # In front of begin: who only waits for its turn is never in doubt.
-            await self._period.flood.wait(chat_id)
+            # In front of begin: who only waits for its turn is never in doubt, and is let go by a drain.
+            with self._period.queue.until_closed() as waiting:
+                await self._period.flood.wait(chat_id)
+            if waiting.cancelled_caught:
+                return None
         attempt = Attempt(update.update_id, self._period.term, self._period.rng.getrandbits(63))
         self._log.debug("DEDUP_CHECK", update_id=update.update_id)
         self._period.tokens.add(attempt.token)

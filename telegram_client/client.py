@@ -18,6 +18,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
+import httpcore  # noqa: F401 (httpx imports it at its first call, which takes 10 ms of a handover)
 import httpx
 import msgspec
 import trio

@@ -90,6 +90,11 @@ class ServiceProcess:
         self.halts: list[float] = []
         self._news = trio.Event()
 
+    @property
+    def sends(self) -> list[BotApiCall]:
+        """The calls that send a message: the others are the webhook's keeper's."""
+        return [call for call in self.calls if call.method == "sendMessage"]
+
     async def event(self, name: str, count: int = 1, **fields: Any) -> dict[str, Any]:
         """Wait for the `count`-th line of event `name` with these fields."""
         with trio.fail_after(DEADLINE):

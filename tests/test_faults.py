@@ -77,8 +77,8 @@ async def test_an_instance_that_wakes_after_its_lease_sends_nothing(empty_databa
         for user in range(1, 20):
             fleet.says(user)
         await until(lambda: len(fleet.accepted) == 19)
-        before = len(old.calls)
-        await until(lambda: len(old.calls) > before)
+        before = len(old.sends)
+        await until(lambda: len(old.sends) > before)
         stopped = old.send_signal(signal.SIGSTOP)
         fleet.targets = [new]
         active = when(await new.event("STATE", to="ACTIVE"))
@@ -157,7 +157,7 @@ async def test_cut_off_from_the_lock_alone(postgres: EmbeddedPostgres, empty_dat
             await old.event("STATE", to="PASSIVE", trigger="lock_lost")
             _assert_silent_before(old, active)
             assert when(old.lines("LOCK_LOST")[0]) < active, "its lease was longer than the server's patience"
-            assert any(call.begun > stalled + 0.1 for call in old.calls), "its work had ended before its lease"
+            assert any(call.begun > stalled + 0.1 for call in old.sends), "its work had ended before its lease"
             await more_menus(fleet)
             proxy.heal()
         await fleet.check_promises(doubts=False)
@@ -165,7 +165,7 @@ async def test_cut_off_from_the_lock_alone(postgres: EmbeddedPostgres, empty_dat
 
 
 def _assert_silent_before(old: ServiceProcess, active: float) -> None:
-    margin = active - max(call.begun for call in old.calls)
+    margin = active - max(call.begun for call in old.sends)
     print(f"FIGURE last call of the old one -> the new one ACTIVE: {margin * 1000:.1f} ms (promised: over 0)")
     assert margin > 0
 

@@ -105,3 +105,18 @@ async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio
         await bot.settled()
         assert bot.inbox.processed[update_id].outcome == "done"
         assert len(bot.calls("sendMessage", -100200)) == before + 1
+
+
+async def test_a_drain_does_not_wait_for_flood_control(autojump_clock: trio.testing.MockClock) -> None:
+    """Everything is paused for half a minute: who only waits for its turn is left in the inbox, pending."""
+    async with running_bot(latency=0.1) as bot:
+        bot.sandbox.faults.order("flood", retry_after=30, count=2)
+        for user in (7, 8, 9, 10):
+            await bot.send(user)
+        await trio.sleep(2)
+        await bot.send(11)
+        await trio.sleep(1)
+        started = trio.current_time()
+        await bot.drain()
+        assert trio.current_time() - started < 0.5
+        assert {row.state for row in bot.inbox.rows.values()} == {"pending"}

@@ -30,11 +30,11 @@ async def test_a_message_at_a_passive_instance_is_answered_by_the_active_one(emp
         for user in range(100, 100 + MESSAGES):
             update_id = fleet.says(user)
             await until(lambda: fleet.menus()[user] == 1)  # noqa: B023 (awaited right here)
-            delays.append(leader.calls[-1].begun - fleet.posted[update_id])
-            assert leader.calls[-1].user == user
+            delays.append(leader.sends[-1].begun - fleet.posted[update_id])
+            assert leader.sends[-1].user == user
         print(f"FIGURE at a PASSIVE instance -> sendMessage, slowest: {max(delays) * 1000:.1f} ms")
         figure("at a PASSIVE instance -> sendMessage, p50", median(delays), below=0.050)
-        assert not any(service.calls or service.lines("STATE", to="ACTIVE") for service in followers)
+        assert not any(service.sends or service.lines("STATE", to="ACTIVE") for service in followers)
         await fleet.check_promises()
 
 
@@ -70,22 +70,22 @@ async def _hand_over(fleet: Fleet, old: ServiceProcess, new: ServiceProcess, how
     first = max(fleet.users.values(), default=0) + 1
     for user in range(first, first + BACKLOG):
         fleet.says(user)
-    before = len(old.calls)
-    await until(lambda: len(old.calls) >= before + 8)
+    before = len(old.sends)
+    await until(lambda: len(old.sends) >= before + 8)
     old.send_signal(how)
     fleet.targets.remove(old)
     assert await old.exit_code() == 0
     assert old.stderr == b""
-    await until(lambda: sum(len(service.calls) for service in fleet.members) >= len(fleet.users))
-    assert len(new.calls) > 4, "no work was waiting"
-    return new.calls[0].begun - max(call.ended for call in old.calls)
+    await until(lambda: sum(len(service.sends) for service in fleet.members) >= len(fleet.users))
+    assert len(new.sends) > 4, "no work was waiting"
+    return new.sends[0].begun - max(call.ended for call in old.sends)
 
 
 async def _drain(fleet: Fleet, old: ServiceProcess) -> None:
     """SIGTERM with a send in flight."""
     fleet.sandbox.faults.order("slow_after", method="sendMessage", delay=0.7)
     fleet.says(1)
-    await until(lambda: len(old.calls) == 1)
+    await until(lambda: len(old.sends) == 1)
     old.send_signal(signal.SIGTERM)
     await old.event("STATE", to="DRAINING")
 
@@ -108,7 +108,7 @@ async def test_a_draining_instance_still_stores_and_the_next_one_answers(empty_d
             await new.event("DONE", update_id=update_id)
         assert old.process.poll() is None
         assert await old.exit_code() == 0
-        assert [call.user for call in old.calls] == [1]
-        assert sorted(call.user or 0 for call in new.calls) == [2, 3]
+        assert [call.user for call in old.sends] == [1]
+        assert sorted(call.user or 0 for call in new.sends) == [2, 3]
         ledger = await fleet.check_promises()
         assert not any(doubts for _, doubts in ledger.processed.values())

@@ -50,7 +50,7 @@ async def test_every_column_is_written(database: Database) -> None:
 
 async def test_transitions_wait_for_the_database(database: Database) -> None:
     """While the database is away transitions wait, and are written once, in order, when it is back."""
-    flaky = Flaky(database._url)
+    flaky = Flaky(database.url)
     flaky.away = True
     journal = PostgresJournal(flaky, 42, "one")
     async with trio.open_nursery() as nursery:

@@ -65,7 +65,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(database: Database) -> AsyncIterator[Bench]:
-    bench = Bench(database._url, database)
+    bench = Bench(database.url, database)
     yield bench
     for session in bench.sessions:
         session.abandon()
@@ -253,7 +253,8 @@ async def test_a_killed_backend(bench: Bench) -> None:
     await bench.kill(one)
     with pytest.raises(DatabaseUnavailable):
         await one.beat(term)
-    assert one.closed.is_set()
+    with trio.fail_after(QUICKLY):
+        await one.closed.wait()
     await until(two.try_lock, QUICKLY)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -60,6 +61,38 @@ class DatabaseRefused(Exception):
     """The server is there but will not have us: wrong password, no such database, missing rights."""
 
 
+class Hosts:
+    """The hosts of an address, of which the one that takes writes is wanted.
+
+    asyncpg tries them under one deadline for all, so a first host that does not even refuse (a dead machine) would
+    use up every attempt. Here each has its share of CONNECT_DEADLINE, and the one that was good last comes first.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        self._urls = [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+
+    async def connect(self, **options: Any) -> Connection:
+        """Connect to the first that takes writes. On the asyncio side; raises what asyncpg raises."""
+        urls = list(self._urls)
+        for url in urls:
+            try:
+                connection = await asyncpg.connect(
+                    url,
+                    timeout=CONNECT_DEADLINE / len(urls),
+                    target_session_attrs=SessionAttribute.read_write,
+                    **options,
+                )
+            except _LOST:
+                if url == urls[-1]:
+                    raise
+            else:
+                self._urls = [url, *(other for other in urls if other != url)]
+                return connection
+        raise AssertionError("an address has at least one host")
+
+
 class Database:
     """At most POOL_SIZE connections. Every call has a deadline; every loss is DatabaseUnavailable.
 
@@ -68,7 +101,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
+        self._hosts = Hosts(url)
         self._turn = trio.CapacityLimiter(POOL_SIZE)
         self._open: set[Connection] = set()
         # The one used last first, with when that was.
@@ -147,13 +181,8 @@ class Database:
             self._free.append((connection, asyncio.get_running_loop().time()))
 
     async def _connect(self) -> Connection:
-        connection = await asyncpg.connect(
-            self._url,
-            timeout=CONNECT_DEADLINE,
-            command_timeout=STATEMENT_DEADLINE,
-            server_settings={"application_name": "svc"},
-            # Of several hosts the one that takes writes.
-            target_session_attrs=SessionAttribute.read_write,
+        connection = await self._hosts.connect(
+            command_timeout=STATEMENT_DEADLINE, server_settings={"application_name": "svc"}
         )
         try:
             await connection.execute(_PLANNER)

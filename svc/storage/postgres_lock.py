@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import trio
 import trio_asyncio
-from asyncpg.connect_utils import SessionAttribute
 
-from svc.storage.database import CONNECT_DEADLINE, STATEMENT_DEADLINE, describe, one_error
+from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable, Hosts, describe, one_error
 from svc.storage.inbox import Term
 from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
 
 STATEMENT_TIMEOUT = 1.0
+_LAST_WORDS = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
 
 BEAT = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
@@ -89,8 +89,14 @@ class PostgresLockSession:
             self._on_new_work()
 
     async def _value(self, sql: str, *args: Any) -> Any:
-        with one_error():
-            return await trio_asyncio.aio_as_trio(self._connection.fetchval)(sql, *args, timeout=STATEMENT_DEADLINE)
+        try:
+            with one_error():
+                return await trio_asyncio.aio_as_trio(self._connection.fetchval)(sql, *args, timeout=STATEMENT_DEADLINE)
+        except DatabaseUnavailable as error:
+            # asyncpg's termination listener is silent where the server's last word answered a statement.
+            if self._connection.is_closed() or isinstance(error.__cause__, _LAST_WORDS):
+                self.closed.set()
+            raise
 
 
 async def connect_lock(
@@ -113,13 +119,10 @@ async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Calla
         "statement_timeout": round(STATEMENT_TIMEOUT * 1000),
     }
     try:
-        connection = await asyncpg.connect(
-            url,
-            timeout=CONNECT_DEADLINE,
+        # Of several hosts the one that takes writes: a standby would grant a lock of its own, worth nothing.
+        connection = await Hosts(url).connect(
             server_settings={name: str(value) for name, value in milliseconds.items()}
-            | {"application_name": "svc lock"},
-            # Of several hosts the one that takes writes: a standby would grant a lock of its own, worth nothing.
-            target_session_attrs=SessionAttribute.read_write,
+            | {"application_name": "svc lock"}
         )
     except asyncpg.ProtocolViolationError as error:
         # Here, because further out it would count as a lost connection.
