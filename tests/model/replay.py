@@ -97,7 +97,7 @@ class Replay:
                 yield replay
             finally:
                 if replay._taking:
-                    await replay._elsewhere("ROLLBACK")
+                    await replay._elsewhere("ROLLBACK")  # noqa: ASYNC102 (asyncio's side)
             nursery.cancel_scope.cancel()
 
     def __init__(self, database: Database, other: asyncpg.Connection[Any], bot_id: int, rules: Rules) -> None:
