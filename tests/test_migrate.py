@@ -242,3 +242,12 @@ async def test_the_server_goes_away(empty_database_url: str, ship: Any) -> None:
         ship(Migration(1, "0001_one.sql", "SELECT pg_terminate_backend(pg_backend_pid());"))
         with pytest.raises(DatabaseUnavailable):
             await migrate(database)
+
+
+async def test_a_server_that_is_too_old(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version and the oldest that will do are named, before anything is applied."""
+    monkeypatch.setattr(migrate_module, "OLDEST_POSTGRES", 99)
+    async with open_database(empty_database_url) as database:
+        with pytest.raises(MigrationError, match=r"Postgres \d+ is too old: 99 or newer is needed"):
+            await migrate_module.migrate(database)
+        assert await database.fetch("SELECT to_regclass('inbox') AS inbox") == [(None,)]
