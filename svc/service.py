@@ -121,7 +121,7 @@ class Service:
             nursery.cancel_scope.cancel(reason="drained")
 
     async def drain_on_signal(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Leave at the first SIGTERM or SIGINT; a second one finds the default handlers and kills."""
+        """Leave at the first SIGTERM or SIGINT; a second one ends the process at once."""
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             async for number in signals:
