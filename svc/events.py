@@ -42,7 +42,6 @@ EVENTS: dict[str, Look] = {
     "HANDLER_FAILED": Look("WORKER", "💥"),
     # intake, at Telegram's side
     "WEBHOOK_SET": Look("INTAKE", "🔗"),
-    "WEBHOOK_UNFIT": Look("INTAKE", "🚫"),
     "WEBHOOK_DIFFERS": Look("INTAKE", "⚠️"),
     "WEBHOOK_ERROR": Look("INTAKE", "⚠️"),
     "WEBHOOK_RETRY": Look("INTAKE", "🔁"),

@@ -9,7 +9,34 @@ from svc.events import EVENTS
 
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
+LONGEST_MESSAGE = 200
 MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+
+class WebhookHealth:
+    """What Telegram says of its deliveries. Only the ACTIVE instance asks; the others show nothing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._pending = Gauge("svc_webhook_pending_updates", "Updates that wait at Telegram", registry=registry)
+        self._error_at = Gauge(
+            "svc_webhook_last_error_timestamp_seconds",
+            "When Telegram's last delivery failed, Unix time; 0 for never",
+            registry=registry,
+        )
+        self._error = Gauge(
+            "svc_webhook_last_error_info",
+            "Why it failed, in Telegram's words; always 1",
+            ["message"],
+            registry=registry,
+        )
+
+    def show(self, pending: int = 0, error_at: int = 0, error: str | None = None) -> None:
+        """Show this and nothing else."""
+        self._pending.set(pending)
+        self._error_at.set(error_at)
+        self._error.clear()
+        if error is not None:
+            self._error.labels(error[:LONGEST_MESSAGE]).set(1)
 
 
 class Metrics:
@@ -44,14 +71,7 @@ class Metrics:
             buckets=ACK_BUCKETS,
             registry=self.registry,
         )
-        self.webhook_pending = Gauge(
-            "svc_webhook_pending_updates", "Updates that wait at Telegram, as the ACTIVE knows", registry=self.registry
-        )
-        self.webhook_error_at = Gauge(
-            "svc_webhook_last_error_timestamp_seconds",
-            "When Telegram's last delivery failed, Unix time; 0 for never",
-            registry=self.registry,
-        )
+        self.webhook = WebhookHealth(self.registry)
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )

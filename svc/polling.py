@@ -122,7 +122,8 @@ class _Poller:
 
     async def ask(self) -> None:
         """One question, which confirms the batch before; what it brings is committed when this returns."""
-        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": POLL_LIMIT}
+        # Without the kinds Telegram goes by what an earlier bot with this token has asked for.
+        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": POLL_LIMIT, "allowed_updates": []}
         if self._confirm is not None:
             params["offset"] = self._confirm
         try:

@@ -212,13 +212,7 @@ class Service:
         """See to it that Telegram's updates come: keep the webhook, or poll until draining."""
         settings, parts = self._settings, self._parts
         if settings.intake == "webhook":
-            await keep_webhook(
-                sender,
-                target_of(settings),
-                pending=parts.metrics.webhook_pending,
-                error_at=parts.metrics.webhook_error_at,
-                rng=parts.rng,
-            )
+            await keep_webhook(sender, target_of(settings), health=parts.metrics.webhook, rng=parts.rng)
             return
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport

@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")
 
+PUBLIC_API = "api.telegram.org"
+# Where Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own takes any.
+PUBLIC_PORTS = (443, 80, 88, 8443)
+
 _TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _LEVELS = ("debug", "info", "warning", "error")
@@ -98,9 +102,11 @@ class _Reader:
 
     def settings(self) -> Settings:
         intake: Intake = self._take("INTAKE", _intake, "webhook")
-        if intake == "polling":
+        if intake == "polling" and "WEBHOOK_URL" not in self._required:
             # Nobody is let in at /webhook then.
             self._required = [name for name in self._required if name != "WEBHOOK_SECRET"]
+        api_root = self._take("TELEGRAM_API_ROOT", _http_url, f"https://{PUBLIC_API}")
+        public = _split(api_root).hostname == PUBLIC_API
         database_url = self._take("DATABASE_URL", _postgres_url, "")
         settings = Settings(
             bot_token=self._take("BOT_TOKEN", _token, ""),
@@ -108,8 +114,8 @@ class _Reader:
             webhook_secret=self._take("WEBHOOK_SECRET", _secret, ""),
             leader_database_url=self._take("LEADER_DATABASE_URL", _postgres_url, database_url),
             intake=intake,
-            webhook_url=self._take("WEBHOOK_URL", _https_url, None),
-            telegram_api_root=self._take("TELEGRAM_API_ROOT", _http_url, "https://api.telegram.org"),
+            webhook_url=self._take("WEBHOOK_URL", _public_url if public else _webhook_url, None),
+            telegram_api_root=api_root,
             port=self._take("PORT", _number(int, 1, 65535), None),
             workers=self._take("WORKERS", _number(int, 1, 1000), 16),
             passive_hold=self._take("PASSIVE_HOLD", _number(float, 0, 3600), 30.0),
@@ -181,15 +187,29 @@ def _postgres_url(text: str) -> str:
 
 def _http_url(text: str) -> str:
     parts = _split(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        fit = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fit = False  # a port that is no number
+    if not fit:
         raise ValueError("must be an http:// or https:// address")
     return text.rstrip("/")
 
 
-def _https_url(text: str) -> str:
-    parts = _split(text)
-    if parts.scheme != "https" or not parts.hostname:
+def _webhook_url(text: str) -> str:
+    _http_url(text)
+    if re.search(r"[^\x21-\x7e]", text):
+        raise ValueError("may hold only printable ASCII: write its host in punycode and its path percent-encoded")
+    return text
+
+
+def _public_url(text: str) -> str:
+    parts = _split(_webhook_url(text))
+    if parts.scheme != "https":
         raise ValueError("must be an https:// address")
+    if (parts.port or 443) not in PUBLIC_PORTS:
+        ports = ", ".join(map(str, PUBLIC_PORTS))
+        raise ValueError(f"has port {parts.port}, and Telegram delivers to {ports} only")
     return text
 
 

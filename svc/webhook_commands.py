@@ -28,13 +28,9 @@ _TIMES = ("last_error_date", "last_synchronization_error_date")
 
 
 async def set_webhook(settings: Settings, *, open_transport: OpenTransport | None = None) -> bool:
-    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET; False if the settings are unfit or Telegram refuses."""
+    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET, both of which must be there; False if Telegram refuses."""
     target = target_of(settings)
-    faults = target.faults() if target is not None else ["WEBHOOK_URL is not set"]
-    for fault in faults:
-        _complain(fault)
-    if target is None or faults:
-        return False
+    assert target is not None
     try:
         async with _api(settings, open_transport) as api:
             await _ask(api, "setWebhook", target.params)

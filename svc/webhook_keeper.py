@@ -1,6 +1,6 @@
 """The bot's webhook at Telegram: set once a term by the ACTIVE instance, then watched.
 
-Rule 1: the settings are checked before they are sent, since setWebhook closes the old webhook first: a call that is
+Rule 1: what is sent has been checked (svc/settings.py), since setWebhook closes the old webhook first: a call that is
 refused leaves the bot with none.
 Rule 2: pending updates are never dropped.
 Rule 3: the webhook is set once a term. What somebody else changes later is said, not fought over: two deployments
@@ -15,16 +15,14 @@ process_set_webhook_query. A hash in the database was rejected: it would be wron
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import structlog
 import trio
-from prometheus_client import Gauge
 
+from svc.metrics import WebhookHealth
 from svc.policy import backoff, describe
 from svc.settings import Settings
 from svc.worker import Sender
@@ -35,78 +33,33 @@ log = structlog.get_logger()
 LOOK_EVERY = 60.0
 # Telegram's own default, https://core.telegram.org/bots/api#setwebhook.
 MAX_CONNECTIONS = 40
-PUBLIC_HOST = "api.telegram.org"
-PUBLIC_PORTS = (443, 80, 88, 8443)
-
-_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The webhook as it should be. `allowed_updates` None leaves that as it is, empty is Telegram's default.
+    """The webhook as it should be: its address, its secret, and all kinds of updates that Telegram sends unasked.
 
-    `public` tells that the Bot API server is Telegram's own; a local one also takes http and any port.
+    The kinds are set too, for a choice that an earlier bot with this token has made would keep messages from this one.
     """
 
     url: str
-    secret: str
-    public: bool = True
-    max_connections: int = MAX_CONNECTIONS
-    allowed_updates: tuple[str, ...] | None = None
-
-    def __repr__(self) -> str:
-        return f"Target({self.url!r})"
+    secret: str = field(repr=False)
 
     @property
     def params(self) -> dict[str, Any]:
         """The parameters of setWebhook."""
-        params: dict[str, Any] = {
+        return {
             "url": self.url,
             "secret_token": self.secret,
-            "max_connections": self.max_connections,
+            "max_connections": MAX_CONNECTIONS,
+            "allowed_updates": [],
             "drop_pending_updates": False,
         }
-        if self.allowed_updates is not None:
-            params["allowed_updates"] = list(self.allowed_updates)
-        return params
-
-    def faults(self) -> list[str]:
-        """Why Telegram would refuse it, one line a reason; empty if it is fit to be sent."""
-        return [*self._faults_of_url(), *self._faults_of_the_rest()]
-
-    def _faults_of_url(self) -> list[str]:
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            return ["WEBHOOK_URL is not an address"]
-        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f]", self.url):
-            return ["WEBHOOK_URL is not an address"]
-        if not self.public:
-            return []
-        faults = []
-        if parts.scheme != "https":
-            faults.append(f"WEBHOOK_URL must be https for {PUBLIC_HOST}")
-        if (port or 443) not in PUBLIC_PORTS:
-            ports = ", ".join(map(str, PUBLIC_PORTS))
-            faults.append(f"WEBHOOK_URL has port {port}: {PUBLIC_HOST} delivers to {ports} only")
-        return faults
-
-    def _faults_of_the_rest(self) -> list[str]:
-        faults = []
-        if not _SECRET.fullmatch(self.secret):
-            faults.append("WEBHOOK_SECRET must be 1 to 256 characters of A-Z a-z 0-9 _ -")
-        if not 1 <= self.max_connections <= 100:
-            faults.append(f"the webhook's max_connections must be from 1 to 100, not {self.max_connections}")
-        return faults
 
 
 def target_of(settings: Settings) -> Target | None:
     """The webhook that the settings ask for; None without a WEBHOOK_URL."""
-    if settings.webhook_url is None:
-        return None
-    public = urlsplit(settings.telegram_api_root).hostname == PUBLIC_HOST
-    return Target(settings.webhook_url, settings.webhook_secret, public=public)
+    return None if settings.webhook_url is None else Target(settings.webhook_url, settings.webhook_secret)
 
 
 class Change(NamedTuple):
@@ -125,50 +78,39 @@ def wanted(info: Mapping[str, Any], target: Target, *, secret_known: bool = Fals
     reasons = []
     if info.get("url", "") != target.url:
         reasons.append(f"the webhook is {info.get('url') or 'not set'}")
-    elif info.get("max_connections", MAX_CONNECTIONS) != target.max_connections:
+    elif info.get("max_connections", MAX_CONNECTIONS) != MAX_CONNECTIONS:
         reasons.append(f"max_connections is {info.get('max_connections')}")
-    if target.allowed_updates is not None and set(info.get("allowed_updates") or ()) != set(target.allowed_updates):
-        reasons.append("allowed_updates differ")
+    if kinds := info.get("allowed_updates"):
+        reasons.append(f"it delivers only {' '.join(map(str, kinds))}")
     if not reasons and not secret_known and not info.get("has_custom_certificate"):
         reasons.append("its secret cannot be read back")
     return Change(target.params, ", ".join(reasons)) if reasons else None
 
 
-async def keep_webhook(
-    sender: Sender, target: Target | None, *, pending: Gauge, error_at: Gauge, rng: random.Random
-) -> None:
+async def keep_webhook(sender: Sender, target: Target | None, *, health: WebhookHealth, rng: random.Random) -> None:
     """Set the webhook to `target`, then look at it every minute; until cancelled. Raises nothing.
 
-    `target` None (no WEBHOOK_URL) or an unfit one: only looks. `pending` is set to the number of updates that wait
-    at Telegram, `error_at` to the Unix time of its last failed delivery; both to 0 at the end, since only the ACTIVE
-    instance knows.
+    `target` None (no WEBHOOK_URL): only looks. `health` shows what it sees, until the end.
     """
     try:
-        await _Keeper(sender, target, pending, error_at, rng).run()
+        await _Keeper(sender, target, health, rng).run()
     finally:
-        pending.set(0)
-        error_at.set(0)
+        health.show()
 
 
 class _Keeper:
-    def __init__(
-        self, sender: Sender, target: Target | None, pending: Gauge, error_at: Gauge, rng: random.Random
-    ) -> None:
+    def __init__(self, sender: Sender, target: Target | None, health: WebhookHealth, rng: random.Random) -> None:
         self._sender = sender
         self._target = target
-        self._pending = pending
-        self._error_at = error_at
+        self._health = health
         self._rng = rng
         self._looked = False
         self._last_error: tuple[Any, Any] = (None, None)
         self._difference: str | None = None
 
     async def run(self) -> None:
-        faults = self._target.faults() if self._target is not None else []
-        for fault in faults:
-            log.error("WEBHOOK_UNFIT", reason=fault)
-        if self._target is not None and not faults:
-            target = self._target
+        target = self._target
+        if target is not None:
             await self._until_done(lambda: self._set(target))
             await trio.sleep(LOOK_EVERY)
         while True:
@@ -193,9 +135,8 @@ class _Keeper:
         answer = await self._sender.call("getWebhookInfo")
         info: dict[str, Any] = answer if isinstance(answer, dict) else {}
         pending = info.get("pending_update_count", 0)
-        self._pending.set(pending)
         error = (info.get("last_error_date"), info.get("last_error_message"))
-        self._error_at.set(error[0] or 0)
+        self._health.show(pending, error[0] or 0, error[1])
         # A later success never clears the error: at the first look it is news only if something waits.
         is_news = error != self._last_error and error[1] is not None and (self._looked or pending)
         self._looked, self._last_error = True, error

@@ -152,8 +152,9 @@ class BotApi(Methods):
     async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         """Call `method` with `params` (JSON types) and return the decoded `result`.
 
-        `timeout` replaces the client's total deadline, in seconds. Raises Refused, NotSent or InDoubt. An edit
-        that changes nothing counts as done and returns True.
+        `timeout` replaces the client's total deadline, in seconds. Raises Refused, NotSent (also for a file that
+        cannot be read) or InDoubt; TypeError for what JSON has no form for. An edit that changes nothing counts as
+        done and returns True.
         """
         try:
             body = _Body(_encode_params(params or {}))
@@ -162,7 +163,10 @@ class BotApi(Methods):
                 raise
         else:
             return await self._send(method, _chat_id(params), body, "application/json", len(body.data), timeout)
-        form = await Form.open(params)
+        try:
+            form = await Form.open(params)
+        except OSError as error:
+            raise NotSent(method, _unreadable(error), chat_id=_chat_id(params)) from error
         try:
             return await self._send(method, _chat_id(params), form, form.content_type, form.size, timeout)
         finally:
@@ -188,6 +192,9 @@ class BotApi(Methods):
                 except (httpx.HTTPError, httpx.StreamError) as error:
                     sure = isinstance(error, _NOT_SENT) or not body.left
                     failure = (NotSent if sure else InDoubt)(method, _name(error), chat_id=chat_id)
+                except OSError as error:
+                    # The transport makes its own errors of the network's: this one is a file's, in the midst of it.
+                    failure = NotSent(method, _unreadable(error), chat_id=chat_id)
         # Raised out here, so that no httpx exception, which holds the URL, hangs on it as its context.
         if failure is not None:
             raise failure
@@ -312,6 +319,10 @@ def _chat_id(params: Mapping[str, Any] | None) -> int | None:
 
 def _seconds(header: str | None) -> float | None:
     return float(header) if header is not None and header.isascii() and header.isdigit() else None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"a file cannot be sent: {error}"
 
 
 def _name(error: Exception) -> str:

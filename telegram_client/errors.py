@@ -1,8 +1,8 @@
 """What happened to a call that did not end in a result: refused, not sent, or in doubt.
 
 Refused    Telegram answered and did not do it. Asking again gives the same answer.
-NotSent    It certainly had no effect (no connection, cut off before all of it had left, flood control). Asking again
-           is safe.
+NotSent    It certainly had no effect (no connection, cut off before all of it had left, flood control, a file that
+           cannot be read). Asking again is safe.
 InDoubt    It may or may not have had its effect (no answer, a connection cut after it had left, 5xx, an answer that
            is not JSON).
 
@@ -47,7 +47,7 @@ class Refused(TelegramError):
 
 
 class NotSent(TelegramError):
-    """The call had no effect: no connection could be made, not all of it had left, or 429."""
+    """The call had no effect: no connection could be made, not all of it had left, 429, or a file was not there."""
 
 
 class InDoubt(TelegramError):

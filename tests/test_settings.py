@@ -51,6 +51,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("LEADER_DATABASE_URL", "postgresql://direct/db", "leader_database_url", None),
     ("WEBHOOK_SECRET", "A-z_0" * 51, "webhook_secret", None),
     ("WEBHOOK_URL", "https://bot.example/webhook", "webhook_url", None),
+    *(("WEBHOOK_URL", f"https://bot.example:{port}/webhook", "webhook_url", None) for port in (443, 80, 88, 8443)),
     ("TELEGRAM_API_ROOT", "http://127.0.0.1:8081/", "telegram_api_root", "http://127.0.0.1:8081"),
     ("PORT", "1", "port", 1),
     ("PORT", "65535", "port", 65535),
@@ -97,6 +98,10 @@ BAD = [
     ("WEBHOOK_URL", "https://"),
     ("WEBHOOK_URL", "https://[bot/webhook"),
     ("WEBHOOK_URL", "bot.example"),
+    ("WEBHOOK_URL", "https://bot.example:8080/webhook"),
+    ("WEBHOOK_URL", "https://bot.example:port/webhook"),
+    ("WEBHOOK_URL", "https://bot.example/web hook"),
+    ("WEBHOOK_URL", "https://bot.example/вебхук"),
     ("TELEGRAM_API_ROOT", "api.telegram.org"),
     ("TELEGRAM_API_ROOT", "ftp://api.telegram.org"),
     ("TELEGRAM_API_ROOT", "http://"),
@@ -134,6 +139,23 @@ def test_a_bad_value_is_named(name: str, text: str) -> None:
     if name in {"BOT_TOKEN", "DATABASE_URL", "LEADER_DATABASE_URL", "WEBHOOK_SECRET"}:
         assert text not in fault
         assert "hunter2" not in fault
+
+
+def test_a_server_of_ones_own_delivers_to_any_port() -> None:
+    """With another TELEGRAM_API_ROOT than Telegram's, http and any port will do; what is no address still will not."""
+    local = {"TELEGRAM_API_ROOT": "http://127.0.0.1:8081"}
+    assert load(**local, WEBHOOK_URL="http://127.0.0.1:8080/webhook").webhook_url == "http://127.0.0.1:8080/webhook"
+    (fault,) = faults(**local, WEBHOOK_URL="ftp://127.0.0.1/")
+    assert fault.startswith("WEBHOOK_URL ")
+
+
+def test_polling_needs_no_secret_but_setting_the_webhook_does() -> None:
+    """INTAKE=polling lets nobody in at /webhook; `svc webhook set` would set one that anybody may send to."""
+    values = {**MINIMUM, "INTAKE": "polling", "WEBHOOK_SECRET": "", "WEBHOOK_URL": "https://bot.example/"}
+    assert load_settings(values, dotenv=None).intake == "polling"
+    with pytest.raises(SettingsError) as caught:
+        load_settings(values, dotenv=None, required=("BOT_TOKEN", "WEBHOOK_URL", "WEBHOOK_SECRET"))
+    assert caught.value.faults == ["WEBHOOK_SECRET is not set"]
 
 
 def test_every_fault_is_named_at_once() -> None:

@@ -32,6 +32,7 @@ class Server:
         self._cut_after = cut_after
         self._stall = stall
         self.stalled = trio.Event()
+        self.go_on = trio.Event()
         self.headers: dict[str, str] = {}
         self.target = ""
         self.body = bytearray()
@@ -62,7 +63,7 @@ class Server:
                         self.body += event.data
                     if self._stall:
                         self.stalled.set()
-                        await trio.sleep_forever()
+                        await self.go_on.wait()
                     if self._cut_after is not None and self.size > self._cut_after:
                         return
                 else:
@@ -216,15 +217,16 @@ async def test_an_empty_file_is_a_file(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe"])
-async def test_what_is_no_file_is_the_callers_mistake(server: Server, tmp_path: Path, kind: str) -> None:
-    """An OSError before a connection is opened, and no wait for a named pipe's other end."""
+async def test_what_is_no_file_is_not_sent(server: Server, tmp_path: Path, kind: str) -> None:
+    """Said before a connection is opened, with the path, and no wait for a named pipe's other end."""
     path = tmp_path / kind
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
-    with pytest.raises(OSError, match=kind):
-        await upload(server.root, {"photo": InputFile(path)})
+    with pytest.raises(NotSent, match=kind) as caught:
+        await upload(server.root, {"chat_id": 5, "photo": InputFile(path)})
+    assert caught.value.chat_id == 5
     assert server.connections == 0
 
 
@@ -236,15 +238,25 @@ async def test_parameters_that_are_no_json_close_the_file_again(server: Server, 
     assert open_files(photo) == []
 
 
-async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(server: Server, photo: Path) -> None:
-    """The size that was told cannot be kept any more: an OSError, and the server has no whole request."""
-    form = await Form.open({"photo": InputFile(photo)})
-    os.truncate(photo, 10)
-    with pytest.raises(OSError, match="shorter"):
-        async for _ in form:
-            pass
-    form.close()
-    assert not form.left
+async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
+    """The size that was told cannot be kept any more: the connection is given up, and the server has a part at most."""
+    server = Server(stall=True)
+    await nursery.start(server.serve)
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+
+    async def shrink() -> None:
+        await server.stalled.wait()
+        os.truncate(path, 10)
+        server.go_on.set()
+
+    nursery.start_soon(shrink)
+    with pytest.raises(NotSent, match="shorter") as caught:
+        await upload(server.root, {"chat_id": 5, "photo": InputFile(path)})
+    assert caught.value.chat_id == 5
+    assert server.whole == 0
+    assert open_files(path) == []
 
 
 async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) -> None:
