@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from dotenv import dotenv_values
 
 from svc.storage.inbox import InDoubtPolicy
+from telegram_client.proxy import find_proxy
 
 LogFormat = Literal["console", "json"]
 Intake = Literal["webhook", "polling"]
@@ -130,6 +131,8 @@ class _Reader:
             log_level=self._take("LOG_LEVEL", _level, "info"),
             instance_id=self._take("INSTANCE_ID", _label, "") or default_instance_id(),
         )
+        if "BOT_TOKEN" in self._required:
+            self._look_at_the_proxy(api_root)
         if self._faults:
             raise SettingsError(self._faults)
         return settings
@@ -145,6 +148,13 @@ class _Reader:
         except ValueError as error:
             self._faults.append(f"{name} {error}")
             return default
+
+    def _look_at_the_proxy(self, api_root: str) -> None:
+        # Needed only once this instance leads; an operator should hear of it at the start.
+        try:
+            find_proxy(api_root)
+        except ValueError as error:
+            self._faults.append(str(error))
 
 
 def default_instance_id() -> str:

@@ -10,10 +10,8 @@ which nobody acts on: not sent. If so: in doubt.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import types
-import urllib.request
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Self
@@ -25,6 +23,7 @@ import trio
 
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.methods import Methods
+from telegram_client.proxy import find_proxy
 from telegram_client.uploads import Form, has_file
 
 DEFAULT_ROOT = "https://api.telegram.org"
@@ -110,7 +109,7 @@ class BotApi(Methods):
     deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting. `open_transport` opens one
     connection's transport; without it that is httpx's own, to the network, through the proxy that the environment
     names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). A `root` on this machine is never reached through a proxy.
-    Raises ValueError for a proxy that is no address.
+    Raises ValueError for a proxy that cannot be used.
     """
 
     def __init__(
@@ -225,34 +224,12 @@ class BotApi(Methods):
 def _network_transport(root: str) -> OpenTransport:
     verify = httpx.create_ssl_context() if root.startswith("https") else False
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
-    proxy = _proxy(httpx.URL(root))
+    proxy = find_proxy(root)
 
     def open_transport() -> httpx.AsyncHTTPTransport:
         return httpx.AsyncHTTPTransport(limits=limits, verify=verify, proxy=proxy)
 
-    if proxy is not None:
-        open_transport()  # a kind of proxy that is not installed (socks) is said at the start, not at the first call
     return open_transport
-
-
-def _proxy(root: httpx.URL) -> httpx.Proxy | None:
-    """The environment's proxy on the way to `root`. Neither it nor an error shows its password."""
-    proxies = urllib.request.getproxies()
-    address = proxies.get(root.scheme) or proxies.get("all")
-    if not address or _is_loopback(root.host) or urllib.request.proxy_bypass(root.host):
-        return None
-    try:
-        return httpx.Proxy(address if "://" in address else f"http://{address}")
-    except (ValueError, httpx.InvalidURL):
-        pass
-    raise ValueError("the environment's proxy is not an http, https or socks5 address")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 async def _discard(transport: httpx.AsyncBaseTransport) -> None:

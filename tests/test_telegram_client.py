@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
@@ -18,9 +19,10 @@ import trio.testing
 
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
-from telegram_client import client as client_module
+from svc.settings import SettingsError, load_settings
 from telegram_client.client import MAX_ANSWER, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
+from telegram_client.proxy import find_proxy
 
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 MESSAGE = {"chat_id": 5, "text": "hi"}
@@ -886,22 +888,34 @@ def test_no_proxy_and_this_machine_are_reached_directly(
 ) -> None:
     """NO_PROXY counts, and a server on this machine is never asked for elsewhere."""
     environ(all_proxy="http://proxy.example:3128", no_proxy=no_proxy)
-    assert (client_module._proxy(httpx.URL(root)) is not None) is proxied
+    assert (find_proxy(root) is not None) is proxied
 
 
 @pytest.mark.parametrize(
-    "address", [f"ftp://user:{PASSWORD}@proxy.example", f"http://user:{PASSWORD}@proxy.example:port"]
+    ("address", "why"),
+    [
+        (f"ftp://user:{PASSWORD}@proxy.example", "proxy is not"),
+        (f"http://user:{PASSWORD}@proxy.example:port", "proxy is not"),
+        (f"socks5://user:{PASSWORD}@proxy.example", "a package more"),
+    ],
 )
-def test_a_proxy_that_is_no_address_is_said_at_the_start(environ: Callable[..., None], address: str) -> None:
-    """In a sentence that does not show it."""
+def test_a_proxy_that_cannot_be_used_is_said_at_the_start(
+    environ: Callable[..., None], monkeypatch: pytest.MonkeyPatch, address: str, why: str
+) -> None:
+    """In a sentence that does not show it, by the client and with the settings."""
     environ(all_proxy=address)
-    with pytest.raises(ValueError, match="proxy is not") as caught:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ValueError, match=why) as caught:
         BotApi(TOKEN)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(SettingsError, match=why) as faults:
+        load_settings({"BOT_TOKEN": TOKEN}, dotenv=None, required=("BOT_TOKEN",))
+    assert len(faults.value.faults) == 1
+    assert PASSWORD not in str(faults.value)
 
 
 def test_a_proxys_password_is_in_no_repr(environ: Callable[..., None]) -> None:
     """Not the client's, nor that of the proxy it holds."""
     environ(all_proxy=f"http://user:{PASSWORD}@proxy.example")
     assert PASSWORD not in repr(BotApi(TOKEN))
-    assert PASSWORD not in repr(client_module._proxy(httpx.URL("https://api.telegram.org")))
+    assert PASSWORD not in repr(find_proxy("https://api.telegram.org"))
