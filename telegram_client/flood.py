@@ -15,22 +15,22 @@ Each limit is kept the way it is stated:
 
 A synchronous core decides (`delay`, `reserve`); `wait` only parks, in two places. In the first, a queue for each chat,
 a call becomes the chat's next and waits until the chat's limits let it go. Then it comes to the second, the one door
-that all chats share; so a chat that is held up stands at nobody's door. At the door the chat goes first that needs the
-longest for all it has waiting: so, from any moment on, what waits is through within 5 % (and one second) of the best
-schedule there is. Alone that rule would keep every newcomer out for as long as thirty such chats have something to
-say; so one turn in so many goes to who has stood there longest.
+that all chats share (door.py); so a chat that is held up stands at nobody's door. At the door the chat goes first that
+needs the longest for all that it has waiting here: from any moment on, what waits is through within 5 % (and one
+second) of the best schedule there is.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import trio
+
+from telegram_client.door import ChatId, Door, until
 
 PER_SECOND = 30
 PER_SECOND_PAID = 1000
@@ -44,13 +44,9 @@ UNSAID_PAUSE = 1.0
 SAME_TIME = 1.0
 # How long everything is paused on that guess alone. A chat's own pause may be hours long; a wrong guess must not.
 LONGEST_GUESS = 30.0
-# One turn at the door in so many is the oldest's: 4 % is what those who need the longest lose by it, at most.
-OLDESTS_TURN = 25
 
 _COUNTED = ("send", "edit", "forward", "copy")
 _NEVER = float("-inf")
-
-ChatId = int | str
 
 
 def counted_chat(method: str, params: Mapping[str, Any]) -> ChatId | None:
@@ -65,7 +61,7 @@ class _Window:
     __slots__ = ("_count", "_period", "_times")
 
     def __init__(self, rate: float, period: float) -> None:
-        self._count = max(1, int(rate * period))
+        self._count = max(1, math.floor(rate * period + 1e-9))  # 123 / 60 * 60 is a little less than 123
         self._period = self._count / rate
         self._times: deque[float] = deque(maxlen=self._count)
 
@@ -114,79 +110,6 @@ class _Queue:
         self.calls = 0
 
 
-@dataclass
-class _Place:
-    """A chat's place at the door; `key` is set for the one chat that may look whether the door is open."""
-
-    number: int
-    key: trio.Event = field(default_factory=trio.Event)
-
-
-class _Door:
-    """Chats that only the limit over all chats holds back, and whose turn it is.
-
-    `opens` tells when the next may leave; `need` how long a chat will need, at least, for all that it has waiting. It
-    is asked when the chat comes, and when it has `grown`.
-    """
-
-    def __init__(self, opens: Callable[[], float], need: Callable[[ChatId], float]) -> None:
-        self._opens = opens
-        self._need = need
-        # In the order in which they came; and a heap, with entries of those who have left.
-        self._places: OrderedDict[ChatId, _Place] = OrderedDict()
-        self._by_need: list[tuple[float, int, ChatId]] = []
-        self._came = 0
-        self._turns = 0
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @asynccontextmanager
-    async def turn(self, chat_id: ChatId) -> AsyncIterator[None]:
-        """Enter when the door is open and it is this chat's turn; the chat leaves with the block."""
-        self._came += 1
-        place = self._places[chat_id] = _Place(self._came)
-        self.grown(chat_id)
-        if len(self._places) == 1:
-            place.key.set()
-        try:
-            while True:
-                await place.key.wait()
-                await _until(self._opens)
-                if (first := self._first()) == chat_id:
-                    break
-                place.key = trio.Event()
-                self._places[first].key.set()
-            yield
-            self._turns += 1
-        finally:
-            del self._places[chat_id]
-            if place.key.is_set() and self._places:
-                self._places[self._first()].key.set()
-
-    def grown(self, chat_id: ChatId) -> None:
-        """A call more waits for this chat, if it stands here."""
-        place = self._places.get(chat_id)
-        if place is None:
-            return
-        if len(self._by_need) > 2 * len(self._places) + 100:
-            self._by_need = [entry for entry in self._by_need if self._stands(entry)]
-            heapq.heapify(self._by_need)
-        heapq.heappush(self._by_need, (-self._need(chat_id), place.number, chat_id))
-
-    def _first(self) -> ChatId:
-        if self._turns % OLDESTS_TURN == OLDESTS_TURN - 1:
-            return next(iter(self._places))
-        while not self._stands(self._by_need[0]):
-            heapq.heappop(self._by_need)
-        return self._by_need[0][2]
-
-    def _stands(self, entry: tuple[float, int, ChatId]) -> bool:
-        _, number, chat_id = entry
-        place = self._places.get(chat_id)
-        return place is not None and place.number == number
-
-
 class FloodControl:
     """Says when a call to a chat may leave. Rates are calls a second, calls a minute for groups; 0 turns one off.
 
@@ -210,7 +133,7 @@ class FloodControl:
         # The chat looked at longest ago comes first.
         self._chats: OrderedDict[ChatId, _Chat] = OrderedDict()
         self._queues: dict[ChatId, _Queue] = {}
-        self._door = _Door(self._all_ready, self._need)
+        self._door = Door(self._all_ready, self._need)
         self._last_flood: tuple[float, ChatId, float] | None = None
 
     def __repr__(self) -> str:
@@ -259,7 +182,7 @@ class FloodControl:
         with self._queue(chat_id) as queue:
             async with queue.lock:
                 while True:
-                    await _until(lambda: self._chat_ready(chat_id))
+                    await until(lambda: self._chat_ready(chat_id))
                     async with self._door.turn(chat_id):
                         # The chat may have been paused while it stood at the door: then it leaves it.
                         if not self.reserve(chat_id, trio.current_time()):
@@ -328,11 +251,6 @@ class FloodControl:
                 del self._chats[chat_id]
             else:
                 self._chats.move_to_end(chat_id)
-
-
-async def _until(ready: Callable[[], float]) -> None:
-    while (time := ready()) > trio.current_time():  # noqa: ASYNC110 (a pause may have put it off meanwhile)
-        await trio.sleep_until(time)
 
 
 def _is_group(chat_id: ChatId) -> bool:

@@ -13,14 +13,13 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from telegram_client.door import OLDESTS_TURN, ChatId
 from telegram_client.flood import (
     CHAT_BURST,
     LONGEST_GUESS,
-    OLDESTS_TURN,
     PER_SECOND_PAID,
     SAME_TIME,
     UNSAID_PAUSE,
-    ChatId,
     FloodControl,
     counted_chat,
 )
