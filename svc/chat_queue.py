@@ -18,6 +18,7 @@ import trio
 from svc.storage.inbox import Received
 
 CHATS = 1000  # updates of different chats that are out or ready
+HELD = 2000  # and others that are held: flood control keeps them, so they may not keep the place of one that can go
 FOLLOWERS = 16  # waiting behind the one that is out, per chat
 BEHIND = 10_000
 
@@ -38,7 +39,7 @@ class ChatQueue:
         self._waits: set[trio.CancelScope] = set()
         self._held: list[tuple[float, int, Received]] = []
         self._held_changed = trio.Event()
-        self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats)
+        self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats + HELD)
         self.wants_more = trio.Event()
 
     def __len__(self) -> int:
@@ -52,7 +53,7 @@ class ChatQueue:
     @property
     def room(self) -> int:
         """How many more chats fit."""
-        return self._chats - len(self._waiting)
+        return max(0, self._chats - len(self._waiting) + min(len(self._held), HELD))
 
     def add(self, update: Received) -> bool:
         """Take `update` in; False if it is in already, or if it stays in the inbox: no room, or the queue is closed."""
@@ -106,6 +107,7 @@ class ChatQueue:
         """`update` comes out again after `delay` seconds; until then its chat waits, and no other."""
         heapq.heappush(self._held, (trio.current_time() + delay, update.update_id, update))
         self._held_changed.set()
+        self._ring_if_low()
 
     async def release_held(self) -> None:
         """Let held updates come out when they are due, until cancelled."""
@@ -164,7 +166,7 @@ class ChatQueue:
             self._ring_if_low()
 
     def _ring_if_low(self) -> None:
-        if self._overflowed and len(self._waiting) < self._chats // 4:
+        if self._overflowed and self.room > self._chats - self._chats // 4:
             self._overflowed = False
             self.wants_more.set()
 

@@ -62,5 +62,5 @@ def _users_doing(error: Refused) -> bool:
 
 def _later(delay: float, text: str, age: float, *, doubts: int = 0) -> Ending:
     if age + delay > GIVE_UP_AFTER:
-        return Dead(f"given up after {age / 3600:.0f} h: {text}", doubts)
+        return Dead(f"cannot be sent within {GIVE_UP_AFTER / 3600:.0f} h: {text}", doubts)
     return Retry(delay, text, doubts)

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 import structlog
 import trio
 
+from svc.delivery import Sender
 from svc.metrics import WebhookHealth
 from svc.policy import backoff, describe
 from svc.settings import Settings
-from svc.worker import Sender
 from telegram_client.errors import TelegramError
 
 log = structlog.get_logger()

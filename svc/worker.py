@@ -1,27 +1,27 @@
-"""A worker: take an update, decide, begin, perform, settle.
+"""A worker: take an update, decide, begin, deliver, settle.
 
 It exists only inside the ACTIVE period, which gives it the one object that can send; when the period's scope is
 cancelled, so is whatever the worker was about. Its four steps:
 
 decide    the pure handler; whatever it raises is the update's failure, not the worker's
 begin     the gate in the database: order, dedup and the fence, right before the first call is written
-perform   the reply's calls, one after the other
+deliver   the reply's calls, one after the other (svc/delivery.py)
 settle    done, later, or dead: recorded even if the period ends meanwhile
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import structlog
 import trio
 
 from svc.bot.handlers import Decide, apology
-from svc.bot.reply import NOTHING, Call, Reply
+from svc.bot.reply import NOTHING, Reply
 from svc.chat_queue import ChatQueue
+from svc.delivery import Delivery, Failure, Sender
 from svc.metrics import Metrics
 from svc.policy import after_failure, describe
 from svc.storage.database import DatabaseUnavailable
@@ -39,8 +39,9 @@ from svc.storage.inbox import (
     Retry,
     Term,
 )
-from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
-from telegram_client.flood import ChatId, FloodControl, counted_chat
+from telegram_client.door import ChatId
+from telegram_client.errors import TelegramError
+from telegram_client.flood import FloodControl, counted_chat
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()
@@ -49,16 +50,6 @@ log = structlog.get_logger()
 SEND_DEADLINE = 15.0
 BEGIN_AGAIN_AFTER = 0.2
 APOLOGY_DEADLINE = 5.0
-# A connection that could not be made often can a moment later; what takes longer goes back into the inbox.
-AGAIN_AFTER = (0.1, 0.3, 0.9)
-FLOOD = 429
-
-
-class Sender(Protocol):
-    """What can send: only an ACTIVE period has one."""
-
-    async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Call a Bot API method; raises TelegramError."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +68,6 @@ class Period:
     flood: FloodControl
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an update could not be handled; `repeatable` if the call that failed may be made twice without harm."""
-
-    error: Exception
-    repeatable: bool = True
 
 
 class Worker:
@@ -140,14 +123,14 @@ class Worker:
                 return await self._not_begun(update, begun.outcome)
             self._log.info("ACTIVE_PROCESS_START", update_id=update.update_id, chat_id=update.chat_id)
             if failure is None:
-                failure = await self._perform(update, reply, calls)
+                failure = await self._deliver(update, reply, calls)
             ending = self._ending(update, failure, begun)
             await self._period.inbox.settle(attempt, ending, calls)
         finally:
             self._period.tokens.discard(attempt.token)
         self._report(update, ending, failure)
         if isinstance(ending, Dead) and parsed is not None and not isinstance(failure and failure.error, TelegramError):
-            await self._apologise(parsed)
+            await self._apologise(update, parsed)
         return ending
 
     def _decide(self, update: Received) -> tuple[Update | None, Reply, Failure | None]:
@@ -190,21 +173,13 @@ class Worker:
                 self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)
         return None
 
-    async def _perform(self, update: Received, reply: Reply, made: list[CallMade]) -> Failure | None:
+    async def _deliver(self, update: Received, reply: Reply, made: list[CallMade]) -> Failure | None:
         """Make the reply's calls and note them in `made`. What went wrong is returned, not raised."""
         if reply.before is not None:
             self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
-        call: Call | None = None
-        with trio.CancelScope(deadline=trio.current_time() + SEND_DEADLINE) as scope:
-            for call in reply.calls:
-                started = trio.current_time()
-                failure = await self._make(call)
-                made.append(_call_made(call, failure, trio.current_time() - started))
-                if failure is not None:
-                    return failure
-        if scope.cancelled_caught and call is not None:
-            failure = Failure(InDoubt(call.method, "no answer in time"), call.repeatable)
-            made.append(_call_made(call, failure, SEND_DEADLINE))
+        delivery = self._delivery(update, SEND_DEADLINE, made, reserved=_counted_chat(reply) is not None)
+        failure = await delivery.make(reply.calls)
+        if failure is not None:
             return failure
         if reply.after is not None:
             self._log.info(reply.after, update_id=update.update_id, **reply.fields)
@@ -212,38 +187,17 @@ class Worker:
             self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
         return None
 
-    async def _make(self, call: Call) -> Failure | None:
-        """Make one call; what certainly or harmlessly can be made again at once is, a few times."""
-        pauses = iter(AGAIN_AFTER)
-        while True:
-            failure = await self._try(call)
-            error = failure.error if failure is not None else None
-            if isinstance(error, Refused) and error.migrate_to_chat_id is not None:
-                # The group has become a supergroup: the same chat under a new id.
-                call = Call(call.method, {**call.params, "chat_id": error.migrate_to_chat_id})
-            elif not _worth_another_try(error, call) or (pause := next(pauses, None)) is None:
-                return failure
-            else:
-                await trio.sleep(pause * self._period.rng.uniform(0.75, 1.0))
-
-    async def _try(self, call: Call) -> Failure | None:
-        await _lease_checked()
-        try:
-            await self._period.sender.call(call.method, call.params)
-        except NotSent as error:
-            if error.status == FLOOD:
-                self._period.flood.pause(error.retry_after, counted_chat(call.method, call.params))
-            return Failure(error, call.repeatable)
-        except Refused as error:
-            if call.method != "answerCallbackQuery":
-                return Failure(error, call.repeatable)
-            # Only the spinner is at stake, and it has ended by itself: the press came long ago.
-            self._log.info("REFUSED", error=describe(error))
-        except Exception as error:
-            if not isinstance(error, TelegramError):
-                self._log.exception("HANDLER_FAILED", method=call.method)
-            return Failure(error, call.repeatable)
-        return None
+    def _delivery(self, update: Received, seconds: float, made: list[CallMade], *, reserved: bool = False) -> Delivery:
+        period = self._period
+        return Delivery(
+            period.sender,
+            period.flood,
+            period.rng,
+            chat_id=update.chat_id,
+            seconds=seconds,
+            made=made,
+            reserved=reserved,
+        )
 
     def _ending(self, update: Received, failure: Failure | None, begun: Begun) -> Ending:
         if failure is None:
@@ -274,50 +228,17 @@ class Worker:
     def _ms(self, update: Received) -> float:
         return round((trio.current_time() - update.arrived) * 1000, 1)
 
-    async def _apologise(self, update: Update) -> None:
+    async def _apologise(self, received: Received, update: Update) -> None:
         """Tell the user, once: the update is recorded as dead before, so this is never repeated."""
         call = apology(update)
         if call is None:
             return
-        try:
-            with trio.fail_after(APOLOGY_DEADLINE):
-                await self._period.sender.call(call.method, call.params)
-        except (Refused, NotSent, InDoubt, trio.TooSlowError) as error:
-            self._log.warning("REFUSED", method=call.method, error=describe(error))
+        failure = await self._delivery(received, APOLOGY_DEADLINE, []).make((call,))
+        if failure is not None:
+            self._log.warning("REFUSED", method=call.method, error=describe(failure.error))
 
 
 def _counted_chat(reply: Reply) -> ChatId | None:
     """The chat whose limits the reply counts for, if any."""
     chats = (counted_chat(call.method, call.params) for call in reply.calls)
     return next((chat for chat in chats if chat is not None), None)
-
-
-def _worth_another_try(error: Exception | None, call: Call) -> bool:
-    """Whether the call can be made again at once: it certainly had no effect, or a harmless one."""
-    if isinstance(error, NotSent):
-        return error.status != FLOOD
-    return isinstance(error, InDoubt) and call.repeatable
-
-
-def _call_made(call: Call, failure: Failure | None, seconds: float) -> CallMade:
-    match failure.error if failure is not None else None:
-        case None:
-            outcome = "ok"
-        case Refused():
-            outcome = "refused"
-        case NotSent():
-            outcome = "not_sent"
-        case InDoubt():
-            outcome = "in_doubt"
-        case _:
-            outcome = "failed"
-    return CallMade(call.method, outcome, round(seconds * 1000, 1))
-
-
-async def _lease_checked() -> None:
-    """Look at the lease once more: it is the deadline of the scope that we run in.
-
-    After a pause of the whole process the deadline has passed, but its cancellation arrives at the next wait only.
-    """
-    if trio.current_time() >= trio.current_effective_deadline():
-        await trio.sleep_forever()

@@ -5,7 +5,7 @@ logs every URL at INFO, and the URL holds the token.
 
 How sure a failure is follows from one observation: whether the transport has asked for what comes after the request's
 last byte. It does so only when that byte's write has returned. If not, the server has at most a part of the request,
-which nobody acts on: not sent. If so: in doubt.
+which nobody acts on: not sent, whatever it answers. If so: in doubt.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ from telegram_client.uploads import Form, has_file
 
 DEFAULT_ROOT = "https://api.telegram.org"
 CONNECT_TIMEOUT = 5.0
+# For the server to take the next piece of a request.
+WRITE_TIMEOUT = 10.0
 CALL_TIMEOUT = 10.0
 # A page of 100 updates is well below this; an answer that is larger is not Telegram's.
 MAX_ANSWER = 8 * 1024 * 1024
 KEEP_ALIVE = 60.0
 CLOSE_DEADLINE = 1.0
 NOT_MODIFIED = "Bad Request: message is not modified"
+LONGEST_RETRY_AFTER = 24 * 3600.0
 
 OpenTransport = Callable[[], httpx.AsyncBaseTransport]
-_Response = tuple[int, httpx.Headers, bytes]
+_Response = tuple[int, httpx.Headers, "_Answer | None"]
 
 # Raised only before a request is written: while connecting (TLS included), by a proxy that refuses, or for a request
 # that is not HTTP.
@@ -50,16 +53,11 @@ _NOT_SENT = (
 _GZIP = b"\x1f\x8b"
 
 
-class _Parameters(msgspec.Struct):
-    retry_after: float | None = None
-    migrate_to_chat_id: int | None = None
-
-
 class _Answer(msgspec.Struct):
     ok: bool
     result: Any = None
     description: str = ""
-    parameters: _Parameters | None = None
+    parameters: Any = None
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -102,6 +100,33 @@ class _Request(httpx.Request):
         return self.stream.data
 
 
+class _Call:
+    """One call on its way: what has left of it, and what it failed with."""
+
+    __slots__ = ("body", "chat_id", "failure", "method", "params", "timeout")
+
+    def __init__(self, method: str, params: Mapping[str, Any], timeout: float) -> None:
+        self.method = method
+        self.params = params
+        self.timeout = timeout
+        chat_id = params.get("chat_id")
+        self.chat_id = chat_id if isinstance(chat_id, int) else None
+        self.body: _Body | Form | None = None
+        self.failure: TelegramError | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether all of the request has left."""
+        return self.body is not None and self.body.left
+
+    def not_sent(self, description: str, **more: Any) -> NotSent:
+        return NotSent(self.method, description, chat_id=self.chat_id, **more)
+
+    def unsure(self, description: str, **more: Any) -> TelegramError:
+        """As sure as can be without an answer that says it."""
+        return (InDoubt if self.left else NotSent)(self.method, description, chat_id=self.chat_id, **more)
+
+
 class BotApi(Methods):
     """The methods of one bot. An async context manager: it owns its connections.
 
@@ -130,8 +155,6 @@ class BotApi(Methods):
         # at every call, and wedges when cancelled tasks contend for it (httpcore issue 1093).
         self._free: list[httpx.AsyncBaseTransport] = []
         self._open = open_transport or _network_transport(root)
-        # Only connecting has a limit of its own: a long poll's call, say, waits as long as that call may.
-        self._extensions = {"timeout": {"connect": CONNECT_TIMEOUT}}
 
     def __repr__(self) -> str:
         return "BotApi(...)"
@@ -152,28 +175,38 @@ class BotApi(Methods):
         """Call `method` with `params` (JSON types) and return the decoded `result`.
 
         `timeout` replaces the client's total deadline, in seconds. Raises Refused, NotSent (also for a file that
-        cannot be read) or InDoubt; TypeError for what JSON has no form for. An edit that changes nothing counts as
-        done and returns True.
+        cannot be read) or InDoubt; TypeError or ValueError for what cannot be written as JSON. An edit that changes
+        nothing counts as done and returns True.
         """
+        body = None if params and has_file(params) else _Body(_encode_params(params or {}))
+        call = _Call(method, params or {}, self._timeout if timeout is None else timeout)
+        response: _Response | None = None
+        with trio.CancelScope(deadline=trio.current_time() + call.timeout):
+            async with self._turn:
+                if body is None:
+                    response = await self._upload(call)
+                else:
+                    response = await self._send(call, body, "application/json", len(body.data))
+        # Raised out here, so that no httpx exception, which holds the URL, hangs on it as its context.
+        if call.failure is not None:
+            raise call.failure
+        if response is None:
+            raise call.unsure("no answer in time")
+        return _result(call, *response)
+
+    async def _upload(self, call: _Call) -> _Response | None:
         try:
-            body = _Body(_encode_params(params or {}))
-        except TypeError:
-            if not params or not has_file(params):
-                raise
-        else:
-            return await self._send(method, _chat_id(params), body, "application/json", len(body.data), timeout)
-        try:
-            form = await Form.open(params)
+            form = await Form.open(call.params)
         except OSError as error:
-            raise NotSent(method, _unreadable(error), chat_id=_chat_id(params)) from error
+            call.failure = call.not_sent(_unreadable(error))
+            return None
         try:
-            return await self._send(method, _chat_id(params), form, form.content_type, form.size, timeout)
+            return await self._send(call, form, form.content_type, form.size)
         finally:
             form.close()
 
-    async def _send(
-        self, method: str, chat_id: int | None, body: _Body | Form, content_type: str, size: int, timeout: float | None
-    ) -> Any:
+    async def _send(self, call: _Call, body: _Body | Form, content_type: str, size: int) -> _Response | None:
+        call.body = body
         # An encoding would have to be undone; answers are small.
         headers = {
             "Host": self._host,
@@ -181,38 +214,37 @@ class BotApi(Methods):
             "Content-Length": str(size),
             "Accept-Encoding": "identity",
         }
-        request = _Request("POST", self._url(method), headers=headers, stream=body, extensions=self._extensions)
-        failure: TelegramError | None = None
-        response: _Response | None = None
-        with trio.CancelScope(deadline=trio.current_time() + (timeout or self._timeout)):
-            async with self._turn:
-                try:
-                    response = await self._exchange(request)
-                except (httpx.HTTPError, httpx.StreamError) as error:
-                    sure = isinstance(error, _NOT_SENT) or not body.left
-                    failure = (NotSent if sure else InDoubt)(method, _name(error), chat_id=chat_id)
-                except OSError as error:
-                    # The transport makes its own errors of the network's: this one is a file's, in the midst of it.
-                    failure = NotSent(method, _unreadable(error), chat_id=chat_id)
-        # Raised out here, so that no httpx exception, which holds the URL, hangs on it as its context.
-        if failure is not None:
-            raise failure
-        if response is None:
-            raise (InDoubt if body.left else NotSent)(method, "no answer in time", chat_id=chat_id)
-        return _result(method, chat_id, *response)
+        # An answer may take as long as the call, as a long poll's does.
+        timeout = {"connect": CONNECT_TIMEOUT, "write": WRITE_TIMEOUT, "read": call.timeout, "pool": call.timeout}
+        url, extensions = self._url(call.method), {"timeout": timeout}
+        request = _Request("POST", url, headers=headers, stream=body, extensions=extensions)
+        try:
+            return await self._exchange(request)
+        except _NOT_SENT as error:
+            call.failure = call.not_sent(_name(error))
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            call.failure = call.unsure(_name(error))
+        except OSError as error:
+            # httpx makes its own errors of the network's: this one is a file's, in the midst of it.
+            call.failure = call.unsure(_unreadable(error))
+        return None
 
     async def _exchange(self, request: httpx.Request) -> _Response:
         transport = self._free.pop() if self._free else self._open()
         try:
             response = await transport.handle_async_request(request)
-            body = await _read(response)
+            answer = _decode(await _read(response))
             await response.aclose()
         except BaseException:
             # Half-way through an answer, or with a connection that nobody knows the state of: not used again.
             await _discard(transport)  # noqa: ASYNC102 (shields itself)
             raise
-        self._free.append(transport)
-        return response.status_code, response.headers, body
+        if answer is None:
+            # Not Telegram's answer, or a part of one, and what comes behind it would be taken for the next call's.
+            await _discard(transport)
+        else:
+            self._free.append(transport)
+        return response.status_code, response.headers, answer
 
     def _url(self, method: str) -> httpx.URL:
         url = self._urls.get(method)
@@ -253,21 +285,29 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _result(method: str, chat_id: int | None, status: int, headers: httpx.Headers, body: bytes) -> Any:
+def _result(call: _Call, status: int, headers: httpx.Headers, answer: _Answer | None) -> Any:
     """The decoded result, or the error that the answer amounts to."""
-    answer = _decode(body)
     if answer is not None and answer.ok and 200 <= status < 300:
         return answer.result
     description = answer.description if answer is not None else "the answer is not JSON"
-    parameters = (answer.parameters if answer is not None else None) or _Parameters()
+    parameters = answer.parameters if answer is not None and isinstance(answer.parameters, dict) else {}
     if status == 400 and description.startswith(NOT_MODIFIED):
         return True
     if status == 429:
-        wait = parameters.retry_after or _seconds(headers.get("retry-after"))
-        raise NotSent(method, description, chat_id=chat_id, status=status, retry_after=wait)
-    if answer is None or status >= 500 or status < 400:
-        raise InDoubt(method, description, chat_id=chat_id, status=status)
-    raise Refused(method, description, chat_id=chat_id, status=status, migrate_to_chat_id=parameters.migrate_to_chat_id)
+        wait = _seconds(parameters.get("retry_after")) or _seconds(headers.get("retry-after"))
+        raise call.not_sent(description, status=status, retry_after=wait)
+    # A page that is not Telegram's says no only to what nobody can have acted on.
+    sure = not answer.ok if answer is not None else not call.left
+    if 400 <= status < 500 and sure:
+        moved_to = parameters.get("migrate_to_chat_id")
+        raise Refused(
+            call.method,
+            description,
+            chat_id=call.chat_id,
+            status=status,
+            migrate_to_chat_id=moved_to if isinstance(moved_to, int) else None,
+        )
+    raise call.unsure(description, status=status)
 
 
 def _decode(body: bytes) -> _Answer | None:
@@ -289,13 +329,13 @@ def _unzipped(body: bytes) -> bytes:
     return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(body, MAX_ANSWER) if body.startswith(_GZIP) else body
 
 
-def _chat_id(params: Mapping[str, Any] | None) -> int | None:
-    chat_id = params.get("chat_id") if params else None
-    return chat_id if isinstance(chat_id, int) else None
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header is not None and header.isascii() and header.isdigit() else None
+def _seconds(value: Any) -> float | None:
+    """What was said of how long to wait; None if that is nothing that can be waited for."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
 
 
 def _unreadable(error: OSError) -> str:

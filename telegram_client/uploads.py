@@ -113,7 +113,8 @@ class Form(httpx.AsyncByteStream):
         self._add(b"\r\n")
 
     def _head(self, name: str, more: str = "") -> bytes:
-        return f'--{self._boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{more}\r\n\r\n'.encode()
+        head = f'--{self._boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{more}\r\n\r\n'
+        return head.encode("utf-8", "replace")  # a file's name on disk may be no text
 
     def _add(self, text: bytes) -> None:
         self._parts.append(text)

@@ -119,6 +119,25 @@ async def test_a_closed_queue_gives_nothing_out() -> None:
         await queue.take()
 
 
+async def test_who_is_held_takes_nobodys_place(autojump_clock: trio.testing.MockClock) -> None:
+    """With every place's update held by flood control there is room for as many others, and the bell rings for them."""
+    queue = ChatQueue(chats=8)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(queue.release_held)
+        for number in range(9):
+            queue.add(update(number, chat_id=number))
+        for _ in range(8):
+            queue.hold(await queue.take(), 60.0)
+        assert queue.room == 8
+        assert queue.wants_more.is_set()
+        assert all(queue.add(update(number, chat_id=number)) for number in range(100, 108))
+        assert [(await queue.take()).update_id for _ in range(8)] == list(range(100, 108))
+        await trio.sleep(61)
+        assert queue.room == 0
+        assert sorted([(await queue.take()).update_id for _ in range(8)]) == list(range(8))
+        nursery.cancel_scope.cancel()
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["add", "take", "done", "aside"]), st.integers(0, 3)), max_size=60),

@@ -78,6 +78,12 @@ def test_paid_broadcasts_have_a_thousand_a_second() -> None:
     assert control.delay(5000, 0.0) == 1.0
 
 
+def test_every_whole_rate_is_kept_whole() -> None:
+    """123 a minute are 123, not 122 for a rounding error's sake."""
+    for rate in range(1, 1000):
+        assert leave(FloodControl(0, 0, rate), GROUP, rate)[-1] == 0
+
+
 def test_less_than_one_a_second_is_a_rate_too() -> None:
     """One call every four seconds."""
     assert leave(FloodControl(per_second=0.25), USER, 3) == [0, 4, 8]
@@ -323,6 +329,35 @@ async def test_a_wait_already_cancelled_takes_nothing(autojump_clock: trio.testi
         await control.wait(USER)
     assert scope.cancelled_caught
     assert control.delay(USER, 0.0) == 0.0
+
+
+async def test_who_had_its_turn_when_it_was_cancelled_has_not_had_it_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call that is counted as leaving is let go: a cancellation that comes at that moment waits for the call."""
+    control = FloodControl()
+    reserve = control.reserve
+    with trio.CancelScope() as scope:
+
+        def and_cancel(chat_id: ChatId, now: float) -> float:
+            scope.cancel()
+            return reserve(chat_id, now)
+
+        monkeypatch.setattr(control, "reserve", and_cancel)
+        await control.wait(USER)
+    assert not scope.cancelled_caught
+
+
+async def test_a_chat_with_ever_more_to_say_takes_up_no_more_room(autojump_clock: trio.testing.MockClock) -> None:
+    """Each call that comes asks anew how long the chat will need; what was known before is thrown away."""
+    seen = Departures(FloodControl(per_second=1, per_chat_second=0))
+    await seen.call(1, 0)
+    async with trio.open_nursery() as nursery:
+        for number in range(3000):
+            nursery.start_soon(seen.call, 2, number)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(seen.control._door._by_need) < 200
+        nursery.cancel_scope.cancel()
 
 
 # Any interleaving

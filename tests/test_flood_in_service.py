@@ -6,6 +6,9 @@ import trio
 import trio.testing
 
 from sandbox.answers import upgraded
+from statemachine import State
+from svc.bot.reply import Reply
+from telegram_client.updates import Update
 from tests.harness import Bot, running_bot
 
 
@@ -68,6 +71,7 @@ async def test_a_429_pauses_its_chat_before_the_next_begin(autojump_clock: trio.
         bot.sandbox.faults.order("flood", retry_after=30, chat_id=7)
         first = await bot.send(7)
         await trio.sleep(1)
+        assert bot.service._flood.delay(7, trio.current_time()) > 28
         second = await bot.send(7)
         await bot.send(8)
         await trio.sleep(10)
@@ -114,9 +118,44 @@ async def test_a_drain_does_not_wait_for_flood_control(autojump_clock: trio.test
         for user in (7, 8, 9, 10):
             await bot.send(user)
         await trio.sleep(2)
-        await bot.send(11)
+        waiting = await bot.send(11)
         await trio.sleep(1)
         started = trio.current_time()
         await bot.drain()
         assert trio.current_time() - started < 0.5
         assert {row.state for row in bot.inbox.rows.values()} == {"pending"}
+        assert bot.inbox.rows[waiting].attempts == 0
+
+
+async def test_the_time_for_a_reply_is_bounded(autojump_clock: trio.testing.MockClock) -> None:
+    """Telegram takes every call and answers none: after 15 s the worker is free again, and the row waits."""
+    async with running_bot() as bot:
+        await bot.send(7)
+        await bot.settled()
+        menu = bot.sandbox.telegram.messages(7)[-1]
+        bot.sandbox.faults.order("hang", count=4)
+        started = trio.current_time()
+        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:music")
+        await trio.sleep(15.5)
+        (row,) = bot.inbox.rows.values()
+        assert row.state == "pending"
+        assert bot.logs.of("RETRY")
+        await bot.settled()
+        assert trio.current_time() - started > 15
+
+
+async def test_an_apology_keeps_to_the_pace_too(autojump_clock: trio.testing.MockClock) -> None:
+    """A hundred users whose updates nobody can handle are told at 30 a second; whatever happens, the service lives."""
+
+    def broken(update: Update) -> Reply:
+        raise RuntimeError("no luck")
+
+    async with running_bot(send_rate=30.0, decide=broken) as bot:
+        bot.sandbox.faults.order("flood", retry_after=2)
+        for user in range(1, 101):
+            await bot.send(user)
+        await bot.settled()
+        await trio.sleep(10)
+        assert most_within(sent_at(bot), 0.999) <= 30
+        assert len(sent_at(bot)) >= 90
+        assert bot.service.lifecycle.state is State.ACTIVE

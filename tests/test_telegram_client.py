@@ -20,7 +20,7 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings import SettingsError, load_settings
-from telegram_client.client import MAX_ANSWER, BotApi
+from telegram_client.client import CONNECT_TIMEOUT, LONGEST_RETRY_AFTER, MAX_ANSWER, WRITE_TIMEOUT, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.proxy import find_proxy
 
@@ -140,6 +140,7 @@ async def test_a_call_is_a_post_of_json() -> None:
     sent, asked = line.wires[0].requests
     assert (sent.method, str(sent.url)) == ("POST", f"https://api.example/bot{TOKEN}/sendMessage")
     assert sent.headers["content-type"] == "application/json"
+    assert sent.headers["accept-encoding"] == "identity"
     assert json.loads(sent.content) == {"chat_id": 5, "text": "Привет 😀"}
     assert (str(asked.url), asked.content) == (f"https://api.example/bot{TOKEN}/getMe", b"{}")
 
@@ -199,6 +200,18 @@ FLOODS: list[tuple[Answer, float | None]] = [
     (says(429, {"ok": False, "description": "slow down"}, {"Retry-After": "9"}), 9),
     (says(429, {"ok": False, "parameters": {"retry_after": 7}}, {"Retry-After": "9"}), 7),
     (says(429, {"ok": False, "parameters": {"retry_after": "soon"}}, {"Retry-After": "9"}), 9),
+    (says(429, {"ok": False, "parameters": {"retry_after": "7"}}), 7),
+    (says(429, {"ok": False, "parameters": {"retry_after": 0.5}}), 0.5),
+    (says(429, {"ok": False, "parameters": {"retry_after": -5}}), None),
+    (says(429, {"ok": False, "parameters": {"retry_after": 0}}), None),
+    (says(429, {"ok": False, "parameters": {"retry_after": [7]}}), None),
+    (says(429, {"ok": False, "parameters": [7]}), None),
+    # Nobody is to be silenced for ever by a slip.
+    (says(429, {"ok": False, "parameters": {"retry_after": 10**400}}), None),
+    (says(429, b'{"ok":false,"parameters":{"retry_after":Infinity}}'), LONGEST_RETRY_AFTER),
+    (says(429, b'{"ok":false,"parameters":{"retry_after":NaN}}'), None),
+    (says(429, b"", {"Retry-After": "9" * 400}), LONGEST_RETRY_AFTER),
+    (says(429, b"", {"Retry-After": "90000"}), LONGEST_RETRY_AFTER),
     (says(429, b"<html>slow down</html>", {"Retry-After": "3"}), 3),
     (says(429, b"<html>slow down</html>", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), None),
     (says(429, b"", {"Retry-After": "-1"}), None),
@@ -213,6 +226,14 @@ async def test_flood_control_has_sent_nothing(answer: Answer, wait: float | None
     error = await outcome(answer)
     assert (type(error), error.status, error.retry_after) == (NotSent, 429, wait)
     assert (error.method, error.chat_id) == ("sendMessage", 5)
+
+
+async def test_a_refusal_with_parameters_that_make_no_sense_is_one() -> None:
+    """What Telegram said is certain, whatever else it said."""
+    senseless: tuple[Any, ...] = (7, [], {"retry_after": {}}, {"migrate_to_chat_id": "there"})
+    for parameters in senseless:
+        error = await outcome(says(403, {"ok": False, "description": "Forbidden", "parameters": parameters}))
+        assert (type(error), error.description, error.migrate_to_chat_id) == (Refused, "Forbidden", None)
 
 
 UNSURE: list[Answer] = [
@@ -237,6 +258,7 @@ UNSURE: list[Answer] = [
     says(204, b""),
     says(302, b"", {"Location": "https://elsewhere.example/"}),
     says(400, b"<html>a proxy's own idea</html>"),
+    says(400, {"ok": True, "result": True}),
 ]
 
 
@@ -303,8 +325,12 @@ async def test_who_looks_at_the_body_has_it() -> None:
             await api.call("sendMessage", MESSAGE)
 
 
+def on_the_wire(status: int, body: bytes) -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
-REFUSED = b'HTTP/1.1 413 Too Large\r\nContent-Length: 37\r\n\r\n{"ok":false,"description":"too long"}'
+REFUSED = on_the_wire(413, b'{"ok":false,"description":"too long"}')
 Step = bytes | Exception | None
 
 
@@ -352,7 +378,8 @@ class Net(httpcore.AsyncNetworkBackend):
     def __init__(self, connects: Socket | Exception) -> None:
         self._connects = connects
 
-    async def connect_tcp(self, *_: Any, **__: Any) -> Socket:
+    async def connect_tcp(self, *_: Any, timeout: float | None = None, **__: Any) -> Socket:
+        assert timeout == CONNECT_TIMEOUT
         await trio.lowlevel.checkpoint()
         if isinstance(self._connects, Exception):
             raise self._connects
@@ -388,6 +415,10 @@ WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
     (socket(writes=[None, httpcore.WriteError()]), NotSent, "RemoteProtocolError"),
     (socket(writes=[None, httpcore.WriteTimeout()]), NotSent, "WriteTimeout"),
     (socket(writes=[None, httpcore.WriteError()], reads=[REFUSED]), Refused, "too long"),
+    # an answer before all of the request has left: nobody has acted on a part
+    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(413, b"<html>")]), Refused, "413"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(502, b"<html>")]), NotSent, "502"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(500, b'{"ok":false}')]), NotSent, "500"),
     # the answer
     (socket(reads=[httpcore.ReadError()]), InDoubt, "ReadError"),
     (socket(reads=[httpcore.ReadTimeout()]), InDoubt, "ReadTimeout"),
@@ -411,13 +442,31 @@ async def test_a_fault_of_the_wire_is_told_by_how_far_the_request_got(
     tells_no_token(caught.value)
 
 
-async def test_only_the_calls_deadline_limits_the_wait_for_an_answer() -> None:
-    """No read or write has a time limit of its own: it would end a long poll that was given a minute."""
-    wire = socket(reads=[b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"ok":true,"result":1}'])
+async def test_every_wait_has_its_time() -> None:
+    """A piece of the request is taken within ten seconds; the answer has as long as the call, a minute for a poll."""
+    wire = socket(reads=[on_the_wire(200, b'{"ok":true,"result":1}')])
     async with over(wire) as api:
         assert await api.call("getUpdates", timeout=60) == 1
-    assert len(wire.timeouts) >= 3
-    assert set(wire.timeouts) == {None}
+    assert wire.timeouts[-1] == 60
+    assert set(wire.timeouts[:-1]) == {WRITE_TIMEOUT}
+
+
+async def test_what_comes_behind_a_broken_answer_is_not_the_next_calls() -> None:
+    """An answer that was cut by its own Content-Length is in doubt; the rest of it is thrown away with its wire."""
+    broken = on_the_wire(200, b'{"ok":true,"res')
+    behind = on_the_wire(403, b'{"ok":false,"description":"stale"}')
+    right = on_the_wire(200, b'{"ok":true,"result":1}')
+    sockets = iter([socket(reads=[broken + behind]), socket(reads=[right])])
+
+    def open_transport() -> httpx.AsyncHTTPTransport:
+        transport = httpx.AsyncHTTPTransport(verify=False)
+        transport._pool = httpcore.AsyncConnectionPool(network_backend=Net(next(sockets)))
+        return transport
+
+    async with BotApi(TOKEN, root="https://api.example", open_transport=open_transport) as api:
+        with pytest.raises(InDoubt, match="not JSON"):
+            await api.call("sendMessage", MESSAGE)
+        assert await api.call("sendMessage", MESSAGE) == 1
 
 
 async def test_a_compressed_answer_is_an_answer() -> None:

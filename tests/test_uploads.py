@@ -20,6 +20,7 @@ from telegram_client.uploads import CHUNK, Form, InputFile
 
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 ANSWER = b'{"ok":true,"result":{"message_id":1}}'
+NO = b'{"ok":false,"description":"Bad Request"}'
 KEPT = 4 * 1024 * 1024
 PHOTO = b"\r\n--x--\r\n\x00\xff" * 10_000
 
@@ -68,8 +69,9 @@ class Server:
                         return
                 else:
                     self.whole += 1
-                    head = h11.Response(status_code=self._status, headers=[("Content-Length", str(len(ANSWER)))])
-                    out = [http.send(each) or b"" for each in (head, h11.Data(data=ANSWER), h11.EndOfMessage())]
+                    answer = ANSWER if self._status == 200 else NO
+                    head = h11.Response(status_code=self._status, headers=[("Content-Length", str(len(answer)))])
+                    out = [http.send(each) or b"" for each in (head, h11.Data(data=answer), h11.EndOfMessage())]
                     await stream.send_all(b"".join(out))
                     http.start_next_cycle()
 
@@ -203,6 +205,14 @@ async def test_a_files_name_cannot_break_out_of_its_header(server: Server, photo
     await upload(server.root, {"photo": InputFile(photo, name='а"\r\nX: y\r\n\r\n.jpg')})
     head = bytes(server.body[:300])
     assert 'filename="а%22%0D%0AX: y%0D%0A%0D%0A.jpg"\r\n'.encode() in head
+
+
+async def test_a_name_that_is_no_text_is_sent_as_far_as_it_is(server: Server, tmp_path: Path) -> None:
+    """A file system holds names of any bytes; the upload does not fail for that."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(b"x")
+    await upload(server.root, {"photo": InputFile(path)})
+    assert b'filename="caf?.jpg"' in server.body
 
 
 async def test_an_empty_file_is_a_file(server: Server, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class Call:
 class Reply:
     """The whole answer to one update. The events `before` and `after` its calls, if any, are logged with `fields`.
 
-    At most one call may be one that cannot be repeated: work that must send more needs rows of its own.
+    Only the last call may be one that cannot be repeated, since all of them are made again after a failure of any:
+    work that must send more needs rows of its own.
     """
 
     calls: tuple[Call, ...] = ()
@@ -36,8 +37,8 @@ class Reply:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if sum(not call.repeatable for call in self.calls) > 1:
-            raise ValueError("a reply may hold one call that cannot be repeated, not more")
+        if not all(call.repeatable for call in self.calls[:-1]):
+            raise ValueError("only the last call of a reply may be one that cannot be repeated")
 
 
 NOTHING = Reply()

@@ -1,0 +1,211 @@
+"""A reply's calls: what is made again and when, in which time, at which pace, and how sure the failure is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from itertools import combinations, pairwise
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from svc.bot.reply import Call
+from svc.delivery import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
+from svc.storage.inbox import CallMade
+from telegram_client.errors import InDoubt, NotSent, Refused
+from telegram_client.flood import CHAT_BURST, FloodControl
+from tests.harness import captured_logs
+
+USER, GROUP, SUPERGROUP = 7, -100, -100200
+SEND = Call("sendMessage", {"chat_id": USER, "text": "hi"})
+ANSWER = Call("answerCallbackQuery", {"callback_query_id": "1"})
+EDIT = Call("editMessageText", {"chat_id": USER, "message_id": 1, "text": "hi"})
+SECONDS = 15.0
+
+
+def refused_connection() -> NotSent:
+    return NotSent("sendMessage", "ConnectError")
+
+
+def flood(seconds: float) -> NotSent:
+    return NotSent("sendMessage", "Too Many Requests", status=429, retry_after=seconds)
+
+
+def moved(new: int) -> Refused:
+    return Refused("sendMessage", "group chat was upgraded", status=400, migrate_to_chat_id=new)
+
+
+class Telegram:
+    """A sender that does as told, one outcome a call, each after `takes` seconds; then everything succeeds."""
+
+    def __init__(self, *outcomes: Exception | None, takes: float = 0.0, control: FloodControl | None = None) -> None:
+        self._outcomes = list(outcomes)
+        self._takes = takes
+        self.control = control or FloodControl(0, 0, 0)
+        self.made: list[CallMade] = []
+        self.calls: list[tuple[float, str, Any]] = []
+        self.timeouts: list[float] = []
+
+    async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
+        assert timeout is not None
+        self.calls.append((trio.current_time(), method, (params or {}).get("chat_id")))
+        self.timeouts.append(timeout)
+        with trio.move_on_after(timeout) as scope:
+            await trio.sleep(self._takes)
+        outcome = self._outcomes.pop(0) if self._outcomes else None
+        if scope.cancelled_caught:
+            # As the client does: how sure it is follows from what had left, which an outcome of ours tells.
+            raise outcome or InDoubt(method, "no answer in time")
+        if outcome is not None:
+            raise outcome
+
+    async def deliver(self, *calls: Call, seconds: float = SECONDS, reserved: bool = False) -> Failure | None:
+        delivery = Delivery(
+            self, self.control, random.Random(0), chat_id=USER, seconds=seconds, made=self.made, reserved=reserved
+        )
+        return await delivery.make(calls)
+
+    def times(self, method: str = "sendMessage") -> list[float]:
+        return [time for time, which, _ in self.calls if which == method]
+
+
+async def test_the_calls_are_made_in_order(autojump_clock: trio.testing.MockClock) -> None:
+    """Each once, and each is noted with its outcome and how long it took."""
+    telegram = Telegram(takes=0.25)
+    assert await telegram.deliver(ANSWER, EDIT) is None
+    assert [method for _, method, _ in telegram.calls] == ["answerCallbackQuery", "editMessageText"]
+    assert telegram.made == [CallMade("answerCallbackQuery", "ok", 250), CallMade("editMessageText", "ok", 250)]
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [(SEND, refused_connection()), (EDIT, refused_connection()), (EDIT, InDoubt("editMessageText", "ReadError"))],
+)
+async def test_what_had_no_effect_or_does_no_harm_is_tried_again(
+    autojump_clock: trio.testing.MockClock, call: Call, error: Exception
+) -> None:
+    """Three times, after 0.1, 0.3 and 0.9 s, less up to a quarter at random; then the failure is the worker's."""
+    telegram = Telegram(*[error] * 4)
+    failure = await telegram.deliver(call)
+    assert failure is not None
+    assert failure.error is error
+    pauses = [later - earlier for earlier, later in pairwise(telegram.times(call.method))]
+    assert len(pauses) == len(AGAIN_AFTER) == 3
+    assert all(0.75 * full <= pause < full for pause, full in zip(pauses, AGAIN_AFTER, strict=True))
+    assert await Telegram(*[error] * 3).deliver(call) is None
+
+
+@pytest.mark.parametrize(
+    "error", [InDoubt("sendMessage", "ReadError"), Refused("sendMessage", "no", status=400), flood(3), ValueError("?")]
+)
+async def test_what_may_have_had_its_effect_or_will_not_be_otherwise_is_not(
+    autojump_clock: trio.testing.MockClock, error: Exception
+) -> None:
+    """One try, and what follows is the policy's."""
+    telegram = Telegram(error)
+    with captured_logs() as logs:
+        assert await telegram.deliver(SEND) == Failure(error, repeatable=False)
+    assert len(telegram.calls) == 1
+    assert logs.names() == (["HANDLER_FAILED"] if isinstance(error, ValueError) else [])
+
+
+async def test_a_call_gets_the_time_that_is_left(autojump_clock: trio.testing.MockClock) -> None:
+    """Ten seconds at most, and all of them together no more than the reply has."""
+    telegram = Telegram(takes=6.0)
+    assert await telegram.deliver(ANSWER, EDIT) is None
+    assert telegram.timeouts == [CALL_TIMEOUT, 9.0]
+
+
+async def test_a_host_that_swallows_connections_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    """Every connect takes five seconds to fail: the last of them is cut short, and is as certain as the first."""
+    error = NotSent("sendMessage", "ConnectTimeout")
+    telegram = Telegram(*[error] * 9, takes=5.0)
+    failure = await telegram.deliver(SEND)
+    assert failure is not None
+    assert failure.error is error
+    assert trio.current_time() <= SECONDS
+    assert len(telegram.calls) == 3
+
+
+async def test_no_try_is_begun_for_which_there_is_no_time(autojump_clock: trio.testing.MockClock) -> None:
+    """A pause that would outlast the time is not begun; a call that comes too late is not made, and not in doubt."""
+    telegram = Telegram(refused_connection(), takes=4.95)
+    assert await telegram.deliver(SEND, seconds=5.0) is not None
+    assert trio.current_time() < 5.0
+    late = Telegram(takes=5.0)
+    failure = await late.deliver(ANSWER, EDIT, seconds=5.0, reserved=True)
+    assert failure is not None
+    assert isinstance(failure.error, InDoubt | NotSent)
+    assert late.times("editMessageText") == []
+
+
+async def test_a_429_pauses_the_chat_that_it_names(autojump_clock: trio.testing.MockClock) -> None:
+    """Its own chat and no other: not counted calls too, and those that name none, whose chat is the update's."""
+    for call in (SEND, Call("deleteMessage", {"chat_id": USER, "message_id": 1}), ANSWER):
+        telegram = Telegram(flood(30), control=FloodControl())
+        assert await telegram.deliver(call) is not None
+        assert telegram.control.delay(USER, trio.current_time()) == 30
+        assert telegram.control.delay(8, trio.current_time()) == 0
+
+
+async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testing.MockClock) -> None:
+    """Retries and further calls too; the first has had its turn already where the worker has waited for it."""
+    for reserved in (False, True):
+        telegram = Telegram(*[refused_connection()] * 3, control=FloodControl(per_second=0))
+        if reserved:
+            await telegram.control.wait(USER)
+        assert await telegram.deliver(EDIT, EDIT, EDIT, reserved=reserved) is None
+        times = telegram.times("editMessageText")
+        assert len(times) == 6
+        for first, last in combinations(range(6), 2):
+            assert times[last] - times[first] >= last - first + 1 - CHAT_BURST - 1e-6
+        assert times[-1] - times[0] >= 3 - 1e-6
+
+
+async def test_without_a_turn_in_time_it_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
+    """Paused for longer than the reply has: the call is not made."""
+    telegram = Telegram(control=FloodControl())
+    telegram.control.pause(60, USER)
+    failure = await telegram.deliver(SEND)
+    assert failure is not None
+    assert isinstance(failure.error, NotSent)
+    assert (trio.current_time(), telegram.calls) == (SECONDS, [])
+
+
+async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio.testing.MockClock) -> None:
+    """The same call to the new id, and all that come after it."""
+    to_group = Call("editMessageText", {"chat_id": GROUP, "text": "hi"})
+    telegram = Telegram(moved(SUPERGROUP))
+    assert await telegram.deliver(to_group, to_group, EDIT) is None
+    assert [chat for _, _, chat in telegram.calls] == [GROUP, SUPERGROUP, SUPERGROUP, USER]
+
+
+@pytest.mark.parametrize("second", [GROUP, SUPERGROUP, -100300])
+async def test_it_is_followed_once(autojump_clock: trio.testing.MockClock, second: int) -> None:
+    """Ids that name each other, or ever new ones, are a refusal in the end."""
+    telegram = Telegram(moved(SUPERGROUP), *[moved(second)] * 20)
+    failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}))
+    assert failure is not None
+    assert isinstance(failure.error, Refused)
+    assert len(telegram.calls) == 2
+
+
+async def test_a_press_that_is_too_old_to_answer_stops_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Only its spinner was at stake."""
+    telegram = Telegram(Refused("answerCallbackQuery", "query is too old", status=400))
+    with captured_logs() as logs:
+        assert await telegram.deliver(ANSWER, EDIT) is None
+    assert logs.names() == ["REFUSED"]
+    assert len(telegram.calls) == 2
+
+
+async def test_after_the_lease_nothing_is_sent(autojump_clock: trio.testing.MockClock) -> None:
+    """The scope around it is the lease: what wakes up behind its deadline makes no call."""
+    telegram = Telegram()
+    with trio.move_on_after(10) as lease:
+        lease.deadline = trio.current_time() - 1
+        await telegram.deliver(SEND, reserved=True)
+    assert lease.cancelled_caught
+    assert telegram.calls == []
