@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from functools import partial
@@ -28,9 +29,16 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A stand-in for Telegram's Bot API server.")
     parser.add_argument(
-        "--port", type=int, default=8081, help="port on 127.0.0.1 (default: %(default)s; 0: a free one)"
+        "--port",
+        type=int,
+        choices=range(65536),
+        metavar="PORT",
+        default=8081,
+        help="port on 127.0.0.1 (default: %(default)s; 0: a free one)",
     )
-    parser.add_argument("--token", action="append", help=f"a bot's token; may be repeated (default: {DEMO_TOKEN})")
+    parser.add_argument(
+        "--token", action="append", type=_token, help=f"a bot's token; may be repeated (default: {DEMO_TOKEN})"
+    )
     parser.add_argument("--seed", type=int, default=0, help="makes ids and random pauses repeatable")
     parser.add_argument("--strict", action="store_true", help="accept webhooks only where the public server would")
     arguments = parser.parse_args()
@@ -42,6 +50,12 @@ def main() -> None:
         # Said below: whatever leaves this block would be wrapped in a group.
         why = f"cannot serve on port {arguments.port}: {_first(problems)}"
     sys.exit(why)
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", text):
+        raise argparse.ArgumentTypeError("is not a bot token (it looks like 123456:ABC-def)")
+    return text
 
 
 def _first(problem: BaseException) -> BaseException:

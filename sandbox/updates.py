@@ -125,12 +125,21 @@ def _check(webhook: Webhook, *, strict: bool) -> None:
         raise Refused(bad_request("invalid webhook URL specified"))
     if url.scheme == "http" and (strict or not _is_loopback(url)):
         raise Refused(bad_request("bad webhook: An HTTPS URL must be provided for webhook"))
+    if strict and _is_reserved(url):
+        raise Refused(bad_request("bad webhook: IP address is reserved"))
     if strict and (port or 443) not in PUBLIC_PORTS:
         raise Refused(bad_request("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443"))
     if len(webhook.secret_token) > 256:
         raise Refused(bad_request("secret token is too long"))
     if not _SECRET.fullmatch(webhook.secret_token):
         raise Refused(bad_request("secret token contains unallowed characters"))
+
+
+def _is_reserved(url: SplitResult) -> bool:
+    try:
+        return not ipaddress.ip_address(url.hostname or "").is_global
+    except ValueError:
+        return False
 
 
 def _is_loopback(url: SplitResult) -> bool:

@@ -14,7 +14,9 @@ import trio
 
 from svc.settings import REQUIRED, Settings, SettingsError, load_settings
 
-DONE, FAILED, BAD_USAGE = 0, 1, 2
+DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+LARGEST_ID = 2**63 - 1
+LARGEST_LIMIT = 100_000
 
 _WORDS = {
     "DatabaseUnavailable": "the database does not answer: ",
@@ -31,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return BAD_USAGE
-    code: int = arguments.command(settings, arguments)
+    code = INTERRUPTED
+    try:
+        code = arguments.command(settings, arguments)
+    except* KeyboardInterrupt:
+        print(file=sys.stderr)  # behind the terminal's ^C
     return code
 
 
@@ -82,17 +88,24 @@ def _add_updates(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--state", choices=("pending", "processing", "dead", "done"), default="pending")
     listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N (default 50)")
     show = actions.add_parser("show", help="one update's whole life")
-    show.add_argument("id", type=int, metavar="ID")
+    show.add_argument("id", type=_update_id, metavar="ID")
     replay = actions.add_parser("replay", help="put dead updates back into the inbox")
-    replay.add_argument("ids", type=int, nargs="+", metavar="ID")
+    replay.add_argument("ids", type=_update_id, nargs="+", metavar="ID")
     for action in (listing, show, replay):
         action.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _positive(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    if not 1 <= number <= LARGEST_LIMIT:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {LARGEST_LIMIT}")
+    return number
+
+
+def _update_id(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= LARGEST_ID:
+        raise argparse.ArgumentTypeError("is not an update's id")
     return number
 
 

@@ -48,6 +48,7 @@ async def _with_postgres(database_url: str, signals: AsyncIterator[int]) -> int:
             "LEADER_DATABASE_URL": "",
             "WEBHOOK_SECRET": secrets.token_hex(16),
             "WEBHOOK_URL": "",
+            "INTAKE": "webhook",
             "TELEGRAM_API_ROOT": telegram,
         }
         code = await _with_services(environ, telegram, signals)

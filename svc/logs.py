@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from svc.events import EVENTS, Look
+from svc.masking import make_mask
 from svc.settings import LogFormat
 
 log = structlog.get_logger()
@@ -24,7 +25,6 @@ log = structlog.get_logger()
 Count = Callable[[str], None]
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
-_HIDDEN = "***"
 _NO_LOOK = Look("LOG", "•")
 
 
@@ -47,13 +47,10 @@ def configure_logging(
         # A terminal that has no emoji gets their codes: a line must never be an exception.
         stream.reconfigure(errors="backslashreplace")
     console = log_format == "console" or (log_format is None and stream.isatty())
-    # The longest first: one may be a part of another.
-    secret_texts = sorted({text for secret in filter(None, secrets) for text in _spellings(secret)}, key=len)[::-1]
+    mask = make_mask(secrets)
 
     def hide(_logger: WrappedLogger, _level: str, line: Any) -> str:
-        for secret in secret_texts:
-            line = line.replace(secret, _HIDDEN)
-        return str(line)
+        return mask(str(line))
 
     structlog.configure(
         processors=[
@@ -105,11 +102,6 @@ def _plain(value: Any) -> str:
     if not text.isprintable():
         text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
     return f'"{text}"' if " " in text else text
-
-
-def _spellings(secret: str) -> tuple[str, ...]:
-    """A secret as it stands, and as it looks inside JSON or the repr of a list; for most of them it is one."""
-    return secret, json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1], repr(secret)[1:-1]
 
 
 def _counter(count: Count | None) -> Callable[[WrappedLogger, str, EventDict], EventDict]:

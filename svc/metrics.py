@@ -36,7 +36,8 @@ class WebhookHealth:
         self._error_at.set(error_at)
         self._error.clear()
         if error is not None:
-            self._error.labels(error[:LONGEST_MESSAGE]).set(1)
+            # A page of metrics is UTF-8, which half an emoji is not.
+            self._error.labels(error[:LONGEST_MESSAGE].encode("utf-8", "replace").decode()).set(1)
 
 
 class Metrics:

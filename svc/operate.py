@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,8 @@ async def show_status(settings: Settings, *, as_json: bool) -> bool:
     async def answer(database: Database) -> bool:
         status = await reports.status(database, settings.bot_id, lock_key(settings.bot_id))
         status["webhook"] = await _webhook(settings)
-        print(json.dumps(status) if as_json else _status_lines(status))
+        # A webhook that somebody else has set may have the token in its address.
+        print(settings.hide(json.dumps(status) if as_json else _status_lines(status)))
         return True
 
     return await _asked(settings, answer)
@@ -84,7 +86,8 @@ async def _asked(settings: Settings, answer: Callable[[Database], Awaitable[bool
     async with open_database(settings.database_url) as database:
         todo = await pending_migrations(database)
         if todo:
-            print(f"the database lacks {', '.join(migration.name for migration in todo)}: run svc migrate")
+            names = ", ".join(migration.name for migration in todo)
+            print(f"svc: the database lacks {names}: run svc migrate", file=sys.stderr)
             return False
         return await answer(database)
 

@@ -55,20 +55,19 @@ async def poll(
     store: Callable[[Received], Awaitable[bool]],
     hints: trio.MemorySendChannel[Received],
     *,
-    remove_webhook: bool = False,
     rng: random.Random,
 ) -> None:
     """Ask for updates, commit them with `store` and hint the workers, until cancelled. Raises nothing.
 
-    Only one may poll for a bot. A webhook that is set forbids it: it is removed with `remove_webhook`, its pending
-    updates kept, else named in the log and waited out.
+    Only one may poll for a bot. A webhook that is set forbids it: it is named in the log and waited out.
     """
-    poller = _Poller(api, store, hints, remove_webhook=remove_webhook)
+    poller = _Poller(api, store, hints)
     log.info("POLLING")
     failures = 0
     while True:
         try:
-            await poller.ask()
+            # Each failure halves the batch: it may be too large, or one of its updates what cannot be stored.
+            await poller.ask(max(1, POLL_LIMIT >> failures))
             failures = 0
             continue
         except Exception as error:
@@ -111,19 +110,16 @@ class _Poller:
         api: Caller,
         store: Callable[[Received], Awaitable[bool]],
         hints: trio.MemorySendChannel[Received],
-        *,
-        remove_webhook: bool,
     ) -> None:
         self._api = api
         self._store = store
         self._hints = hints
-        self._remove_webhook = remove_webhook
         self._confirm: int | None = None
 
-    async def ask(self) -> None:
-        """One question, which confirms the batch before; what it brings is committed when this returns."""
+    async def ask(self, limit: int) -> None:
+        """One question for up to `limit`, which confirms the batch before; what it brings is committed on return."""
         # Without the kinds Telegram goes by what an earlier bot with this token has asked for.
-        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": POLL_LIMIT, "allowed_updates": []}
+        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": limit, "allowed_updates": []}
         if self._confirm is not None:
             params["offset"] = self._confirm
         try:
@@ -182,17 +178,14 @@ class _Poller:
             log.debug("BACKLOG", update_id=update.update_id)
 
     async def _explain(self, conflict: Refused) -> str:
-        """What stands in the way, and what to do about it; a webhook is removed here if that is wished."""
+        """What stands in the way, and what to do about it."""
         if "webhook" not in conflict.description.lower():
             return "another process asks for this bot's updates: stop one of the two"
         info = await self._api.call("getWebhookInfo", timeout=CALL_DEADLINE)
         url = info.get("url") if isinstance(info, dict) else None
         if not url:
             return "a webhook was set and is gone again"
-        if not self._remove_webhook:
-            return f"a webhook is set, {url}: remove it with `svc webhook delete`, or set INTAKE=webhook"
-        await self._api.call("deleteWebhook", {"drop_pending_updates": False}, timeout=CALL_DEADLINE)
-        return f"the webhook {url} was in the way and has been removed"
+        return f"a webhook is set, {url}: remove it with `svc webhook delete`, or set INTAKE=webhook"
 
 
 def _read_batch(batch: Any) -> list[Received]:

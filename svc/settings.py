@@ -9,10 +9,11 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from svc import addresses
+from svc.masking import make_mask
 from svc.storage.inbox import InDoubtPolicy
 from telegram_client.proxy import find_proxy
 
@@ -21,10 +22,6 @@ Intake = Literal["webhook", "polling"]
 T = TypeVar("T")
 
 REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")
-
-PUBLIC_API = "api.telegram.org"
-# Where Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own takes any.
-PUBLIC_PORTS = (443, 80, 88, 8443)
 
 _TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -71,9 +68,14 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed."""
-        passwords = (*_passwords(self.database_url), *_passwords(self.leader_database_url))
-        return tuple(dict.fromkeys(text for text in (self.bot_token, self.webhook_secret, *passwords) if text))
+        """What must never be printed; of the token its second half too, which is the secret of it."""
+        passwords = (*addresses.passwords(self.database_url), *addresses.passwords(self.leader_database_url))
+        token = (self.bot_token, self.bot_token.partition(":")[2])
+        return tuple(dict.fromkeys(text for text in (*token, self.webhook_secret, *passwords) if text))
+
+    def hide(self, text: str) -> str:
+        """`text` without the secrets: what others say, of a webhook's address say, may hold one."""
+        return make_mask(self.secrets)(text)
 
 
 def load_settings(
@@ -106,16 +108,16 @@ class _Reader:
         if intake == "polling" and "WEBHOOK_URL" not in self._required:
             # Nobody is let in at /webhook then.
             self._required = [name for name in self._required if name != "WEBHOOK_SECRET"]
-        api_root = self._take("TELEGRAM_API_ROOT", _http_url, f"https://{PUBLIC_API}")
-        public = _split(api_root).hostname == PUBLIC_API
-        database_url = self._take("DATABASE_URL", _postgres_url, "")
+        api_root = self._take("TELEGRAM_API_ROOT", addresses.api_root, f"https://{addresses.PUBLIC_API}")
+        webhook_url = addresses.public_webhook_url if addresses.is_public(api_root) else addresses.webhook_url
+        database_url = self._take("DATABASE_URL", addresses.postgres_url, "")
         settings = Settings(
             bot_token=self._take("BOT_TOKEN", _token, ""),
             database_url=database_url,
             webhook_secret=self._take("WEBHOOK_SECRET", _secret, ""),
-            leader_database_url=self._take("LEADER_DATABASE_URL", _postgres_url, database_url),
+            leader_database_url=self._take("LEADER_DATABASE_URL", addresses.postgres_url, database_url),
             intake=intake,
-            webhook_url=self._take("WEBHOOK_URL", _public_url if public else _webhook_url, None),
+            webhook_url=self._take("WEBHOOK_URL", webhook_url, None),
             telegram_api_root=api_root,
             port=self._take("PORT", _number(int, 1, 65535), None),
             workers=self._take("WORKERS", _number(int, 1, 1000), 16),
@@ -162,21 +164,6 @@ def default_instance_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _passwords(url: str) -> list[str]:
-    """The password in a database's address, as it stands there and as the driver reads it."""
-    parts = urlsplit(url)
-    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
-    return [text for password in written for text in (password, unquote(password))]
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError("is not an address") from None  # urlsplit's own text may quote it, password and all
-    return parts
-
-
 def _token(text: str) -> str:
     if not _TOKEN.fullmatch(text):
         raise ValueError("is not a bot token (it looks like 123456:ABC-def...)")  # never with the text itself
@@ -186,40 +173,6 @@ def _token(text: str) -> str:
 def _secret(text: str) -> str:
     if not _SECRET.fullmatch(text):
         raise ValueError("must be 1 to 256 characters of A-Z a-z 0-9 _ -")
-    return text
-
-
-def _postgres_url(text: str) -> str:
-    if _split(text).scheme not in ("postgresql", "postgres"):
-        raise ValueError("must start with postgresql://")
-    return text
-
-
-def _http_url(text: str) -> str:
-    parts = _split(text)
-    try:
-        fit = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fit = False  # a port that is no number
-    if not fit:
-        raise ValueError("must be an http:// or https:// address")
-    return text.rstrip("/")
-
-
-def _webhook_url(text: str) -> str:
-    _http_url(text)
-    if re.search(r"[^\x21-\x7e]", text):
-        raise ValueError("may hold only printable ASCII: write its host in punycode and its path percent-encoded")
-    return text
-
-
-def _public_url(text: str) -> str:
-    parts = _split(_webhook_url(text))
-    if parts.scheme != "https":
-        raise ValueError("must be an https:// address")
-    if (parts.port or 443) not in PUBLIC_PORTS:
-        ports = ", ".join(map(str, PUBLIC_PORTS))
-        raise ValueError(f"has port {parts.port}, and Telegram delivers to {ports} only")
     return text
 
 

@@ -34,7 +34,7 @@ async def set_webhook(settings: Settings, *, open_transport: OpenTransport | Non
     try:
         async with _api(settings, open_transport) as api:
             await _ask(api, "setWebhook", target.params)
-            print(f"the webhook is set: {target.url}")
+            print(settings.hide(f"the webhook is set: {target.url}"))
             return True
     except Refused as error:
         _complain(f"{error}; Telegram closes the old webhook first, so the bot may have none now: svc webhook info")
@@ -51,7 +51,7 @@ async def show_webhook(settings: Settings, *, as_json: bool, open_transport: Ope
     except TelegramError as error:
         _complain(str(error))
         return False
-    print(json.dumps(info) if as_json else "\n".join(_lines(info)))
+    print(settings.hide(json.dumps(info) if as_json else "\n".join(_lines(info))))
     return True
 
 
@@ -65,7 +65,7 @@ async def delete_webhook(settings: Settings, *, open_transport: OpenTransport | 
         _complain(str(error))
         return False
     url = info.get("url") if isinstance(info, dict) else None
-    print(f"the webhook is deleted: {url}" if url else "no webhook was set")
+    print(settings.hide(f"the webhook is deleted: {url}") if url else "no webhook was set")
     return True
 
 

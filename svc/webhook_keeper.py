@@ -31,6 +31,7 @@ from telegram_client.errors import TelegramError
 log = structlog.get_logger()
 
 LOOK_EVERY = 60.0
+SAY_AGAIN_AFTER = 1800.0
 # Telegram's own default, https://core.telegram.org/bots/api#setwebhook.
 MAX_CONNECTIONS = 40
 
@@ -107,12 +108,13 @@ class _Keeper:
         self._looked = False
         self._last_error: tuple[Any, Any] = (None, None)
         self._difference: str | None = None
+        self._said_at = 0.0
 
     async def run(self) -> None:
         target = self._target
-        if target is not None:
-            await self._until_done(lambda: self._set(target))
-            await trio.sleep(LOOK_EVERY)
+        # Without an address it is set by hand, which may be done a moment after the start.
+        await self._until_done(self._look if target is None else lambda: self._set(target))
+        await trio.sleep(LOOK_EVERY)
         while True:
             await self._until_done(self._watch)
             await trio.sleep(LOOK_EVERY)
@@ -124,12 +126,18 @@ class _Keeper:
             log.info("WEBHOOK_SET", url=target.url, reason=change.reason)
 
     async def _watch(self) -> None:
-        info = await self._look()
-        change = wanted(info, self._target, secret_known=True) if self._target is not None else None
-        difference = change.reason if change is not None else None
-        if difference is not None and difference != self._difference:
+        difference = self._differs(await self._look())
+        again = trio.current_time() - self._said_at >= SAY_AGAIN_AFTER
+        if difference is not None and (difference != self._difference or again):
             log.warning("WEBHOOK_DIFFERS", reason=difference)
+            self._said_at = trio.current_time()
         self._difference = difference
+
+    def _differs(self, info: Mapping[str, Any]) -> str | None:
+        if self._target is not None:
+            change = wanted(info, self._target, secret_known=True)
+            return change.reason if change is not None else None
+        return None if info.get("url") else "the webhook is not set, nor is WEBHOOK_URL: nothing arrives"
 
     async def _look(self) -> dict[str, Any]:
         answer = await self._sender.call("getWebhookInfo")
@@ -144,11 +152,12 @@ class _Keeper:
             log.warning("WEBHOOK_ERROR", error=error[1], at=error[0], pending=pending)
         return info
 
-    async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, work: Callable[[], Awaitable[object]]) -> None:
         attempts = 0
         while True:
             try:
-                return await work()
+                await work()
+                return
             except Exception as error:
                 # Whatever it is, the workers go on: this is not worth the period.
                 attempts += 1

@@ -254,7 +254,7 @@ class BotApi(Methods):
 
 
 def _network_transport(root: str) -> OpenTransport:
-    verify = httpx.create_ssl_context() if root.startswith("https") else False
+    verify = httpx.create_ssl_context() if httpx.URL(root).scheme == "https" else False
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
     proxy = find_proxy(root)
 

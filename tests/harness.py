@@ -124,18 +124,21 @@ async def running_bot(
     lock: MemoryLockServer | None = None,
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     latency: float = 0.0,
+    masked: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Bot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
 
-    `latency` is how long a Bot API call takes, in seconds; `settings` change the service's settings.
+    `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
+    the service's settings.
     """
     sandbox = sandbox or Sandbox()
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
     metrics = Metrics()
-    with captured_logs(count=metrics.count, instance="one", secrets=(DEMO_TOKEN, SECRET)) as logs:
+    secrets = (DEMO_TOKEN, SECRET) if masked else ()
+    with captured_logs(count=metrics.count, instance="one", secrets=secrets) as logs:
         parts = Parts(
             settings=settings_for_tests(**settings),
             metrics=metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -134,6 +135,62 @@ def test_the_preflight_has_a_line_for_each_check(tmp_path: Path, closed_port: in
     assert found >= {"FAIL  database", "FAIL  lock", "FAIL  token", "FAIL  webhook"}
     assert len(found) == len(lines)
     assert all(len(line) > len("FAIL  database: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("updates", "show", "99999999999999999999"), ("updates", "replay", "7", "-1"),
+        ("updates", "list", "--limit", "100001"), ("transitions", "--limit", "0"),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_one_is_bad_usage(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
+    """Exit 2 before anything is asked."""
+    done = run(tmp_path, *arguments, **settings_for(closed_port))
+    assert done.returncode == 2
+    is_quiet(done)
+
+
+@pytest.mark.parametrize("rest", ["?connect_timeout=x", "?sslmode=perhaps", "?passfile=/nowhere&port=x"])
+def test_an_address_that_the_driver_will_not_have_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
+    """Exit 1, and what the address holds stays hidden."""
+    settings = settings_for(closed_port)
+    done = run(tmp_path, "status", **{**settings, "DATABASE_URL": settings["DATABASE_URL"] + rest})
+    assert done.returncode == 1
+    is_quiet(done)
+    assert len((done.stdout + done.stderr).splitlines()) == 1
+
+
+def test_a_parameter_that_postgres_does_not_know_is_one_line(tmp_path: Path, database_url: str) -> None:
+    """Whatever the driver does not know either it hands on to the server."""
+    glue = "&" if "?" in database_url else "?"
+    done = run(tmp_path, "status", **{**settings_for(1), "DATABASE_URL": f"{database_url}{glue}foo=bar"})
+    assert done.returncode == 1
+    is_quiet(done)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "foo" in line
+
+
+def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
+    """While a command waits for an answer that does not come: exit 130, as a shell expects."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        settings = {"BOT_TOKEN": TOKEN, "TELEGRAM_API_ROOT": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "svc", "webhook", "info"],
+            cwd=tmp_path,
+            env={**kept, "PYTHONPATH": str(ROOT), **settings},
+            stderr=subprocess.PIPE,
+        )
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == b""
 
 
 def test_a_port_in_use_is_named(tmp_path: Path, closed_port: int) -> None:

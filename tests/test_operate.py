@@ -8,16 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 import trio
 
+from sandbox.app import Sandbox
+from sandbox.state import Webhook
+from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
 from svc import operate
-from svc.settings import Settings
+from svc.commands import preflight
+from svc.settings import Intake, Settings
 from svc.storage import reports
-from svc.storage.database import Database
+from svc.storage.database import Database, asyncio_loop
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term
 from svc.storage.journal import PostgresJournal
 from svc.storage.postgres_inbox import PostgresInbox
@@ -200,11 +205,80 @@ def test_the_period_of_a_killed_instance_ends_where_the_next_begins() -> None:
     assert second.end is None
 
 
+TOKENS_HALF = DEMO_TOKEN.partition(":")[2]
+
+
+async def test_the_status_tells_what_telegram_says(
+    settings: Settings, capsys: pytest.CaptureFixture[str], nursery: trio.Nursery
+) -> None:
+    """The webhook's address, what waits there and the last error; no token, though somebody has put it in the path."""
+    sandbox = Sandbox()
+    there = replace(settings, telegram_api_root=await nursery.start(sandbox.run))
+    bot = sandbox.telegram.bot()
+    bot.webhook = Webhook(f"https://old.example/{quote(DEMO_TOKEN, safe='')}")
+    bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
+    async with asyncio_loop():
+        assert await operate.show_status(there, as_json=False)
+        text = capsys.readouterr().out
+        assert await operate.show_status(there, as_json=True)
+        webhook = json.loads(capsys.readouterr().out)["webhook"]
+    assert "webhook   https://old.example/***, 0 pending at Telegram, last error: Connection refused" in text
+    assert webhook == {
+        "url": "https://old.example/***",
+        "pending_update_count": 0,
+        "last_error_date": 1_700_000_000,
+        "last_error_message": "Connection refused",
+    }
+    nursery.cancel_scope.cancel()
+
+
+URL, OTHERS = "https://bot.example/webhook", f"https://old.example/{DEMO_TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("intake", "wanted", "found", "well", "says"),
+    [
+        ("webhook", URL, URL, True, f"{URL}, 0 pending; last error: Connection refused"),
+        ("webhook", URL, OTHERS, True, f"svc run will set {URL}; now it is https://old.example/***"),
+        ("webhook", URL, None, True, f"svc run will set {URL}; now it is not set"),
+        ("webhook", None, OTHERS, True, "https://old.example/***, 0 pending; last error: Connection refused"),
+        ("webhook", None, None, False, "nothing can arrive"),
+        ("polling", None, None, True, "none is set, as polling needs it"),
+        ("polling", URL, None, True, "none is set, as polling needs it"),
+        ("polling", URL, OTHERS, False, "https://old.example/*** is set, so nobody can poll: `svc webhook delete`"),
+    ],
+)
+async def test_the_preflight_knows_what_the_intake_needs(
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    nursery: trio.Nursery,
+    intake: Intake,
+    wanted: str | None,
+    found: str | None,
+    well: bool,
+    says: str,
+) -> None:
+    """`svc check`: fit if updates can arrive, as it is or as `svc run` will make it; what it prints hides the token."""
+    sandbox = Sandbox()
+    there = replace(settings, telegram_api_root=await nursery.start(sandbox.run), intake=intake, webhook_url=wanted)
+    if found is not None:
+        sandbox.telegram.bot().webhook = Webhook(found)
+        bot = sandbox.telegram.bot()
+        bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
+    async with asyncio_loop():
+        assert await preflight(there) is well
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("ok    webhook: " if well else "FAIL  webhook: ")
+    assert says in line
+    assert TOKENS_HALF not in line
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_database_without_tables_is_said(empty_database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One line that names the command, and exit 1."""
-    from svc.storage.database import asyncio_loop
-
     empty = replace(settings_for_tests(), database_url=empty_database_url)
     async with asyncio_loop():
         assert not await operate.show_status(empty, as_json=False)
-    assert "run svc migrate" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "run svc migrate" in said.err
+    assert said.out == ""

@@ -368,18 +368,33 @@ async def test_a_webhook_in_the_way_is_named(autojump_clock: trio.testing.MockCl
         assert polled.hinted == [update_id]
 
 
-async def test_a_webhook_is_removed_when_that_is_wished(autojump_clock: trio.testing.MockClock) -> None:
-    """Removed and said so; what waited for it comes in by polling."""
+async def test_a_batch_that_is_too_large_is_asked_for_in_parts(autojump_clock: trio.testing.MockClock) -> None:
+    """A hundred long updates are more than an answer may be: they come in smaller batches, all of them."""
     sandbox = Sandbox()
-    sandbox.telegram.bot().webhook = WEBHOOK
-    waiting = sandbox.telegram.user_sends_text(1, "hello")
-    assert waiting is not None
-    async with polling(sandbox, remove_webhook=True) as polled:
-        await trio.sleep(2)
-        assert sandbox.telegram.bot().webhook is None
-        assert polled.hinted == [waiting.id]
-        (line,) = polled.logs.of("POLL_CONFLICT")
-        assert "https://old.example/webhook" in line["reason"]
+    sent = [sandbox.telegram.user_sends_text(user, "x" * 100_000) for user in range(1, 101)]
+    async with polling(sandbox) as polled:
+        await trio.sleep(60)
+        assert sorted(polled.inbox.rows) == [update.id for update in sent if update is not None]
+        assert {line["error"] for line in polled.logs.of("POLL_RETRY")} == {"InDoubt: getUpdates: DecodingError"}
+        assert polled.pending == []
+
+
+async def test_one_update_that_cannot_be_stored_holds_up_none_before_it(autojump_clock: trio.testing.MockClock) -> None:
+    """Batches shrink until only that one is asked for; nothing is forgotten, and what comes before it is confirmed."""
+    sandbox, inbox = Sandbox(), MemoryInbox()
+    sent = [sandbox.telegram.user_sends_text(user, "hello") for user in range(1, 31)]
+    poison = sent[20]
+    assert poison is not None
+
+    async def store(update: Received) -> bool:
+        if update.update_id == poison.id:
+            raise ValueError("this one never")
+        return await inbox.store(update)
+
+    async with polling(sandbox, inbox, store=store) as polled:
+        await trio.sleep(300)
+        assert min(polled.pending) == poison.id
+        assert {update.id for update in sent[:20] if update is not None} <= set(inbox.rows)
 
 
 async def test_a_webhook_set_while_polling_is_explained(autojump_clock: trio.testing.MockClock) -> None:

@@ -17,6 +17,7 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
+from svc.settings import Intake
 from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
 from telegram_client.flood import FloodControl
@@ -163,20 +164,34 @@ async def test_an_error_within_a_call_tells_nothing() -> None:
     tells_nothing(*shown(caught.value), repr(requests[0]), repr(FloodControl()))
 
 
-async def test_a_service_with_every_fault_tells_nothing(autojump_clock: trio.testing.MockClock) -> None:
-    """The service's own log in both forms, what libraries log beneath it, and every name and label on /metrics."""
+METHODS: dict[Intake, tuple[str, ...]] = {
+    "webhook": ("sendMessage", "getWebhookInfo", "setWebhook"),
+    "polling": ("sendMessage", "getUpdates"),
+}
+
+
+@pytest.mark.parametrize("intake", METHODS)
+@pytest.mark.parametrize("masked", [True, False])
+async def test_a_service_with_every_fault_tells_nothing(
+    autojump_clock: trio.testing.MockClock, masked: bool, intake: Intake
+) -> None:
+    """The service's own log, also without its mask, what libraries log beneath it, and all that /metrics shows."""
     with everything_logged() as log:
-        async with running_bot() as bot:
+        async with running_bot(masked=masked, intake=intake, webhook_url="https://bot.example/webhook") as bot:
+            if intake == "polling":
+                bot.sandbox.telegram.call(DEMO_TOKEN, "deleteWebhook", {})
             logging.getLogger().addHandler(log)  # the service has set up the root logger for itself
             for number, fault in enumerate(FAULTS):
-                bot.sandbox.faults.order(fault, delay=60.0, method="sendMessage")
+                for method in METHODS[intake]:
+                    bot.sandbox.faults.order(fault, delay=60.0, method=method)
                 await bot.send(100 + number)
                 await bot.settled()
+                await trio.sleep(70)
             page = bot.metrics.page().decode()
             lines = bot.logs.out.getvalue()
             names = set(bot.logs.names())
             await bot.drain()
-    assert {"RETRY", "IN_DOUBT", "MAIN_MENU_SENT"} <= names
+    assert {"RETRY", "IN_DOUBT", "MAIN_MENU_SENT", "WEBHOOK_RETRY" if intake == "webhook" else "POLL_RETRY"} <= names
     assert "svc_events" in page
     tells_nothing(lines, page, *log.lines)
 

@@ -70,7 +70,14 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
     ("LOG_LEVEL", "error", "log_level", "error"),
     ("INSTANCE_ID", "pod-7 (blue)", "instance_id", None),
-    ("INTAKE", "Webhook", "log_level", "info"),
+    ("INTAKE", "Polling", "intake", "polling"),
+    ("DATABASE_URL", "postgresql:///svc?host=/run/postgresql", "database_url", None),
+    ("DATABASE_URL", "postgresql://svc:p%2Fw%23@[::1]:5432,db.example,10.0.0.1:6432/svc", "database_url", None),
+    ("TELEGRAM_API_ROOT", "HTTPS://api.telegram.org", "telegram_api_root", "https://api.telegram.org"),
+    ("TELEGRAM_API_ROOT", "HTTP://LocalHost:8081/api/", "telegram_api_root", "http://LocalHost:8081/api"),
+    ("WEBHOOK_URL", "HTTPS://Bot.Example/webhook?x=1", "webhook_url", "https://Bot.Example/webhook?x=1"),
+    ("WEBHOOK_URL", "https://8.8.8.8:8443/webhook", "webhook_url", None),
+    ("WEBHOOK_URL", "https://xn--80aswg.xn--p1ai/", "webhook_url", None),
 ]
 
 
@@ -91,6 +98,19 @@ BAD = [
     ("DATABASE_URL", "postgresql://svc:hunter2@[::1/db"),
     ("DATABASE_URL", "postgresql://svc:hunter2@ℂ℀.example/db"),
     ("LEADER_DATABASE_URL", "http://svc:hunter2@db"),
+    *(
+        ("DATABASE_URL", f"postgresql://{rest}")
+        for rest in (
+            "svc:hunter2/x@db/svc",
+            "svc:hunter2#x@db/svc",
+            "svc:hunter2?x@db/svc",
+            "svc:12/hunter2@db/svc",
+            "svc:hunter2@db:port/svc",
+            "svc:hunter2@db:99999/svc",
+            "svc:hunter2@a..b/svc",
+            "svc:hunter2@db,db:x/svc",
+        )
+    ),
     ("WEBHOOK_SECRET", "hunter2 with spaces"),
     ("WEBHOOK_SECRET", "h" * 257),
     ("WEBHOOK_SECRET", "пароль-hunter2"),
@@ -102,9 +122,35 @@ BAD = [
     ("WEBHOOK_URL", "https://bot.example:port/webhook"),
     ("WEBHOOK_URL", "https://bot.example/web hook"),
     ("WEBHOOK_URL", "https://bot.example/вебхук"),
+    *(
+        ("WEBHOOK_URL", f"https://{host}/webhook")
+        for host in (
+            "127.0.0.1",
+            "10.0.0.5:8443",
+            "192.168.1.7",
+            "169.254.1.1",
+            "[::1]",
+            "[2001:4860:4860::8888]",
+            "999.1.1.1",
+            "localhost",
+            "bot",
+            "bot.local",
+            "svc.internal",
+            ".example",
+            "a..b",
+            "-.example",
+            "bot.example\\x",
+        )
+    ),
     ("TELEGRAM_API_ROOT", "api.telegram.org"),
     ("TELEGRAM_API_ROOT", "ftp://api.telegram.org"),
     ("TELEGRAM_API_ROOT", "http://"),
+    ("TELEGRAM_API_ROOT", "http://api.telegram.org"),
+    ("TELEGRAM_API_ROOT", "http://a..b"),
+    ("TELEGRAM_API_ROOT", "http://" + "a" * 64),
+    ("TELEGRAM_API_ROOT", "http://127.0.0.1\x01"),
+    ("TELEGRAM_API_ROOT", "https://api.example/?x=1"),
+    ("TELEGRAM_API_ROOT", "https://api.example/#x"),
     ("PORT", "0"),
     ("PORT", "65536"),
     ("PORT", "80.5"),
@@ -230,5 +276,5 @@ def test_no_secret_is_in_the_repr() -> None:
 def test_what_must_never_be_printed_is_listed() -> None:
     """Token, webhook secret and every password, as written and as meant."""
     settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter2")
-    assert set(settings.secrets) == {TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2"}
+    assert set(settings.secrets) == {TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2", TOKEN[7:]}
     assert load_settings({}, dotenv=None, required=()).secrets == ()

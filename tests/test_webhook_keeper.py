@@ -293,6 +293,18 @@ async def test_what_others_change_is_said_and_left(autojump_clock: trio.testing.
         assert line["reason"] == "the webhook is https://other.example/"
 
 
+async def test_a_bot_without_a_webhook_says_so_again(autojump_clock: trio.testing.MockClock) -> None:
+    """Deleted by hand, or never set and no address to set it to: nothing arrives, which is said every half hour."""
+    for target, reason in ((TARGET, "the webhook is not set"), (None, "nor is WEBHOOK_URL: nothing arrives")):
+        async with keeping(target) as kept:
+            assert kept.logs.of("WEBHOOK_DIFFERS") == []
+            kept.sandbox.telegram.bot().webhook = None
+            await trio.sleep(3400)
+            lines = kept.logs.of("WEBHOOK_DIFFERS")
+            assert len(lines) == 2
+            assert all(reason in line["reason"] for line in lines)
+
+
 async def test_no_secret_is_logged(autojump_clock: trio.testing.MockClock) -> None:
     """Neither the token nor the webhook's secret stands in any line, with no help from the log's own mask."""
     sandbox = Sandbox(strict_webhooks=True)

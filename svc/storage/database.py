@@ -74,7 +74,9 @@ class Hosts:
         self._urls = [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
 
     async def connect(self, **options: Any) -> Connection:
-        """Connect to the first that takes writes. On the asyncio side; raises what asyncpg raises."""
+        """Connect to the first that takes writes. On the asyncio side; raises what asyncpg raises, or DatabaseRefused
+        if the address is at fault.
+        """
         urls = list(self._urls)
         for url in urls:
             try:
@@ -84,6 +86,11 @@ class Hosts:
                     target_session_attrs=SessionAttribute.read_write,
                     **options,
                 )
+            except (ValueError, asyncpg.ClientConfigurationError) as error:
+                # The address itself; never its own text, which may be the password.
+                raise DatabaseRefused(f"the database's address cannot be used ({type(error).__name__})") from None
+            except asyncpg.UndefinedObjectError as error:
+                raise DatabaseRefused(describe(error)) from None  # a parameter in the address that is none
             except _LOST:
                 if url == urls[-1]:
                     raise

@@ -1,0 +1,113 @@
+"""What an address in the settings must look like. Each function returns it as it is used, or raises ValueError.
+
+No error quotes the address: it may hold a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+PUBLIC_API = "api.telegram.org"
+# Where Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own takes any.
+PUBLIC_PORTS = (443, 80, 88, 8443)
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_HERE = ("localhost", "local", "internal")
+
+
+def api_root(text: str) -> str:
+    """The address of a Bot API server: http or https, to which `/bot<token>/<method>` is added."""
+    parts = _http(text)
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path, without ? or #")
+    if parts.hostname == PUBLIC_API and parts.scheme != "https":
+        raise ValueError(f"must be https for {PUBLIC_API}: the token is in every address")
+    return parts.geturl().rstrip("/")
+
+
+def is_public(root: str) -> bool:
+    """Whether this is Telegram's own Bot API server."""
+    return urlsplit(root).hostname == PUBLIC_API
+
+
+def webhook_url(text: str) -> str:
+    """An address that a Bot API server of one's own delivers to."""
+    return _http(text).geturl()
+
+
+def public_webhook_url(text: str) -> str:
+    """An address that Telegram delivers to; the rules of its server's source (WebhookActor.cpp) as far as they are
+    known without asking the network. What it refuses, it refuses after the old webhook is gone.
+    """
+    parts = _http(text)
+    if parts.scheme != "https":
+        raise ValueError("must be an https:// address")
+    if (parts.port or 443) not in PUBLIC_PORTS:
+        ports = ", ".join(map(str, PUBLIC_PORTS))
+        raise ValueError(f"has port {parts.port}, and Telegram delivers to {ports} only")
+    if not _can_be_reached_by_telegram(parts.hostname or ""):
+        raise ValueError("must have a host that Telegram can reach: a public name, or a public IPv4 address")
+    return parts.geturl()
+
+
+def postgres_url(text: str) -> str:
+    """The address of a database; several hosts are allowed, separated by commas."""
+    parts = _split(text)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("must start with postgresql://")
+    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
+        raise ValueError("has a / ? # or @ where none belongs: in a user or password they are %2F %3F %23 %40")
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        name, _, port = host.rpartition(":") if re.search(r":[^\]]*$", host) else (host, "", "")
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError("has a port that is not one")
+        if name.strip("[]"):
+            _check_host(name.strip("[]"))
+    return text
+
+
+def passwords(url: str) -> list[str]:
+    """The password in a database's address, as it stands there and as the driver reads it."""
+    parts = urlsplit(url)
+    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return [text for password in written for text in (password, unquote(password))]
+
+
+def _http(text: str) -> SplitResult:
+    if re.search(r"[^\x21-\x7e]|\\", text):
+        raise ValueError("may hold only printable ASCII: its host in punycode, its path percent-encoded")
+    parts = _split(text)
+    try:
+        fit = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fit = False  # a port that is no number
+    if not fit:
+        raise ValueError("must be an http:// or https:// address")
+    _check_host(parts.hostname or "")
+    return parts
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise ValueError("is not an address") from None
+
+
+def _check_host(name: str) -> None:
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise ValueError("has a host that is not one") from None
+
+
+def _can_be_reached_by_telegram(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.split(".")
+        well_formed = len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels)
+        return well_formed and not labels[-1].isdigit() and labels[-1] not in _HERE
+    return address.version == 4 and address.is_global

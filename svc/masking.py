@@ -1,0 +1,31 @@
+"""Secrets are hidden in whatever is printed or logged, in every spelling that they may have there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+HIDDEN = "***"
+# What is shorter stands in every second word: it would spoil the line, and hide nothing.
+SHORTEST = 4
+
+
+def make_mask(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that returns a text with every one of `secrets` hidden."""
+    spelled = {text for secret in secrets if len(secret) >= SHORTEST for text in _spellings(secret)}
+    # The longest first: one may be a part of another.
+    texts = sorted(spelled, key=len, reverse=True)
+
+    def hide(line: str) -> str:
+        for text in texts:
+            line = line.replace(text, HIDDEN)
+        return line
+
+    return hide
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """As it stands, as it looks inside JSON, in the repr of a list and in an address; for most of them it is one."""
+    in_json = (json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1])
+    return secret, *in_json, repr(secret)[1:-1], quote(secret, safe="", errors="replace")
