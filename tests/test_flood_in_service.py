@@ -68,7 +68,7 @@ async def test_a_group_gets_twenty_a_minute(autojump_clock: trio.testing.MockClo
 async def test_a_429_pauses_its_chat_before_the_next_begin(autojump_clock: trio.testing.MockClock) -> None:
     """Telegram says wait 30 s for a chat: its next update is not even begun before, another chat's is at once."""
     async with running_bot() as bot:
-        bot.sandbox.faults.order("flood", retry_after=30, chat_id=7)
+        bot.sandbox.faults.order("flood", method="sendMessage", retry_after=30, chat_id=7)
         first = await bot.send(7)
         await trio.sleep(1)
         assert bot.service._flood.delay(7, trio.current_time()) > 28
@@ -114,7 +114,7 @@ async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio
 async def test_a_drain_does_not_wait_for_flood_control(autojump_clock: trio.testing.MockClock) -> None:
     """Everything is paused for half a minute: who only waits for its turn is left in the inbox, pending."""
     async with running_bot(latency=0.1) as bot:
-        bot.sandbox.faults.order("flood", retry_after=30, count=2)
+        bot.sandbox.faults.order("flood", method="sendMessage", retry_after=30, count=2)
         for user in (7, 8, 9, 10):
             await bot.send(user)
         await trio.sleep(2)
@@ -151,7 +151,7 @@ async def test_an_apology_keeps_to_the_pace_too(autojump_clock: trio.testing.Moc
         raise RuntimeError("no luck")
 
     async with running_bot(send_rate=30.0, decide=broken) as bot:
-        bot.sandbox.faults.order("flood", retry_after=2)
+        bot.sandbox.faults.order("flood", method="sendMessage", retry_after=2)
         for user in range(1, 101):
             await bot.send(user)
         await bot.settled()
