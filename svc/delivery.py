@@ -127,9 +127,11 @@ class Delivery:
 
     def _follow(self, error: Exception, call: Call) -> bool:
         """Whether the group turns out to have become a supergroup, with an id of its own. Followed once."""
-        if not isinstance(error, Refused) or error.migrate_to_chat_id is None or self._moved is not None:
+        new = error.migrate_to_chat_id if isinstance(error, Refused) else None
+        old = call.params.get("chat_id")
+        if new is None or old is None or self._moved is not None:
             return False
-        self._moved = call.params.get("chat_id"), error.migrate_to_chat_id
+        self._moved = old, new
         return True
 
     def _readdressed(self, call: Call) -> Call:
