@@ -40,13 +40,15 @@ async def preflight(settings: Settings) -> bool:
     for name, check in checks:
         try:
             with trio.fail_after(CHECK_DEADLINE):
-                print(f"ok    {name}: {await check(settings)}")
+                line = f"ok    {name}: {await check(settings)}"
         except (_NotFit, DatabaseRefused, DatabaseUnavailable, MigrationError, PoolerInTheWay, TelegramError) as error:
-            print(f"FAIL  {name}: {error}")
+            line = f"FAIL  {name}: {error}"
             well = False
         except trio.TooSlowError:
-            print(f"FAIL  {name}: no answer within {CHECK_DEADLINE:.0f} s")
+            line = f"FAIL  {name}: no answer within {CHECK_DEADLINE:.0f} s"
             well = False
+        # A webhook may have the token in its address.
+        print(settings.hide(line))
     return well
 
 
@@ -99,15 +101,14 @@ async def _check_webhook(settings: Settings) -> str:
     async with BotApi(settings.bot_token, root=settings.telegram_api_root, connections=1) as api:
         answer = await api.call("getWebhookInfo")
     info: dict[str, Any] = answer if isinstance(answer, dict) else {}
-    # Somebody else's may have the token in its address.
-    found = settings.hide(info.get("url", ""))
+    found = info.get("url", "")
     if settings.intake == "polling":
         if found:
             raise _NotFit(f"{found} is set, so nobody can poll: `svc webhook delete`, or INTAKE=webhook")
         return "none is set, as polling needs it"
     if settings.webhook_url is None and not found:
         raise _NotFit("none is set, and no WEBHOOK_URL to set it to: nothing can arrive")
-    if settings.webhook_url not in (None, info.get("url")):
+    if settings.webhook_url not in (None, found):
         return f"svc run will set {settings.webhook_url}; now it is {found or 'not set'}"
     error = info.get("last_error_message")
     return f"{found}, {info.get('pending_update_count', 0)} pending" + (f"; last error: {error}" if error else "")

@@ -1,7 +1,7 @@
 """The bot's webhook at Telegram: set once a term by the ACTIVE instance, then watched.
 
-Rule 1: what is sent has been checked (svc/settings.py), since setWebhook closes the old webhook first: a call that is
-refused leaves the bot with none.
+Rule 1: what is sent has been checked (svc/settings.py, svc/addresses.py), since setWebhook closes the old webhook
+first: a call that is refused leaves the bot with none.
 Rule 2: pending updates are never dropped.
 Rule 3: the webhook is set once a term. What somebody else changes later is said, not fought over: two deployments
 with one token would take it from each other every minute.
