@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import httpx
 
 PUBLIC_API = "api.telegram.org"
 # Where Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own takes any.
@@ -22,6 +24,10 @@ def api_root(text: str) -> str:
     parts = _http(text)
     if parts.query or parts.fragment:
         raise ValueError("must end with its path, without ? or #")
+    try:
+        httpx.URL(text)
+    except httpx.InvalidURL:
+        raise ValueError("is not an address") from None
     if parts.hostname == PUBLIC_API and parts.scheme != "https":
         raise ValueError(f"must be https for {PUBLIC_API}: the token is in every address")
     return parts.geturl().rstrip("/")
@@ -57,22 +63,27 @@ def postgres_url(text: str) -> str:
     parts = _split(text)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql://")
-    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
-        raise ValueError("has a / ? # or @ where none belongs: in a user or password they are %2F %3F %23 %40")
-    for host in parts.netloc.rpartition("@")[2].split(","):
+    user, at, hosts = parts.netloc.rpartition("@")
+    cut_off = not at and "@" in parts.path  # a password's slash has ended the host
+    if "@" in user or cut_off or parts.fragment:
+        raise ValueError("has a / # or @ where none belongs: in a user or password they are %2F %23 %40")
+    for host in hosts.split(","):
         name, _, port = host.rpartition(":") if re.search(r":[^\]]*$", host) else (host, "", "")
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError("has a port that is not one")
-        if name.strip("[]"):
-            _check_host(name.strip("[]"))
+            raise ValueError("has a port that is not one: a : / ? in a password is %3A %2F %3F")
+        name = unquote(name).strip("[]")
+        if name and not name.startswith("/"):
+            _check_host(name)
     return text
 
 
 def passwords(url: str) -> list[str]:
     """The password in a database's address, as it stands there and as the driver reads it."""
     parts = urlsplit(url)
-    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
-    return [text for password in written for text in (password, unquote(password))]
+    in_query = [
+        value for name, _, value in (part.partition("=") for part in parts.query.split("&")) if name == "password"
+    ]
+    return [text for password in (parts.password or "", *in_query) for text in (password, unquote(password))]
 
 
 def _http(text: str) -> SplitResult:

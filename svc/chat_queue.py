@@ -18,7 +18,9 @@ import trio
 from svc.storage.inbox import Received
 
 CHATS = 1000  # updates of different chats that are out or ready
-HELD = 2000  # and others that are held: flood control keeps them, so they may not keep the place of one that can go
+HELD_CHATS = (
+    2000  # and others that are held: flood control keeps them, so they may not keep the place of one that can go
+)
 FOLLOWERS = 16  # waiting behind the one that is out, per chat
 BEHIND = 10_000
 
@@ -39,7 +41,7 @@ class ChatQueue:
         self._waits: set[trio.CancelScope] = set()
         self._held: list[tuple[float, int, Received]] = []
         self._held_changed = trio.Event()
-        self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats + HELD)
+        self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats + HELD_CHATS)
         self.wants_more = trio.Event()
 
     def __len__(self) -> int:
@@ -53,7 +55,7 @@ class ChatQueue:
     @property
     def room(self) -> int:
         """How many more chats fit."""
-        return max(0, self._chats - len(self._waiting) + min(len(self._held), HELD))
+        return max(0, self._chats - len(self._waiting) + min(len(self._held), HELD_CHATS))
 
     def add(self, update: Received) -> bool:
         """Take `update` in; False if it is in already, or if it stays in the inbox: no room, or the queue is closed."""

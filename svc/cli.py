@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 the check or the work failed, 2 bad usage or settings."""
+"""The command line. Exit codes: 0 done, 1 the check or the work failed, 2 bad usage or settings, 130 interrupted."""
 
 from __future__ import annotations
 

@@ -24,8 +24,10 @@ from telegram_client.flood import FloodControl, counted_chat
 log = structlog.get_logger()
 
 CALL_TIMEOUT = 10.0
-# A connection that could not be made often can a moment later; what takes longer goes back into the inbox.
+# A connection that could not be made often can a moment later; what takes longer goes back into the inbox, and so does
+# what would first have to wait for its turn.
 AGAIN_AFTER = (0.1, 0.3, 0.9)
+LONGEST_WAIT = 1.0
 FLOOD = 429
 
 
@@ -84,6 +86,7 @@ class Delivery:
     async def _make(self, call: Call) -> Failure | None:
         """Make one call; what certainly or harmlessly can be made again at once is, a few times."""
         pauses = iter(AGAIN_AFTER)
+        doubt: Failure | None = None
         while True:
             call = self._readdressed(call)
             failure = await self._try(call)
@@ -91,16 +94,31 @@ class Delivery:
                 return None
             if self._follow(failure.error, call):
                 continue
+            if isinstance(failure.error, InDoubt):
+                doubt = failure
             pause = next(pauses, None)
-            if pause is None or not _worth_another_try(failure) or self._time_left() <= pause:
-                return failure
+            if pause is None or not _worth_another_try(failure) or not self._can_wait(call, pause):
+                # What may have arrived once is not unsent because a later try was.
+                return doubt if doubt is not None and isinstance(failure.error, NotSent) else failure
             await trio.sleep(pause * self._rng.uniform(0.75, 1.0))
 
+    def _can_wait(self, call: Call, pause: float) -> bool:
+        """Whether there is time for another try after `pause` seconds, and its turn is near."""
+        wait = self._turn_in(call)
+        return wait <= LONGEST_WAIT and max(pause, wait) < self._time_left()
+
+    def _turn_in(self, call: Call) -> float:
+        """Seconds until flood control lets the call go, as far as it is known now."""
+        chat_id = counted_chat(call.method, call.params)
+        return 0.0 if chat_id is None or self._reserved else self._flood.delay(chat_id, trio.current_time())
+
     async def _try(self, call: Call) -> Failure | None:
-        try:
-            with trio.fail_after(max(self._time_left(), 0)):
+        in_time = self._turn_in(call) < self._time_left()
+        if in_time:
+            with trio.move_on_after(self._time_left()) as waiting:
                 await self._turn(counted_chat(call.method, call.params))
-        except trio.TooSlowError:
+            in_time = not waiting.cancelled_caught
+        if not in_time:
             return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)
         await _lease_checked()
         try:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 import trio
 
+from svc.delivery import Sender
 from svc.policy import backoff, describe
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
@@ -38,20 +39,13 @@ STORE_DEADLINE = 10.0
 LONGEST_PAUSE = 10.0
 
 
-class Caller(Protocol):
-    """What polls: BotApi, opened by `open_poller`."""
-
-    async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
-        """Call a Bot API method, within `timeout` seconds if given; raises TelegramError."""
-
-
 def open_poller(token: str, *, root: str, open_transport: OpenTransport | None = None) -> BotApi:
     """A client whose calls may take as long as a long poll, with one connection: a poll takes no worker's turn."""
     return BotApi(token, root=root, connections=1, timeout=POLL_DEADLINE, open_transport=open_transport)
 
 
 async def poll(
-    api: Caller,
+    api: Sender,
     store: Callable[[Received], Awaitable[bool]],
     hints: trio.MemorySendChannel[Received],
     *,
@@ -63,16 +57,17 @@ async def poll(
     """
     poller = _Poller(api, store, hints)
     log.info("POLLING")
-    failures = 0
+    failures, limit = 0, POLL_LIMIT
     while True:
         try:
-            # Each failure halves the batch: it may be too large, or one of its updates what cannot be stored.
-            await poller.ask(max(1, POLL_LIMIT >> failures))
-            failures = 0
+            await poller.ask(limit)
+            failures, limit = 0, min(POLL_LIMIT, 2 * limit)
             continue
         except Exception as error:
             # Whatever it was: nothing is confirmed, so it is asked for again.
             failures += 1
+            # The batch may be too large, or one of its updates what cannot be stored.
+            limit = max(1, limit // 2)
             pause = _pause(error, failures, rng)
             if isinstance(error, _Conflict):
                 log.warning("POLL_CONFLICT", reason=error.reason, delay=pause)
@@ -107,7 +102,7 @@ _FORESEEN = (TelegramError, NotAnUpdate, _NotStored)
 class _Poller:
     def __init__(
         self,
-        api: Caller,
+        api: Sender,
         store: Callable[[Received], Awaitable[bool]],
         hints: trio.MemorySendChannel[Received],
     ) -> None:

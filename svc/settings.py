@@ -44,7 +44,7 @@ class Settings:
     database_url: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     leader_database_url: str = field(repr=False)
-    webhook_url: str | None = None
+    webhook_url: str | None = field(default=None, repr=False)  # some have the token in it
     intake: Intake = "webhook"
     telegram_api_root: str = "https://api.telegram.org"
     port: int | None = None

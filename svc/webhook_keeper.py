@@ -43,7 +43,7 @@ class Target:
     The kinds are set too, for a choice that an earlier bot with this token has made would keep messages from this one.
     """
 
-    url: str
+    url: str = field(repr=False)  # it may have the token in it
     secret: str = field(repr=False)
 
     @property
@@ -74,8 +74,10 @@ def wanted(info: Mapping[str, Any], target: Target, *, secret_known: bool = Fals
     """The call that brings the webhook from `info` (getWebhookInfo's answer) to `target`; None if none is needed.
 
     Without `secret_known` there is always one, for the secret's sake, unless it would take away a certificate that
-    was uploaded by hand: then the secret has to be set by hand too.
+    was uploaded by hand for this address: then the rest has to be set by hand too.
     """
+    if not secret_known and info.get("has_custom_certificate") and info.get("url") == target.url:
+        return None
     reasons = []
     if info.get("url", "") != target.url:
         reasons.append(f"the webhook is {info.get('url') or 'not set'}")
@@ -83,7 +85,7 @@ def wanted(info: Mapping[str, Any], target: Target, *, secret_known: bool = Fals
         reasons.append(f"max_connections is {info.get('max_connections')}")
     if kinds := info.get("allowed_updates"):
         reasons.append(f"it delivers only {' '.join(map(str, kinds))}")
-    if not reasons and not secret_known and not info.get("has_custom_certificate"):
+    if not reasons and not secret_known:
         reasons.append("its secret cannot be read back")
     return Change(target.params, ", ".join(reasons)) if reasons else None
 

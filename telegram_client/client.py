@@ -5,7 +5,7 @@ logs every URL at INFO, and the URL holds the token.
 
 How sure a failure is follows from one observation: whether the transport has asked for what comes after the request's
 last byte. It does so only when that byte's write has returned. If not, the server has at most a part of the request,
-which nobody acts on: not sent, whatever it answers. If so: in doubt.
+which nobody acts on: not sent, unless it refuses. If so: in doubt.
 """
 
 from __future__ import annotations
@@ -296,9 +296,9 @@ def _result(call: _Call, status: int, headers: httpx.Headers, answer: _Answer | 
     if status == 429:
         wait = _seconds(parameters.get("retry_after")) or _seconds(headers.get("retry-after"))
         raise call.not_sent(description, status=status, retry_after=wait)
-    # A page that is not Telegram's says no only to what nobody can have acted on.
-    sure = not answer.ok if answer is not None else not call.left
-    if 400 <= status < 500 and sure:
+    # Of the pages that are not Telegram's, one will be the same next time: it does not take so much.
+    no = not answer.ok if answer is not None else status == 413 and not call.left
+    if 400 <= status < 500 and no:
         moved_to = parameters.get("migrate_to_chat_id")
         raise Refused(
             call.method,

@@ -222,7 +222,9 @@ class FloodControl:
         def paced(calls: int) -> float:
             return owed + (calls - 1) * self._interval
 
-        return paced(calls) if chat.window is None else max(paced(calls), chat.window.need(calls, now, paced))
+        window = chat.window.need(calls, now, paced) if chat.window is not None else _NEVER
+        # Never less than nothing: of those who have one call each, the first to come is the first to leave.
+        return max(0.0, paced(calls), window)
 
     def _note(self, chat_id: ChatId, now: float) -> None:
         if self._all is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import ipaddress
+import re
 import urllib.request
 
 import httpx
@@ -23,7 +24,7 @@ def find_proxy(root: str) -> httpx.Proxy | None:
     proxy: httpx.Proxy | None = None
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
-    if proxy is None:
+    if proxy is None or not re.fullmatch(r"[\w.:-]+", proxy.url.host):
         raise ValueError("the environment's proxy is not an http, https or socks5 address")
     if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         raise ValueError("the environment's proxy is a socks proxy, which needs a package more: httpx[socks]")

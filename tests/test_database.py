@@ -7,14 +7,17 @@ import itertools
 import os
 import random
 import signal
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 import trio
 import trio.testing
+import trio_asyncio
 
 from sandbox.postgres import EmbeddedPostgres
 from svc.storage import database as database_module
@@ -24,7 +27,10 @@ from svc.storage.database import (
     Database,
     DatabaseRefused,
     DatabaseUnavailable,
+    Hosts,
+    asyncio_loop,
     describe,
+    one_error,
     retry_until_up,
 )
 from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
@@ -362,3 +368,22 @@ def test_describe() -> None:
     assert describe(OSError("a\n  b")) == "OSError: a b"
     assert describe(TimeoutError()) == "TimeoutError"
     assert len(describe(OSError("x" * 1000))) == 200
+
+
+async def test_a_host_with_a_wrong_certificate_is_one_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a failover the next host is tried, and without one the reason is said and the service waits."""
+    tried: list[str] = []
+
+    async def connect(url: str, **_: Any) -> Any:
+        tried.append(url)
+        if "bad" in url:
+            raise ssl.SSLCertVerificationError("certificate verify failed")
+        return "connection"
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    async with asyncio_loop():
+        both = trio_asyncio.aio_as_trio(Hosts("postgresql://u:p@bad,good/db").connect)
+        assert await both() == "connection"
+        assert len(tried) == 2
+        with pytest.raises(DatabaseUnavailable, match="certificate verify failed"), one_error():
+            await trio_asyncio.aio_as_trio(Hosts("postgresql://u:p@bad/db").connect)()

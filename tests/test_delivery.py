@@ -164,14 +164,53 @@ async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testin
         assert times[-1] - times[0] >= 3 - 1e-6
 
 
-async def test_without_a_turn_in_time_it_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
-    """Paused for longer than the reply has: the call is not made."""
+async def test_a_turn_that_is_far_away_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    """Paused for longer than the reply has: not sent, at once, for a worker has others to serve."""
     telegram = Telegram(control=FloodControl())
     telegram.control.pause(60, USER)
     failure = await telegram.deliver(SEND)
     assert failure is not None
     assert isinstance(failure.error, NotSent)
+    assert (trio.current_time(), telegram.calls) == (0, [])
+
+
+async def test_a_retry_whose_turn_is_far_away_goes_back(autojump_clock: trio.testing.MockClock) -> None:
+    """The twentieth message of a group's minute could not be sent: the inbox waits for the twenty-first, with why."""
+    telegram = Telegram(refused_connection(), control=FloodControl(per_chat_second=0))
+    for _ in range(20):
+        await telegram.control.wait(GROUP)
+    failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}), reserved=True)
+    assert failure is not None
+    assert isinstance(failure.error, NotSent)
+    assert failure.error.description == "ConnectError"
+    assert trio.current_time() < 1
+
+
+async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It seemed near, and then a 429 put it off: not sent, when the time is over."""
+    telegram = Telegram(control=FloodControl(per_second=1))
+    await telegram.control.wait(8)
+    async with trio.open_nursery() as nursery:
+
+        async def put_off() -> None:
+            await trio.sleep(0.5)
+            telegram.control.pause(60)
+
+        nursery.start_soon(put_off)
+        failure = await telegram.deliver(SEND)
+    assert failure is not None
+    assert isinstance(failure.error, NotSent)
     assert (trio.current_time(), telegram.calls) == (SECONDS, [])
+
+
+async def test_a_doubt_stays_a_doubt(autojump_clock: trio.testing.MockClock) -> None:
+    """An edit may have arrived, and no later try got through: it may have arrived. Refused in the end, it has not."""
+    doubt, refused = InDoubt("editMessageText", "ReadError"), Refused("editMessageText", "no", status=400)
+    assert await Telegram(doubt, *[refused_connection()] * 3).deliver(EDIT) == Failure(doubt)
+    assert await Telegram(doubt, flood(3)).deliver(EDIT) == Failure(doubt)
+    assert await Telegram(doubt, refused).deliver(EDIT) == Failure(refused)
 
 
 async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio.testing.MockClock) -> None:

@@ -268,6 +268,18 @@ async def test_nobody_is_kept_out_for_ever(autojump_clock: trio.testing.MockCloc
         nursery.cancel_scope.cancel()
 
 
+async def test_who_was_here_a_moment_ago_does_not_overtake(autojump_clock: trio.testing.MockClock) -> None:
+    """One call is one call, whether or not its chat has used its burst up: who comes first goes first."""
+    seen = Departures(FloodControl(per_second=1))
+    for number in range(2):
+        await seen.call(1, number)
+    async with trio.open_nursery() as nursery:
+        for chat in (2, 3, 1):
+            nursery.start_soon(seen.call, chat, 9)
+            await trio.testing.wait_all_tasks_blocked()
+    assert [chat for _, chat, _ in seen.left] == [1, 1, 2, 3, 1]
+
+
 async def test_whose_calls_grow_in_number_goes_forward(autojump_clock: trio.testing.MockClock) -> None:
     """Two chats stand at the door with a call each; the second then gets more to say, and is the first through it."""
     seen = Departures(FloodControl(per_second=1, per_chat_second=0, per_group_minute=1))

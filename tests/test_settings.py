@@ -73,6 +73,9 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("INTAKE", "Polling", "intake", "polling"),
     ("DATABASE_URL", "postgresql:///svc?host=/run/postgresql", "database_url", None),
     ("DATABASE_URL", "postgresql://svc:p%2Fw%23@[::1]:5432,db.example,10.0.0.1:6432/svc", "database_url", None),
+    ("DATABASE_URL", "postgresql://s.azure.com:5432/db?user=admin@srv&password=p@ss", "database_url", None),
+    ("DATABASE_URL", "postgresql://admin%40srv:pw@s.azure.com/db?application_name=svc@prod", "database_url", None),
+    ("DATABASE_URL", "postgresql://u:p@%2Fcloudsql%2F" + "x" * 70 + "%3Ae%3Adb/db", "database_url", None),
     ("TELEGRAM_API_ROOT", "HTTPS://api.telegram.org", "telegram_api_root", "https://api.telegram.org"),
     ("TELEGRAM_API_ROOT", "HTTP://LocalHost:8081/api/", "telegram_api_root", "http://LocalHost:8081/api"),
     ("WEBHOOK_URL", "HTTPS://Bot.Example/webhook?x=1", "webhook_url", "https://Bot.Example/webhook?x=1"),
@@ -105,6 +108,8 @@ BAD = [
             "svc:hunter2#x@db/svc",
             "svc:hunter2?x@db/svc",
             "svc:12/hunter2@db/svc",
+            "svc:hunter2@word@db/svc",
+            "admin@srv:hunter2@db/svc",
             "svc:hunter2@db:port/svc",
             "svc:hunter2@db:99999/svc",
             "svc:hunter2@a..b/svc",
@@ -147,6 +152,7 @@ BAD = [
     ("TELEGRAM_API_ROOT", "http://"),
     ("TELEGRAM_API_ROOT", "http://api.telegram.org"),
     ("TELEGRAM_API_ROOT", "http://a..b"),
+    ("TELEGRAM_API_ROOT", "http://256.1.1.1:8081"),
     ("TELEGRAM_API_ROOT", "http://" + "a" * 64),
     ("TELEGRAM_API_ROOT", "http://127.0.0.1\x01"),
     ("TELEGRAM_API_ROOT", "https://api.example/?x=1"),
@@ -267,7 +273,8 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 
 def test_no_secret_is_in_the_repr() -> None:
     """Settings can be printed: tokens, secrets and addresses with passwords are left out."""
-    shown = repr(load(LEADER_DATABASE_URL="postgresql://svc:hunter2@direct/svc"))
+    leader = "postgresql://svc:hunter2@direct/svc"
+    shown = repr(load(LEADER_DATABASE_URL=leader, WEBHOOK_URL=f"https://bot.example/{TOKEN}"))
     assert "workers=16" in shown
     for secret in (TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2"):
         assert secret not in shown
@@ -275,6 +282,6 @@ def test_no_secret_is_in_the_repr() -> None:
 
 def test_what_must_never_be_printed_is_listed() -> None:
     """Token, webhook secret and every password, as written and as meant."""
-    settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter2")
-    assert set(settings.secrets) == {TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2", TOKEN[7:]}
+    settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter%2b")
+    assert set(settings.secrets) == {TOKEN, TOKEN[7:], "hook-secret", "pa%40ss", "pa@ss", "hunter%2b", "hunter+"}
     assert load_settings({}, dotenv=None, required=()).secrets == ()

@@ -418,6 +418,7 @@ WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
     # an answer before all of the request has left: nobody has acted on a part
     (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(413, b"<html>")]), Refused, "413"),
     (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(502, b"<html>")]), NotSent, "502"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(408, b"<html>")]), NotSent, "408"),
     (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(500, b'{"ok":false}')]), NotSent, "500"),
     # the answer
     (socket(reads=[httpcore.ReadError()]), InDoubt, "ReadError"),
@@ -946,6 +947,9 @@ def test_no_proxy_and_this_machine_are_reached_directly(
         (f"ftp://user:{PASSWORD}@proxy.example", "proxy is not"),
         (f"http://user:{PASSWORD}@proxy.example:port", "proxy is not"),
         (f"socks5://user:{PASSWORD}@proxy.example", "a package more"),
+        ("http://", "proxy is not"),
+        ("http://:3128", "proxy is not"),
+        ("http://a b", "proxy is not"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_said_at_the_start(

@@ -110,7 +110,14 @@ def test_the_secret_is_a_reason_until_it_is_known() -> None:
     change = wanted(AS_WANTED, TARGET)
     assert change is not None
     assert change.reason == "its secret cannot be read back"
-    assert wanted({**AS_WANTED, "has_custom_certificate": True}, TARGET) is None
+
+
+def test_a_certificate_that_was_uploaded_by_hand_is_not_taken_away() -> None:
+    """setWebhook would: what else differs at this address is only said. Another address's does not matter."""
+    info = {**AS_WANTED, "has_custom_certificate": True, "allowed_updates": ["message"], "max_connections": 7}
+    assert wanted(info, TARGET) is None
+    assert wanted(info, TARGET, secret_known=True) is not None
+    assert wanted({**info, "url": "https://old.example/"}, TARGET) is not None
 
 
 def test_pending_updates_are_never_dropped_by_the_call() -> None:

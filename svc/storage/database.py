@@ -86,14 +86,14 @@ class Hosts:
                     target_session_attrs=SessionAttribute.read_write,
                     **options,
                 )
-            except (ValueError, asyncpg.ClientConfigurationError) as error:
+            except _LOST:
+                if url == urls[-1]:
+                    raise
+            except ValueError as error:
                 # The address itself; never its own text, which may be the password.
                 raise DatabaseRefused(f"the database's address cannot be used ({type(error).__name__})") from None
             except asyncpg.UndefinedObjectError as error:
                 raise DatabaseRefused(describe(error)) from None  # a parameter in the address that is none
-            except _LOST:
-                if url == urls[-1]:
-                    raise
             else:
                 self._urls = [url, *(other for other in urls if other != url)]
                 return connection
