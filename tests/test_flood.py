@@ -552,7 +552,7 @@ def test_the_total_is_within_five_percent_of_the_best(traffic: Traffic, per_seco
     """However uneven: all comes at once, and is through within 5 % of the best there is and the second begun."""
     end = happen(traffic, FloodControl(per_second=per_second))[-1][0]
     best = best_end(Counter(chat for _, chat in traffic.calls), 0.0, per_second, {}, [])
-    assert best - EPS <= end <= best * 1.05 + 1.0
+    assert best - EPS <= end <= best * 1.05 + 1.0 + EPS
 
 
 @settings(max_examples=150, deadline=None)
@@ -567,7 +567,7 @@ def test_the_rest_is_within_five_percent_of_the_best(traffic: Traffic, per_secon
             earlier[chat].append(time)
     if owed := Counter(chat for time, chat, _ in left if time > since):
         best = best_end(owed, since, per_second, earlier, spans(traffic.pauses))
-        assert best - EPS <= left[-1][0] <= since + (best - since) * 1.05 + 1.0
+        assert best - EPS <= left[-1][0] <= since + (best - since) * 1.05 + 1.0 + EPS
 
 
 # Memory
