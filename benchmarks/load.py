@@ -17,6 +17,7 @@ import ctypes
 import os
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from time import monotonic
 from typing import cast
@@ -30,7 +31,7 @@ MOST_RECONNECTS = 10_000
 _TIMER_ABSOLUTE = 1
 
 
-class Load:
+class Load(ABC):
     """Sends requests over `connections` connections and counts what comes back.
 
     `numbers` gives each request its number, from which `make` derives its ids. `menus_expected` says that every
@@ -58,9 +59,9 @@ class Load:
         self._closing = False
         self._reconnecting: set[asyncio.Task[None]] = set()
 
+    @abstractmethod
     def next_due(self) -> float | None:
         """When the next request is or was due; None if there is none to send now."""
-        raise NotImplementedError
 
     async def connect(self, connections: int) -> None:
         """Open the connections; raises OSError if one cannot be opened."""

@@ -371,6 +371,30 @@ async def running_fleet(database_url: str, **settings: str) -> AsyncIterator[Fle
             nursery.cancel_scope.cancel(reason="the test is over")
 
 
+@asynccontextmanager
+async def trickle(fleet: Fleet, *, every: float = 0.05) -> AsyncIterator[None]:
+    """New users write all the time."""
+    first = max(fleet.users.values(), default=0) + 1
+
+    async def write() -> None:
+        user = first
+        while True:
+            fleet.says(user)
+            user += 1
+            await trio.sleep(every)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        yield
+        nursery.cancel_scope.cancel(reason="enough")
+
+
+async def more_menus(fleet: Fleet, count: int = 10) -> None:
+    """Wait until so many more users have their menu."""
+    before = len(fleet.menus())
+    await until(lambda: len(fleet.menus()) >= before + count)
+
+
 async def until(condition: Callable[[], bool], deadline: float = DEADLINE) -> None:
     """Wait for something that another process does."""
     with trio.fail_after(deadline):

@@ -155,7 +155,7 @@ async def test_a_lost_backend(database: Database) -> None:
     assert await one(database) == 1
 
 
-async def test_an_unkndatabase_to_break(postgres: EmbeddedPostgres) -> None:
+async def test_a_database_that_does_not_exist(postgres: EmbeddedPostgres) -> None:
     """A database that does not exist is a refusal: waiting would not help."""
     async with open_database(postgres.url_of("nothing_here")) as database:
         with pytest.raises(DatabaseRefused, match="nothing_here"):

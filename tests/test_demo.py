@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from tests.test_end_to_end import until
+from tests.processes import until
 
 DEADLINE = 60.0
 
@@ -47,8 +47,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
 
                 async def menus(count: int) -> None:
                     await client.post(f"{chat[1]}/user/7/send", json={"text": "/start"})
-                    while printed.count("MAIN_MENU_SENT") < count:
-                        await trio.sleep(0.05)
+                    await until(lambda: printed.count("MAIN_MENU_SENT") >= count)
 
                 await menus(1)
                 os.kill(int(active[1]), signal.SIGKILL)

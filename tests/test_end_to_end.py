@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,7 +15,7 @@ from sandbox.app import Sandbox
 from sandbox.postgres import EmbeddedPostgres
 from sandbox.telegram import DEMO_TOKEN
 from tests.harness import SECRET
-from tests.processes import DEADLINE, ServiceProcess, running_service
+from tests.processes import ServiceProcess, running_service, until
 
 
 @asynccontextmanager
@@ -32,13 +32,6 @@ def set_webhook(sandbox: Sandbox, service: ServiceProcess) -> None:
     """Let Telegram deliver to `service`."""
     params = {"url": f"{service.url}/webhook", "secret_token": SECRET, "max_connections": 40}
     assert sandbox.telegram.call(DEMO_TOKEN, "setWebhook", params).status == 200
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something outside of this process to come true."""
-    with trio.fail_after(DEADLINE):
-        while not condition():
-            await trio.sleep(0.01)
 
 
 def menus(sandbox: Sandbox, user: int) -> int:

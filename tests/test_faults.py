@@ -4,45 +4,30 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
 import trio
 
 from sandbox.postgres import EmbeddedPostgres
-from tests.processes import READ_LATE, Fleet, ServiceProcess, figure, rows, running_fleet, until, when
+from tests.processes import (
+    READ_LATE,
+    ServiceProcess,
+    figure,
+    more_menus,
+    rows,
+    running_fleet,
+    trickle,
+    until,
+    when,
+)
 from tests.tcp_proxy import TcpProxy
 
 KILLS = 5
 STOPPED = 10.0
 CUT_OFF = 4.0
 DOWN = 1.5
-
-
-@asynccontextmanager
-async def trickle(fleet: Fleet, *, every: float = 0.05) -> AsyncIterator[None]:
-    """New users write all the time."""
-    first = max(fleet.users.values(), default=0) + 1
-
-    async def write() -> None:
-        user = first
-        while True:
-            fleet.says(user)
-            user += 1
-            await trio.sleep(every)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(write)
-        yield
-        nursery.cancel_scope.cancel(reason="enough")
-
-
-async def more_menus(fleet: Fleet, count: int = 10) -> None:
-    """Wait until so many more users have their menu."""
-    before = len(fleet.menus())
-    await until(lambda: len(fleet.menus()) >= before + count)
 
 
 async def test_kill_9_of_the_active_instance(empty_database_url: str) -> None:

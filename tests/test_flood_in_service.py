@@ -8,6 +8,7 @@ import trio.testing
 from sandbox.answers import upgraded
 from statemachine import State
 from svc.bot.reply import Reply
+from svc.chat_queue import CHATS
 from telegram_client.updates import Update
 from tests.harness import Bot, running_bot
 
@@ -109,6 +110,23 @@ async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio
         await bot.settled()
         assert bot.inbox.processed[update_id].outcome == "done"
         assert len(bot.calls("sendMessage", -100200)) == before + 1
+
+
+async def test_a_crowd_that_is_held_keeps_nobody_out(autojump_clock: trio.testing.MockClock) -> None:
+    """More chats are paused, each by a 429 of its own, than the queue has places: another user is served at once."""
+    async with running_bot() as bot:
+        now = trio.current_time()
+        for number in range(1, CHATS + 200):
+            bot.service._flood.pause(10_000, number, now=now - 2 * number)
+            await bot.send(number)
+        await trio.sleep(60)
+        assert sent_at(bot) == []
+        started = trio.current_time()
+        await bot.send(5000)
+        while not bot.menus(5000):
+            await trio.sleep(0.01)
+        assert trio.current_time() - started < 2
+        assert {row.state for row in bot.inbox.rows.values()} == {"pending"}
 
 
 async def test_a_drain_does_not_wait_for_flood_control(autojump_clock: trio.testing.MockClock) -> None:

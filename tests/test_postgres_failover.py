@@ -11,9 +11,8 @@ import pytest
 import trio
 
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
-from tests.processes import DEADLINE, figure, rows, running_fleet, until
+from tests.processes import DEADLINE, figure, more_menus, rows, running_fleet, trickle, until
 from tests.tcp_proxy import TcpProxy
-from tests.test_faults import more_menus, trickle
 
 SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
 IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"

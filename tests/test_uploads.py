@@ -22,6 +22,7 @@ TOKEN = "123456:ABC-def_1234567890abcdefghij"
 ANSWER = b'{"ok":true,"result":{"message_id":1}}'
 NO = b'{"ok":false,"description":"Bad Request"}'
 KEPT = 4 * 1024 * 1024
+LARGE = 50 * 1024 * 1024
 PHOTO = b"\r\n--x--\r\n\x00\xff" * 10_000
 
 
@@ -109,6 +110,15 @@ async def server(nursery: trio.Nursery) -> Server:
 
 
 @pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file of 50 MB, which takes no room on the disk."""
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(LARGE)
+    return path
+
+
+@pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A small file, with everything in it that could be mistaken for a form's syntax."""
     path = tmp_path / "photo.jpg"
@@ -166,18 +176,15 @@ async def test_the_size_is_told_before(server: Server, photo: Path) -> None:
     assert server.headers["host"] == server.root.removeprefix("http://")
 
 
-async def test_a_large_file_is_streamed(server: Server, tmp_path: Path) -> None:
+async def test_a_large_file_is_streamed(server: Server, large: Path) -> None:
     """50 MB leave with only a few chunks in memory at any time."""
-    path = tmp_path / "large.bin"
-    size = 50 * 1024 * 1024
-    with path.open("wb") as file:
-        file.truncate(size)
+    size = LARGE
     async with BotApi(TOKEN, root=server.root) as api:
         await api.call("getMe")
         tracemalloc.start()
         try:
             with trio.fail_after(60):
-                await api.call("sendDocument", {"chat_id": 5, "document": InputFile(path)}, timeout=60)
+                await api.call("sendDocument", {"chat_id": 5, "document": InputFile(large)}, timeout=60)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -248,25 +255,22 @@ async def test_parameters_that_are_no_json_close_the_file_again(server: Server, 
     assert open_files(photo) == []
 
 
-async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
+async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(nursery: trio.Nursery, large: Path) -> None:
     """The size that was told cannot be kept any more: the connection is given up, and the server has a part at most."""
     server = Server(stall=True)
     await nursery.start(server.serve)
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(50 * 1024 * 1024)
 
     async def shrink() -> None:
         await server.stalled.wait()
-        os.truncate(path, 10)
+        os.truncate(large, 10)
         server.go_on.set()
 
     nursery.start_soon(shrink)
     with pytest.raises(NotSent, match="shorter") as caught:
-        await upload(server.root, {"chat_id": 5, "photo": InputFile(path)})
+        await upload(server.root, {"chat_id": 5, "photo": InputFile(large)})
     assert caught.value.chat_id == 5
     assert server.whole == 0
-    assert open_files(path) == []
+    assert open_files(large) == []
 
 
 async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) -> None:
@@ -279,15 +283,12 @@ async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) 
     assert (size, form.left) == (form.size, True)
 
 
-async def test_a_connection_cut_within_the_file_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
+async def test_a_connection_cut_within_the_file_is_not_sent(nursery: trio.Nursery, large: Path) -> None:
     """The server has a part of the request at most: asking again is safe."""
     server = Server(cut_after=1024 * 1024)
     await nursery.start(server.serve)
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(50 * 1024 * 1024)
     with pytest.raises(NotSent) as caught:
-        await upload(server.root, {"chat_id": 5, "photo": InputFile(path)})
+        await upload(server.root, {"chat_id": 5, "photo": InputFile(large)})
     assert caught.value.chat_id == 5
     assert server.whole == 0
 
@@ -300,17 +301,14 @@ async def test_a_refused_upload_is_refused(nursery: trio.Nursery, photo: Path) -
         await upload(server.root, {"photo": InputFile(photo)})
 
 
-async def test_a_cancelled_upload_closes_its_file(nursery: trio.Nursery, tmp_path: Path) -> None:
+async def test_a_cancelled_upload_closes_its_file(nursery: trio.Nursery, large: Path) -> None:
     """Whatever ends the call, in the midst of the file too, ends the reading."""
     server = Server(stall=True)
     await nursery.start(server.serve)
-    path = tmp_path / "large.bin"
-    with path.open("wb") as file:
-        file.truncate(50 * 1024 * 1024)
     with trio.fail_after(20):
         async with trio.open_nursery() as calls:
-            calls.start_soon(upload, server.root, {"photo": InputFile(path)})
+            calls.start_soon(upload, server.root, {"photo": InputFile(large)})
             await server.stalled.wait()
-            assert len(open_files(path)) == 1
+            assert len(open_files(large)) == 1
             calls.cancel_scope.cancel()
-    assert open_files(path) == []
+    assert open_files(large) == []
