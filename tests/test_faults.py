@@ -212,3 +212,21 @@ async def test_an_active_scope_that_crashes_gives_the_lock_back(
         await until(lambda: fleet.menus()[1] == 1)
         await fleet.check_promises()
         assert await rows(empty_database_url, "SELECT epoch FROM leadership") == [(2,)]
+
+
+async def test_a_table_that_somebody_locks_costs_time_only(empty_database_url: str) -> None:
+    """Maintenance holds the inbox for four seconds: 503 meanwhile, nobody loses the lead, and then all are answered."""
+    async with running_fleet(empty_database_url) as fleet:
+        instance = await fleet.start()
+        await instance.active()
+        async with trickle(fleet):
+            await more_menus(fleet)
+            before = len(fleet.answers)
+            await rows(empty_database_url, "DO $$ BEGIN LOCK TABLE inbox; PERFORM pg_sleep(4); END $$")
+            unlocked = time.time()
+            assert 503 in [status for _, status in fleet.answers[before:]]
+            await more_menus(fleet)
+            figure("the inbox is unlocked -> 10 menus", time.time() - unlocked, below=5.0)
+        assert len(instance.lines("STATE", to="ACTIVE")) == 1
+        assert instance.lines("LOCK_LOST") == []
+        await fleet.check_promises(doubts=False)
