@@ -2,6 +2,6 @@
 
 import sys
 
-from svc.cli import main
+from svc.operations.cli import main
 
 sys.exit(main())

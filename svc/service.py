@@ -27,20 +27,20 @@ import trio
 from hypercorn.config import Config
 
 from statemachine import Lifecycle, Transition
-from svc import active
 from svc.bot.handlers import Decide
-from svc.chat_queue import ChatQueue
-from svc.http_server import serve_http
-from svc.leadership import Leader, Leadership, Lease, LockSession
-from svc.metrics import Metrics
-from svc.polling import open_poller, poll
-from svc.settings import Settings
+from svc.delivery import active_period
+from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.worker import Period
+from svc.intake.http_app import App, make_app, make_pages
+from svc.intake.http_server import serve_http
+from svc.intake.polling import open_poller, poll
+from svc.intake.webhook import Webhook
+from svc.intake.webhook_registration import keep_webhook, target_of
+from svc.leadership.election import Leader, Leadership, Lease, LockSession
+from svc.observability.metrics import Metrics
+from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Received, Term
 from svc.storage.journal import Journal
-from svc.web import App, make_app, make_pages
-from svc.webhook import Webhook
-from svc.webhook_keeper import keep_webhook, target_of
-from svc.worker import Period
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 
@@ -115,7 +115,7 @@ class Service:
                     self.lifecycle.booted()
                     await self._lead()
                 with trio.move_on_after(self._settings.linger):
-                    await active.wait_passively(self._hints_out, self._parts.inbox, self._settings.passive_hold)
+                    await active_period.wait_passively(self._hints_out, self._parts.inbox, self._settings.passive_hold)
             with trio.move_on_after(FLUSH_DEADLINE):
                 await self._parts.journal.flush()
             nursery.cancel_scope.cancel(reason="drained")
@@ -149,7 +149,7 @@ class Service:
         """Wait for the lock; None if draining came first."""
         async with trio.open_nursery() as nursery:
             hold = self._settings.passive_hold
-            nursery.start_soon(active.wait_passively, self._hints_out, self._parts.inbox, hold)
+            nursery.start_soon(active_period.wait_passively, self._hints_out, self._parts.inbox, hold)
             leader = await until(self.lifecycle.draining, self._leadership.acquire)
             nursery.cancel_scope.cancel(reason="no longer passive")
         return leader
@@ -205,7 +205,9 @@ class Service:
                 rng=parts.rng,
                 flood=self._flood,
             )
-            await active.work(period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining)
+            await active_period.work(
+                period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining
+            )
             nursery.cancel_scope.cancel(reason="drained")
 
     async def _take_in(self, sender: BotApi) -> None:

@@ -19,10 +19,10 @@ from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.catalog import load_catalog
 from svc.bot.handlers import Decide, make_decide
-from svc.logs import configure_logging
-from svc.metrics import Metrics
+from svc.observability.logs import configure_logging
+from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
-from svc.settings import Settings, load_settings
+from svc.settings.environment import Settings, load_settings
 from tests.standins import MemoryInbox, MemoryJournal, MemoryLockServer
 
 SECRET = "a-webhook-secret"

@@ -11,6 +11,7 @@ from uuid import UUID
 import trio
 
 from statemachine import Transition
+from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
@@ -20,7 +21,6 @@ from svc.storage.inbox import (
     Dead,
     Done,
     Ending,
-    InDoubtPolicy,
     Received,
     Retry,
     Term,

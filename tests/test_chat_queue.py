@@ -10,7 +10,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svc.chat_queue import ChatQueue
+from svc.delivery.chat_queue import ChatQueue
 from svc.storage.inbox import Received
 
 

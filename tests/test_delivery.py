@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from svc.bot.reply import Call
-from svc.delivery import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
+from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
 from svc.storage.inbox import CallMade
 from telegram_client.errors import InDoubt, NotSent, Refused
 from telegram_client.flood import CHAT_BURST, FloodControl

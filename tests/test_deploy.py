@@ -20,16 +20,16 @@ import trio
 import yaml
 from quart_trio import QuartTrio
 
-import svc.settings
+import svc.settings.environment
 from statemachine import Lifecycle, State
-from svc.cli import _parser
-from svc.events import EVENTS
-from svc.http_server import load_config
-from svc.metrics import Metrics
+from svc.intake.http_app import make_app, make_pages
+from svc.intake.http_server import load_config
+from svc.observability.events import EVENTS
+from svc.observability.metrics import Metrics
+from svc.operations.cli import _parser
 from svc.service import EXIT_MARGIN
-from svc.settings import REQUIRED, Settings, SettingsError, load_settings
+from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
 from svc.storage.migrate import FILE_TIMEOUT
-from svc.web import make_app, make_pages
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -92,7 +92,7 @@ def settings_in(place: str) -> Settings:
 
 def known_settings() -> set[str]:
     """Every name that svc/settings.py reads."""
-    tree = ast.parse(Path(svc.settings.__file__).read_text("utf-8"))
+    tree = ast.parse(Path(svc.settings.environment.__file__).read_text("utf-8"))
     return {
         node.args[0].value
         for node in ast.walk(tree)

@@ -24,12 +24,12 @@ from hypercorn.trio.tcp_server import TCPServer
 from quart_trio import QuartTrio
 
 from statemachine import Lifecycle
-from svc import http_server
-from svc.http_server import ConfigError, load_config, serve_http
-from svc.metrics import Metrics
+from svc.intake import http_server
+from svc.intake.http_app import App, make_app, make_pages
+from svc.intake.http_server import ConfigError, load_config, serve_http
+from svc.intake.webhook import Webhook
+from svc.observability.metrics import Metrics
 from svc.storage.inbox import Received
-from svc.web import App, make_app, make_pages
-from svc.webhook import Webhook
 from tests.harness import SECRET, Logs, captured_logs
 
 HANGS = 3.0

@@ -14,6 +14,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import Connection, Database
 from svc.storage.inbox import (
     Attempt,
@@ -23,7 +24,6 @@ from svc.storage.inbox import (
     Done,
     Ending,
     Inbox,
-    InDoubtPolicy,
     Received,
     Retry,
     Term,

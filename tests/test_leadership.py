@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.leadership import Lease
+from svc.leadership.election import Lease
 from tests.harness import running_bot
 
 

@@ -14,8 +14,8 @@ import httpx
 import pytest
 import structlog
 
-from svc.events import EVENTS
-from svc.logs import configure_logging
+from svc.observability.events import EVENTS
+from svc.observability.logs import configure_logging
 from tests.harness import captured_logs
 
 ROOT = Path(__file__).parent.parent

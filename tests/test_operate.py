@@ -18,10 +18,9 @@ from sandbox.app import Sandbox
 from sandbox.state import Webhook
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
-from svc import operate
-from svc.commands import preflight
-from svc.settings import Intake, Settings
-from svc.storage import reports
+from svc.operations import inspect, reports
+from svc.operations.preflight import preflight
+from svc.settings.environment import Intake, Settings
 from svc.storage.database import Database, asyncio_loop
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term
 from svc.storage.journal import PostgresJournal
@@ -75,7 +74,7 @@ async def test_an_updates_whole_life(
         await attempt(
             inbox, second, 5, Done(), CallMade("answerCallbackQuery", "ok", 3), CallMade("sendMessage", "ok", 8)
         )
-        assert await operate.show_update(settings, update_id=5, as_json=True)
+        assert await inspect.show_update(settings, update_id=5, as_json=True)
     update = json.loads(capsys.readouterr().out)
     assert (update["state"], update["note"], update["attempts"], update["doubts"]) == ("done", "done", 3, 1)
     assert update["received_by"] == "one"
@@ -83,7 +82,7 @@ async def test_an_updates_whole_life(
     assert [call["method"] for call in update["history"][-1]["calls"]] == ["answerCallbackQuery", "sendMessage"]
     assert update["history"][0]["calls"] == [{"method": "sendMessage", "outcome": "not_sent", "ms": 12.5}]
 
-    assert await operate.show_update(settings, update_id=5, as_json=False)
+    assert await inspect.show_update(settings, update_id=5, as_json=False)
     story = capsys.readouterr().out
     for words in (
         "received by one",
@@ -102,10 +101,10 @@ async def test_a_dead_update_is_listed_shown_and_replayed(
     async with an_inbox(database, settings) as (inbox, term):
         await inbox.store(received(5))
         await attempt(inbox, term, 5, Dead("RuntimeError: no luck"))
-        assert await operate.list_updates(settings, state="dead", as_json=False, limit=10)
+        assert await inspect.list_updates(settings, state="dead", as_json=False, limit=10)
         assert "RuntimeError: no luck" in capsys.readouterr().out
-        assert await operate.replay_updates(settings, update_ids=[5], as_json=False)
-        assert not await operate.replay_updates(settings, update_ids=[5, 6], as_json=False)
+        assert await inspect.replay_updates(settings, update_ids=[5], as_json=False)
+        assert not await inspect.replay_updates(settings, update_ids=[5, 6], as_json=False)
         assert capsys.readouterr().out == "5 replayed\n5 is not dead\n6 is not dead\n"
         (head,) = await inbox.heads(10)
         assert head.payload == b'{"text":"/start"}'
@@ -127,10 +126,10 @@ async def test_updates_are_listed_by_state(
         await attempt(inbox, term, 4, Done("refused"))
         listed: dict[str, Any] = {}
         for state in ("pending", "processing", "dead", "done"):
-            assert await operate.list_updates(settings, state=state, as_json=True, limit=10)
+            assert await inspect.list_updates(settings, state=state, as_json=True, limit=10)
             listed[state] = [row["update_id"] for row in json.loads(capsys.readouterr().out)]
     assert listed == {"pending": [1], "processing": [2], "dead": [3], "done": [4, 3]}
-    assert not await operate.show_update(settings, update_id=9, as_json=False)
+    assert not await inspect.show_update(settings, update_id=9, as_json=False)
     assert "nothing is known of update 9" in capsys.readouterr().out
 
 
@@ -157,7 +156,7 @@ async def test_status(database: Database, settings: Settings, capsys: pytest.Cap
         await attempt(inbox, term, 1, Dead("x"))
         await inbox.begin(Attempt(2, term, 1))
         await inbox.take_over(uuid4(), "two")
-        assert await operate.show_status(settings, as_json=True)
+        assert await inspect.show_status(settings, as_json=True)
     status = json.loads(capsys.readouterr().out)
     assert (status["active"], status["last_active"], status["epoch"]) == (None, "two", 2)
     assert (status["inbox"], status["in_doubt"], status["dead"]) == (2, 1, 1)
@@ -178,12 +177,12 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
                 step = Transition(source, target, "trigger", "SIGTERM", epoch, 1.5)
                 await journal.record(step, NOON + timedelta(seconds=seconds))
         nursery.cancel_scope.cancel(reason="written")
-    assert await operate.show_transitions(settings, as_json=False, limit=10)
+    assert await inspect.show_transitions(settings, as_json=False, limit=10)
     text = capsys.readouterr().out
     assert text.count("->") == 3
     assert "ACTIVE one epoch=1" in text
     assert "nobody for 1.000 s before" in text
-    assert await operate.show_transitions(settings, as_json=True, limit=2)
+    assert await inspect.show_transitions(settings, as_json=True, limit=2)
     assert [row["to_state"] for row in json.loads(capsys.readouterr().out)] == ["DRAINING", "ACTIVE"]
 
 
@@ -218,9 +217,9 @@ async def test_the_status_tells_what_telegram_says(
     bot.webhook = Webhook(f"https://old.example/{quote(DEMO_TOKEN, safe='')}")
     bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
     async with asyncio_loop():
-        assert await operate.show_status(there, as_json=False)
+        assert await inspect.show_status(there, as_json=False)
         text = capsys.readouterr().out
-        assert await operate.show_status(there, as_json=True)
+        assert await inspect.show_status(there, as_json=True)
         webhook = json.loads(capsys.readouterr().out)["webhook"]
     assert "webhook   https://old.example/***, 0 pending at Telegram, last error: Connection refused" in text
     assert webhook == {
@@ -278,7 +277,7 @@ async def test_a_database_without_tables_is_said(empty_database_url: str, capsys
     """One line that names the command, and exit 1."""
     empty = replace(settings_for_tests(), database_url=empty_database_url)
     async with asyncio_loop():
-        assert not await operate.show_status(empty, as_json=False)
+        assert not await inspect.show_status(empty, as_json=False)
     said = capsys.readouterr()
     assert "run svc migrate" in said.err
     assert said.out == ""

@@ -11,9 +11,9 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from statemachine import Lifecycle, State
-from svc.events import EVENTS
-from svc.metrics import Metrics
-from svc.web import App, make_app, make_pages
+from svc.intake.http_app import App, make_app, make_pages
+from svc.observability.events import EVENTS
+from svc.observability.metrics import Metrics
 from tests.harness import captured_logs
 
 STEPS: dict[State, list[Callable[[Lifecycle], None]]] = {

@@ -17,7 +17,7 @@ from sandbox.app import Sandbox
 from sandbox.journal import Call
 from sandbox.state import Webhook
 from sandbox.telegram import DEMO_TOKEN
-from svc.polling import LONGEST_PAUSE, POLL_SECONDS, open_poller, poll
+from svc.intake.polling import LONGEST_PAUSE, POLL_SECONDS, open_poller, poll
 from svc.service import until
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received

@@ -16,11 +16,11 @@ import pytest
 import trio
 import trio_asyncio
 
+from svc.leadership.postgres_lock import PoolerInTheWay, PostgresLockSession, connect_lock
 from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Term
 from svc.storage.keys import RELEASED_CHANNEL, lock_key
 from svc.storage.postgres_inbox import PostgresInbox
-from svc.storage.postgres_lock import PoolerInTheWay, PostgresLockSession, connect_lock
 
 BOT = 4503599627370495
 QUICKLY = 3.0  # the server notices at once; nothing here would happen later by itself

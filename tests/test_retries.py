@@ -12,7 +12,7 @@ import trio.testing
 from sandbox.answers import BLOCKED
 from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
-from svc.policy import MAX_ATTEMPTS
+from svc.delivery.retry_policy import MAX_ATTEMPTS
 from telegram_client.updates import Update
 from tests.harness import Bot, running_bot
 

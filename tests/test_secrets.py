@@ -17,7 +17,7 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
-from svc.settings import Intake
+from svc.settings.environment import Intake
 from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
 from telegram_client.flood import FloodControl

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 import trio
 
-from svc import active
-from svc.leadership import Lease
+from svc.delivery import active_period
+from svc.leadership.election import Lease
 from svc.storage.inbox import Attempt, Begun, Received, Term
 from tests.simulation.schedule import KINDS, make_schedule
 from tests.simulation.world import Violation, run_seed
@@ -91,7 +91,7 @@ def _nothing_is_read_back(patch: pytest.MonkeyPatch) -> None:
     async def never(_period: object) -> None:
         await trio.sleep_forever()
 
-    patch.setattr(active, "_read_back", never)
+    patch.setattr(active_period, "_read_back", never)
 
 
 MUTANTS = [

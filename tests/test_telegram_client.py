@@ -19,7 +19,7 @@ import trio.testing
 
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
-from svc.settings import SettingsError, load_settings
+from svc.settings.environment import SettingsError, load_settings
 from telegram_client.client import CONNECT_TIMEOUT, LONGEST_RETRY_AFTER, MAX_ANSWER, WRITE_TIMEOUT, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.proxy import find_proxy

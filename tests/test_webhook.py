@@ -13,10 +13,10 @@ import pytest
 import trio
 import trio.testing
 
-from svc.metrics import Metrics
+from svc.intake.webhook import MAX_BODY, Webhook
+from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
-from svc.webhook import MAX_BODY, Webhook
 from tests.harness import SECRET, captured_logs
 
 START = b'{"update_id":7,\n"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"/start"}}'
@@ -448,7 +448,9 @@ def _reaches(module: str) -> set[str]:
     return seen
 
 
-@pytest.mark.parametrize("module", ["svc.webhook", "svc.web", "svc.storage.postgres_inbox", "svc.bot.handlers"])
+@pytest.mark.parametrize(
+    "module", ["svc.intake.webhook", "svc.intake.http_app", "svc.storage.postgres_inbox", "svc.bot.handlers"]
+)
 def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
     """PASSIVE is silent by construction: from here no chain of imports leads to the object that can send."""
     reached = _reaches(module)
@@ -464,8 +466,8 @@ def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "telegram_client.client" in _imports(module := ".".join(path.relative_to(ROOT).with_suffix("").parts))
     }
-    commands = {"svc.commands", "svc.operate", "svc.webhook_commands"}
-    assert importers == {"svc.service", "svc.polling"} | commands
+    commands = {"svc.operations.preflight", "svc.operations.inspect", "svc.operations.webhook_commands"}
+    assert importers == {"svc.service", "svc.intake.polling"} | commands
 
 
 def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:

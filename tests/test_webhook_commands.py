@@ -11,7 +11,7 @@ import trio
 from sandbox.app import Sandbox
 from sandbox.state import Webhook
 from sandbox.telegram import DEMO_TOKEN
-from svc.webhook_commands import delete_webhook, set_webhook, show_webhook
+from svc.operations.webhook_commands import delete_webhook, set_webhook, show_webhook
 from tests.harness import SECRET, settings_for_tests
 
 URL = "https://bot.example/webhook"

@@ -16,8 +16,8 @@ from sandbox.app import Sandbox
 from sandbox.journal import Call
 from sandbox.state import Webhook
 from sandbox.telegram import DEMO_TOKEN
-from svc.metrics import WebhookHealth
-from svc.webhook_keeper import LOOK_EVERY, Change, Target, keep_webhook, target_of, wanted
+from svc.intake.webhook_registration import LOOK_EVERY, Change, Target, keep_webhook, target_of, wanted
+from svc.observability.metrics import WebhookHealth
 from telegram_client.client import BotApi
 from tests.harness import DEADLOCK, SECRET, Logs, captured_logs, running_bot, settings_for_tests
 

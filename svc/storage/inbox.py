@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
-InDoubtPolicy = Literal["resend", "skip"]
+from svc.settings.environment import InDoubtPolicy
 
 
 @dataclass(frozen=True, slots=True)

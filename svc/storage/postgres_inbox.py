@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 import trio
 
+from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import Connection, Database, DatabaseUnavailable, column
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
@@ -19,7 +20,6 @@ from svc.storage.inbox import (
     Dead,
     Done,
     Ending,
-    InDoubtPolicy,
     Received,
     Retry,
     Term,

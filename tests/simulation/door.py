@@ -10,9 +10,10 @@ from uuid import UUID
 import httpx
 import trio
 
+from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import Attempt, Begun, CallMade, Ending, InDoubtPolicy, Received, Term
+from svc.storage.inbox import Attempt, Begun, CallMade, Ending, Received, Term
 from tests.standins import MemoryInbox, MemoryLockSession
 
 T = TypeVar("T")

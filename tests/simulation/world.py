@@ -22,9 +22,9 @@ from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 from svc.bot.reply import Call, Reply
-from svc.leadership import Lease
-from svc.logs import configure_logging
-from svc.metrics import Metrics
+from svc.leadership.election import Lease
+from svc.observability.logs import configure_logging
+from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests

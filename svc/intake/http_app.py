@@ -11,8 +11,8 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import MethodNotAllowed
 
 from statemachine import Lifecycle, State
-from svc.metrics import Metrics
-from svc.webhook import Receive, Send
+from svc.intake.webhook import Receive, Send
+from svc.observability.metrics import Metrics
 
 App = Callable[[Any, Receive, Send], Awaitable[None]]
 

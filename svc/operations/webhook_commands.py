@@ -14,8 +14,8 @@ from typing import Any
 
 import trio
 
-from svc.settings import Settings
-from svc.webhook_keeper import target_of
+from svc.intake.webhook_registration import target_of
+from svc.settings.environment import Settings
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 

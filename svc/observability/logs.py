@@ -16,9 +16,9 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from svc.events import EVENTS, Look
-from svc.masking import make_mask
-from svc.settings import LogFormat
+from svc.observability.events import EVENTS, Look
+from svc.settings.environment import LogFormat
+from svc.settings.masking import make_mask
 
 log = structlog.get_logger()
 

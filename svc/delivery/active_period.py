@@ -10,9 +10,9 @@ from typing import TypeVar
 import structlog
 import trio
 
+from svc.delivery.worker import SEND_DEADLINE, Period, Worker
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Inbox, Received
-from svc.worker import SEND_DEADLINE, Period, Worker
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 
-from svc.settings import REQUIRED, Settings, SettingsError, load_settings
+from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 LARGEST_ID = 2**63 - 1
@@ -117,13 +117,13 @@ def _run(settings: Settings, _arguments: argparse.Namespace) -> int:
     import structlog
 
     from svc.bot.catalog import CatalogError
-    from svc.http_server import ConfigError
-    from svc.logs import configure_logging
-    from svc.metrics import Metrics
-    from svc.run import run_instance
+    from svc.intake.http_server import ConfigError
+    from svc.leadership.postgres_lock import PoolerInTheWay
+    from svc.observability.logs import configure_logging
+    from svc.observability.metrics import Metrics
+    from svc.operations.run import run_instance
     from svc.storage.database import DatabaseRefused
     from svc.storage.migrate import MigrationError
-    from svc.storage.postgres_lock import PoolerInTheWay
 
     metrics = Metrics()
     configure_logging(
@@ -155,45 +155,45 @@ def _run(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc.commands import migrate_database
+    from svc.operations.preflight import migrate_database
 
     return _with_database(partial(migrate_database, settings, check=arguments.check))
 
 
 def _check(settings: Settings, _arguments: argparse.Namespace) -> int:
-    from svc.commands import preflight
+    from svc.operations.preflight import preflight
 
     return _with_database(partial(preflight, settings))
 
 
 def _status(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc.operate import show_status
+    from svc.operations.inspect import show_status
 
     return _with_database(partial(show_status, settings, as_json=arguments.json))
 
 
 def _transitions(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc.operate import show_transitions
+    from svc.operations.inspect import show_transitions
 
     return _with_database(partial(show_transitions, settings, as_json=arguments.json, limit=arguments.limit))
 
 
 def _updates(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc import operate
+    from svc.operations import inspect
 
     as_json = arguments.json
     match arguments.action:
         case "list":
-            work = partial(operate.list_updates, state=arguments.state, as_json=as_json, limit=arguments.limit)
+            work = partial(inspect.list_updates, state=arguments.state, as_json=as_json, limit=arguments.limit)
         case "show":
-            work = partial(operate.show_update, update_id=arguments.id, as_json=as_json)
+            work = partial(inspect.show_update, update_id=arguments.id, as_json=as_json)
         case _:
-            work = partial(operate.replay_updates, update_ids=arguments.ids, as_json=as_json)
+            work = partial(inspect.replay_updates, update_ids=arguments.ids, as_json=as_json)
     return _with_database(partial(work, settings))
 
 
 def _webhook(settings: Settings, arguments: argparse.Namespace) -> int:
-    from svc import webhook_commands
+    from svc.operations import webhook_commands
 
     match arguments.action:
         case "set":
@@ -206,7 +206,7 @@ def _webhook(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _demo(_settings: Settings, _arguments: argparse.Namespace) -> int:
-    from svc.demo import run_demo
+    from svc.operations.demo import run_demo
 
     return trio.run(run_demo)
 

@@ -18,12 +18,12 @@ from typing import Any
 import structlog
 import trio
 
-from svc.delivery import Sender
-from svc.policy import backoff, describe
+from svc.delivery.retry_policy import backoff, describe
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import Refused, TelegramError
+from telegram_client.sender import Sender
 from telegram_client.updates import NotAnUpdate, read_envelope
 
 log = structlog.get_logger()

@@ -37,7 +37,7 @@ class PoolerInTheWay(Exception):
 
 
 class PostgresLockSession:
-    """The connection for one bot's lock. Implements `svc.leadership.LockSession`."""
+    """The connection for one bot's lock. Implements `svc.leadership.election.LockSession`."""
 
     def __init__(self, connection: Any, bot_id: int, on_new_work: Callable[[], None]) -> None:
         self._connection = connection

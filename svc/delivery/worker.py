@@ -5,7 +5,7 @@ cancelled, so is whatever the worker was about. Its four steps:
 
 decide    the pure handler; whatever it raises is the update's failure, not the worker's
 begin     the gate in the database: order, dedup and the fence, right before the first call is written
-deliver   the reply's calls, one after the other (svc/delivery.py)
+deliver   the reply's calls, one after the other (svc/delivery/sending.py)
 settle    done, later, or dead: recorded even if the period ends meanwhile
 """
 
@@ -20,10 +20,11 @@ import trio
 
 from svc.bot.handlers import Decide, apology
 from svc.bot.reply import NOTHING, Reply
-from svc.chat_queue import ChatQueue
-from svc.delivery import Delivery, Failure, Sender
-from svc.metrics import Metrics
-from svc.policy import after_failure, describe
+from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.retry_policy import after_failure, describe
+from svc.delivery.sending import Delivery, Failure
+from svc.observability.metrics import Metrics
+from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
@@ -34,7 +35,6 @@ from svc.storage.inbox import (
     Done,
     Ending,
     Inbox,
-    InDoubtPolicy,
     Received,
     Retry,
     Term,
@@ -42,6 +42,7 @@ from svc.storage.inbox import (
 from telegram_client.door import ChatId
 from telegram_client.errors import TelegramError
 from telegram_client.flood import FloodControl, counted_chat
+from telegram_client.sender import Sender
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()

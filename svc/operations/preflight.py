@@ -7,10 +7,10 @@ from typing import Any
 
 import trio
 
-from svc.settings import Settings
+from svc.leadership.postgres_lock import PoolerInTheWay, connect_lock
+from svc.settings.environment import Settings
 from svc.storage.database import Connection, DatabaseRefused, DatabaseUnavailable, open_database
 from svc.storage.migrate import OLDEST_POSTGRES, MigrationError, migrate, pending_migrations
-from svc.storage.postgres_lock import PoolerInTheWay, connect_lock
 from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
 

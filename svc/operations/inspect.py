@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from svc.settings import Settings
-from svc.storage import reports
+from svc.operations import reports
+from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
 from svc.storage.keys import lock_key
 from svc.storage.migrate import pending_migrations

@@ -12,13 +12,14 @@ from typing import Literal, TypeVar
 
 from dotenv import dotenv_values
 
-from svc import addresses
-from svc.masking import make_mask
-from svc.storage.inbox import InDoubtPolicy
+from svc.settings import addresses
+from svc.settings.masking import make_mask
 from telegram_client.proxy import find_proxy
 
 LogFormat = Literal["console", "json"]
 Intake = Literal["webhook", "polling"]
+InDoubtPolicy = Literal["resend", "skip"]
+"""What becomes of a message that may or may not have arrived."""
 T = TypeVar("T")
 
 REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")

@@ -10,11 +10,12 @@ import trio
 
 from svc.bot.catalog import load_catalog
 from svc.bot.handlers import make_decide
-from svc.http_server import load_config
-from svc.leadership import LockSession
-from svc.metrics import Metrics
+from svc.intake.http_server import load_config
+from svc.leadership.election import LockSession
+from svc.leadership.postgres_lock import connect_lock
+from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
-from svc.settings import Settings
+from svc.settings.environment import Settings
 from svc.storage.database import (
     Database,
     DatabaseRefused,
@@ -26,7 +27,6 @@ from svc.storage.database import (
 from svc.storage.journal import PostgresJournal
 from svc.storage.migrate import migrate
 from svc.storage.postgres_inbox import PostgresInbox
-from svc.storage.postgres_lock import connect_lock
 
 log = structlog.get_logger()
 

@@ -23,7 +23,7 @@ from hypercorn.trio import serve
 from hypercorn.trio.task_group import TaskGroup, _handle
 from hypercorn.trio.tcp_server import TCPServer
 
-from svc.web import App
+from svc.intake.http_app import App
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def load_config(port: int | None) -> Config:
     for name in _NUMBERS:
         if type(getattr(config, name)) not in (int, float):
             raise ConfigError(f"{path}: {name} must be a number")
-    # A logger instead of Hypercorn's own handler: svc.logs routes it.
+    # A logger instead of Hypercorn's own handler: svc.observability.logs routes it.
     config.errorlog = logging.getLogger("hypercorn.error")
     if port is not None:
         config.bind = [_with_port(bind, port) for bind in config.bind]

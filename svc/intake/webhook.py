@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 import trio
 
-from svc.metrics import Metrics
+from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
 from telegram_client.updates import NotAnUpdate, read_envelope

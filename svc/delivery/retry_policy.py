@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from svc.storage.inbox import Dead, Done, Ending, InDoubtPolicy, Retry
+from svc.settings.environment import InDoubtPolicy
+from svc.storage.inbox import Dead, Done, Ending, Retry
 from telegram_client.errors import InDoubt, NotSent, Refused
 
 MAX_ATTEMPTS = 5

@@ -1,6 +1,6 @@
 """The bot's webhook at Telegram: set once a term by the ACTIVE instance, then watched.
 
-Rule 1: what is sent has been checked (svc/settings.py, svc/addresses.py), since setWebhook closes the old webhook
+Rule 1: what is sent has been checked (svc/settings), since setWebhook closes the old webhook
 first: a call that is refused leaves the bot with none.
 Rule 2: pending updates are never dropped.
 Rule 3: the webhook is set once a term. What somebody else changes later is said, not fought over: two deployments
@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 import structlog
 import trio
 
-from svc.delivery import Sender
-from svc.metrics import WebhookHealth
-from svc.policy import backoff, describe
-from svc.settings import Settings
+from svc.delivery.retry_policy import backoff, describe
+from svc.observability.metrics import WebhookHealth
+from svc.settings.environment import Settings
 from telegram_client.errors import TelegramError
+from telegram_client.sender import Sender
 
 log = structlog.get_logger()
 

@@ -7,19 +7,20 @@ left as its own deadline, so that it ends as not sent or in doubt by what has le
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 import trio
 
 from svc.bot.reply import Call
-from svc.policy import describe
+from svc.delivery.retry_policy import describe
 from svc.storage.inbox import CallMade
 from telegram_client.door import ChatId
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.flood import FloodControl, counted_chat
+from telegram_client.sender import Sender
 
 log = structlog.get_logger()
 
@@ -29,13 +30,6 @@ CALL_TIMEOUT = 10.0
 AGAIN_AFTER = (0.1, 0.3, 0.9)
 LONGEST_WAIT = 1.0
 FLOOD = 429
-
-
-class Sender(Protocol):
-    """What can send: only an ACTIVE period has one."""
-
-    async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
-        """Call a Bot API method, within `timeout` seconds if given; raises TelegramError."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The commands of `svc`: what an operator runs."""

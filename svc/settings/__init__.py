@@ -1,0 +1,1 @@
+"""What an operator can set, read and checked, and how secrets are kept out of what is printed."""
