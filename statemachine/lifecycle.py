@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic
 
 import trio
 from transitions import EventData, Machine, MachineError
+
+from statemachine.active_event import ActiveEvent, Period
 
 
 class State(Enum):
@@ -53,23 +56,30 @@ class IllegalTransition(Exception):
     """A trigger was fired in a state from which the table has no such edge."""
 
 
-class Lifecycle:
+class Lifecycle(Generic[Period]):
     """The state of this instance, and the only place that changes it.
 
-    `on_transition` is called after every step, synchronously, with what happened. Made inside `trio.run`, whose
-    clock measures how long a state lasts.
+    `active` is the event that workers wait on: entering ACTIVE opens it, leaving ACTIVE closes it. `draining` is set
+    once and for good. `on_transition` is called after every step, synchronously, with what happened. Made inside
+    `trio.run`, whose clock measures how long a state lasts.
     """
 
     def __init__(self, on_transition: Callable[[Transition], None]) -> None:
+        self.active: ActiveEvent[Period] = ActiveEvent()
+        self.draining = trio.Event()
         self._on_transition = on_transition
         self._entered = trio.current_time()
         self._changed = trio.Event()
         self._epoch: int | None = None
-        self.draining = trio.Event()
         self._model = _Model()
         self._machine = Machine(
             model=self._model,
-            states=State,
+            states=[
+                State.BOOT,
+                State.PASSIVE,
+                {"name": State.ACTIVE, "on_enter": self._enter_active, "on_exit": self._leave_active},
+                {"name": State.DRAINING, "on_enter": self._enter_draining},
+            ],
             initial=State.BOOT,
             transitions=[
                 {"trigger": edge.trigger, "source": list(edge.sources), "dest": edge.target} for edge in EDGES
@@ -81,7 +91,7 @@ class Lifecycle:
 
     @property
     def state(self) -> State:
-        """The state now. For reports: work is gated by the scope it runs in, not by reading this."""
+        """The state now. For reports: work is gated by the ACTIVE event, not by reading this."""
         return self._model.state
 
     @property
@@ -93,10 +103,9 @@ class Lifecycle:
         """BOOT is over: wait for the lock."""
         self._fire("booted", reason)
 
-    def lock_acquired(self, *, epoch: int, reason: str = "lock acquired") -> None:
-        """This instance leads from now on, in term `epoch`."""
-        self._epoch = epoch
-        self._fire("lock_acquired", reason)
+    def lock_acquired(self, period: Period, *, epoch: int, reason: str = "lock acquired") -> None:
+        """This instance leads from now on, in term `epoch`: the ACTIVE event opens onto `period`."""
+        self._fire("lock_acquired", reason, period=period, epoch=epoch)
 
     def lock_lost(self, reason: str) -> None:
         """This instance leads no more and will wait for the lock again."""
@@ -111,12 +120,24 @@ class Lifecycle:
         while self.state is not state:
             await self._changed.wait()
 
-    def _fire(self, trigger: str, reason: str) -> None:
+    def _fire(self, trigger: str, reason: str, **more: object) -> None:
         source = self.state
         try:
-            self._model.trigger(trigger, reason=reason)
+            self._model.trigger(trigger, reason=reason, **more)
         except MachineError as error:
             raise IllegalTransition(f"{trigger} is not allowed in {source.name}") from error
+
+    # Callbacks of `transitions`: synchronous, so nothing else runs between the change of state and these.
+
+    def _enter_active(self, event: EventData) -> None:
+        self._epoch = event.kwargs["epoch"]
+        self.active.open(event.kwargs["period"])
+
+    def _leave_active(self, _event: EventData) -> None:
+        self.active.close()
+
+    def _enter_draining(self, _event: EventData) -> None:
+        self.draining.set()
 
     def _moved(self, event: EventData) -> None:
         now = trio.current_time()
@@ -130,8 +151,6 @@ class Lifecycle:
             held=now - self._entered,
         )
         self._entered = now
-        if step.target is State.DRAINING:
-            self.draining.set()
         self._changed.set()
         self._changed = trio.Event()
         self._on_transition(step)

@@ -3,23 +3,19 @@
     webhook ──store──▶ inbox (Postgres) ◀──begin, settle── workers ──▶ Bot API
        └──────hint──▶ memory channel ──▶ chat queue ──────────┘
 
-One nursery holds everything. The HTTP server, the writers of the inbox and the leadership loop live as long as the
-process. What runs in a state only, runs in a scope of its own: waiting while not ACTIVE, the workers and the object
-that can send while ACTIVE. So no task ever asks whether it may act: it exists, or it does not.
+One nursery holds the HTTP application, the workers and chores, and the loop that walks the states. Workers and chores
+stand at the ACTIVE event; it opens onto the period, which holds the object that can send. The writers of the inbox
+stand in an outer nursery: after a crash they still write down what has been sent.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -28,31 +24,33 @@ from hypercorn.config import Config
 
 from statemachine import Lifecycle, Transition
 from svc.bot.handlers import Decide
-from svc.delivery import active_period
+from svc.delivery import chores
+from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
-from svc.delivery.worker import Period
+from svc.delivery.follower import follow
+from svc.delivery.worker import work
 from svc.intake.http_app import App, make_app, make_pages
 from svc.intake.http_server import serve_http
 from svc.intake.polling import open_poller, poll
 from svc.intake.webhook import Webhook
 from svc.intake.webhook_registration import keep_webhook, target_of
-from svc.leadership.election import Leader, Leadership, Lease, LockSession
+from svc.leadership.election import Election, Leader, LockSession
+from svc.leadership.lease import LeaseTimes
+from svc.leadership.terms import Terms
+from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
+from svc.process import end_process_now
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Received, Term
 from svc.storage.journal import Journal
+from svc.waiting import Wakeup, until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 HINTS = 1000
 FLUSH_DEADLINE = 1.0
-# After the lease has ended all of its work is cancelled; what then still runs may not live on.
-CANCEL_DEADLINE = 1.0
-LAG_EVERY = 0.1
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
 
@@ -71,7 +69,7 @@ class Parts:
     writers: Callable[[], Awaitable[None]]
     """Writes the inbox's and the journal's groups until cancelled."""
     connect_lock: Callable[[Callable[[], None]], Awaitable[LockSession]]
-    """Opens a session to the lock server; its argument is called when other instances announce new work."""
+    """Opens a session to the lock server; its argument is called when other instances tell of new work."""
     database_answers: Callable[[], Awaitable[bool]]
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
@@ -83,21 +81,26 @@ class Service:
     """One instance, from BOOT to its end."""
 
     def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
         self._parts = parts
-        self._settings = parts.settings
-        self.lifecycle = Lifecycle(self._on_transition)
+        self._settings = settings
+        self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
         self._hints, self._hints_out = trio.open_memory_channel[Received](HINTS)
-        self._new_work: Callable[[], None] = _nothing
+        self._new_work = Wakeup()
         # Outlives a term: Telegram's patience does too.
-        self._flood = FloodControl(
-            parts.settings.send_rate, parts.settings.send_rate_chat, parts.settings.send_rate_group
-        )
-        self._nursery: trio.Nursery | None = None
-        self._leadership = Leadership(
-            lambda: parts.connect_lock(lambda: self._new_work()),  # noqa: PLW0108 (looked up when it rings)
-            self._take_over,
-            Lease(parts.settings.lease),
-            rng=parts.rng,
+        self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
+        self._writing: trio.Nursery | None = None
+        self._terms = Terms(
+            self.lifecycle,
+            Election(
+                partial(parts.connect_lock, self._new_work.set),
+                self._take_over,
+                LeaseTimes(settings.lease),
+                rng=parts.rng,
+            ),
+            follow=self._follow,
+            open_period=self._open_period,
+            drain_timeout=settings.drain_timeout,
         )
         self.app = self._make_app()
 
@@ -106,133 +109,96 @@ class Service:
 
         `http` None leaves the HTTP server out: a test calls `app` itself.
         """
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            nursery.start_soon(self._parts.writers)
-            nursery.start_soon(self._measure_lag)
+        async with self._writers(), trio.open_nursery() as nursery:
+            nursery.start_soon(measure_loop_lag, self._parts.metrics.loop_lag)
+            for number in range(self._settings.workers):
+                nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
+            for chore in self._chores():
+                nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
             async with self._serving(nursery, http):
-                if await until(self.lifecycle.draining, self._boot):
+                if await self._until_draining(self._boot):
                     self.lifecycle.booted()
-                    await self._lead()
+                    await self._terms.run()
                 with trio.move_on_after(self._settings.linger):
-                    await active_period.wait_passively(self._hints_out, self._parts.inbox, self._settings.passive_hold)
-            with trio.move_on_after(FLUSH_DEADLINE):
-                await self._parts.journal.flush()
+                    await self._follow()
             nursery.cancel_scope.cancel(reason="drained")
 
-    async def drain_on_signal(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Leave at the first SIGTERM or SIGINT; a second one ends the process at once."""
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            task_status.started()
-            async for number in signals:
-                self.lifecycle.drain(signal.Signals(number).name)
-                break
-        end_process_after(self._settings.drain_timeout + self._settings.linger + EXIT_MARGIN)
+    def _chores(self) -> Iterator[Callable[[ActivePeriod], Awaitable[None]]]:
+        """What is done besides answering while ACTIVE, until draining."""
+        yield partial(chores.take_hints, self._hints_out)
+        yield chores.backfill
+        yield chores.release_held
+        yield chores.look_after_doubts
+        yield chores.prune
+        yield self._keep_webhook if self._settings.intake == "webhook" else self._poll
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
         return True
 
-    async def _lead(self) -> None:
-        """PASSIVE and ACTIVE in turn, until DRAINING."""
-        draining = self.lifecycle.draining
-        while not draining.is_set():
-            leader = await self._be_passive()
-            if leader is None:
-                return
-            if draining.is_set():
-                await self._leadership.release(leader)
-                return
-            await self._be_active(leader)
+    async def _follow(self) -> None:
+        await follow(self._hints_out, self._parts.inbox, self._settings.passive_hold)
 
-    async def _be_passive(self) -> Leader | None:
-        """Wait for the lock; None if draining came first."""
-        async with trio.open_nursery() as nursery:
-            hold = self._settings.passive_hold
-            nursery.start_soon(active_period.wait_passively, self._hints_out, self._parts.inbox, hold)
-            leader = await until(self.lifecycle.draining, self._leadership.acquire)
-            nursery.cancel_scope.cancel(reason="no longer passive")
-        return leader
+    @asynccontextmanager
+    async def _open_period(self, leader: Leader) -> AsyncIterator[ActivePeriod]:
+        settings, parts = self._settings, self._parts
+        async with BotApi(
+            settings.bot_token,
+            root=settings.telegram_api_root,
+            connections=settings.workers + 1,  # one for the webhook's registration
+            open_transport=parts.open_transport,
+        ) as sender:
+            with self._shown(leader):
+                yield ActivePeriod(
+                    term=leader.term,
+                    lease=leader.lease,
+                    sender=sender,
+                    inbox=parts.inbox,
+                    queue=ChatQueue(self._new_work),
+                    decide=parts.decide,
+                    in_doubt=settings.in_doubt,
+                    metrics=parts.metrics,
+                    rng=parts.rng,
+                    flood=self._flood,
+                )
 
-    async def _be_active(self, leader: Leader) -> None:
-        """The ACTIVE period: one cancel scope, whose deadline is the lease and whose end is the end of sending."""
-        self.lifecycle.lock_acquired(epoch=leader.term.epoch)
-        log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
-        self._parts.metrics.handover.observe(trio.current_time() - leader.heard)
-        self._parts.metrics.lease_left.set_function(lambda: leader.lease_left)
+    @contextmanager
+    def _shown(self, leader: Leader) -> Iterator[None]:
+        """The term is on the metrics."""
+        metrics = self._parts.metrics
+        metrics.handover.observe(trio.current_time() - leader.heard)
+        metrics.lease_left.set_function(lambda: leader.lease.left)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_process_if_stuck, leader)
-                with leader.scope:
-                    await self._work(leader)
-                nursery.cancel_scope.cancel(reason="the period has ended")
+            yield
         finally:
-            self._parts.metrics.lease_left.set_function(_zero)
-            self._new_work = _nothing
-            if leader.scope.cancelled_caught:
-                log.warning("LOCK_LOST", epoch=leader.term.epoch, reason=leader.why_lost)
-                leader.session.abandon()
-            else:
-                await self._leadership.release(leader)  # noqa: ASYNC102 (shields itself)
-        if not self.lifecycle.draining.is_set():
-            self.lifecycle.lock_lost(leader.why_lost)
+            metrics.lease_left.set_function(lambda: 0.0)
 
-    async def _work(self, leader: Leader) -> None:
-        settings, parts = self._settings, self._parts
-        queue = ChatQueue()
-        self._new_work = queue.ring
-        async with (
-            BotApi(
-                settings.bot_token,
-                root=settings.telegram_api_root,
-                connections=settings.workers + 1,  # one for the webhook's keeper
-                open_transport=parts.open_transport,
-            ) as sender,
-            trio.open_nursery() as nursery,
-        ):
-            nursery.start_soon(self._leadership.hold, leader)
-            nursery.start_soon(self._take_in, sender)
-            nursery.start_soon(self._limit_drain, nursery.cancel_scope)
-            period = Period(
-                term=leader.term,
-                sender=sender,
-                inbox=parts.inbox,
-                queue=queue,
-                decide=parts.decide,
-                in_doubt=settings.in_doubt,
-                metrics=parts.metrics,
-                lose=leader.lose,
-                rng=parts.rng,
-                flood=self._flood,
-            )
-            await active_period.work(
-                period, self._hints_out, workers=settings.workers, draining=self.lifecycle.draining
-            )
-            nursery.cancel_scope.cancel(reason="drained")
+    async def _keep_webhook(self, period: ActivePeriod) -> None:
+        health, rng = self._parts.metrics.webhook, self._parts.rng
+        await keep_webhook(period.sender, target_of(self._settings), health=health, rng=rng)
 
-    async def _take_in(self, sender: BotApi) -> None:
-        """See to it that Telegram's updates come: keep the webhook, or poll until draining."""
+    async def _poll(self, _period: ActivePeriod) -> None:
         settings, parts = self._settings, self._parts
-        if settings.intake == "webhook":
-            await keep_webhook(sender, target_of(settings), health=parts.metrics.webhook, rng=parts.rng)
-            return
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
-            polling = partial(poll, poller, parts.inbox.store, self._hints, rng=parts.rng)
-            await until(self.lifecycle.draining, polling)
+            await poll(poller, parts.inbox.store, self._hints, rng=parts.rng)
 
-    async def _measure_lag(self) -> None:
-        while True:
-            due = trio.current_time() + LAG_EVERY
-            await trio.sleep_until(due)
-            self._parts.metrics.loop_lag.observe(trio.current_time() - due)
+    async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
+        return await until(self.lifecycle.draining, work)
 
-    async def _limit_drain(self, scope: trio.CancelScope) -> None:
-        await self.lifecycle.draining.wait()
-        await trio.sleep(self._settings.drain_timeout)
-        log.error("DRAIN_TIMEOUT", seconds=self._settings.drain_timeout)
-        scope.cancel(reason="drain timeout")
+    @asynccontextmanager
+    async def _writers(self) -> AsyncIterator[None]:
+        """Groups are written inside the block; behind it, also after a crash, what is known is still written down."""
+        async with trio.open_nursery() as nursery:
+            self._writing = nursery
+            nursery.start_soon(self._parts.writers)
+            try:
+                yield
+            finally:
+                with trio.move_on_after(FLUSH_DEADLINE, shield=True):
+                    await self._parts.journal.flush()
+            nursery.cancel_scope.cancel(reason="drained")
 
     @asynccontextmanager
     async def _serving(self, nursery: trio.Nursery, http: Config | None) -> AsyncIterator[None]:
@@ -281,48 +247,5 @@ class Service:
         )
         self._parts.metrics.show_state(step.target)
         self._parts.metrics.epoch.set(step.epoch or 0)
-        if self._nursery is not None:
-            self._nursery.start_soon(self._parts.journal.record, step, datetime.now(UTC))
-
-
-async def until(event: trio.Event, work: Callable[[], Awaitable[T]]) -> T | None:
-    """The result of `work`, or None if `event` came first and `work` was cancelled."""
-    result: T | None = None
-    async with trio.open_nursery() as nursery:
-
-        async def give_up() -> None:
-            await event.wait()
-            nursery.cancel_scope.cancel(reason="no longer wanted")
-
-        nursery.start_soon(give_up)
-        result = await work()
-        nursery.cancel_scope.cancel(reason="done")
-    return result
-
-
-async def _end_process_if_stuck(leader: Leader) -> None:
-    """Work that cannot be cancelled must not outlive its lease: another instance may lead by then."""
-    await leader.lost()
-    await trio.sleep(CANCEL_DEADLINE)
-    log.error("STUCK", epoch=leader.term.epoch, reason=leader.why_lost)
-    end_process_now(1)
-
-
-def end_process_after(seconds: float) -> None:
-    """The last resort, on a thread of its own: a starved or hung loop cannot keep the process alive."""
-    timer = threading.Timer(seconds, os._exit, (1,))
-    timer.daemon = True
-    timer.start()
-
-
-def end_process_now(code: int) -> None:
-    """End without waiting for tasks that cannot be cancelled: Hypercorn shields its writes."""
-    os._exit(code)
-
-
-def _zero() -> float:
-    return 0.0
-
-
-def _nothing() -> None:
-    """Nobody wants to hear of new work."""
+        if self._writing is not None:
+            self._writing.start_soon(self._parts.journal.record, step, datetime.now(UTC))

@@ -25,6 +25,10 @@ class Wakeup:
         """Wake everyone who waits; if nobody does, the next to come."""
         self._event.set()
 
+    def is_set(self) -> bool:
+        """Whether the next `wait` would return at once."""
+        return self._event.is_set()
+
     def clear(self) -> None:
         """Forget a set that nobody has waited for: the look that follows sees what it was about."""
         if self._event.is_set():
@@ -49,6 +53,18 @@ async def until(event: trio.Event, work: Callable[[], Awaitable[T]]) -> T | None
         result = await work()
         nursery.cancel_scope.cancel(reason="done")
     return result
+
+
+async def first_of(*waits: Callable[[], Awaitable[object]]) -> None:
+    """Return once the first of `waits` returns; the others are cancelled."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(one: Callable[[], Awaitable[object]]) -> None:
+            await one()
+            nursery.cancel_scope.cancel(reason="another came first")
+
+        for one in waits:
+            nursery.start_soon(wait, one)
 
 
 def jittered(seconds: float, rng: random.Random) -> float:

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc import service
+from svc.leadership import terms
 from tests.harness import running_bot
 from tests.standins import MemoryInbox
 
@@ -45,7 +45,7 @@ async def test_work_that_cannot_be_cancelled_ends_the_process(
 ) -> None:
     """A second after the lease is lost, what still runs may not live on."""
     ended: list[tuple[float, int]] = []
-    monkeypatch.setattr(service, "end_process_now", lambda code: ended.append((trio.current_time(), code)))
+    monkeypatch.setattr(terms, "end_process_now", lambda code: ended.append((trio.current_time(), code)))
     async with running_bot(transport=_Unstoppable) as bot:
         await bot.send(7)
         await trio.sleep(1)
@@ -53,7 +53,7 @@ async def test_work_that_cannot_be_cancelled_ends_the_process(
         bot.lock.holder.abandon()
         lost = trio.current_time()
         await bot.state(State.PASSIVE)
-        assert ended == [(lost + service.CANCEL_DEADLINE, 1)]
+        assert ended == [(lost + terms.CANCEL_DEADLINE, 1)]
         assert len(bot.logs.of("STUCK")) == 1
 
 
@@ -62,7 +62,7 @@ async def test_an_orderly_end_leaves_no_watcher_behind(
 ) -> None:
     """Work that ends within the second, or a drain, is no reason to end the process."""
     ended: list[int] = []
-    monkeypatch.setattr(service, "end_process_now", ended.append)
+    monkeypatch.setattr(terms, "end_process_now", ended.append)
     async with running_bot(latency=0.4) as bot:
         await bot.send(7)
         await trio.sleep(0.1)

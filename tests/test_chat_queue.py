@@ -52,34 +52,34 @@ async def test_an_update_is_taken_in_once() -> None:
 
 
 async def test_followers_are_bounded_and_the_rest_is_asked_for() -> None:
-    """A chat with more updates than fit: when it is free, the bell rings for those that stayed in the inbox."""
+    """A chat with more updates than fit: once it is free, those that stayed in the inbox are asked for."""
     queue = ChatQueue(followers=2)
     assert [queue.add(update(number)) for number in range(5)] == [True, True, True, False, False]
     for number in range(3):
-        assert not queue.wants_more.is_set()
+        assert not queue.wants_backfill.is_set()
         taken = await queue.take()
         assert taken.update_id == number
         queue.done(taken)
-    assert queue.wants_more.is_set()
+    assert queue.wants_backfill.is_set()
 
 
 async def test_chats_are_bounded_and_the_rest_is_asked_for() -> None:
-    """More chats than fit: the bell rings when three quarters have left."""
+    """More chats than fit: the others are asked for when three quarters have left."""
     queue = ChatQueue(chats=8)
     assert [queue.add(update(number, chat_id=number)) for number in range(10)] == [True] * 8 + [False] * 2
     assert queue.room == 0
     for _ in range(6):
         queue.done(await queue.take())
-    assert not queue.wants_more.is_set()
+    assert not queue.wants_backfill.is_set()
     queue.done(await queue.take())
-    assert queue.wants_more.is_set()
+    assert queue.wants_backfill.is_set()
 
 
 async def test_a_reading_that_was_full_rings_when_there_is_room() -> None:
     """The inbox had more than was asked for: at once if the queue is low, else when it has become low."""
     queue = ChatQueue(chats=8)
     queue.expect_more()
-    assert queue.wants_more.is_set()
+    assert queue.wants_backfill.is_set()
 
 
 async def test_set_aside_takes_the_followers_along(autojump_clock: trio.testing.MockClock) -> None:
@@ -100,7 +100,7 @@ async def test_younger_ones_in_the_inbox_are_asked_for_when_the_chat_is_free() -
     queue = ChatQueue()
     queue.add(update(1, more=True))
     queue.done(await queue.take())
-    assert queue.wants_more.is_set()
+    assert queue.wants_backfill.is_set()
 
 
 async def test_a_closed_queue_gives_nothing_out() -> None:
@@ -129,7 +129,7 @@ async def test_who_is_held_takes_nobodys_place(autojump_clock: trio.testing.Mock
         for _ in range(8):
             queue.hold(await queue.take(), 60.0)
         assert queue.room == 8
-        assert queue.wants_more.is_set()
+        assert queue.wants_backfill.is_set()
         assert all(queue.add(update(number, chat_id=number)) for number in range(100, 108))
         assert [(await queue.take()).update_id for _ in range(8)] == list(range(100, 108))
         await trio.sleep(61)

@@ -130,14 +130,14 @@ def project() -> Document:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def pages(*, database_answers: bool) -> tuple[Lifecycle, QuartTrio]:
+def pages(*, database_answers: bool) -> tuple[Lifecycle[str], QuartTrio]:
     """The health pages of an instance in BOOT."""
 
     async def answers() -> bool:
         await trio.lowlevel.checkpoint()
         return database_answers
 
-    lifecycle = Lifecycle(lambda _step: None)
+    lifecycle: Lifecycle[str] = Lifecycle(lambda _step: None)
     made = make_pages(lifecycle, Metrics(), instance="one", database_answers=answers)
     return lifecycle, cast(QuartTrio, made)
 

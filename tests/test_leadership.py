@@ -6,13 +6,13 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.leadership.election import Lease
+from svc.leadership.lease import LeaseTimes
 from tests.harness import running_bot
 
 
 async def test_the_lease_is_shorter_than_the_servers_patience() -> None:
     """L is below T, and several heartbeats fit into it: only clock rates matter."""
-    lease = Lease(3.0)
+    lease = LeaseTimes(3.0)
     assert lease.length == 2.0
     assert lease.heartbeat == 0.5
 

@@ -14,9 +14,9 @@ from statemachine import EDGES, IllegalTransition, Lifecycle, State, Transition
 from statemachine.diagram import mermaid
 
 ROOT = Path(__file__).parent.parent
-TRIGGERS: dict[str, Callable[[Lifecycle], None]] = {
+TRIGGERS: dict[str, Callable[[Lifecycle[str]], None]] = {
     "booted": lambda lifecycle: lifecycle.booted(),
-    "lock_acquired": lambda lifecycle: lifecycle.lock_acquired(epoch=1),
+    "lock_acquired": lambda lifecycle: lifecycle.lock_acquired("period", epoch=1),
     "lock_lost": lambda lifecycle: lifecycle.lock_lost("test"),
     "drain": lambda lifecycle: lifecycle.drain("test"),
 }
@@ -28,10 +28,10 @@ WAY_TO = {
 }
 
 
-def in_state(state: State) -> tuple[Lifecycle, list[Transition]]:
+def in_state(state: State) -> tuple[Lifecycle[str], list[Transition]]:
     """A lifecycle that has been led to `state`, and its steps so far."""
     steps: list[Transition] = []
-    lifecycle = Lifecycle(steps.append)
+    lifecycle: Lifecycle[str] = Lifecycle(steps.append)
     for trigger in WAY_TO[state]:
         TRIGGERS[trigger](lifecycle)
     return lifecycle, steps
@@ -60,7 +60,7 @@ async def test_active_can_be_won_again(autojump_clock: trio.testing.MockClock) -
     lifecycle, steps = in_state(State.PASSIVE)
     for epoch in (1, 2, 3):
         await trio.sleep(5)
-        lifecycle.lock_acquired(epoch=epoch)
+        lifecycle.lock_acquired("period", epoch=epoch)
         await trio.sleep(60)
         lifecycle.lock_lost("lease")
     assert [step.epoch for step in steps[1:]] == [1, 1, 2, 2, 3, 3]
@@ -82,7 +82,7 @@ async def test_waiters_see_the_state_they_wait_for(autojump_clock: trio.testing.
         await trio.testing.wait_all_tasks_blocked()
         lifecycle.booted()
         await trio.testing.wait_all_tasks_blocked()
-        lifecycle.lock_acquired(epoch=1)
+        lifecycle.lock_acquired("period", epoch=1)
         await trio.testing.wait_all_tasks_blocked()
         assert not lifecycle.draining.is_set()
         lifecycle.drain("SIGTERM")

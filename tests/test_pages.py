@@ -16,10 +16,10 @@ from svc.observability.events import EVENTS
 from svc.observability.metrics import Metrics
 from tests.harness import captured_logs
 
-STEPS: dict[State, list[Callable[[Lifecycle], None]]] = {
+STEPS: dict[State, list[Callable[[Lifecycle[str]], None]]] = {
     State.BOOT: [],
     State.PASSIVE: [lambda life: life.booted()],
-    State.ACTIVE: [lambda life: life.booted(), lambda life: life.lock_acquired(epoch=7)],
+    State.ACTIVE: [lambda life: life.booted(), lambda life: life.lock_acquired("period", epoch=7)],
     State.DRAINING: [lambda life: life.booted(), lambda life: life.drain("SIGTERM")],
 }
 
@@ -29,7 +29,7 @@ class Pages:
 
     def __init__(self, state: State = State.BOOT) -> None:
         self.metrics = Metrics()
-        self.lifecycle = Lifecycle(lambda step: self.metrics.show_state(step.target))
+        self.lifecycle: Lifecycle[str] = Lifecycle(lambda step: self.metrics.show_state(step.target))
         self.database: bool | Exception | None = True
         for step in STEPS[state]:
             step(self.lifecycle)
@@ -173,7 +173,7 @@ async def test_exactly_one_state_is_set_at_any_time() -> None:
     """The state gauge follows the lifecycle."""
     pages = Pages()
     seen = []
-    steps: list[Callable[[Lifecycle], None]] = [
+    steps: list[Callable[[Lifecycle[str]], None]] = [
         *STEPS[State.ACTIVE],
         lambda life: life.lock_lost("lease"),
         lambda life: life.drain("SIGTERM"),

@@ -18,9 +18,9 @@ from sandbox.journal import Call
 from sandbox.state import Webhook
 from sandbox.telegram import DEMO_TOKEN
 from svc.intake.polling import LONGEST_PAUSE, POLL_SECONDS, open_poller, poll
-from svc.service import until
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
+from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
 from tests.standins import MemoryInbox

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 import trio
 
-from svc.delivery import active_period
-from svc.leadership.election import Lease
+from svc.delivery import chores
+from svc.leadership.lease import LeaseTimes
 from svc.storage.inbox import Attempt, Begun, Received, Term
 from tests.simulation.schedule import KINDS, make_schedule
 from tests.simulation.world import Violation, run_seed
@@ -56,7 +56,7 @@ def _long_lease_and_no_fence(patch: pytest.MonkeyPatch) -> None:
         inbox.term = current
         return begun
 
-    patch.setattr(Lease, "length", property(lambda lease: lease.server_timeout * 3))
+    patch.setattr(LeaseTimes, "length", property(lambda lease: lease.server_timeout * 3))
     patch.setattr(MemoryInbox, "begin", unfenced)
 
 
@@ -91,7 +91,7 @@ def _nothing_is_read_back(patch: pytest.MonkeyPatch) -> None:
     async def never(_period: object) -> None:
         await trio.sleep_forever()
 
-    patch.setattr(active_period, "_read_back", never)
+    patch.setattr(chores, "backfill", never)
 
 
 MUTANTS = [

@@ -480,7 +480,7 @@ def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "BotApi"
     ]
-    assert makers == ["_work"]
+    assert makers == ["_open_period"]
 
 
 async def test_without_a_secret_nobody_is_let_in() -> None:

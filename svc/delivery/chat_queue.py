@@ -1,8 +1,8 @@
 """What this instance is about to work on: a chat in order, chats side by side, everything bounded.
 
 The synchronous core (`add`, `done`) decides; `take` only waits. At most one update of a chat is out at a time; its
-followers queue behind it. The queue is a view on the inbox, never a store: whatever it has no room for stays in the
-inbox, its chat is remembered as `behind`, and `wants_more` rings when it is time to read the inbox again.
+followers queue behind it. The queue is a view of the inbox, never a store: whatever it has no room for stays in the
+inbox, its chat is remembered as `behind`, and `wants_backfill` is set when it is time to read the inbox again.
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ from contextlib import contextmanager
 import trio
 
 from svc.storage.inbox import Received
+from svc.waiting import Wakeup
 
-CHATS = 1000  # updates of different chats that are out or ready
-HELD_CHATS = (
-    2000  # and others that are held: flood control keeps them, so they may not keep the place of one that can go
-)
-FOLLOWERS = 16  # waiting behind the one that is out, per chat
+# Chats with an update that is out or ready.
+CHATS = 1000
+# Chats besides, whose update flood control holds: they must not take the place of one that can go.
+HELD_CHATS = 2000
+# Updates of one chat that wait behind the one that is out.
+FOLLOWERS = 16
+# Chats and due times that are remembered; beyond that the backfill of every second finds them.
 BEHIND = 10_000
 
 
 class ChatQueue:
-    """The updates of one term. Made anew for each, so that nothing of an old term can be worked on."""
+    """The updates of one term. Made anew for each, so that nothing of an old term can be worked on.
 
-    def __init__(self, *, chats: int = CHATS, followers: int = FOLLOWERS) -> None:
+    `wants_backfill` is set by the queue when it has room for more, and by whoever hears of new work in the inbox.
+    """
+
+    def __init__(self, wants_backfill: Wakeup | None = None, *, chats: int = CHATS, followers: int = FOLLOWERS) -> None:
+        self.wants_backfill = wants_backfill or Wakeup()
         self._chats = chats
         self._followers = followers
         # A chat is a key from the moment one of its updates is ready until none is out or waiting.
@@ -40,9 +47,8 @@ class ChatQueue:
         self._due: list[float] = []
         self._waits: set[trio.CancelScope] = set()
         self._held: list[tuple[float, int, Received]] = []
-        self._held_changed = trio.Event()
+        self._held_changed = Wakeup()
         self._ready_in, self._ready_out = trio.open_memory_channel[Received](chats + HELD_CHATS)
-        self.wants_more = trio.Event()
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -97,7 +103,7 @@ class ChatQueue:
     def set_aside(self, update: Received, delay: float | None = None) -> None:
         """`update` stays in the inbox for later, and its chat's followers with it: they may not overtake.
 
-        `delay` is when it is due again, in seconds; without it the inbox's next reading decides.
+        `delay` is when it is due again, in seconds; without it the next backfill decides.
         """
         if delay is not None and len(self._due) < BEHIND:
             heapq.heappush(self._due, trio.current_time() + delay)
@@ -109,12 +115,11 @@ class ChatQueue:
         """`update` comes out again after `delay` seconds; until then its chat waits, and no other."""
         heapq.heappush(self._held, (trio.current_time() + delay, update.update_id, update))
         self._held_changed.set()
-        self._ring_if_low()
+        self._ask_if_low()
 
     async def release_held(self) -> None:
         """Let held updates come out when they are due, until cancelled."""
         while True:
-            self._held_changed = trio.Event()
             with trio.move_on_at(self._held[0][0] if self._held else math.inf):
                 await self._held_changed.wait()
             while self._held and self._held[0][0] <= trio.current_time():
@@ -123,13 +128,9 @@ class ChatQueue:
                     self._ready_in.send_nowait(update)
 
     def expect_more(self) -> None:
-        """The inbox holds more than there was room for: ring as soon as there is."""
+        """The inbox holds more than there was room for: ask for a backfill as soon as there is."""
         self._overflowed = True
-        self._ring_if_low()
-
-    def ring(self) -> None:
-        """There may be something new in the inbox."""
-        self.wants_more.set()
+        self._ask_if_low()
 
     def next_due(self) -> float:
         """When the next update that was set aside is due, on Trio's clock; infinity if none is. Forgets past ones."""
@@ -163,14 +164,14 @@ class ChatQueue:
         self._waiting.pop(chat_id, None)
         if chat_id in self._behind:
             self._behind.discard(chat_id)
-            self.wants_more.set()
+            self.wants_backfill.set()
         else:
-            self._ring_if_low()
+            self._ask_if_low()
 
-    def _ring_if_low(self) -> None:
+    def _ask_if_low(self) -> None:
         if self._overflowed and self.room > self._chats - self._chats // 4:
             self._overflowed = False
-            self.wants_more.set()
+            self.wants_backfill.set()
 
     def _is_behind(self, chat_id: int) -> None:
         if len(self._behind) < BEHIND:

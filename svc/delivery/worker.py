@@ -1,7 +1,7 @@
 """A worker: take an update, decide, begin, deliver, settle.
 
-It exists only inside the ACTIVE period, which gives it the one object that can send; when the period's scope is
-cancelled, so is whatever the worker was about. Its four steps:
+It stands at the ACTIVE event and works in the period that this opens onto, which holds the one object that can send;
+when the period's lease ends, whatever the worker was about is cancelled. Its four steps:
 
 decide    the pure handler; whatever it raises is the update's failure, not the worker's
 begin     the gate in the database: order, dedup and the fence, right before the first call is written
@@ -11,20 +11,14 @@ settle    done, later, or dead: recorded even if the period ends meanwhile
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import structlog
 import trio
 
-from svc.bot.handlers import Decide, apology
+from svc.bot.handlers import apology
 from svc.bot.reply import NOTHING, Reply
-from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.active_period import ActivePeriod
 from svc.delivery.retry_policy import after_failure, describe
 from svc.delivery.sending import Delivery, Failure
-from svc.observability.metrics import Metrics
-from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
@@ -34,15 +28,12 @@ from svc.storage.inbox import (
     Dead,
     Done,
     Ending,
-    Inbox,
     Received,
     Retry,
-    Term,
 )
 from telegram_client.door import ChatId
 from telegram_client.errors import TelegramError
-from telegram_client.flood import FloodControl, counted_chat
-from telegram_client.sender import Sender
+from telegram_client.flood import counted_chat
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()
@@ -53,33 +44,19 @@ BEGIN_AGAIN_AFTER = 0.2
 APOLOGY_DEADLINE = 5.0
 
 
-@dataclass(frozen=True)
-class Period:
-    """Everything that the ACTIVE period hands to its workers. `lose` ends the period, with a reason."""
-
-    term: Term
-    sender: Sender
-    inbox: Inbox
-    queue: ChatQueue
-    decide: Decide
-    in_doubt: InDoubtPolicy
-    metrics: Metrics
-    lose: Callable[[str], None]
-    rng: random.Random
-    flood: FloodControl
-    tokens: set[int] = field(default_factory=set)
-    """The attempts that a worker holds now."""
+async def work(name: str, period: ActivePeriod) -> None:
+    """Be the worker `name` (in the log) of `period`, until its queue is closed."""
+    await _Worker(name, period).run()
 
 
-class Worker:
-    """One of a period's workers, `name` in the log."""
+class _Worker:
+    """One worker in one period."""
 
-    def __init__(self, name: str, period: Period) -> None:
+    def __init__(self, name: str, period: ActivePeriod) -> None:
         self._period = period
         self._log = log.bind(worker=name, epoch=period.term.epoch)
 
     async def run(self) -> None:
-        """Work until the queue is closed."""
         queue = self._period.queue
         while True:
             try:
@@ -165,7 +142,7 @@ class Worker:
     async def _not_begun(self, update: Received, outcome: BeginOutcome) -> Ending | None:
         match outcome:
             case BeginOutcome.FENCED:
-                self._period.lose("another term is current")
+                self._period.lease.end("another term is current")
                 await trio.sleep_forever()
             case BeginOutcome.DUPLICATE:
                 self._log.info("DEDUP_SKIP", update_id=update.update_id, chat_id=update.chat_id)

@@ -37,7 +37,7 @@ def make_app(*, webhook: App, pages: App) -> App:
 
 
 def make_pages(
-    lifecycle: Lifecycle, metrics: Metrics, *, instance: str, database_answers: Callable[[], Awaitable[bool]]
+    lifecycle: Lifecycle[Any], metrics: Metrics, *, instance: str, database_answers: Callable[[], Awaitable[bool]]
 ) -> App:
     """/healthz, /readyz and /metrics. `database_answers` is asked by /readyz."""
     quart = QuartTrio("svc")

@@ -18,6 +18,7 @@ import trio_asyncio
 from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable, Hosts, describe, one_error
 from svc.storage.inbox import Term
 from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
+from svc.waiting import Wakeup
 
 STATEMENT_TIMEOUT = 1.0
 _LAST_WORDS = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
@@ -44,7 +45,7 @@ class PostgresLockSession:
         self._bot_id = bot_id
         self._key = lock_key(bot_id)
         self._on_new_work = on_new_work
-        self._released = trio.Event()
+        self._released = Wakeup()
         self.closed = trio.Event()
         connection.add_termination_listener(self._closed)
 
@@ -54,7 +55,7 @@ class PostgresLockSession:
 
     async def try_lock(self) -> bool:
         # Before the attempt, so that a release announced right after it is not missed.
-        self._released = trio.Event()
+        self._released.clear()
         return bool(await self._value("SELECT pg_try_advisory_lock($1)", self._key))
 
     async def beat(self, term: Term) -> bool:

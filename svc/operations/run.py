@@ -14,7 +14,8 @@ from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
 from svc.leadership.postgres_lock import connect_lock
 from svc.observability.metrics import Metrics
-from svc.service import Parts, Service
+from svc.process import drain_on_signal
+from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
 from svc.storage.database import (
     Database,
@@ -41,7 +42,8 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     async with asyncio_loop(), open_database(settings.database_url) as database:
         service = Service(real_parts(settings, metrics, database))
         async with trio.open_nursery() as nursery:
-            await nursery.start(service.drain_on_signal)
+            deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
+            await nursery.start(partial(drain_on_signal, service.lifecycle.drain, deadline=deadline))
             await service.run(http)
             nursery.cancel_scope.cancel(reason="the service has ended")
 

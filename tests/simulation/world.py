@@ -22,7 +22,7 @@ from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 from svc.bot.reply import Call, Reply
-from svc.leadership.election import Lease
+from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
@@ -284,7 +284,7 @@ def _may_still_send(session: MemoryLockSession) -> bool:
     at once, the server ending a session whose holder is cut off from it, leave the holder its lease: it begins
     nothing any more (the fence), but a call of what it had begun may leave. The row is in doubt for its successor.
     """
-    patience = Lease(session.server.timeout).length if session.orphaned else 0.0
+    patience = LeaseTimes(session.server.timeout).length if session.orphaned else 0.0
     return trio.current_time() - session.ended_at <= patience
 
 

@@ -1,0 +1,116 @@
+"""The loop that walks the states: follow until elected, lead until the term ends, again; until DRAINING.
+
+A term is entered and left here and nowhere else. Entering opens the ACTIVE event, onto which the workers wait. Leaving
+takes, in this order: nothing new begins; in a drain, what is in flight is finished; the lease is ended, which cancels
+what still runs; all of it is waited for; only then the lock is released. So when another instance can be elected,
+nothing of this one acts any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+import trio
+
+from statemachine import Lifecycle
+from svc.leadership.election import Election, Leader
+from svc.process import end_process_now
+from svc.waiting import first_of, until
+
+log = structlog.get_logger()
+
+# Once its lease has ended all work is cancelled; what then still runs may not live on: another may lead by now.
+CANCEL_DEADLINE = 1.0
+
+
+class Closable(Protocol):
+    """What an ACTIVE period must be able to do for this loop."""
+
+    def close(self) -> None:
+        """Let nothing new begin; what is in flight is finished."""
+
+
+Period = TypeVar("Period", bound=Closable)
+
+
+class Terms(Generic[Period]):
+    """One instance's terms.
+
+    `follow` is what a follower does, cancelled once elected. `open_period` makes what the ACTIVE event opens onto, for
+    as long as its block lasts. A drain waits `drain_timeout` seconds for what is in flight.
+    """
+
+    def __init__(
+        self,
+        lifecycle: Lifecycle[Period],
+        election: Election,
+        *,
+        follow: Callable[[], Awaitable[None]],
+        open_period: Callable[[Leader], AbstractAsyncContextManager[Period]],
+        drain_timeout: float,
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._election = election
+        self._follow = follow
+        self._open_period = open_period
+        self._drain_timeout = drain_timeout
+
+    async def run(self) -> None:
+        """PASSIVE and ACTIVE in turn, until DRAINING. The lifecycle is in PASSIVE, or DRAINING already."""
+        while not self._lifecycle.draining.is_set():
+            leader = await self._be_passive()
+            if leader is not None:
+                await self._be_active(leader)
+
+    async def _be_passive(self) -> Leader | None:
+        """Follow until elected; None if draining came first."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._follow)
+            leader = await until(self._lifecycle.draining, self._election.elect)
+            nursery.cancel_scope.cancel(reason="no longer passive")
+        return leader
+
+    async def _be_active(self, leader: Leader) -> None:
+        async with self._open_period(leader) as period:
+            try:
+                await self._lead(leader, period)
+            finally:
+                await self._step_down(leader)  # noqa: ASYNC102 (its waits are shielded and bounded)
+        if not self._lifecycle.draining.is_set():
+            self._lifecycle.lock_lost(leader.lease.reason)
+
+    async def _lead(self, leader: Leader, period: Period) -> None:
+        """Enter ACTIVE; return once the lease has ended, or a drain has finished what was in flight."""
+        lease, draining = leader.lease, self._lifecycle.draining
+        if draining.is_set():
+            return  # it came at the moment of the election
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._election.renew, leader)
+            self._lifecycle.lock_acquired(period, epoch=leader.term.epoch)
+            log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
+            await first_of(lease.ended, draining.wait)
+            period.close()
+            with trio.move_on_after(self._drain_timeout) as drain:
+                await first_of(lease.ended, lease.vacated)
+            if drain.cancelled_caught:
+                log.error("DRAIN_TIMEOUT", seconds=self._drain_timeout)
+            nursery.cancel_scope.cancel(reason="the term has ended")
+
+    async def _step_down(self, leader: Leader) -> None:
+        """End the lease, wait until nobody acts under it, and let the lock go."""
+        lease = leader.lease
+        lost = lease.over
+        lease.end("the term has ended")
+        with trio.move_on_after(CANCEL_DEADLINE, shield=True):
+            await lease.vacated()
+        if lease.occupied:
+            log.error("STUCK", epoch=leader.term.epoch, reason=lease.reason)
+            end_process_now(1)
+        if lost:
+            log.warning("LOCK_LOST", epoch=leader.term.epoch, reason=lease.reason)
+            leader.session.abandon()
+        else:
+            await self._election.resign(leader)
