@@ -1,4 +1,4 @@
-"""The ACTIVE period's end: whatever the reason, the lock is given back and nothing lives on."""
+"""The ACTIVE period: who works in it goes when it opens and is out when it ends, whatever the reason."""
 
 from __future__ import annotations
 
@@ -11,8 +11,92 @@ import trio.testing
 
 from statemachine import State
 from svc.leadership import terms
-from tests.harness import running_bot
+from tests.harness import Bot, running_bot
 from tests.standins import MemoryInbox
+
+
+def starts(bot: Bot) -> list[tuple[str, int]]:
+    """Who has begun what so far: the worker and the update."""
+    return [(line["worker"], line["update_id"]) for line in bot.logs.of("ACTIVE_PROCESS_START")]
+
+
+async def test_workers_stand_at_the_event_and_go_with_every_term(autojump_clock: trio.testing.MockClock) -> None:
+    """Before ACTIVE all stand at the event; it opens and all go at once; the lease ends and all stand there again,
+    with nothing sent meanwhile; the next term opens it again."""
+    async with running_bot(passive=True, workers=4, latency=1.0) as bot:
+        active = bot.service.lifecycle.active
+        everyone = active.tasks_waiting
+        assert everyone >= 4
+        first = [await bot.send(user) for user in (1, 2, 3, 4)]
+        await trio.sleep(10)
+        assert starts(bot) == []
+        assert active.tasks_waiting == everyone
+
+        bot.lock.unblock()
+        await bot.state(State.ACTIVE)
+        opened = trio.current_time()
+        await trio.sleep(0.5)
+        assert {worker for worker, _ in starts(bot)} == {f"WORKER_{number}" for number in range(4)}
+        assert sorted(update for _, update in starts(bot)) == first
+        # By now nobody stands there for want of an open event, only whoever was there first.
+        assert active.tasks_waiting == 0
+
+        await _lose_the_lock(bot)
+        assert trio.current_time() == opened + 0.5
+        await trio.testing.wait_all_tasks_blocked()
+        assert active.tasks_waiting == everyone
+        later = [await bot.send(user) for user in (5, 6, 7, 8)]
+        await trio.sleep(60)
+        assert len(starts(bot)) == 4
+        assert bot.calls() == []
+
+        bot.lock.unblock()
+        await bot.state(State.ACTIVE)
+        await bot.settled()
+        assert {update for _, update in starts(bot)} == {*first, *later}
+        assert all(len(bot.menus(user)) == 1 for user in range(1, 9))
+
+
+async def _lose_the_lock(bot: Bot) -> None:
+    """The connection closes, and somebody else has the lock from then on."""
+    assert bot.lock.holder is not None
+    bot.lock.blocked = True
+    bot.lock.holder.abandon()
+    await bot.state(State.PASSIVE)
+
+
+async def test_a_drain_lets_nobody_in_and_what_is_in_flight_finish(autojump_clock: trio.testing.MockClock) -> None:
+    """The event closes with the first signal: two of four are in flight and finish, no other begins."""
+    async with running_bot(workers=2, latency=1.0) as bot:
+        for user in (1, 2, 3, 4):
+            await bot.send(user)
+        await trio.sleep(0.5)
+        bot.service.lifecycle.drain("SIGTERM")
+        with trio.move_on_after(0.4) as waiting:
+            await bot.service.lifecycle.active.wait()
+        assert waiting.cancelled_caught
+        await bot.ended.wait()
+        assert len(starts(bot)) == len(bot.calls()) == 2
+        assert len(bot.inbox.rows) == 2
+
+
+async def test_a_drain_that_comes_with_the_election_enters_no_term(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock was won in the very moment of the signal: it is released, and ACTIVE is never entered."""
+    take_over = MemoryInbox.take_over
+
+    async def and_drain(inbox: MemoryInbox, *given: Any) -> Any:
+        term = await take_over(inbox, *given)
+        bot.service.lifecycle.drain("SIGTERM")
+        return term
+
+    async with running_bot(passive=True) as bot:
+        monkeypatch.setattr(MemoryInbox, "take_over", and_drain)
+        bot.lock.unblock()
+        await bot.ended.wait()
+        assert bot.lock.holder is None
+        assert [line["to"] for line in bot.logs.of("STATE")] == ["PASSIVE", "DRAINING"]
 
 
 async def test_a_crash_gives_the_lock_back_and_ends_the_process(

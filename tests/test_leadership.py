@@ -6,15 +6,7 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.leadership.lease import LeaseTimes
 from tests.harness import running_bot
-
-
-async def test_the_lease_is_shorter_than_the_servers_patience() -> None:
-    """L is below T, and several heartbeats fit into it: only clock rates matter."""
-    lease = LeaseTimes(3.0)
-    assert lease.length == 2.0
-    assert lease.heartbeat == 0.5
 
 
 async def test_a_free_lock_is_taken_at_once(autojump_clock: trio.testing.MockClock) -> None:

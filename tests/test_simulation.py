@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import trio
 
+from statemachine import ActiveEvent
 from svc.delivery import chores
 from svc.leadership.lease import LeaseTimes
 from svc.storage.inbox import Attempt, Begun, Received, Term
@@ -94,12 +95,24 @@ def _nothing_is_read_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(chores, "backfill", never)
 
 
+def _the_active_event_never_closes(patch: pytest.MonkeyPatch) -> None:
+    async def wait(event: ActiveEvent[object], *, after: object = None) -> object:
+        await trio.lowlevel.checkpoint()
+        while event._period is None:
+            await event._changed.wait()
+        return event._period
+
+    patch.setattr(ActiveEvent, "wait", wait)
+    patch.setattr(ActiveEvent, "close", lambda event: None)
+
+
 MUTANTS = [
     (_long_lease_and_no_fence, "G2/G5"),
     (_takeover_takes_old_rows_for_unsent, "G3/G7"),
     (_begin_ignores_order, "G6"),
     (_store_forgets_what_was_processed, "G3/G7"),
     (_nothing_is_read_back, "G4"),
+    (_the_active_event_never_closes, "G2: instance"),
 ]
 
 

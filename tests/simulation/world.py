@@ -21,7 +21,9 @@ from sandbox.clock import TrioWallClock
 from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
+from statemachine import State
 from svc.bot.reply import Call, Reply
+from svc.delivery.active_period import ActivePeriod
 from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
@@ -119,7 +121,7 @@ class World:
             self._nursery.start_soon(session.listen)
             return session
 
-        return Service(
+        service = Service(
             Parts(
                 settings=settings_for_tests(
                     instance_id=f"i{number}", in_doubt=self.schedule.policy, workers=4, drain_timeout=5.0
@@ -140,6 +142,8 @@ class World:
                 rng=random.Random(f"{self.schedule.seed}/{number}"),
             )
         )
+        _watch_periods(service, number)
+        return service
 
     # --- users and Telegram
 
@@ -275,6 +279,22 @@ class World:
         for chat_id, ids in order.items():
             if ids != sorted(ids):
                 raise Violation(f"G6: chat {chat_id} saw {ids}")
+
+
+def _watch_periods(service: Service, number: int) -> None:
+    """Whoever is handed a period must be in ACTIVE at that moment, in the period's own term."""
+    lifecycle = service.lifecycle
+    wait = lifecycle.active.wait
+
+    async def watched(*, after: ActivePeriod | None = None) -> ActivePeriod:
+        period = await wait(after=after)
+        if lifecycle.state is not State.ACTIVE or period.term.epoch != lifecycle.epoch:
+            raise Violation(
+                f"G2: instance {number} hands out the period of term {period.term.epoch} in {lifecycle.state.name}"
+            )
+        return period
+
+    lifecycle.active.wait = watched  # type: ignore[method-assign]
 
 
 def _may_still_send(session: MemoryLockSession) -> bool:
