@@ -31,11 +31,11 @@ from svc.bot.handlers import Decide
 from svc.delivery import active_period
 from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.worker import Period
-from svc.intake.http_app import App, make_app, make_pages
+from svc.intake.accept import Intake
+from svc.intake.http_app import make_app
 from svc.intake.http_server import serve_http
 from svc.intake.polling import open_poller, poll
-from svc.intake.webhook import Webhook
-from svc.intake.webhook_registration import keep_webhook, target_of
+from svc.intake.webhook_registration import register_webhook, target_of
 from svc.leadership.election import Leader, Leadership, Lease, LockSession
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
@@ -99,7 +99,15 @@ class Service:
             Lease(parts.settings.lease),
             rng=parts.rng,
         )
-        self.app = self._make_app()
+        self._intake = Intake(parts.inbox.store, self._hints)
+        self.app = make_app(
+            self._intake,
+            self.lifecycle,
+            parts.metrics,
+            secret=parts.settings.webhook_secret,
+            instance=parts.settings.instance_id,
+            database_answers=parts.database_answers,
+        )
 
     async def run(self, http: Config | None = None) -> None:
         """Live: BOOT, then PASSIVE and ACTIVE in turn, then DRAINING. Returns when drained.
@@ -185,7 +193,7 @@ class Service:
             BotApi(
                 settings.bot_token,
                 root=settings.telegram_api_root,
-                connections=settings.workers + 1,  # one for the webhook's keeper
+                connections=settings.workers + 1,  # one for the webhook's registration
                 open_transport=parts.open_transport,
             ) as sender,
             trio.open_nursery() as nursery,
@@ -214,12 +222,12 @@ class Service:
         """See to it that Telegram's updates come: keep the webhook, or poll until draining."""
         settings, parts = self._settings, self._parts
         if settings.intake == "webhook":
-            await keep_webhook(sender, target_of(settings), health=parts.metrics.webhook, rng=parts.rng)
+            await register_webhook(sender, target_of(settings), health=parts.metrics.webhook, rng=parts.rng)
             return
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
-            polling = partial(poll, poller, parts.inbox.store, self._hints, rng=parts.rng)
+            polling = partial(poll, poller, self._intake, rng=parts.rng)
             await until(self.lifecycle.draining, polling)
 
     async def _measure_lag(self) -> None:
@@ -255,17 +263,6 @@ class Service:
             return
         log.warning("EXIT", reason="a client holds its connection open")
         end_process_now(0)
-
-    def _make_app(self) -> App:
-        parts, settings = self._parts, self._settings
-        webhook = Webhook(parts.inbox.store, self._hints, secret=settings.webhook_secret, metrics=parts.metrics)
-        pages = make_pages(
-            self.lifecycle,
-            parts.metrics,
-            instance=settings.instance_id,
-            database_answers=parts.database_answers,
-        )
-        return make_app(webhook=webhook, pages=pages)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
         return await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)
