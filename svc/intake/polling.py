@@ -108,7 +108,7 @@ class _Poller:
 
     async def ask(self, limit: int) -> None:
         """Ask for up to `limit` updates, which confirms the batch before; on return those it brought are committed."""
-        # An empty list means all kinds. Left out, it would mean those that an earlier bot with this token asked for.
+        # An empty list means the default kinds. Left out, it means those that an earlier bot with this token asked for.
         params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": limit, "allowed_updates": []}
         if self._offset is not None:
             params["offset"] = self._offset
