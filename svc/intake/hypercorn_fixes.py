@@ -2,7 +2,7 @@
 
 Hypercorn has no setting for the classes it makes connections of, so `hypercorn_fixes` puts the subclasses below in
 their places and takes them out again. Importing this module changes nothing. Each fix names the test that fails without
-it, in tests/test_http_server.py: that file tells whether a newer Hypercorn still needs the fix and still bears it.
+it, in tests/test_hypercorn_fixes.py: run that file against a newer Hypercorn, with and without the fixes.
 """
 
 from __future__ import annotations
