@@ -29,11 +29,11 @@ from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.follower import follow
 from svc.delivery.worker import work
-from svc.intake.http_app import App, make_app, make_pages
+from svc.intake.accept import Intake
+from svc.intake.http_app import make_app
 from svc.intake.http_server import serve_http
 from svc.intake.polling import open_poller, poll
-from svc.intake.webhook import Webhook
-from svc.intake.webhook_registration import keep_webhook, target_of
+from svc.intake.webhook_registration import register_webhook, target_of
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
@@ -102,7 +102,15 @@ class Service:
             open_period=self._open_period,
             drain_timeout=settings.drain_timeout,
         )
-        self.app = self._make_app()
+        self._intake = Intake(parts.inbox.store, self._hints)
+        self.app = make_app(
+            self._intake,
+            self.lifecycle,
+            parts.metrics,
+            secret=parts.settings.webhook_secret,
+            instance=parts.settings.instance_id,
+            database_answers=parts.database_answers,
+        )
 
     async def run(self, http: Config | None = None) -> None:
         """Live: BOOT, then PASSIVE and ACTIVE in turn, then DRAINING. Returns when drained.
@@ -130,7 +138,7 @@ class Service:
         yield chores.release_held
         yield chores.look_after_doubts
         yield chores.prune
-        yield self._keep_webhook if self._settings.intake == "webhook" else self._poll
+        yield self._register_webhook if self._settings.intake == "webhook" else self._poll
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
@@ -173,16 +181,16 @@ class Service:
         finally:
             metrics.lease_left.set_function(lambda: 0.0)
 
-    async def _keep_webhook(self, period: ActivePeriod) -> None:
+    async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng
-        await keep_webhook(period.sender, target_of(self._settings), health=health, rng=rng)
+        await register_webhook(period.sender, target_of(self._settings), health=health, rng=rng)
 
     async def _poll(self, _period: ActivePeriod) -> None:
         settings, parts = self._settings, self._parts
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
-            await poll(poller, parts.inbox.store, self._hints, rng=parts.rng)
+            await poll(poller, self._intake, rng=parts.rng)
 
     async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
         return await until(self.lifecycle.draining, work)
@@ -221,17 +229,6 @@ class Service:
             return
         log.warning("EXIT", reason="a client holds its connection open")
         end_process_now(0)
-
-    def _make_app(self) -> App:
-        parts, settings = self._parts, self._settings
-        webhook = Webhook(parts.inbox.store, self._hints, secret=settings.webhook_secret, metrics=parts.metrics)
-        pages = make_pages(
-            self.lifecycle,
-            parts.metrics,
-            instance=settings.instance_id,
-            database_answers=parts.database_answers,
-        )
-        return make_app(webhook=webhook, pages=pages)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
         return await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)

@@ -22,14 +22,19 @@ from quart_trio import QuartTrio
 
 import svc.settings.environment
 from statemachine import Lifecycle, State
-from svc.intake.http_app import make_app, make_pages
+from svc.intake.accept import Intake
+from svc.intake.http_app import make_app
 from svc.intake.http_server import load_config
+from svc.intake.webhook import WebhookMiddleware
 from svc.observability.events import EVENTS
 from svc.observability.metrics import Metrics
 from svc.operations.cli import _parser
 from svc.service import EXIT_MARGIN
 from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
+from svc.storage.inbox import Received
 from svc.storage.migrate import FILE_TIMEOUT
+from tests.harness import SECRET
+from tests.intake import AsgiRequest, Store
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -138,8 +143,10 @@ def pages(*, database_answers: bool) -> tuple[Lifecycle[str], QuartTrio]:
         return database_answers
 
     lifecycle: Lifecycle[str] = Lifecycle(lambda _step: None)
-    made = make_pages(lifecycle, Metrics(), instance="one", database_answers=answers)
-    return lifecycle, cast(QuartTrio, made)
+    hints, _ = trio.open_memory_channel[Received](1)
+    intake = Intake(Store(), hints)
+    app = make_app(intake, lifecycle, Metrics(), secret=SECRET, instance="one", database_answers=answers)
+    return lifecycle, app
 
 
 async def status_of(app: QuartTrio, path: str) -> int:
@@ -320,7 +327,7 @@ def test_render_connects_service_and_database() -> None:
 def test_nothing_is_killed_before_it_ends_by_itself(place: str, grace: Callable[[], int]) -> None:
     """The platform's SIGKILL comes after drain, linger, HTTP's end and the process's own hard end."""
     settings = settings_in(place)
-    http_end = load_config(None).graceful_timeout
+    http_end = load_config(None, None).graceful_timeout
     assert http_end < EXIT_MARGIN, "the process's hard end would cut HTTP's"
     assert grace() >= settings.drain_timeout + settings.linger + http_end + EXIT_MARGIN
     assert grace() <= 300, "Render's most"
@@ -379,21 +386,13 @@ async def test_the_only_public_path_is_the_webhook() -> None:
     """The Ingress lets through exactly the path that the application treats as the webhook, to the Service's port."""
     (rule,) = of_kind("Ingress")["spec"]["rules"]
     (path,) = rule["http"]["paths"]
-    asked: list[str] = []
-
-    async def webhook(*_: Any) -> None:
-        await trio.lowlevel.checkpoint()
-        asked.append("webhook")
 
     async def others(*_: Any) -> None:
-        await trio.lowlevel.checkpoint()
-        asked.append("others")
+        raise AssertionError("not the webhook's")
 
-    async def nothing(*_: Any) -> None:
-        await trio.lowlevel.checkpoint()
-
-    await make_app(webhook=webhook, pages=others)({"type": "http", "path": path["path"]}, nothing, nothing)
-    assert asked == ["webhook"]
+    hints, _ = trio.open_memory_channel[Received](1)
+    webhook = WebhookMiddleware(others, Intake(Store(), hints), secret=SECRET, metrics=Metrics())
+    assert await AsgiRequest(path["path"], "GET").put_to(webhook) == 405
     assert path["pathType"] == "Exact"
     service = of_kind("Service")
     assert path["backend"]["service"]["name"] == service["metadata"]["name"]
@@ -412,7 +411,7 @@ def test_telegram_can_reach_the_address() -> None:
 
 def test_one_port_all_the_way() -> None:
     """hypercorn.toml, the image, the container, the probes, the Service and the scraper agree."""
-    (bind,) = load_config(settings_in("kubernetes").port).bind
+    (bind,) = load_config(None, settings_in("kubernetes").port).bind
     port = int(bind.rpartition(":")[2])
     (container_port,) = container()["ports"]
     assert container_port["containerPort"] == port == int(instruction("EXPOSE"))

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics, asked in memory."""
+"""The HTTP application in memory: /healthz, /readyz, /metrics, and the middleware in front of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
+from quart import request
+from quart_trio import QuartTrio
 
 from statemachine import Lifecycle, State
-from svc.intake.http_app import App, make_app, make_pages
+from svc.intake.accept import Intake
+from svc.intake.http_app import make_app
+from svc.intake.middleware import SEND_DEADLINE, RefuseTargetsWithoutPath, ShieldSend
 from svc.observability.events import EVENTS
 from svc.observability.metrics import Metrics
-from tests.harness import captured_logs
+from svc.storage.inbox import Received
+from tests.harness import SECRET, captured_logs
+from tests.intake import AsgiRequest, Store
 
 STEPS: dict[State, list[Callable[[Lifecycle[str]], None]]] = {
     State.BOOT: [],
@@ -25,7 +32,7 @@ STEPS: dict[State, list[Callable[[Lifecycle[str]], None]]] = {
 
 
 class Pages:
-    """The pages of an instance in `state`, over a database that answers, does not, hangs or fails."""
+    """The application of an instance in `state`, over a database that answers, does not, hangs or fails."""
 
     def __init__(self, state: State = State.BOOT) -> None:
         self.metrics = Metrics()
@@ -33,8 +40,16 @@ class Pages:
         self.database: bool | Exception | None = True
         for step in STEPS[state]:
             step(self.lifecycle)
-        pages = make_pages(self.lifecycle, self.metrics, instance="one", database_answers=self._database_answers)
-        self.app: App = make_app(webhook=_no_webhook, pages=pages)
+        self.store = Store()
+        hints, self._hinted = trio.open_memory_channel[Received](10)
+        self.app = make_app(
+            Intake(self.store, hints),
+            self.lifecycle,
+            self.metrics,
+            secret=SECRET,
+            instance="one",
+            database_answers=self._database_answers,
+        )
 
     async def _database_answers(self) -> bool:
         await trio.lowlevel.checkpoint()
@@ -46,35 +61,10 @@ class Pages:
 
     async def ask(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body."""
-        sent: list[dict[str, Any]] = []
-        asked = [{"type": "http.request", "body": b"", "more_body": False}]
-
-        async def receive() -> dict[str, Any]:
-            if not asked:
-                await trio.sleep_forever()
-            return asked.pop()
-
-        async def send(message: dict[str, Any]) -> None:
-            await trio.lowlevel.checkpoint()
-            sent.append(message)
-
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(b"host", b"x")],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 2),
-        }
-        await self.app(scope, receive, send)
-        headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
+        asked = AsgiRequest(path, method)
+        status = await asked.put_to(self.app)
+        assert status is not None
+        return status, asked.headers, asked.body
 
     async def json(self, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
         status, headers, body = await self.ask(path, method)
@@ -82,13 +72,9 @@ class Pages:
         return status, json.loads(body)
 
 
-async def _no_webhook(*_: Any) -> None:
-    raise AssertionError("this is no webhook")
-
-
 @pytest.mark.parametrize("state", State)
 async def test_healthz_is_well_in_every_state(state: State) -> None:
-    """A process that answers is well, whatever it is at: 200 with state, instance and epoch."""
+    """A process that answers is well, whatever its state: 200 with state, instance and epoch."""
     pages = Pages(state)
     pages.database = False
     epoch = 7 if state is State.ACTIVE else None
@@ -134,7 +120,7 @@ async def test_a_page_that_fails_is_a_json_500_and_logged() -> None:
 
 
 async def test_readyz_does_not_wait_for_a_database_that_hangs(autojump_clock: trio.testing.MockClock) -> None:
-    """503 after 1.5 s: probes give up after that long."""
+    """503 after 1.5 s, which is before any probe gives up."""
     pages = Pages(State.ACTIVE)
     pages.database = None
     began = trio.current_time()
@@ -207,25 +193,70 @@ async def test_a_target_that_is_no_path_is_refused(path: str) -> None:
     assert (await Pages().ask(path))[0] == 400
 
 
-async def test_the_webhook_gets_its_requests_untouched() -> None:
-    """/webhook goes to the webhook with the server's own receive and send, other kinds of scope to the pages."""
-    seen: list[tuple[str, Any]] = []
+# The middleware
 
-    def noting(name: str) -> App:
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            seen.append((name, (scope["type"], receive, send)))
 
-        return app
+async def test_an_update_is_taken_in_without_quart() -> None:
+    """/webhook of the one application stores the update, and nothing of Quart runs for it."""
+    pages = Pages(State.ACTIVE)
+    quarts: list[str] = []
 
-    async def receive() -> Any:
-        return None
+    @pages.app.before_request
+    async def note() -> None:
+        quarts.append(request.path)
+
+    headers = [(b"x-telegram-bot-api-secret-token", SECRET.encode()), (b"content-type", b"application/json")]
+    body = {"type": "http.request", "body": b'{"update_id":7}', "more_body": False}
+    assert await AsgiRequest("/webhook", "POST", headers=headers, events=[body]).put_to(pages.app) == 200
+    assert list(pages.store.stored) == [7]
+    assert (await pages.ask("/healthz"))[0] == 200
+    assert quarts == ["/healthz"]
+
+
+async def test_the_application_is_quart_trios_own_object() -> None:
+    """The middleware is within it: Hypercorn serves, and Quart's test client asks, a QuartTrio."""
+    app = Pages().app
+    assert isinstance(app, QuartTrio)
+    assert (await app.test_client().get("/healthz")).status_code == 200
+    assert (await app.test_client().get("/webhook")).status_code == 405
+
+
+async def test_only_targets_that_are_no_path_are_refused() -> None:
+    """A path, and a scope that has none, go on to the application with the server's own receive and send."""
+    seen: list[Any] = []
+
+    async def app(*asked: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        seen.append(asked)
 
     async def send(_message: Any) -> None:
-        return None
+        raise AssertionError("answered")
 
-    app = make_app(webhook=noting("webhook"), pages=noting("pages"))
-    await app({"type": "http", "path": "/webhook"}, receive, send)
-    await app({"type": "lifespan"}, receive, send)
-    await app({"type": "http", "path": "/healthz"}, receive, send)
-    assert seen[0] == ("webhook", ("http", receive, send))
-    assert [(name, kind) for name, (kind, *_) in seen[1:]] == [("pages", "lifespan"), ("pages", "http")]
+    guarded = RefuseTargetsWithoutPath(app)
+    scopes = [{"type": "http", "path": "/"}, {"type": "http", "path": "/healthz"}, {"type": "lifespan"}]
+    for scope in scopes:
+        await guarded(scope, trio.sleep_forever, send)
+    assert seen == [(scope, trio.sleep_forever, send) for scope in scopes]
+
+
+async def test_a_message_is_sent_whole_though_its_request_is_cancelled(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Quart-Trio cancels a request within its last `send`, which is finished all the same, but not waited for ever."""
+    took: list[float] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        with trio.CancelScope() as scope:
+            scope.cancel(reason="the answer seems complete")
+            await send({"seconds": 1.0})
+            await send({"seconds": 3600.0})
+
+    async def send(message: Any) -> None:
+        began = trio.current_time()
+        try:
+            await trio.sleep(message["seconds"])
+        finally:
+            took.append(trio.current_time() - began)
+
+    await ShieldSend(app)({"type": "http"}, trio.sleep_forever, send)
+    assert took == pytest.approx([1.0, SEND_DEADLINE])

@@ -1,4 +1,4 @@
-"""The webhook as an ASGI callable, in memory: what it answers, when, and what it has stored by then."""
+"""The webhook as ASGI middleware, in memory: what it answers, when, and what it has stored by then."""
 
 from __future__ import annotations
 
@@ -13,38 +13,33 @@ import pytest
 import trio
 import trio.testing
 
-from svc.intake.webhook import MAX_BODY, Webhook
+from svc.intake.accept import Intake
+from svc.intake.webhook import MAX_BODY, WebhookMiddleware
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
 from tests.harness import SECRET, captured_logs
+from tests.intake import DISCONNECT, AsgiRequest, Store
 
 START = b'{"update_id":7,\n"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"/start"}}'
-DISCONNECT = {"type": "http.disconnect"}
 ROOT = Path(__file__).parent.parent
 
 
-class Intake:
-    """A webhook whose store remembers, and the conversation with one client at a time."""
+class Client:
+    """A client of a webhook, which makes one request at a time."""
 
-    def __init__(self, *, room: int = 10) -> None:
-        self.stored: dict[int, Received] = {}
-        self.fault: BaseException | None = None
-        self.delay = 0.0
+    def __init__(self, *, hints: int = 10, secret: str = SECRET) -> None:
+        self.store = Store()
         self.metrics = Metrics()
-        self.receives = 0
-        self.sent: list[dict[str, Any]] = []
-        self.stored_at_answer: list[int] = []
-        hints, self.hints = trio.open_memory_channel[Received](room)
-        self.webhook = Webhook(self._store, hints, secret=SECRET, metrics=self.metrics)
+        self.passed_on: list[tuple[Any, Any, Any]] = []
+        self.request = AsgiRequest("/webhook")
+        send_hint, self.hints = trio.open_memory_channel[Received](hints)
+        intake = Intake(self.store, send_hint)
+        self.webhook = WebhookMiddleware(self._everything_else, intake, secret=secret, metrics=self.metrics)
 
-    async def _store(self, update: Received) -> bool:
+    async def _everything_else(self, scope: Any, receive: Any, send: Any) -> None:
         await trio.lowlevel.checkpoint()
-        if self.delay:
-            await trio.sleep(self.delay)
-        if self.fault is not None:
-            raise self.fault
-        return self.stored.setdefault(update.update_id, update) is update
+        self.passed_on.append((scope, receive, send))
 
     async def post(
         self,
@@ -74,32 +69,11 @@ class Intake:
             {"type": "http.request", "body": body, "more_body": bool(more) or number < len(bodies)}
             for number, body in enumerate(bodies, start=1)
         ] + more
-        self.receives, self.sent = 0, []
-
-        async def receive() -> dict[str, Any]:
-            self.receives += 1
-            await trio.sleep(pause)
-            if not events:
-                await trio.sleep_forever()
-            return events.pop(0)
-
-        async def send(message: dict[str, Any]) -> None:
-            await trio.lowlevel.checkpoint()
-            self.stored_at_answer = sorted(self.stored)
-            self.sent.append(message)
-
-        await self.webhook({"type": "http", "method": method, "headers": raw}, receive, send)
-        return self.sent[0]["status"] if self.sent else None
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.sent)
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        return dict(self.sent[0]["headers"])
+        self.request = AsgiRequest("/webhook", method, headers=raw, events=events, pause=pause)
+        return await self.request.put_to(self.webhook)
 
     def hinted(self) -> list[int]:
+        """The updates hinted to the workers since the last call."""
         found = []
         while self.hints.statistics().current_buffer_used:
             found.append(self.hints.receive_nowait().update_id)
@@ -108,49 +82,43 @@ class Intake:
 
 async def test_a_stored_update_is_answered_with_an_empty_200() -> None:
     """200 without a body, once the update is stored as it came, and a hint for the workers."""
-    intake = Intake()
+    client = Client()
     with captured_logs() as logs:
-        assert await intake.post(START[:20], START[20:]) == 200
-    assert intake.body == b""
-    assert intake.headers == {b"content-length": b"0"}
-    stored = intake.stored[7]
+        assert await client.post(START[:20], START[20:]) == 200
+    assert client.request.body == b""
+    assert client.request.headers == {"content-length": "0"}
+    stored = client.store.stored[7]
     assert (stored.chat_id, stored.kind, stored.payload) == (5, "message", START)
-    assert intake.hinted() == [7]
+    assert client.hinted() == [7]
     assert logs.names() == ["ENQUEUED"]
-    assert intake.metrics.registry.get_sample_value("svc_ack_seconds_count") == 1
+    assert client.metrics.registry.get_sample_value("svc_ack_seconds_count") == 1
 
 
 async def test_no_answer_leaves_before_the_store_has_returned() -> None:
     """The first byte of a 200 is sent after the commit, not before and not beside it."""
-    intake, committed = Intake(), trio.Event()
-    store = intake.webhook._store
-
-    async def slow(update: Received) -> bool:
-        await committed.wait()
-        return await store(update)
-
-    intake.webhook._store = slow
+    client = Client()
+    client.store.may_return = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(intake.post, START)
+        nursery.start_soon(client.post, START)
         await trio.testing.wait_all_tasks_blocked()
-        assert intake.sent == []
-        committed.set()
-    assert intake.stored_at_answer == [7]
-    assert intake.sent[0]["status"] == 200
+        assert client.request.sent == []
+        client.store.may_return.set()
+    assert client.request.sent[0]["status"] == 200
+    assert list(client.store.stored) == [7]
 
 
 @pytest.mark.parametrize(
     "secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], SECRET.upper(), "пароль", b"\xff\xfe", b"\x00"]
 )
-async def test_who_does_not_know_the_secret_is_not_listened_to(secret: str | bytes | None) -> None:
-    """401 for a missing, wrong or non-ASCII secret, before a byte of the body is taken."""
-    intake = Intake()
+async def test_a_request_without_the_secret_is_refused_unread(secret: str | bytes | None) -> None:
+    """401 for a missing, wrong or non-ASCII secret, before a byte of the body is read."""
+    client = Client()
     with captured_logs() as logs:
-        assert await intake.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": secret}) == 401
-    assert intake.receives == 0
-    assert intake.stored == {}
+        assert await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": secret}) == 401
+    assert client.request.receives == 0
+    assert client.store.stored == {}
     assert logs.names() == ["REJECTED"]
-    assert SECRET.encode() not in intake.body
+    assert SECRET.encode() not in client.request.body
 
 
 async def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,17 +131,17 @@ async def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.Monke
         return original(left, right)
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    assert await Intake().post(START) == 200
+    assert await Client().post(START) == 200
     assert seen == [(SECRET.encode(), SECRET.encode())]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"])
-async def test_only_post_is_taken(method: str) -> None:
+async def test_only_post_is_allowed(method: str) -> None:
     """405 with Allow for any other method."""
-    intake = Intake()
-    assert await intake.post(START, method=method) == 405
-    assert intake.headers[b"allow"] == b"POST"
-    assert intake.receives == 0
+    client = Client()
+    assert await client.post(START, method=method) == 405
+    assert client.request.headers["allow"] == "POST"
+    assert client.request.receives == 0
 
 
 @pytest.mark.parametrize(
@@ -189,42 +157,42 @@ async def test_only_post_is_taken(method: str) -> None:
         ("application/json ;charset=utf-8", 200),
     ],
 )
-async def test_only_json_is_taken(content_type: str | None, status: int) -> None:
+async def test_only_json_is_accepted(content_type: str | None, status: int) -> None:
     """415 for what does not call itself JSON; parameters and case do not matter."""
-    assert await Intake().post(START, headers={"Content-Type": content_type}) == status
+    assert await Client().post(START, headers={"Content-Type": content_type}) == status
 
 
 @pytest.mark.parametrize("length", [str(MAX_BODY + 1), "9" * 20, "9" * 5000])
 async def test_a_body_announced_as_too_large_is_not_read(length: str) -> None:
     """413 by Content-Length alone, however absurd the number is."""
-    intake = Intake()
-    assert await intake.post(START, headers={"Content-Length": length}) == 413
-    assert intake.receives == 0
+    client = Client()
+    assert await client.post(START, headers={"Content-Length": length}) == 413
+    assert client.request.receives == 0
 
 
 @pytest.mark.parametrize("length", ["-1", "+5", "1.5", "abc", "", "0x10", "٣", "5, 5"])
 async def test_a_malformed_length_is_a_bad_request(length: str) -> None:
     """400 for a Content-Length that is no number; Telegram never sends one."""
-    intake = Intake()
-    assert await intake.post(START, headers={"Content-Length": length}) == 400
-    assert intake.receives == 0
+    client = Client()
+    assert await client.post(START, headers={"Content-Length": length}) == 400
+    assert client.request.receives == 0
 
 
 async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
-    """413 by actual size where no length was announced (chunked), without reading on."""
-    intake = Intake()
+    """413 by actual size where no length was announced (chunked), without reading the rest."""
+    client = Client()
     chunks = [b"x" * 65536] * 40
-    assert await intake.post(*chunks, headers={"Content-Length": None}) == 413
-    assert intake.receives == MAX_BODY // 65536 + 1
-    assert intake.stored == {}
+    assert await client.post(*chunks, headers={"Content-Length": None}) == 413
+    assert client.request.receives == MAX_BODY // 65536 + 1
+    assert client.store.stored == {}
 
 
 async def test_the_largest_body_allowed_is_stored() -> None:
     """A body of exactly 1 MiB is taken."""
     padding = b" " * (MAX_BODY - len(START))
-    intake = Intake()
-    assert await intake.post(START, padding) == 200
-    assert len(intake.stored[7].payload) == MAX_BODY
+    client = Client()
+    assert await client.post(START, padding) == 200
+    assert len(client.store.stored[7].payload) == MAX_BODY
 
 
 @pytest.mark.parametrize(
@@ -253,15 +221,15 @@ async def test_the_largest_body_allowed_is_stored() -> None:
         b"[" * 100_000,
     ],
 )
-async def test_what_is_no_update_is_a_bad_request(body: bytes) -> None:
+async def test_a_body_that_is_not_an_update_is_a_bad_request(body: bytes) -> None:
     """400 with a JSON reason, one line in the log, nothing stored."""
-    intake = Intake()
+    client = Client()
     with captured_logs() as logs:
-        assert await intake.post(body) == 400
-    assert list(json.loads(intake.body)) == ["error"]
-    assert intake.headers[b"content-type"] == b"application/json"
-    assert intake.headers[b"content-length"] == str(len(intake.body)).encode()
-    assert intake.stored == {}
+        assert await client.post(body) == 400
+    assert list(json.loads(client.request.body)) == ["error"]
+    assert client.request.headers["content-type"] == "application/json"
+    assert client.request.headers["content-length"] == str(len(client.request.body))
+    assert client.store.stored == {}
     assert logs.names() == ["REJECTED"]
     assert logs.errors() == []
 
@@ -269,16 +237,16 @@ async def test_what_is_no_update_is_a_bad_request(body: bytes) -> None:
 @pytest.mark.parametrize("update_id", [0, -1, 2**31 - 1, 2**63 - 1, -(2**63)])
 async def test_any_64_bit_id_is_taken(update_id: int) -> None:
     """Ids are random and may restart anywhere: no value is special."""
-    intake = Intake()
-    assert await intake.post(b'{"update_id":%d,"message":{}}' % update_id) == 200
-    assert list(intake.stored) == [update_id]
+    client = Client()
+    assert await client.post(b'{"update_id":%d,"message":{}}' % update_id) == 200
+    assert list(client.store.stored) == [update_id]
 
 
 async def test_an_unknown_kind_is_stored() -> None:
     """A kind that Telegram adds tomorrow is accepted today."""
-    intake = Intake()
-    assert await intake.post(b'{"update_id":8,"brand_new":{"from":{"id":3}}}') == 200
-    assert (intake.stored[8].kind, intake.stored[8].chat_id) == ("brand_new", 3)
+    client = Client()
+    assert await client.post(b'{"update_id":8,"brand_new":{"from":{"id":3}}}') == 200
+    assert (client.store.stored[8].kind, client.store.stored[8].chat_id) == ("brand_new", 3)
 
 
 @pytest.mark.parametrize(
@@ -292,90 +260,90 @@ async def test_an_unknown_kind_is_stored() -> None:
     ],
     ids=lambda fault: type(fault).__name__,
 )
-async def test_what_cannot_be_stored_is_left_with_telegram(fault: Exception) -> None:
+async def test_an_update_that_cannot_be_stored_is_left_with_telegram(fault: Exception) -> None:
     """503 with Retry-After whatever the store raises, and no hint."""
-    intake = Intake()
-    intake.fault = fault
+    client = Client()
+    client.store.fault = fault
     with captured_logs() as logs:
-        assert await intake.post(START) == 503
-    assert intake.headers[b"retry-after"].isdigit()
+        assert await client.post(START) == 503
+    assert client.request.headers["retry-after"].isdigit()
     assert logs.names() == ["NOT_STORED", "REJECTED"]
     assert ("exception" in logs.lines[0]) == (not isinstance(fault, DatabaseUnavailable | DatabaseRefused))
-    assert intake.hinted() == []
+    assert client.hinted() == []
 
 
 async def test_a_store_that_hangs_is_given_two_seconds(autojump_clock: trio.testing.MockClock) -> None:
     """503 after exactly 2 s without a commit; the store is cancelled."""
-    intake = Intake()
-    intake.delay = 60.0
+    client = Client()
+    client.store.delay = 60.0
     began = trio.current_time()
     with captured_logs() as logs:
-        assert await intake.post(START) == 503
+        assert await client.post(START) == 503
     assert trio.current_time() - began == pytest.approx(2.0)
-    assert intake.headers[b"retry-after"] == b"1"
-    assert intake.stored == {}
+    assert client.request.headers["retry-after"] == "1"
+    assert client.store.stored == {}
     assert logs.errors() == []
 
 
 async def test_a_store_that_is_just_in_time_counts(autojump_clock: trio.testing.MockClock) -> None:
     """A commit after 1.9 s is a commit: 200."""
-    intake = Intake()
-    intake.delay = 1.9
-    assert await intake.post(START) == 200
+    client = Client()
+    client.store.delay = 1.9
+    assert await client.post(START) == 200
 
 
 async def test_a_slow_body_is_given_ten_seconds(autojump_clock: trio.testing.MockClock) -> None:
     """408 once the body has taken 10 s in all, however steadily it drips."""
-    intake = Intake()
+    client = Client()
     began = trio.current_time()
-    assert await intake.post(*([b" "] * 100), pause=1.0) == 408
+    assert await client.post(*([b" "] * 100), pause=1.0) == 408
     assert trio.current_time() - began == pytest.approx(10.0)
-    assert intake.stored == {}
+    assert client.store.stored == {}
 
 
 async def test_a_body_within_ten_seconds_is_taken(autojump_clock: trio.testing.MockClock) -> None:
     """Slow is not too slow: a body in nine pieces, one a second."""
-    intake = Intake()
-    assert await intake.post(*([b" "] * 8), START, pause=1.0) == 200
+    client = Client()
+    assert await client.post(*([b" "] * 8), START, pause=1.0) == 200
 
 
 async def test_a_cancelled_request_is_cancelled() -> None:
     """Shutdown goes through: neither an answer nor a 503 takes the place of the cancellation."""
-    intake = Intake()
-    intake.delay = 3600.0
+    client = Client()
+    client.store.delay = 3600.0
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(intake.post, START)
+            nursery.start_soon(client.post, START)
             await trio.testing.wait_all_tasks_blocked()
             scope.cancel()
     assert scope.cancelled_caught
-    assert intake.sent == []
+    assert client.request.sent == []
 
 
 async def test_a_full_hint_channel_is_no_error() -> None:
-    """The fast path is a hint: full, the update is stored and acknowledged all the same."""
-    intake = Intake(room=1)
+    """With no room for another hint the update is stored and acknowledged all the same."""
+    client = Client(hints=1)
     with captured_logs() as logs:
         for update_id in (1, 2, 3):
-            assert await intake.post(b'{"update_id":%d}' % update_id) == 200
-    assert sorted(intake.stored) == [1, 2, 3]
-    assert intake.hinted() == [1]
+            assert await client.post(b'{"update_id":%d}' % update_id) == 200
+    assert sorted(client.store.stored) == [1, 2, 3]
+    assert client.hinted() == [1]
     assert logs.names() == ["ENQUEUED", "ENQUEUED", "BACKLOG", "ENQUEUED", "BACKLOG"]
 
 
 async def test_nobody_listening_to_hints_is_no_error() -> None:
-    """With the workers' end closed the update is stored and acknowledged all the same."""
-    intake = Intake()
-    intake.hints.close()
-    assert await intake.post(START) == 200
+    """With the receiving end of the hints closed the update is stored and acknowledged all the same."""
+    client = Client()
+    client.hints.close()
+    assert await client.post(START) == 200
 
 
 async def test_a_duplicate_is_acknowledged_and_not_hinted() -> None:
-    """Telegram sends again what it got no answer for: 200, or it never stops; but no second hint."""
-    intake = Intake()
+    """Telegram repeats an update until it gets a 200, so a duplicate gets one too; but no second hint."""
+    client = Client()
     with captured_logs() as logs:
-        assert [await intake.post(START), await intake.post(START)] == [200, 200]
-    assert intake.hinted() == [7]
+        assert [await client.post(START), await client.post(START)] == [200, 200]
+    assert client.hinted() == [7]
     assert logs.names(7) == ["ENQUEUED", "DUPLICATE"]
 
 
@@ -393,22 +361,22 @@ async def test_a_client_that_hangs_up_leaves_one_line(
     bodies: tuple[bytes, ...], then: list[dict[str, Any]], length: str | None
 ) -> None:
     """A request that never became whole is not stored, not answered, and one line in the log."""
-    intake = Intake()
+    client = Client()
     with captured_logs() as logs:
-        assert await intake.post(*bodies, headers={"Content-Length": length}, then=then) is None
-    assert intake.stored == {}
+        assert await client.post(*bodies, headers={"Content-Length": length}, then=then) is None
+    assert client.store.stored == {}
     assert logs.names() == ["HANGUP"]
     assert logs.errors() == []
 
 
 async def test_no_line_holds_the_secret_or_the_message() -> None:
     """Neither the secret nor what a user wrote is logged."""
-    intake = Intake()
+    client = Client()
     with captured_logs() as logs:
-        await intake.post(START.replace(b"/start", b"my diary"))
-        await intake.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": SECRET + "1"})
-        intake.fault = DatabaseUnavailable("gone")
-        await intake.post(START)
+        await client.post(START.replace(b"/start", b"my diary"))
+        await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": SECRET + "1"})
+        client.store.fault = DatabaseUnavailable("gone")
+        await client.post(START)
     assert len(logs.lines) == 4
     assert SECRET not in logs.out.getvalue()
     assert "diary" not in logs.out.getvalue()
@@ -448,6 +416,15 @@ def _reaches(module: str) -> set[str]:
     return seen
 
 
+INTAKE = [f"svc.intake.{path.stem}" for path in sorted((ROOT / "svc" / "intake").glob("[!_]*.py"))]
+
+
+@pytest.mark.parametrize("module", INTAKE)
+def test_the_intake_knows_nothing_of_the_rest_of_the_service(module: str) -> None:
+    """Intake and delivery are two wings side by side, which only the wiring knows both of."""
+    assert _reaches(module) & {"svc.delivery", "svc.leadership", "svc.operations", "svc.service"} == set()
+
+
 @pytest.mark.parametrize(
     "module", ["svc.intake.webhook", "svc.intake.http_app", "svc.storage.postgres_inbox", "svc.bot.handlers"]
 )
@@ -485,16 +462,29 @@ def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
 
 async def test_without_a_secret_nobody_is_let_in() -> None:
     """INTAKE=polling needs none, and an empty header must not match it."""
-    sent: list[Any] = []
+    client = Client(secret="")
+    for header in ("", None):
+        assert await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": header}) == 401
+    assert client.store.stored == {}
 
-    async def send(message: Any) -> None:
-        sent.append(message)
 
-    async def never(_: Any) -> bool:
-        raise AssertionError("stored")
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"type": "lifespan"},
+        {"type": "websocket", "path": "/webhook"},
+        {"type": "http", "path": "/healthz"},
+        {"type": "http", "path": "/webhook/"},
+        {"type": "http", "path": "/Webhook"},
+        {"type": "http", "path": ""},
+    ],
+)
+async def test_everything_else_is_passed_on_untouched(scope: dict[str, str]) -> None:
+    """As middleware it answers HTTP at exactly /webhook; the rest of the application gets what the server gave."""
+    client = Client()
 
-    hints, _ = trio.open_memory_channel[Any](1)
-    webhook = Webhook(never, hints, secret="", metrics=Metrics())
-    scope = {"method": "POST", "headers": [(b"content-type", b"application/json")]}
-    await webhook(scope, trio.sleep_forever, send)
-    assert sent[0]["status"] == 401
+    async def send(_message: Any) -> None:
+        raise AssertionError("answered")
+
+    await client.webhook(scope, trio.sleep_forever, send)
+    assert client.passed_on == [(scope, trio.sleep_forever, send)]

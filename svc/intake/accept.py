@@ -1,0 +1,48 @@
+"""The one way an update comes in, from the webhook or from polling: commit it, then hint the workers.
+
+The commit is what counts: once it is made, the update will be answered. The hint only saves the workers from reading
+it back out of the inbox, so it may get lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from svc.storage.inbox import Received
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """Takes updates in.
+
+    `store` commits one and returns whether it is new; `hints` is the memory channel to the workers.
+    """
+
+    def __init__(self, store: Callable[[Received], Awaitable[bool]], hints: trio.MemorySendChannel[Received]) -> None:
+        self._store = store
+        self._hints = hints
+
+    async def accept(self, update: Received) -> bool:
+        """Commit `update` and, if it is new, hint it to the workers. Returns whether it is new.
+
+        Raises what `store` raises, and can be cancelled while it commits: in both cases the commit may have been made
+        all the same, and the update can be given to `accept` again. After the commit nothing waits, so an update that
+        is committed in time is not cancelled.
+        """
+        if not await self._store(update):
+            log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
+            return False
+        log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
+        self._hint(update)
+        return True
+
+    def _hint(self, update: Received) -> None:
+        try:
+            self._hints.send_nowait(update)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            # The channel is full, or closed at shutdown: the workers will read the update from the inbox.
+            log.debug("BACKLOG", update_id=update.update_id)

@@ -1,0 +1,304 @@
+"""Each of our fixes to Hypercorn: what it is needed for, that it works, and that it is in place only while we serve."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import trio
+import trio.testing
+from hypercorn.config import Config
+from hypercorn.events import Closed, RawData
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+from quart_trio import QuartTrio
+
+import svc
+from svc.intake import hypercorn_fixes as fixes
+from svc.intake.hypercorn_fixes import FIXES, FastConnection, IdleWatch, PlainHttp11, SafeConnection, hypercorn_fixes
+from svc.intake.middleware import answer
+from tests.serving import (
+    H2C,
+    HANGS,
+    HEAD,
+    HEALTHZ,
+    KEY,
+    UPGRADE,
+    VERSION,
+    Server,
+    in_crumbs,
+    plain_app,
+    post,
+    send_all_of,
+    serving,
+    tasks,
+    tasks_are,
+)
+
+# Each of them ends the whole process under Hypercorn's own connection class.
+DEADLY = {
+    "a trailing byte": UPGRADE + KEY + VERSION + b"\r\nx",
+    "a body": UPGRADE + KEY + VERSION + b"Content-Length: 3\r\n\r\nabc",
+    "a chunked body": UPGRADE + KEY + VERSION + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "extensions not ASCII": UPGRADE + KEY + VERSION + b"Sec-WebSocket-Extensions: \xff\r\n\r\n",
+    "protocol not ASCII": UPGRADE + KEY + VERSION + b"Sec-WebSocket-Protocol: \xff\r\n\r\n",
+    "connection not ASCII": HEAD + b"Connection: \xff, Upgrade\r\nUpgrade: websocket\r\n" + KEY + VERSION + b"\r\n",
+}
+
+
+# Safety
+
+
+async def test_an_unforeseen_error_ends_its_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in the protocol's code is one line, and the end of one connection."""
+    original = PlainHttp11.handle
+
+    async def handle(self: Any, event: Any) -> None:
+        if b"poison" in getattr(event, "data", b""):
+            raise RuntimeError("poisoned")
+        await original(self, event)
+
+    monkeypatch.setattr(PlainHttp11, "handle", handle)
+    async with serving() as server:
+        before = tasks()
+        async with await server.client() as client, await server.client() as other:
+            assert await other.ask(HEALTHZ) == 200
+            await client.stream.send_all(b"poison")
+            await client.closed()
+            assert await other.ask(HEALTHZ) == 200
+        await tasks_are(before)
+        assert [(line["event"], line["error"]) for line in server.logs.lines] == [
+            ("CONNECTION", "RuntimeError: poisoned")
+        ]
+
+
+class Closing:
+    """A stream that another task is closing, and the protocol of its connection."""
+
+    def __init__(self) -> None:
+        self.handled: list[object] = []
+
+    async def send_all(self, _data: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        raise trio.BusyResourceError
+
+    async def handle(self, event: object) -> None:
+        await trio.lowlevel.checkpoint()
+        self.handled.append(event)
+
+
+async def test_an_answer_that_meets_the_closing_is_dropped() -> None:
+    """It came too late, as on a connection that is closed already; a stock connection raises."""
+    closing = Closing()
+    made: list[TCPServer] = [
+        cls(cast(Any, None), Config(), WorkerContext(None), cast(Any, ConnectionState({})), cast(Any, closing))
+        for cls in (SafeConnection, FastConnection, TCPServer)
+    ]
+    for connection in made:
+        connection.protocol = cast(Any, closing)
+    *ours, stock = made
+    for connection in ours:
+        await connection.protocol_send(RawData(b"too late"))
+    assert closing.handled == [Closed(), Closed()]
+    with pytest.raises(trio.BusyResourceError):
+        await stock.protocol_send(RawData(b"too late"))
+
+
+@pytest.mark.parametrize("request_bytes", DEADLY.values(), ids=DEADLY)
+async def test_a_deadly_request_harms_nobody_else(request_bytes: bytes) -> None:
+    """The server answers the next client, logs one line at most and keeps no task of this one."""
+    async with serving() as server:
+        async with await server.client() as client:
+            await client.stream.send_all(request_bytes)
+            await client.hang_up()
+        await server.is_well()
+        await tasks_are(server.tasks_at_rest)
+        assert len(server.logs.lines) <= 1
+        assert server.logs.errors() == []
+
+
+@pytest.mark.parametrize("request_bytes", DEADLY.values(), ids=DEADLY)
+async def test_the_same_bytes_end_a_stock_server(request_bytes: bytes) -> None:
+    """Hypercorn's own connection takes the whole server down."""
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 (the server raises at the end)
+        async with serving(plain_app, stock=True) as server:
+            async with await server.client() as client:
+                await client.stream.send_all(request_bytes)
+                await client.closed()
+            with trio.fail_after(HANGS):
+                await server.ended.wait()
+    assert caught.group_contains(Exception, match=r"state is ERROR|can't handle event|can't decode|another task")
+
+
+async def test_an_upgrade_is_answered_as_the_request_it_is() -> None:
+    """An Upgrade header is not taken up, and the connection is usable afterwards."""
+    async with serving() as server, await server.client() as client:
+        assert await client.ask(UPGRADE + KEY + VERSION + b"\r\n") == 200
+        assert await client.ask(H2C + b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n") == 200
+        assert await client.ask(HEALTHZ) == 200
+
+
+async def test_bytes_sent_after_a_refused_upgrade_harm_nobody() -> None:
+    """Data behind an upgrade, sent once its answer is there, ends that connection only."""
+    async with serving() as server:
+        async with await server.client() as client:
+            assert await client.ask(UPGRADE + KEY + VERSION + b"\r\n") == 200
+            assert await client.ask(b"\x81\x85frame\r\n\r\n") == 400
+            await client.closed()
+        await server.is_well()
+
+
+def late_app(_server: Server) -> QuartTrio:
+    """One that answers an update without reading it, once all of it that has room is waiting."""
+    app = QuartTrio("late")
+    quart = app.asgi_app
+
+    async def refuse_late(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            await answer(send, 413)
+        else:
+            await quart(scope, receive, send)
+
+    app.asgi_app = refuse_late  # type: ignore[method-assign]
+    return app
+
+
+async def tasks_left_by_an_unread_body() -> int:
+    """How many tasks stay when the client of `late_app` has its answer and is gone."""
+    async with serving(late_app, graceful_timeout=0.1) as server:
+        async with await server.client() as client:
+            await send_all_of(client, in_crumbs(post(b"")))
+            assert await client.answer() == 413
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        return tasks() - server.tasks_at_rest
+
+
+async def test_a_body_that_is_waiting_when_its_answer_ends_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of an answer does not wait for room in front of an app that will not read; stock Hypercorn's does."""
+    assert await tasks_left_by_an_unread_body() == 0
+    others = tuple(fix for fix in FIXES if fix[1] != "TaskGroup")
+    monkeypatch.setattr(fixes, "FIXES", others)
+    assert await tasks_left_by_an_unread_body() > 0
+
+
+# Speed
+
+
+async def test_nothing_empty_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of an answer with a Content-Length has no bytes: no system call is made for it, as by a stock server."""
+    written: list[bytes] = []
+    original = trio.SocketStream.send_all
+
+    async def send_all(self: trio.SocketStream, data: bytes) -> None:
+        written.append(bytes(data))
+        await original(self, data)
+
+    monkeypatch.setattr(trio.SocketStream, "send_all", send_all)
+    for stock in (False, True):
+        async with serving(stock=stock) as server, await server.client() as client:
+            assert await client.ask(post(b'{"update_id":1}')) == 200
+            await client.hang_up()
+            await tasks_are(server.tasks_at_rest)
+        assert (b"" in written) == stock
+        written.clear()
+
+
+class Spawned(trio.abc.Instrument):
+    """Counts the tasks that are started."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        self.count += 1
+
+
+async def test_a_request_costs_one_task() -> None:
+    """The one that runs the application; a stock server starts another one per request, to watch for idleness."""
+    for stock, tasks_a_request in ((False, 1), (True, 2)):
+        async with serving(stock=stock) as server, await server.client() as client:
+            assert await client.ask(post(b'{"update_id":1}')) == 200
+            spawned = Spawned()
+            trio.lowlevel.add_instrument(spawned)
+            for number in range(2, 12):
+                assert await client.ask(post(b'{"update_id":%d}' % number)) == 200
+            trio.lowlevel.remove_instrument(spawned)
+            await client.hang_up()
+        assert spawned.count == 10 * tasks_a_request
+
+
+async def test_idleness_counts_from_the_last_answer(autojump_clock: trio.testing.MockClock) -> None:
+    """A connection is closed once it has been idle for `keep_alive_timeout` in one piece, to the second."""
+    closed: list[float] = []
+
+    async def close() -> None:
+        await trio.lowlevel.checkpoint()
+        closed.append(trio.current_time())
+
+    connection = SimpleNamespace(
+        config=Config.from_mapping(keep_alive_timeout=75), context=WorkerContext(None), _initiate_server_close=close
+    )
+    watch = IdleWatch(cast(FastConnection, connection))
+    async with TaskGroup() as task_group:
+        await watch.restart(task_group, None)
+        for _ in range(3):
+            await trio.sleep(70)
+            await watch.stop()
+            await trio.sleep(200)  # a request at work is not idle
+            await watch.restart(task_group, None)
+        answered = trio.current_time()
+    assert closed == [answered + 75]
+
+
+# In place only while HTTP is served
+
+
+def in_place() -> list[type]:
+    """What Hypercorn makes its connections of at this moment."""
+    return [getattr(module, name) for module, name, _ in FIXES]
+
+
+OURS = [fix for _, _, fix in FIXES]
+HYPERCORNS = in_place()
+
+
+def test_importing_the_service_leaves_hypercorn_alone() -> None:
+    """With every module of the service imported, Hypercorn has its own classes."""
+    for module in pkgutil.walk_packages(svc.__path__, "svc."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    assert [cls.__module__.partition(".")[0] for cls in in_place()] == ["hypercorn"] * 3
+
+
+async def test_hypercorn_is_itself_again_after_serving() -> None:
+    """The fixes are there while HTTP is served, and gone afterwards, also if the server was cancelled or failed."""
+    async with serving() as server:
+        assert in_place() == OURS
+        await server.is_well()
+    assert in_place() == HYPERCORNS
+    with trio.CancelScope() as scope:
+        async with serving():
+            assert in_place() == OURS
+            scope.cancel(reason="the test wants it")
+            await trio.lowlevel.checkpoint()
+    assert in_place() == HYPERCORNS
+    with pytest.raises(ZeroDivisionError), hypercorn_fixes():
+        _ = 1 / 0
+    assert in_place() == HYPERCORNS
+
+
+def test_several_servers_may_end_in_any_order() -> None:
+    """The first of two servers to start may be the first to end: the other one keeps the fixes until its own end."""
+    one, two = hypercorn_fixes(), hypercorn_fixes()
+    one.__enter__()
+    two.__enter__()
+    one.__exit__(None, None, None)
+    assert in_place() == OURS
+    two.__exit__(None, None, None)
+    assert in_place() == HYPERCORNS
