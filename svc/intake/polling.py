@@ -18,9 +18,10 @@ from typing import Any
 import structlog
 import trio
 
-from svc.delivery.retry_policy import backoff, describe
+from svc.observability.errors import describe
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
+from svc.waiting import Backoff
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import Refused, TelegramError
 from telegram_client.sender import Sender
@@ -77,7 +78,7 @@ async def poll(
 
 
 def _pause(error: Exception, failures: int, rng: random.Random) -> float:
-    pause = backoff(failures, rng)
+    pause = Backoff(1.0, 60.0, rng).after(failures)
     if isinstance(error, _Conflict):
         return pause
     asked_for = error.retry_after if isinstance(error, TelegramError) else None

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 import structlog
 import trio
 
-from svc.delivery.retry_policy import backoff, describe
+from svc.observability.errors import describe
 from svc.observability.metrics import WebhookHealth
 from svc.settings.environment import Settings
+from svc.waiting import Backoff
 from telegram_client.errors import TelegramError
 from telegram_client.sender import Sender
 
@@ -164,7 +165,7 @@ class _Keeper:
                 # Whatever it is, the workers go on: this is not worth the period.
                 attempts += 1
                 retry_after = error.retry_after if isinstance(error, TelegramError) else None
-                delay = max(backoff(attempts, self._rng), retry_after or 0)
+                delay = max(Backoff(1.0, 60.0, self._rng).after(attempts), retry_after or 0)
                 unforeseen = not isinstance(error, TelegramError)
                 log.warning("WEBHOOK_RETRY", error=describe(error), delay=delay, exc_info=unforeseen)
             await trio.sleep(delay)
