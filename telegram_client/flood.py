@@ -69,7 +69,8 @@ class FloodControl:
             async with queue:
                 await self._wait(chat_id)
         finally:
-            if not queue.locked():
+            # Where many are cancelled at once, the first to notice removes the queue; a newcomer's is another one.
+            if not queue.locked() and self._chat_queues.get(chat_id) is queue:
                 del self._chat_queues[chat_id]
         return Turn(chat_id)
 

@@ -43,7 +43,8 @@ def has_file(params: Mapping[str, Any]) -> bool:
 class Form(httpx.AsyncByteStream):
     """The body of a call with files. Its `size` in bytes is known before it is sent.
 
-    `all_written` is set once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a file that can be read, and if a file shrinks while it is sent.
+    `all_written` is set once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a
+    file that can be read, and if a file shrinks while it is sent.
     """
 
     def __init__(self) -> None:

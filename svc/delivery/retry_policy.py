@@ -1,4 +1,4 @@
-"""How an attempt ends that has failed: pure decisions, from its error to done, retry or dead."""
+"""What follows from the error of a call: pure decisions, whether to repeat it at once and how the attempt ends."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
 # What could not be sent for a day, which is as long as Telegram itself keeps an update, is dead and can be replayed.
 GIVE_UP_AFTER = 24 * 3600.0
+FLOOD = 429
 
 # Refusals that are the user's doing: nothing is wrong with the update or the bot.
 _GONE = ("chat not found", "user is deactivated", "have no rights", "not enough rights", "message to edit not found")
@@ -45,6 +46,31 @@ def after_failure(
         case InDoubt():
             return _later(backoff.after(attempts), text, age, doubts=1)
     return Dead(text) if attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
+
+
+def may_repeat_at_once(error: Exception, repeatable: bool) -> bool:
+    """Whether a call that failed with `error` may be made again within the attempt.
+
+    It may if it certainly had no effect, or if it is `repeatable`: may have its effect twice without harm. A call that
+    flood control has refused may not: it would be refused again.
+    """
+    if isinstance(error, NotSent):
+        return error.status != FLOOD
+    return isinstance(error, InDoubt) and repeatable
+
+
+def outcome_of(error: Exception | None) -> str:
+    """What became of a call, in the word that is stored with the update (`CallMade.outcome`)."""
+    match error:
+        case None:
+            return "ok"
+        case Refused():
+            return "refused"
+        case NotSent():
+            return "not_sent"
+        case InDoubt():
+            return "in_doubt"
+    return "failed"
 
 
 def _users_doing(error: Refused) -> bool:

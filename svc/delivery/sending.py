@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from svc.bot.reply import Call
+from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
 from svc.observability.errors import describe
 from svc.storage.inbox import CallMade
 from svc.waiting import jittered
@@ -30,7 +31,6 @@ CALL_TIMEOUT = 10.0
 # LONGEST_WAIT for its turn, goes back into the inbox.
 AGAIN_AFTER = (0.1, 0.3, 0.9)
 LONGEST_WAIT = 1.0
-FLOOD = 429
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class Delivery:
         for call in calls:
             started = trio.current_time()
             failure = await self._make(call)
-            self._made.append(_call_made(call, failure, trio.current_time() - started))
+            error = failure.error if failure is not None else None
+            ms = round((trio.current_time() - started) * 1000, 1)
+            self._made.append(CallMade(call.method, outcome_of(error), ms))
             if failure is not None:
                 return failure
         return None
@@ -87,7 +89,11 @@ class Delivery:
         in_doubt: Failure | None = None
         for pause in AGAIN_AFTER:
             call = self._readdressed(call)
-            if failure is None or not _harmless_again(failure) or not await self._wait_again(call, pause):
+            if (
+                failure is None
+                or not may_repeat_at_once(failure.error, failure.repeatable)
+                or not await self._wait_again(call, pause)
+            ):
                 break
             if isinstance(failure.error, InDoubt):
                 in_doubt = failure
@@ -170,28 +176,6 @@ class Delivery:
 
     def _time_left(self) -> float:
         return self._deadline - trio.current_time()
-
-
-def _harmless_again(failure: Failure) -> bool:
-    """Whether the call may be made again at once: it had no effect, or may have it twice. Never against a 429."""
-    if isinstance(failure.error, NotSent):
-        return failure.error.status != FLOOD
-    return isinstance(failure.error, InDoubt) and failure.repeatable
-
-
-def _call_made(call: Call, failure: Failure | None, seconds: float) -> CallMade:
-    match failure.error if failure is not None else None:
-        case None:
-            outcome = "ok"
-        case Refused():
-            outcome = "refused"
-        case NotSent():
-            outcome = "not_sent"
-        case InDoubt():
-            outcome = "in_doubt"
-        case _:
-            outcome = "failed"
-    return CallMade(call.method, outcome, round(seconds * 1000, 1))
 
 
 async def _lease_checked() -> None:

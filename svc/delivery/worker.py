@@ -99,7 +99,7 @@ class Worker:
                 queue.done(update)
 
     def _held_by_its_chat(self, reply: Reply) -> float:
-        """Seconds for which the chat's own limits hold the reply back: it waits in the chat queue, not with a worker."""
+        """Seconds for which the chat's own limits hold the reply back; meanwhile it waits in the chat queue."""
         chat_id = _counted_chat(reply)
         return 0.0 if chat_id is None else self._period.flood.held(chat_id)
 
@@ -135,10 +135,9 @@ class Worker:
 
     async def _turn(self, chat_id: ChatId) -> Turn | None:
         """The turn of the reply's first call to a chat; None if the queue was closed while it was waited for."""
-        turn: Turn | None = None
-        with self._period.queue.until_closed():
+        with self._period.queue.until_closed() as waiting:
             turn = await self._period.flood.acquire(chat_id)
-        return turn
+        return None if waiting.cancelled_caught else turn
 
     def _decide(self, update: Received) -> tuple[Update | None, Reply, Failure | None]:
         parsed: Update | None = None
