@@ -12,7 +12,7 @@ import httpx
 
 
 def find_proxy(root: str) -> httpx.Proxy | None:
-    """The environment's proxy on the way to `root`, if any. Neither it nor the error shows its password.
+    """The proxy to reach `root` through, if the environment names one. Neither it nor the error shows its password.
 
     Raises ValueError for one that cannot be used.
     """
@@ -27,7 +27,7 @@ def find_proxy(root: str) -> httpx.Proxy | None:
     if proxy is None or not re.fullmatch(r"[\w.:-]+", proxy.url.host):
         raise ValueError("the environment's proxy is not an http, https or socks5 address")
     if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-        raise ValueError("the environment's proxy is a socks proxy, which needs a package more: httpx[socks]")
+        raise ValueError("the environment's proxy is a socks proxy, which needs one more package: httpx[socks]")
     return proxy
 
 

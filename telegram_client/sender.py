@@ -1,4 +1,4 @@
-"""What whoever makes calls needs to know of the client: that it can be called."""
+"""The client as its callers see it: something whose `call` makes one call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Sender(Protocol):
-    """What can send: only an ACTIVE period has one."""
+    """Anything that can call the Bot API: the client, or what stands in for it in a test."""
 
     async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
         """Call a Bot API method, within `timeout` seconds if given; raises TelegramError."""

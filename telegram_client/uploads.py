@@ -24,7 +24,7 @@ class InputFile:
     In an album it is a parameter of its own, which the media name as `attach://<parameter>`.
     """
 
-    # No dataclass: msgspec would take one for an object to write as JSON.
+    # Not a dataclass: msgspec would write one as a JSON object instead of refusing it.
     __slots__ = ("name", "path")
 
     def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
@@ -41,14 +41,15 @@ def has_file(params: Mapping[str, Any]) -> bool:
 
 
 class Form(httpx.AsyncByteStream):
-    """The body of a call with files. Its `size` is known before it is sent; `left` is set once all of it was taken.
+    """The body of a call with files. Its `size` in bytes is known before it is sent.
 
-    Close it. Raises OSError for what is not a file that can be read, and if a file shrinks while it is sent.
+    `all_written` is set once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a
+    file that can be read, and if a file shrinks while it is sent.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        self.left = False
+        self.all_written = False
         self._boundary = secrets.token_hex(16)
         self._parts: deque[bytes | tuple[BinaryIO, int]] = deque()
         self._files = ExitStack()
@@ -73,7 +74,7 @@ class Form(httpx.AsyncByteStream):
         """Close the files."""
         self._files.close()
 
-    # No async generator: one that an error leaves half-way is finished by the garbage collector, who knows when.
+    # Not an async generator: the garbage collector would have to finish one that an error leaves half-way.
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
@@ -82,14 +83,14 @@ class Form(httpx.AsyncByteStream):
             part = self._parts.popleft()
             if isinstance(part, bytes):
                 return part
-            file, owed = part
-            if owed:
-                chunk = await trio.to_thread.run_sync(file.read, min(CHUNK, owed))
+            file, remaining = part
+            if remaining:
+                chunk = await trio.to_thread.run_sync(file.read, min(CHUNK, remaining))
                 if not chunk:
                     raise OSError("the file has become shorter while it was sent")
-                self._parts.appendleft((file, owed - len(chunk)))
+                self._parts.appendleft((file, remaining - len(chunk)))
                 return chunk
-        self.left = True
+        self.all_written = True
         raise StopAsyncIteration
 
     def _fill(self, params: Mapping[str, Any]) -> None:
@@ -101,7 +102,7 @@ class Form(httpx.AsyncByteStream):
         self._add(f"--{self._boundary}--\r\n".encode())
 
     def _add_file(self, name: str, given: InputFile) -> None:
-        # Looked at before it is opened: opening a named pipe waits for its other end.
+        # Checked before it is opened: opening a named pipe waits for its other end.
         if not stat.S_ISREG(given.path.stat().st_mode):
             raise OSError(f"{given.path} is not a regular file")
         file = self._files.enter_context(given.path.open("rb", buffering=0))
@@ -114,7 +115,7 @@ class Form(httpx.AsyncByteStream):
 
     def _head(self, name: str, more: str = "") -> bytes:
         head = f'--{self._boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"{more}\r\n\r\n'
-        return head.encode("utf-8", "replace")  # a file's name on disk may be no text
+        return head.encode("utf-8", "replace")  # a file's name on disk may not be valid text
 
     def _add(self, text: bytes) -> None:
         self._parts.append(text)
@@ -122,7 +123,7 @@ class Form(httpx.AsyncByteStream):
 
 
 def _form_value(value: Any) -> bytes:
-    # As in JSON, which is what Telegram reads objects, lists, numbers, true and false from; only texts stand bare.
+    # Telegram reads objects, lists, numbers, true and false as JSON; only texts are written without quotes.
     return value.encode() if isinstance(value, str) else msgspec.json.encode(value)
 
 

@@ -15,7 +15,8 @@ from svc.bot.reply import Call
 from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
 from svc.storage.inbox import CallMade
 from telegram_client.errors import InDoubt, NotSent, Refused
-from telegram_client.flood import CHAT_BURST, FloodControl
+from telegram_client.flood import FloodControl, Turn
+from telegram_client.limits import CHAT_BURST
 from tests.harness import captured_logs
 
 USER, GROUP, SUPERGROUP = 7, -100, -100200
@@ -61,9 +62,9 @@ class Telegram:
         if outcome is not None:
             raise outcome
 
-    async def deliver(self, *calls: Call, seconds: float = SECONDS, reserved: bool = False) -> Failure | None:
+    async def deliver(self, *calls: Call, seconds: float = SECONDS, turn: Turn | None = None) -> Failure | None:
         delivery = Delivery(
-            self, self.control, random.Random(0), chat_id=USER, seconds=seconds, made=self.made, reserved=reserved
+            self, self.control, random.Random(0), chat_id=USER, seconds=seconds, made=self.made, turn=turn
         )
         return await delivery.make(calls)
 
@@ -135,7 +136,7 @@ async def test_no_try_is_begun_for_which_there_is_no_time(autojump_clock: trio.t
     assert await telegram.deliver(SEND, seconds=5.0) is not None
     assert trio.current_time() < 5.0
     late = Telegram(takes=5.0)
-    failure = await late.deliver(ANSWER, EDIT, seconds=5.0, reserved=True)
+    failure = await late.deliver(ANSWER, EDIT, seconds=5.0, turn=Turn(USER))
     assert failure is not None
     assert isinstance(failure.error, InDoubt | NotSent)
     assert late.times("editMessageText") == []
@@ -146,17 +147,16 @@ async def test_a_429_pauses_the_chat_that_it_names(autojump_clock: trio.testing.
     for call in (SEND, Call("deleteMessage", {"chat_id": USER, "message_id": 1}), ANSWER):
         telegram = Telegram(flood(30), control=FloodControl())
         assert await telegram.deliver(call) is not None
-        assert telegram.control.delay(USER, trio.current_time()) == 30
-        assert telegram.control.delay(8, trio.current_time()) == 0
+        assert telegram.control.delay(USER) == 30
+        assert telegram.control.delay(8) == 0
 
 
 async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testing.MockClock) -> None:
-    """Retries and further calls too; the first has had its turn already where the worker has waited for it."""
-    for reserved in (False, True):
+    """Retries and further calls too; the first uses the turn that the worker has waited for, if it has."""
+    for in_advance in (False, True):
         telegram = Telegram(*[refused_connection()] * 3, control=FloodControl(per_second=0))
-        if reserved:
-            await telegram.control.wait(USER)
-        assert await telegram.deliver(EDIT, EDIT, EDIT, reserved=reserved) is None
+        turn = await telegram.control.acquire(USER) if in_advance else None
+        assert await telegram.deliver(EDIT, EDIT, EDIT, turn=turn) is None
         times = telegram.times("editMessageText")
         assert len(times) == 6
         for first, last in combinations(range(6), 2):
@@ -177,9 +177,8 @@ async def test_a_turn_that_is_far_away_is_not_waited_for(autojump_clock: trio.te
 async def test_a_retry_whose_turn_is_far_away_goes_back(autojump_clock: trio.testing.MockClock) -> None:
     """The twentieth message of a group's minute could not be sent: the inbox waits for the twenty-first, with why."""
     telegram = Telegram(refused_connection(), control=FloodControl(per_chat_second=0))
-    for _ in range(20):
-        await telegram.control.wait(GROUP)
-    failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}), reserved=True)
+    turns = [await telegram.control.acquire(GROUP) for _ in range(20)]
+    failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}), turn=turns[-1])
     assert failure is not None
     assert isinstance(failure.error, NotSent)
     assert failure.error.description == "ConnectError"
@@ -191,7 +190,7 @@ async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_tim
 ) -> None:
     """It seemed near, and then a 429 put it off: not sent, when the time is over."""
     telegram = Telegram(control=FloodControl(per_second=1))
-    await telegram.control.wait(8)
+    await telegram.control.acquire(8)
     async with trio.open_nursery() as nursery:
 
         async def put_off() -> None:
@@ -245,6 +244,6 @@ async def test_after_the_lease_nothing_is_sent(autojump_clock: trio.testing.Mock
     telegram = Telegram()
     with trio.move_on_after(10) as lease:
         lease.deadline = trio.current_time() - 1
-        await telegram.deliver(SEND, reserved=True)
+        await telegram.deliver(SEND, turn=Turn(USER))
     assert lease.cancelled_caught
     assert telegram.calls == []

@@ -72,7 +72,7 @@ async def test_a_429_pauses_its_chat_before_the_next_begin(autojump_clock: trio.
         bot.sandbox.faults.order("flood", method="sendMessage", retry_after=30, chat_id=7)
         first = await bot.send(7)
         await trio.sleep(1)
-        assert bot.service._flood.delay(7, trio.current_time()) > 28
+        assert bot.service._flood.delay(7) > 28
         second = await bot.send(7)
         await bot.send(8)
         await trio.sleep(10)
@@ -117,7 +117,7 @@ async def test_a_crowd_that_is_held_keeps_nobody_out(autojump_clock: trio.testin
     async with running_bot() as bot:
         now = trio.current_time()
         for number in range(1, CHATS + 200):
-            bot.service._flood.pause(10_000, number, now=now - 2 * number)
+            bot.service._flood.limits.pause(10_000, number, now=now - 2 * number)
             await bot.send(number)
         await trio.sleep(60)
         assert sent_at(bot) == []

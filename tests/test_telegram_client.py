@@ -20,7 +20,8 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings.environment import SettingsError, load_settings
-from telegram_client.client import CONNECT_TIMEOUT, LONGEST_RETRY_AFTER, MAX_ANSWER, WRITE_TIMEOUT, BotApi
+from telegram_client.answers import LONGEST_RETRY_AFTER, MAX_ANSWER
+from telegram_client.client import CONNECT_TIMEOUT, WRITE_TIMEOUT, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.proxy import find_proxy
 
@@ -946,7 +947,7 @@ def test_no_proxy_and_this_machine_are_reached_directly(
     [
         (f"ftp://user:{PASSWORD}@proxy.example", "proxy is not"),
         (f"http://user:{PASSWORD}@proxy.example:port", "proxy is not"),
-        (f"socks5://user:{PASSWORD}@proxy.example", "a package more"),
+        (f"socks5://user:{PASSWORD}@proxy.example", "one more package"),
         ("http://", "proxy is not"),
         ("http://:3128", "proxy is not"),
         ("http://a b", "proxy is not"),

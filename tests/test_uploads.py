@@ -280,7 +280,7 @@ async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) 
         file.write(b"more")
     size = sum([len(chunk) async for chunk in form])
     form.close()
-    assert (size, form.left) == (form.size, True)
+    assert (size, form.all_written) == (form.size, True)
 
 
 async def test_a_connection_cut_within_the_file_is_not_sent(nursery: trio.Nursery, large: Path) -> None:

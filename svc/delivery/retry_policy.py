@@ -1,27 +1,25 @@
-"""What follows from a failure: pure decisions, from an error to how the attempt ends."""
+"""What follows from the error of a call: pure decisions, whether to repeat it at once and how the attempt ends."""
 
 from __future__ import annotations
 
 import random
 
+from svc.observability.errors import describe
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.inbox import Dead, Done, Ending, Retry
+from svc.waiting import Backoff
 from telegram_client.errors import InDoubt, NotSent, Refused
 
 MAX_ATTEMPTS = 5
+# Seconds until the next attempt: 1, 2, 4, ... 60, each less up to a quarter at random.
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
-# What cannot be sent for a day (Telegram itself keeps an update no longer) is kept as dead, and can be replayed.
+# What could not be sent for a day, which is as long as Telegram itself keeps an update, is dead and can be replayed.
 GIVE_UP_AFTER = 24 * 3600.0
+FLOOD = 429
 
 # Refusals that are the user's doing: nothing is wrong with the update or the bot.
 _GONE = ("chat not found", "user is deactivated", "have no rights", "not enough rights", "message to edit not found")
-
-
-def backoff(attempts: int, rng: random.Random) -> float:
-    """Seconds before the next attempt, after `attempts` of them: 1, 2, 4, ... 60, less up to a quarter at random."""
-    longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempts - 1, 10))
-    return longest * rng.uniform(0.75, 1.0)
 
 
 def after_failure(
@@ -33,28 +31,46 @@ def after_failure(
     the failed call may be made twice without harm.
     """
     text = describe(error)
+    backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng)
     match error:
         case Refused() if _users_doing(error):
             return Done("refused")
         case Refused():
             return Dead(text)
         case NotSent():
-            delay = backoff(attempts, rng)
-            return _later(max(delay, error.retry_after or 0), text, age)
+            return _later(max(backoff.after(attempts), error.retry_after or 0), text, age)
         case InDoubt() if repeatable:
-            return _later(backoff(attempts, rng), text, age)
+            return _later(backoff.after(attempts), text, age)
         case InDoubt() if policy == "skip":
             return Done("in_doubt", doubts=1)
         case InDoubt():
-            return _later(backoff(attempts, rng), text, age, doubts=1)
-    if attempts >= MAX_ATTEMPTS:
-        return Dead(text)
-    return Retry(backoff(attempts, rng), text)
+            return _later(backoff.after(attempts), text, age, doubts=1)
+    return Dead(text) if attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
 
 
-def describe(error: Exception) -> str:
-    """One line on `error` for the log and the row."""
-    return f"{type(error).__name__}: {error}"[:500]
+def may_repeat_at_once(error: Exception, repeatable: bool) -> bool:
+    """Whether a call that failed with `error` may be made again within the attempt.
+
+    It may if it certainly had no effect, or if it is `repeatable`: may have its effect twice without harm. A call that
+    flood control has refused may not: it would be refused again.
+    """
+    if isinstance(error, NotSent):
+        return error.status != FLOOD
+    return isinstance(error, InDoubt) and repeatable
+
+
+def outcome_of(error: Exception | None) -> str:
+    """What became of a call, in the word that is stored with the update (`CallMade.outcome`)."""
+    match error:
+        case None:
+            return "ok"
+        case Refused():
+            return "refused"
+        case NotSent():
+            return "not_sent"
+        case InDoubt():
+            return "in_doubt"
+    return "failed"
 
 
 def _users_doing(error: Refused) -> bool:

@@ -1,7 +1,7 @@
-"""A begun update's calls to the Bot API: in order, in the time there is, at the pace that Telegram wants.
+"""The Bot API calls of an update that has been begun: in order, in the time there is, each in its turn.
 
-What went wrong is returned, not raised, and it is as sure as the client makes it: every call gets the time that is
-left as its own deadline, so that it ends as not sent or in doubt by what has left, not by who has stopped waiting.
+What went wrong is returned, not raised. Each call is given the time that is left as its own deadline, so that the
+client, which knows how much of the request was written, says whether a call was not sent or is in doubt.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ import structlog
 import trio
 
 from svc.bot.reply import Call
-from svc.delivery.retry_policy import describe
+from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
+from svc.observability.errors import describe
 from svc.storage.inbox import CallMade
-from telegram_client.door import ChatId
+from svc.waiting import jittered
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
-from telegram_client.flood import FloodControl, counted_chat
+from telegram_client.flood import FloodControl, Turn
+from telegram_client.limits import ChatId, counted_chat
 from telegram_client.sender import Sender
 
 log = structlog.get_logger()
 
 CALL_TIMEOUT = 10.0
-# A connection that could not be made often can a moment later; what takes longer goes back into the inbox, and so does
-# what would first have to wait for its turn.
+# A connection that could not be made often can a moment later. What takes longer, or would have to wait longer than
+# LONGEST_WAIT for its turn, goes back into the inbox.
 AGAIN_AFTER = (0.1, 0.3, 0.9)
 LONGEST_WAIT = 1.0
-FLOOD = 429
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Failure:
 
 
 class Delivery:
-    """The calls for one update of the chat `chat_id`, for which there are `seconds`.
+    """The calls for one update of the chat `chat_id`, for which there are `seconds` from now.
 
-    `reserved` tells that flood control has let the first counted call through already; all others wait here. Each
-    call is noted in `made`, its retries with it.
+    `turn` is the one that was waited for before the update was begun; every further call to a chat, retries included,
+    waits for a turn of its own. Each call is noted in `made`, its retries with it.
     """
 
     def __init__(
@@ -56,14 +57,14 @@ class Delivery:
         chat_id: int,
         seconds: float,
         made: list[CallMade],
-        reserved: bool = False,
+        turn: Turn | None = None,
     ) -> None:
         self._sender = sender
         self._flood = flood
         self._rng = rng
         self._chat_id = chat_id
         self._deadline = trio.current_time() + seconds
-        self._reserved = reserved
+        self._turn = turn
         self._moved: tuple[Any, int] | None = None
         self._made = made
 
@@ -72,55 +73,82 @@ class Delivery:
         for call in calls:
             started = trio.current_time()
             failure = await self._make(call)
-            self._made.append(_call_made(call, failure, trio.current_time() - started))
+            error = failure.error if failure is not None else None
+            ms = round((trio.current_time() - started) * 1000, 1)
+            self._made.append(CallMade(call.method, outcome_of(error), ms))
             if failure is not None:
                 return failure
         return None
 
     async def _make(self, call: Call) -> Failure | None:
-        """Make one call; what certainly or harmlessly can be made again at once is, a few times."""
-        pauses = iter(AGAIN_AFTER)
-        doubt: Failure | None = None
-        while True:
+        """Make one call, and a few times again where that does no harm."""
+        call = self._readdressed(call)
+        if not await self._take_turn(call, within=self._time_left()):
+            return self._no_time(call)
+        failure = await self._send(call)
+        in_doubt: Failure | None = None
+        for pause in AGAIN_AFTER:
             call = self._readdressed(call)
-            failure = await self._try(call)
-            if failure is None:
-                return None
-            if self._follow(failure.error, call):
-                continue
+            if (
+                failure is None
+                or not may_repeat_at_once(failure.error, failure.repeatable)
+                or not await self._wait_again(call, pause)
+            ):
+                break
             if isinstance(failure.error, InDoubt):
-                doubt = failure
-            pause = next(pauses, None)
-            if pause is None or not _worth_another_try(failure) or not self._can_wait(call, pause):
-                # What may have arrived once is not unsent because a later try was.
-                return doubt if doubt is not None and isinstance(failure.error, NotSent) else failure
-            await trio.sleep(pause * self._rng.uniform(0.75, 1.0))
+                in_doubt = failure
+            failure = await self._send(call)
+        if in_doubt is not None and failure is not None and isinstance(failure.error, NotSent):
+            # That the last try was not sent says nothing about the one in doubt, which may have had its effect.
+            return in_doubt
+        return failure
 
-    def _can_wait(self, call: Call, pause: float) -> bool:
-        """Whether there is time for another try after `pause` seconds, and its turn is near."""
-        wait = self._turn_in(call)
-        return wait <= LONGEST_WAIT and max(pause, wait) < self._time_left()
+    async def _wait_again(self, call: Call, pause: float) -> bool:
+        """Wait for another try of `call`; False if there is no time for it, or its turn does not come soon."""
+        if pause >= self._time_left():
+            return False
+        await trio.sleep(jittered(pause, self._rng))
+        return await self._take_turn(call, within=min(LONGEST_WAIT, self._time_left()))
 
-    def _turn_in(self, call: Call) -> float:
-        """Seconds until flood control lets the call go, as far as it is known now."""
+    async def _take_turn(self, call: Call, *, within: float) -> bool:
+        """Wait for the turn of `call`, if it needs one; False if it does not come within so many seconds."""
+        if within <= 0:
+            return False
         chat_id = counted_chat(call.method, call.params)
-        return 0.0 if chat_id is None or self._reserved else self._flood.delay(chat_id, trio.current_time())
+        if chat_id is None or self._use_turn(chat_id):
+            await trio.lowlevel.checkpoint()
+            return True
+        if self._flood.delay(chat_id) >= within:
+            return False
+        with trio.move_on_after(within):
+            await self._flood.acquire(chat_id)
+            return True
+        return False
 
-    async def _try(self, call: Call) -> Failure | None:
-        in_time = self._turn_in(call) < self._time_left()
-        if in_time:
-            with trio.move_on_after(self._time_left()) as waiting:
-                await self._turn(counted_chat(call.method, call.params))
-            in_time = not waiting.cancelled_caught
-        if not in_time:
-            return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)
+    def _use_turn(self, chat_id: ChatId) -> bool:
+        """Whether the turn that was waited for in advance is this chat's. It is good for one call."""
+        if self._turn != Turn(chat_id):
+            return False
+        self._turn = None
+        return True
+
+    async def _send(self, call: Call) -> Failure | None:
+        """Make the call, whose turn it is. A group that has become a supergroup is followed to its new id, once."""
+        failure = await self._request(call)
+        if failure is None or not self._has_moved(failure.error, call):
+            return failure
+        call = self._readdressed(call)
+        in_time = await self._take_turn(call, within=self._time_left())
+        return await self._request(call) if in_time else self._no_time(call)
+
+    async def _request(self, call: Call) -> Failure | None:
         await _lease_checked()
         try:
             await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
         except Refused as error:
             if call.method != "answerCallbackQuery":
                 return Failure(error, call.repeatable)
-            # Only the spinner is at stake, and it has ended by itself: the press came long ago.
+            # The press was long ago: its spinner has ended by itself, and nothing else was to come of this call.
             log.info("REFUSED", error=describe(error))
         except Exception as error:
             if isinstance(error, NotSent) and error.status == FLOOD:
@@ -130,15 +158,10 @@ class Delivery:
             return Failure(error, call.repeatable)
         return None
 
-    async def _turn(self, chat_id: ChatId | None) -> None:
-        await trio.lowlevel.checkpoint()
-        if chat_id is not None and self._reserved:
-            self._reserved = False
-        elif chat_id is not None:
-            await self._flood.wait(chat_id)
+    def _no_time(self, call: Call) -> Failure:
+        return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)
 
-    def _follow(self, error: Exception, call: Call) -> bool:
-        """Whether the group turns out to have become a supergroup, with an id of its own. Followed once."""
+    def _has_moved(self, error: Exception, call: Call) -> bool:
         new = error.migrate_to_chat_id if isinstance(error, Refused) else None
         old = call.params.get("chat_id")
         if new is None or old is None or self._moved is not None:
@@ -155,32 +178,10 @@ class Delivery:
         return self._deadline - trio.current_time()
 
 
-def _worth_another_try(failure: Failure) -> bool:
-    """Whether the call can be made again at once: it certainly had no effect, or a harmless one."""
-    if isinstance(failure.error, NotSent):
-        return failure.error.status != FLOOD
-    return isinstance(failure.error, InDoubt) and failure.repeatable
-
-
-def _call_made(call: Call, failure: Failure | None, seconds: float) -> CallMade:
-    match failure.error if failure is not None else None:
-        case None:
-            outcome = "ok"
-        case Refused():
-            outcome = "refused"
-        case NotSent():
-            outcome = "not_sent"
-        case InDoubt():
-            outcome = "in_doubt"
-        case _:
-            outcome = "failed"
-    return CallMade(call.method, outcome, round(seconds * 1000, 1))
-
-
 async def _lease_checked() -> None:
-    """Look at the lease once more: it is the deadline of the scope that we run in.
+    """Do not return once the lease is over: it is the deadline of the scope that this runs in.
 
-    After a pause of the whole process the deadline has passed, but its cancellation arrives at the next wait only.
+    After a pause of the whole process the deadline has passed, but its cancellation arrives only at the next wait.
     """
     if trio.current_time() >= trio.current_effective_deadline():
         await trio.sleep_forever()

@@ -1,12 +1,13 @@
 """A worker: take an update, decide, begin, deliver, settle.
 
 It stands at the ACTIVE event and works in the period that this opens onto, which holds the one object that can send;
-when the period's lease ends, whatever the worker was about is cancelled. Its four steps:
+when the period's lease ends, whatever the worker was doing is cancelled. Its steps:
 
 decide    the pure handler; whatever it raises is the update's failure, not the worker's
-begin     the gate in the database: order, dedup and the fence, right before the first call is written
+wait      for the turn that flood control gives the reply: what only waits is never in doubt, and a drain ends it
+begin     the database checks order, duplicates and the fence, right before the first call is written
 deliver   the reply's calls, one after the other (svc/delivery/sending.py)
-settle    done, later, or dead: recorded even if the period ends meanwhile
+settle    done, retry or dead: recorded even if the period ends meanwhile
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import trio
 from svc.bot.handlers import apology
 from svc.bot.reply import NOTHING, Reply
 from svc.delivery.active_period import ActivePeriod
-from svc.delivery.retry_policy import after_failure, describe
+from svc.delivery.retry_policy import after_failure
 from svc.delivery.sending import Delivery, Failure
+from svc.observability.errors import describe
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
@@ -31,14 +33,14 @@ from svc.storage.inbox import (
     Received,
     Retry,
 )
-from telegram_client.door import ChatId
 from telegram_client.errors import TelegramError
-from telegram_client.flood import counted_chat
+from telegram_client.flood import Turn
+from telegram_client.limits import ChatId, counted_chat
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()
 
-# From begin to the last call's end. A row that was begun longer ago has no owner that could still finish it.
+# From begin to the end of the last call. No worker can still be busy with a row that was begun longer ago.
 SEND_DEADLINE = 15.0
 BEGIN_AGAIN_AFTER = 0.2
 APOLOGY_DEADLINE = 5.0
@@ -74,9 +76,9 @@ class _Worker:
                 queue.done(update)
 
     def _held_by_its_chat(self, reply: Reply) -> float:
-        """How long the chat's own limits keep the reply back, in seconds: it waits in the queue, not at a desk."""
+        """Seconds for which the chat's own limits hold the reply back; meanwhile it waits in the chat queue."""
         chat_id = _counted_chat(reply)
-        return 0.0 if chat_id is None else self._period.flood.chat_delay(chat_id, trio.current_time())
+        return 0.0 if chat_id is None else self._period.flood.held(chat_id)
 
     async def _handle(
         self, update: Received, parsed: Update | None, reply: Reply, failure: Failure | None
@@ -85,23 +87,20 @@ class _Worker:
         if failure is None and not reply.calls:
             return await self._dismiss(update)
         chat_id = _counted_chat(reply)
-        if chat_id is not None:
-            # In front of begin: who only waits for its turn is never in doubt, and is let go by a drain.
-            with self._period.queue.until_closed() as waiting:
-                await self._period.flood.wait(chat_id)
-            if waiting.cancelled_caught:
-                return None
+        turn = None if chat_id is None else await self._turn(chat_id)
+        if chat_id is not None and turn is None:
+            return None
         attempt = Attempt(update.update_id, self._period.term, self._period.rng.getrandbits(63))
         self._log.debug("DEDUP_CHECK", update_id=update.update_id)
         self._period.tokens.add(attempt.token)
-        calls: list[CallMade] = []
         try:
             begun = await self._begin(attempt)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
             self._log.info("ACTIVE_PROCESS_START", update_id=update.update_id, chat_id=update.chat_id)
+            calls: list[CallMade] = []
             if failure is None:
-                failure = await self._deliver(update, reply, calls)
+                failure = await self._deliver(update, reply, calls, turn)
             ending = self._ending(update, failure, begun)
             await self._period.inbox.settle(attempt, ending, calls)
         finally:
@@ -110,6 +109,12 @@ class _Worker:
         if isinstance(ending, Dead) and parsed is not None and not isinstance(failure and failure.error, TelegramError):
             await self._apologise(update, parsed)
         return ending
+
+    async def _turn(self, chat_id: ChatId) -> Turn | None:
+        """The turn of the reply's first call to a chat; None if the queue was closed while it was waited for."""
+        with self._period.queue.until_closed() as waiting:
+            turn = await self._period.flood.acquire(chat_id)
+        return None if waiting.cancelled_caught else turn
 
     def _decide(self, update: Received) -> tuple[Update | None, Reply, Failure | None]:
         parsed: Update | None = None
@@ -131,7 +136,7 @@ class _Worker:
         return ending
 
     async def _begin(self, attempt: Attempt) -> Begun:
-        # Asked again after a lost answer, begin returns the row that it has begun already.
+        # If an answer was lost, asking again finds the row begun by this same attempt.
         while True:
             try:
                 return await self._period.inbox.begin(attempt)
@@ -151,11 +156,11 @@ class _Worker:
                 self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)
         return None
 
-    async def _deliver(self, update: Received, reply: Reply, made: list[CallMade]) -> Failure | None:
+    async def _deliver(self, update: Received, reply: Reply, made: list[CallMade], turn: Turn | None) -> Failure | None:
         """Make the reply's calls and note them in `made`. What went wrong is returned, not raised."""
         if reply.before is not None:
             self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
-        delivery = self._delivery(update, SEND_DEADLINE, made, reserved=_counted_chat(reply) is not None)
+        delivery = self._delivery(update, SEND_DEADLINE, made, turn)
         failure = await delivery.make(reply.calls)
         if failure is not None:
             return failure
@@ -165,7 +170,7 @@ class _Worker:
             self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
         return None
 
-    def _delivery(self, update: Received, seconds: float, made: list[CallMade], *, reserved: bool = False) -> Delivery:
+    def _delivery(self, update: Received, seconds: float, made: list[CallMade], turn: Turn | None = None) -> Delivery:
         period = self._period
         return Delivery(
             period.sender,
@@ -174,7 +179,7 @@ class _Worker:
             chat_id=update.chat_id,
             seconds=seconds,
             made=made,
-            reserved=reserved,
+            turn=turn,
         )
 
     def _ending(self, update: Received, failure: Failure | None, begun: Begun) -> Ending:
@@ -207,7 +212,7 @@ class _Worker:
         return round((trio.current_time() - update.arrived) * 1000, 1)
 
     async def _apologise(self, received: Received, update: Update) -> None:
-        """Tell the user, once: the update is recorded as dead before, so this is never repeated."""
+        """Tell the user, once: the update is recorded as dead already, so this is never repeated."""
         call = apology(update)
         if call is None:
             return
@@ -217,6 +222,6 @@ class _Worker:
 
 
 def _counted_chat(reply: Reply) -> ChatId | None:
-    """The chat whose limits the reply counts for, if any."""
+    """The chat of the reply's first call that counts for a chat's limits, if any does."""
     chats = (counted_chat(call.method, call.params) for call in reply.calls)
     return next((chat for chat in chats if chat is not None), None)

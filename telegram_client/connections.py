@@ -1,0 +1,92 @@
+"""Connections to the Bot API: opened when they are needed, used again, thrown away after anything unusual."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+
+import httpcore  # noqa: F401 (httpx imports it at its first call, which takes 10 ms of a handover)
+import httpx
+import trio
+
+from telegram_client.answers import MAX_ANSWER, Answer, decode
+from telegram_client.proxy import find_proxy
+
+KEEP_ALIVE = 60.0
+CLOSE_DEADLINE = 1.0
+
+OpenTransport = Callable[[], httpx.AsyncBaseTransport]
+Response = tuple[int, httpx.Headers, Answer | None]
+
+
+class Connections:
+    """Transports of one connection each, opened by `open_transport`; the one used last is used first.
+
+    A pool of many would look at every one of its sockets at every call, and wedges when cancelled tasks contend for
+    it (httpcore issue 1093).
+    """
+
+    def __init__(self, open_transport: OpenTransport) -> None:
+        self._open = open_transport
+        self._free: list[httpx.AsyncBaseTransport] = []
+
+    async def exchange(self, request: httpx.Request) -> Response:
+        """Send `request` and read its answer: status, headers, and the answer or None if it is not Telegram's.
+
+        Raises what httpx raises: HTTPError or StreamError; and the OSError of a file that is sent.
+        """
+        transport = self._free.pop() if self._free else self._open()
+        try:
+            response = await transport.handle_async_request(request)
+            answer = decode(await _read(response))
+            await response.aclose()
+        except BaseException:
+            # Half-way through an answer, or with a connection whose state nobody knows: not used again.
+            await _close(transport)  # noqa: ASYNC102 (shields itself)
+            raise
+        if answer is None:
+            # Not Telegram's answer, or a part of one; what comes behind it would be taken for the next call's.
+            await _close(transport)
+        else:
+            self._free.append(transport)
+        return response.status_code, response.headers, answer
+
+    async def aclose(self) -> None:
+        """Close all that are free, in a second each at most, also when cancelled."""
+        while self._free:
+            await _close(self._free.pop())
+
+
+def network_transport(root: str) -> OpenTransport:
+    """Opens httpx's own transports to `root`, through the environment's proxy if it names one.
+
+    Raises ValueError for a proxy that cannot be used.
+    """
+    verify = httpx.create_ssl_context() if httpx.URL(root).scheme == "https" else False
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
+    proxy = find_proxy(root)
+
+    def open_transport() -> httpx.AsyncHTTPTransport:
+        return httpx.AsyncHTTPTransport(limits=limits, verify=verify, proxy=proxy)
+
+    return open_transport
+
+
+async def _close(transport: httpx.AsyncBaseTransport) -> None:
+    with trio.move_on_after(CLOSE_DEADLINE, shield=True):
+        await transport.aclose()
+
+
+async def _read(response: httpx.Response) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    # The raw stream: no encoding was asked for.
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    stream = aiter(response.stream)
+    async for chunk in stream:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()  # at once: the garbage collector would do it at some later time
+            raise httpx.DecodingError("answer too large")
+    return b"".join(chunks)
