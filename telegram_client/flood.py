@@ -13,15 +13,14 @@ one thing would wait for those who have asked for many.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import trio
 
 from telegram_client.limits import PER_CHAT_SECOND, PER_GROUP_MINUTE, PER_SECOND, ChatId, Limits
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """The right to make one call to `chat` now: it is counted as made already."""
 
     chat: ChatId

@@ -1,4 +1,4 @@
-"""Flood control in the whole bot: waiting comes before `begin`, and holds up nobody else."""
+"""Flood control in the whole bot: waiting comes before `begin`, and delays no other chat."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_a_crowd_that_is_held_keeps_nobody_out(autojump_clock: trio.testin
 
 
 async def test_a_drain_does_not_wait_for_flood_control(autojump_clock: trio.testing.MockClock) -> None:
-    """Everything is paused for half a minute: who only waits for its turn is left in the inbox, pending."""
+    """Everything is paused for half a minute: an update that only waits for its turn stays in the inbox, pending."""
     async with running_bot(latency=0.1) as bot:
         bot.sandbox.faults.order("flood", method="sendMessage", retry_after=30, count=2)
         for user in (7, 8, 9, 10):
@@ -163,7 +163,7 @@ async def test_the_time_for_a_reply_is_bounded(autojump_clock: trio.testing.Mock
 
 
 async def test_an_apology_keeps_to_the_pace_too(autojump_clock: trio.testing.MockClock) -> None:
-    """A hundred users whose updates nobody can handle are told at 30 a second; whatever happens, the service lives."""
+    """A hundred users whose updates nobody can handle are told at 30 a second; 429s among them do no harm."""
 
     def broken(update: Update) -> Reply:
         raise RuntimeError("no luck")
