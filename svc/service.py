@@ -40,7 +40,7 @@ from svc.leadership.election import Leader, Leadership, Lease, LockSession
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Received, Term
-from svc.storage.journal import Journal
+from svc.storage.transition_log import TransitionLog
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 
@@ -64,12 +64,12 @@ class Parts:
     settings: Settings
     metrics: Metrics
     inbox: Inbox
-    journal: Journal
+    transition_log: TransitionLog
     decide: Decide
     prepare: Callable[[], Awaitable[None]]
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
-    """Writes the inbox's and the journal's groups until cancelled."""
+    """Writes the inbox's and the transition log's groups until cancelled."""
     connect_lock: Callable[[Callable[[], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called when other instances announce new work."""
     database_answers: Callable[[], Awaitable[bool]]
@@ -117,7 +117,7 @@ class Service:
                 with trio.move_on_after(self._settings.linger):
                     await active_period.wait_passively(self._hints_out, self._parts.inbox, self._settings.passive_hold)
             with trio.move_on_after(FLUSH_DEADLINE):
-                await self._parts.journal.flush()
+                await self._parts.transition_log.flush()
             nursery.cancel_scope.cancel(reason="drained")
 
     async def drain_on_signal(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -282,7 +282,7 @@ class Service:
         self._parts.metrics.show_state(step.target)
         self._parts.metrics.epoch.set(step.epoch or 0)
         if self._nursery is not None:
-            self._nursery.start_soon(self._parts.journal.record, step, datetime.now(UTC))
+            self._nursery.start_soon(self._parts.transition_log.record, step, datetime.now(UTC))
 
 
 async def until(event: trio.Event, work: Callable[[], Awaitable[T]]) -> T | None:

@@ -12,6 +12,7 @@ import trio
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
 from svc.storage import database as database_module
 from svc.storage.database import Database, asyncio_loop
+from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
 
 TEMPLATE = "migrated"
@@ -64,8 +65,8 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A pool on a fresh, migrated database, inside asyncpg's loop."""
-    async with open_database(database_url) as database:
+    """A fresh, migrated database as `svc run` opens it for the inbox, inside asyncpg's loop."""
+    async with open_database(database_url, setup=PLANNER) as database:
         yield database
 
 
@@ -78,9 +79,9 @@ def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str, *, setup: str = "") -> AsyncIterator[Database]:
     """A Database inside asyncpg's loop, closed at the end of the block. Loops do not nest: one a test."""
-    async with asyncio_loop(), database_module.open_database(url) as database:
+    async with asyncio_loop(), database_module.open_database(url, setup=setup) as database:
         with trio.fail_after(TEST_DEADLINE):
             await trio.lowlevel.checkpoint()
             yield database

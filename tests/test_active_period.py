@@ -12,7 +12,7 @@ import trio.testing
 from statemachine import State
 from svc import service
 from tests.harness import running_bot
-from tests.standins import MemoryInbox
+from tests.memory.inbox import MemoryInbox
 
 
 async def test_a_crash_gives_the_lock_back_and_ends_the_process(
@@ -25,7 +25,7 @@ async def test_a_crash_gives_the_lock_back_and_ends_the_process(
 
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         async with running_bot() as bot:
-            monkeypatch.setattr(MemoryInbox, "heads", broken)
+            monkeypatch.setattr(MemoryInbox, "backfill", broken)
             await trio.sleep(5)
     assert bot.lock.holder is None
     assert bot.logs.of("LOCK_RELEASED")

@@ -1,4 +1,4 @@
-"""What `Inbox` promises, over both of its implementations: the real one on a real Postgres, and the stand-in."""
+"""What `Inbox` promises, over both of its implementations: on a real Postgres, and in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from svc.storage.inbox import (
 )
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
-from tests.standins import MemoryInbox, Processed, Row
+from tests.memory.inbox import MemoryInbox, Processed, Row
 
 BOT = 4503599627370495  # the largest id that the Bot API promises: 52 bits
 LONG_AGO = 0.0  # an age that everything has
@@ -196,7 +196,7 @@ async def test_a_stored_update_is_a_duplicate(inbox: Inbox) -> None:
     """An update that waits in the inbox is stored once."""
     assert await inbox.store(an_update(1))
     assert await inbox.store(an_update(1)) is False
-    assert len(await inbox.heads(10)) == 1
+    assert len(await inbox.backfill(10)) == 1
 
 
 async def test_of_two_deliveries_at_once_one_is_fresh(inbox: Inbox) -> None:
@@ -222,8 +222,8 @@ async def test_ids_of_any_size(bench: Bench, update_id: int) -> None:
     """An update id is any 64-bit number, and so is a chat's."""
     inbox = bench.inbox
     assert await inbox.store(an_update(update_id, chat_id=-(2**63)))
-    (head,) = await inbox.heads(10)
-    assert (head.update_id, head.chat_id) == (update_id, -(2**63))
+    (found,) = await inbox.backfill(10)
+    assert (found.update_id, found.chat_id) == (update_id, -(2**63))
     await inbox.settle(await begun(inbox, update_id, await new_term(inbox), token=2**63 - 1), Done())
     assert await bench.processed() == {update_id: Seen("done", attempts=1)}
 
@@ -237,8 +237,8 @@ async def test_the_payload_is_kept_to_the_byte(bench: Bench, payload: bytes) -> 
     """The body comes back as it came, from the inbox and from the dead."""
     inbox = bench.inbox
     await inbox.store(an_update(1, payload=payload))
-    (head,) = await inbox.heads(10)
-    assert head.payload == payload
+    (found,) = await inbox.backfill(10)
+    assert found.payload == payload
     await inbox.settle(await begun(inbox, 1, await new_term(inbox)), Dead("x"))
     assert (await bench.dead())[1] == (payload, "x")
 
@@ -308,12 +308,12 @@ async def _later(inbox: Inbox) -> Term:
 
 @pytest.mark.parametrize("state", [_pending, _processing, _in_doubt, _later])
 async def test_behind_an_unfinished_one(inbox: Inbox, state: Callable[[Inbox], Awaitable[Term]]) -> None:
-    """While an older update of the chat is unfinished, in whatever state, a younger one is busy and no head."""
+    """While an older update of the chat is unfinished, in whatever state, a younger one is busy and not read back."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
     term = await state(inbox)
     assert await outcome(inbox, 2, term) is BeginOutcome.BUSY
-    assert 2 not in [head.update_id for head in await inbox.heads(10)]
+    assert 2 not in [each.update_id for each in await inbox.backfill(10)]
     assert await outcome(inbox, 3, term) is BeginOutcome.BEGUN
 
 
@@ -487,7 +487,7 @@ async def test_retry_waits_its_delay(bench: Bench) -> None:
     term = await new_term(inbox)
     await inbox.settle(await begun(inbox, 1, term), Retry(3600, "flood", doubts=1))
     await inbox.settle(await begun(inbox, 2, term), Retry(0, "flood", doubts=1))
-    assert [head.update_id for head in await inbox.heads(10)] == [2]
+    assert [each.update_id for each in await inbox.backfill(10)] == [2]
     assert await inbox.begin(Attempt(2, term, 9)) == Begun(BeginOutcome.BEGUN, attempts=2, doubts=1)
     await inbox.settle(Attempt(2, term, 9), Done("in_doubt", doubts=1))
     assert await bench.processed() == {2: Seen("in_doubt", attempts=2, doubts=2)}
@@ -520,39 +520,43 @@ async def test_dismiss(bench: Bench) -> None:
     assert await inbox.store(an_update(2)) is False
 
 
-async def test_heads(inbox: Inbox) -> None:
-    """Heads are the oldest of each chat, in order of their ids, and say whether their chat has more."""
+async def test_backfill(inbox: Inbox) -> None:
+    """The oldest of each chat are read back, in the order of their ids; each says whether its chat has followers."""
     await store(inbox, 5, 3, 9, chat_id=1)
     await store(inbox, 4, chat_id=2)
     await store(inbox, 1, 2, chat_id=3)
-    heads = await inbox.heads(10)
-    assert [(head.update_id, head.chat_id, head.more) for head in heads] == [(1, 3, True), (3, 1, True), (4, 2, False)]
-    assert {head.kind for head in heads} == {"message"}
+    found = await inbox.backfill(10)
+    assert [(each.update_id, each.chat_id, each.has_followers) for each in found] == [
+        (1, 3, True),
+        (3, 1, True),
+        (4, 2, False),
+    ]
+    assert {each.kind for each in found} == {"message"}
 
 
-async def test_heads_limit(inbox: Inbox) -> None:
-    """No more than `limit` heads are read, the oldest ones."""
+async def test_backfill_has_a_limit(inbox: Inbox) -> None:
+    """No more than `limit` are read back, the oldest ones."""
     for update_id in (4, 1, 3, 2):
         await store(inbox, update_id, chat_id=update_id)
-    assert [head.update_id for head in await inbox.heads(2)] == [1, 2]
+    assert [each.update_id for each in await inbox.backfill(2)] == [1, 2]
 
 
-async def test_heads_without(inbox: Inbox) -> None:
+async def test_backfill_without(inbox: Inbox) -> None:
     """Whoever is in `without` takes up no place, and its followers stay behind it."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
-    assert [head.update_id for head in await inbox.heads(1, without={1})] == [3]
-    assert await inbox.heads(10, without=[1, 3, 99]) == []
+    assert [each.update_id for each in await inbox.backfill(1, without={1})] == [3]
+    assert await inbox.backfill(10, without=[1, 3, 99]) == []
 
 
-async def test_heads_know_when_they_came(inbox: Inbox) -> None:
+async def test_backfill_knows_when_an_update_came(inbox: Inbox) -> None:
     """`arrived` is the time of storing, on Trio's clock, to the precision of a round trip."""
     before = trio.current_time()
     await store(inbox, 1)
     after = trio.current_time()
-    (head,) = await inbox.heads(10)
+    (found,) = await inbox.backfill(10)
     now = trio.current_time()
-    assert before - (now - after) <= head.arrived <= after + (now - after)
+    assert before - (now - after) <= found.arrived <= after + (now - after)
 
 
 async def test_every_term_is_a_new_one(inbox: Inbox) -> None:
@@ -603,7 +607,7 @@ async def test_resend(bench: Bench) -> None:
     await begun(inbox, 1, await new_term(inbox))
     term = await new_term(inbox)
     assert await inbox.resolve_doubts(term, "resend", LONG_AGO) == [1]
-    assert [head.update_id for head in await inbox.heads(10)] == [1]
+    assert [each.update_id for each in await inbox.backfill(10)] == [1]
     assert await inbox.begin(Attempt(1, term, 9)) == Begun(BeginOutcome.BEGUN, attempts=2, doubts=1)
 
 
@@ -662,8 +666,8 @@ async def test_bots_do_not_meet(database: Database) -> None:
         await new_term(two.inbox)
         assert await one.inbox.resolve_doubts(term, "skip", LONG_AGO) == []
         assert await two.inbox.prune(LONG_AGO, 10) == 0
-        assert [head.update_id for head in await one.inbox.heads(10)] == [2]
-        assert await two.inbox.heads(10) == []
+        assert [each.update_id for each in await one.inbox.backfill(10)] == [2]
+        assert await two.inbox.backfill(10) == []
 
 
 async def test_instances_that_store_the_same_do_not_deadlock(database: Database) -> None:
@@ -706,7 +710,7 @@ STEP = st.one_of(
     st.tuples(st.just("begin"), st.lists(BEGINS, min_size=1, max_size=4)),
     st.tuples(st.just("settle"), IDS, TERMS, TOKENS, ENDING),
     st.tuples(st.just("dismiss"), IDS),
-    st.tuples(st.just("heads"), st.integers(1, 4), st.sets(IDS, max_size=2)),
+    st.tuples(st.just("backfill"), st.integers(1, 4), st.sets(IDS, max_size=2)),
     st.tuples(st.just("take_over")),
     st.tuples(st.just("mark_lost"), TERMS, st.sets(TOKENS, max_size=1), AGES),
     st.tuples(st.just("resolve_doubts"), TERMS, st.sampled_from(["resend", "skip"]), AGES),
@@ -745,7 +749,7 @@ class Player:
         return sorted(zip(ids, answers, strict=True))
 
     async def begin(self, begins: list[tuple[int, str, int]]) -> Any:
-        # One after the other in the stand-in, in one group in Postgres: the order in the group is that of the list.
+        # One after the other in memory, in one group in Postgres: the order in the group is that of the list.
         attempts = [Attempt(update_id, self.term(which), token) for update_id, which, token in begins]
         if isinstance(self.bench, MemoryBench):
             return [await self.bench.inbox.begin(attempt) for attempt in attempts]
@@ -758,9 +762,9 @@ class Player:
     async def dismiss(self, update_id: int) -> None:
         await self.bench.inbox.dismiss(update_id)
 
-    async def heads(self, limit: int, without: set[int]) -> Any:
-        heads = await self.bench.inbox.heads(limit, without=without)
-        return [(head.update_id, head.chat_id, head.kind, head.payload, head.more) for head in heads]
+    async def backfill(self, limit: int, without: set[int]) -> Any:
+        found = await self.bench.inbox.backfill(limit, without=without)
+        return [(each.update_id, each.chat_id, each.kind, each.payload, each.has_followers) for each in found]
 
     async def take_over(self) -> int:
         self.terms.append(await self.bench.inbox.take_over(UUID(int=len(self.terms)), "one"))
@@ -793,7 +797,7 @@ def _of_script(update_id: int) -> Received:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
-    """Any sequence of operations has the same answers and the same end in Postgres and in the stand-in."""
+    """Any sequence of operations has the same answers and the same end in Postgres and in memory."""
 
     async def both() -> None:
         script_with_term = [("take_over",), *script]

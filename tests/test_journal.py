@@ -11,7 +11,7 @@ import trio.testing
 
 from statemachine import State, Transition
 from svc.storage.database import Connection, Database, DatabaseUnavailable
-from svc.storage.journal import PostgresJournal
+from svc.storage.transition_log import PostgresTransitionLog
 
 AT = datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 BOOTED = Transition(State.BOOT, State.PASSIVE, "booted", "ready", None, 0.5)
@@ -36,7 +36,7 @@ async def rows(database: Database) -> list[tuple[Any, ...]]:
 
 async def test_every_column_is_written(database: Database) -> None:
     """A transition is kept with who, from where to where, why, in which term, when and after how long."""
-    journal = PostgresJournal(database, 42, "one")
+    journal = PostgresTransitionLog(database, 42, "one")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.run)
         await journal.record(BOOTED, AT)
@@ -52,7 +52,7 @@ async def test_transitions_wait_for_the_database(database: Database) -> None:
     """While the database is away transitions wait, and are written once, in order, when it is back."""
     flaky = Flaky(database.url)
     flaky.away = True
-    journal = PostgresJournal(flaky, 42, "one")
+    journal = PostgresTransitionLog(flaky, 42, "one")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(journal.run)
         nursery.start_soon(journal.record, BOOTED, AT)

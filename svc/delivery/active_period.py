@@ -92,14 +92,14 @@ class _Doorbell:
 async def _announcer(inbox: Inbox, doorbell: _Doorbell) -> None:
     while True:
         await doorbell.heard()
-        await _or_later(inbox.announce)
+        await _or_later(inbox.notify_leader)
 
 
 async def _stay_warm(inbox: Inbox) -> None:
     """Keep as many connections open as an ACTIVE period begins with: opening them would be most of a handover."""
 
     async def look() -> None:
-        await _or_later(partial(inbox.heads, 1))
+        await _or_later(partial(inbox.backfill, 1))
 
     while True:
         async with trio.open_nursery() as nursery:
@@ -119,7 +119,7 @@ async def _read_back(period: Period) -> None:
     while True:
         queue.wants_more = trio.Event()
         limit = min(HEADS, queue.room)
-        found = await _or_later(partial(period.inbox.heads, limit, without=queue.ids)) if limit else []
+        found = await _or_later(partial(period.inbox.backfill, limit, without=queue.ids)) if limit else []
         for update in found or ():
             queue.add(update)
         if found is not None and len(found) == limit:
