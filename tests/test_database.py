@@ -11,7 +11,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -33,8 +32,6 @@ from svc.storage.database import (
 )
 from svc.storage.errors import mapped_errors
 from svc.storage.hosts import Hosts
-from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
-from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
 
 QUICKLY = 1.4  # less than any of the deadlines
@@ -304,48 +301,6 @@ async def test_close_does_not_wait_for_a_hanging_statement(database: Database) -
         with trio.fail_after(2):
             await database.close()
             await failed.wait()
-
-
-async def best_of(times: int, call: Callable[[], Awaitable[Any]]) -> float:
-    took = []
-    for _ in range(times):
-        start = trio.current_time()
-        await call()
-        took.append(trio.current_time() - start)
-    return min(took)
-
-
-async def test_plans_outlive_an_empty_table(database: Database) -> None:
-    """Begin and heads, first prepared on empty tables, are no slower with 50,000 rows than with a few."""
-    inbox = PostgresInbox(database, 1, "one")
-    term = Term(1, UUID(int=1))
-    assert await inbox.take_over(term.holder, "one") == term
-    ids = iter(range(1, 50_000))
-
-    async def begin() -> None:
-        attempts = [Attempt(next(ids), term, 5) for _ in range(20)]
-        assert {begun.outcome for begun in await inbox._begin_group(attempts)} == {BeginOutcome.BEGUN}
-
-    async def heads() -> None:
-        assert len(await inbox.backfill(100)) == 100
-
-    def updates(first: int, last: int) -> list[Received]:
-        return [Received(number, number, "message", b"{}", 0.0) for number in range(first, last)]
-
-    # Often enough for a plan to be cached, on one and the same connection.
-    for _ in range(10):
-        await inbox._begin_group([Attempt(1, term, 5)])
-        await inbox.backfill(100)
-    await inbox._store_group(updates(1, 1000))
-    few = await best_of(8, begin), await best_of(8, heads)
-    await database.fetch(
-        "INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)"
-        " SELECT 1, n, n, 'message', '{}', 'one' FROM generate_series(1000, 50000) n"
-    )
-    many = await best_of(8, begin), await best_of(8, heads)
-    # Without the planner settings it is ten times as much and more.
-    assert many[0] < few[0] * 4 + 0.002
-    assert many[1] < few[1] * 4 + 0.002
 
 
 async def test_retry_until_up(autojump_clock: trio.testing.MockClock) -> None:

@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import Connection, Database
+from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
     BeginOutcome,
@@ -28,6 +30,7 @@ from svc.storage.inbox import (
     Retry,
     Term,
 )
+from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
 from tests.memory.inbox import MemoryInbox, Processed, Row
@@ -61,6 +64,12 @@ class Bench(Protocol):
     async def dead(self) -> dict[int, tuple[bytes, str]]:
         """The payloads and reasons of the dead."""
 
+    def go_away(self) -> None:
+        """Every statement is lost until `come_back`."""
+
+    def come_back(self) -> None:
+        """Statements are answered again."""
+
     async def leave_over(self, update: Received) -> None:
         """Put a row in although the update may have been processed, as a store that raced with a settle does."""
 
@@ -82,6 +91,12 @@ class MemoryBench:
 
     async def dead(self) -> dict[int, tuple[bytes, str]]:
         return {update_id: (update.payload, reason) for update_id, (update, reason) in self.memory.dead.items()}
+
+    def go_away(self) -> None:
+        self.memory.go_away()
+
+    def come_back(self) -> None:
+        self.memory.come_back()
 
     async def leave_over(self, update: Received) -> None:
         self.memory.rows.setdefault(update.update_id, Row(update, available=trio.current_time()))
@@ -107,6 +122,12 @@ class PostgresBench:
         rows = await self._fetch("SELECT update_id, payload, reason FROM dead_updates WHERE bot_id = $1")
         return {update_id: (payload, reason) for update_id, payload, reason in rows}
 
+    def go_away(self) -> None:
+        self.database.on_connection = _lost  # type: ignore[method-assign]
+
+    def come_back(self) -> None:
+        del self.database.on_connection  # type: ignore[method-assign]
+
     async def leave_over(self, update: Received) -> None:
         await self._fetch(
             "INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)"
@@ -119,6 +140,10 @@ class PostgresBench:
 
     async def _fetch(self, sql: str, *args: Any) -> list[Any]:
         return await self.database.fetch(sql, self.bot_id, *args)
+
+
+async def _lost(_: object) -> Any:
+    raise DatabaseUnavailable("away")
 
 
 @asynccontextmanager
@@ -141,7 +166,7 @@ async def bench(bench_url: str | None) -> AsyncIterator[Bench]:
     if bench_url is None:
         yield MemoryBench()
     else:
-        async with open_database(bench_url) as database, postgres_bench(database) as bench:
+        async with open_database(bench_url, setup=PLANNER) as database, postgres_bench(database) as bench:
             yield bench
 
 
@@ -474,8 +499,33 @@ async def test_settle_of_a_cancelled_caller(bench: Bench) -> None:
         await inbox.settle(attempt, Done())
     assert scope.cancelled_caught
     with trio.fail_after(5):
-        while await bench.row(1) is not None:
-            pass
+        await inbox.flush()
+    assert await bench.row(1) is None
+    assert await bench.processed() == {1: Seen("done", attempts=1)}
+
+
+async def test_flush_waits_for_what_is_owed(bench: Bench) -> None:
+    """While the database is away a settlement waits, its caller gone; flush returns when it is written, not before."""
+    inbox = bench.inbox
+    await inbox.flush()
+    await store(inbox, 1)
+    attempt = await begun(inbox, 1, await new_term(inbox))
+    bench.go_away()
+    with trio.move_on_after(0):
+        await inbox.settle(attempt, Done())
+    flushed = trio.Event()
+
+    async def flush() -> None:
+        await inbox.flush()
+        flushed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flush)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert not flushed.is_set()
+        bench.come_back()
+        with trio.fail_after(5):
+            await flushed.wait()
     assert await bench.processed() == {1: Seen("done", attempts=1)}
 
 
@@ -801,7 +851,10 @@ def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
 
     async def both() -> None:
         script_with_term = [("take_over",), *script]
-        async with open_database(database_url) as database, postgres_bench(database, next(_bot_ids)) as real:
+        async with (
+            open_database(database_url, setup=PLANNER) as database,
+            postgres_bench(database, next(_bot_ids)) as real,
+        ):
             assert await Player(real).play(script_with_term) == await Player(MemoryBench()).play(script_with_term)
 
     trio.run(both)

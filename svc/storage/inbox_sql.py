@@ -1,6 +1,10 @@
 """The statements of the inbox, with their reasons. `postgres_inbox` runs them; each is safe to repeat.
 
 $1 is the bot's id in every statement. Where a list of rows goes in, it comes as one array a column.
+
+A group's rows are joined to the inbox by `i.update_id = w.update_id`, and named by `= ANY` as well: without statistics
+(a new database, a restored one) the planner takes one bot for a few rows and reads all of them for each of the group.
+Bounded by the array, it reads the group's only, whichever side of the join it begins with.
 """
 
 # Run once on every session that is for the inbox. Its tables are empty one minute and hold a million rows the next. A
@@ -34,7 +38,7 @@ SET state = 'processing', epoch = $2, token = w.token,
     attempts = i.attempts + CASE i.state WHEN 'pending' THEN 1 ELSE 0 END,
     started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
 FROM unnest($4::bigint[], $5::bigint[]) AS w (update_id, token), term
-WHERE i.bot_id = $1 AND i.update_id = w.update_id
+WHERE i.bot_id = $1 AND i.update_id = ANY ($4::bigint[]) AND i.update_id = w.update_id
   AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
     OR (i.state = 'pending'
         AND NOT EXISTS (SELECT FROM inbox o
@@ -65,7 +69,8 @@ WITH done AS (
     DELETE FROM inbox i
     USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
         AS s (update_id, epoch, token, doubts, entry, outcome)
-    WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
+      AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
     RETURNING i.*, s.outcome, s.doubts AS new_doubts, s.entry
 )
 INSERT INTO processed_updates
@@ -87,7 +92,8 @@ SET state = 'pending', available_at = now() + make_interval(secs => s.delay), la
               || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb)
 FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::float8[], $8::text[])
     AS s (update_id, epoch, token, doubts, entry, delay, error)
-WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
+  AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
 """
 
 # The payload is kept in dead_updates, for a replay; processed_updates keeps a redelivery out.
@@ -96,7 +102,8 @@ WITH dead AS (
     DELETE FROM inbox i
     USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
         AS s (update_id, epoch, token, doubts, entry, reason)
-    WHERE i.bot_id = $1 AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
+      AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
     RETURNING i.*, s.reason, s.doubts AS new_doubts,
               i.history || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb) AS story
 ), kept AS (
@@ -119,7 +126,8 @@ ON CONFLICT DO NOTHING
 DISMISS = """
 WITH done AS (
     DELETE FROM inbox i USING unnest($2::bigint[]) AS w (update_id)
-    WHERE i.bot_id = $1 AND i.update_id = w.update_id AND i.state = 'pending' RETURNING i.*
+    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[]) AND i.update_id = w.update_id AND i.state = 'pending'
+    RETURNING i.*
 )
 INSERT INTO processed_updates
     (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
