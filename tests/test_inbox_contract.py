@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import Connection, Database
-from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
     BeginOutcome,
@@ -33,6 +32,7 @@ from svc.storage.inbox import (
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
+from tests.flaky_database import FlakyDatabase
 from tests.memory.inbox import MemoryInbox, Processed, Row
 
 BOT = 4503599627370495  # the largest id that the Bot API promises: 52 bits
@@ -103,7 +103,7 @@ class MemoryBench:
 
 
 class PostgresBench:
-    def __init__(self, database: Database, inbox: PostgresInbox, bot_id: int) -> None:
+    def __init__(self, database: FlakyDatabase, inbox: PostgresInbox, bot_id: int) -> None:
         self.database = database
         self.inbox: Inbox = inbox
         self.bot_id = bot_id
@@ -123,10 +123,10 @@ class PostgresBench:
         return {update_id: (payload, reason) for update_id, payload, reason in rows}
 
     def go_away(self) -> None:
-        self.database.on_connection = _lost  # type: ignore[method-assign]
+        self.database.away = True
 
     def come_back(self) -> None:
-        del self.database.on_connection  # type: ignore[method-assign]
+        self.database.away = False
 
     async def leave_over(self, update: Received) -> None:
         await self._fetch(
@@ -142,16 +142,13 @@ class PostgresBench:
         return await self.database.fetch(sql, self.bot_id, *args)
 
 
-async def _lost(_: object) -> Any:
-    raise DatabaseUnavailable("away")
-
-
 @asynccontextmanager
 async def postgres_bench(database: Database, bot_id: int = BOT) -> AsyncIterator[PostgresBench]:
     async with trio.open_nursery() as nursery:
-        inbox = PostgresInbox(database, bot_id, "one")
+        flaky = FlakyDatabase(database)
+        inbox = PostgresInbox(flaky, bot_id, "one")
         nursery.start_soon(inbox.run)
-        yield PostgresBench(database, inbox, bot_id)
+        yield PostgresBench(flaky, inbox, bot_id)
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
@@ -850,11 +847,9 @@ def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
     """Any sequence of operations has the same answers and the same end in Postgres and in memory."""
 
     async def both() -> None:
-        script_with_term = [("take_over",), *script]
-        async with (
-            open_database(database_url, setup=PLANNER) as database,
-            postgres_bench(database, next(_bot_ids)) as real,
-        ):
-            assert await Player(real).play(script_with_term) == await Player(MemoryBench()).play(script_with_term)
+        whole_script = [("take_over",), *script]
+        async with open_database(database_url, setup=PLANNER) as database:
+            async with postgres_bench(database, next(_bot_ids)) as real:
+                assert await Player(real).play(whole_script) == await Player(MemoryBench()).play(whole_script)
 
     trio.run(both)
