@@ -1,4 +1,4 @@
-"""A real Postgres for the tests that need one. They never use the mock clock, which leaps while a socket waits."""
+"""A real Postgres for the tests that need one. These never use the mock clock, which jumps while a socket waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
 
 TEMPLATE = "migrated"
-# Turns whatever waits for ever into a failure of its own test.
+# A test that waits for ever fails after so many seconds, instead of holding up all that follow.
 TEST_DEADLINE = 60.0
 
 _numbers = itertools.count(1)
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """One server for all tests. Who wants to stop it takes `postgres_to_break`."""
+    """One server for all tests; a test that stops its server takes `postgres_to_break`."""
     with temporary_postgres({"fsync": "off", "autovacuum": "off"}) as server:
         yield server
 

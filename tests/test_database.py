@@ -181,6 +181,25 @@ async def test_a_wrong_password(postgres_to_break: EmbeddedPostgres, password: s
         assert "wrong" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "u:hunter2@127.0.0.1:1/db",
+        "u:hunter2@127.0.0.1:port/db",
+        "u@127.0.0.1:hunter2/db",
+        "u:hunter2@127.0.0.1:1/db?sslmode=sometimes",
+        "127.0.0.1:1/db?user=u&password=hunter2",
+        "u:hunter2@127.0.0.1:1,127.0.0.1:2/db",
+    ],
+)
+async def test_no_error_quotes_the_password(address: str) -> None:
+    """Whatever is wrong with an address or behind it, the error's text does not hold the password."""
+    async with open_database(f"postgresql://{address}") as database:
+        with pytest.raises((DatabaseUnavailable, DatabaseRefused)) as raised:
+            await one(database)
+        assert "hunter2" not in str(raised.value)
+
+
 async def test_a_slow_statement(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement that takes too long fails at its deadline, is stopped on the server, and costs no connection."""
     monkeypatch.setattr(database_module, "STATEMENT_DEADLINE", 0.1)
@@ -214,7 +233,7 @@ async def test_a_server_that_does_not_answer(database: Database, monkeypatch: py
 
 
 async def test_no_free_connection(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who gets no connection of the pool in time is told so."""
+    """A caller that gets no connection within the deadline is told so."""
     monkeypatch.setattr(database_module, "CONNECT_DEADLINE", 0.1)
     async with trio.open_nursery() as nursery:
         for _ in range(POOL_SIZE):

@@ -145,7 +145,7 @@ async def test_a_group_has_a_largest_size(autojump_clock: trio.testing.MockClock
 
 @pytest.mark.parametrize("durable", [False, True])
 async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
-    """Who comes when `waiting` callers wait is told so at once, and nothing of it is written."""
+    """A caller that comes when `waiting` others wait is told so at once, and its item is not written."""
     table = Table()
     async with running(table, waiting=2, durable=durable) as callers:
         await callers.submit(1)

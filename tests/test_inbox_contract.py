@@ -427,7 +427,7 @@ async def test_settle_repeated(bench: Bench, ending: Ending) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_settle_with_a_wrong_token(bench: Bench, ending: Ending) -> None:
-    """Who is not the attempt that was begun settles nothing."""
+    """Only the attempt that was begun settles anything."""
     inbox = bench.inbox
     await store(inbox, 1)
     term = await new_term(inbox)
@@ -589,7 +589,7 @@ async def test_backfill_has_a_limit(inbox: Inbox) -> None:
 
 
 async def test_backfill_without(inbox: Inbox) -> None:
-    """Whoever is in `without` takes up no place, and its followers stay behind it."""
+    """An update in `without` does not count towards the limit, and its followers stay behind it."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
     assert [each.update_id for each in await inbox.backfill(1, without={1})] == [3]
@@ -792,7 +792,7 @@ class Player:
 
     async def store(self, ids: list[int]) -> Any:
         answers = await at_once(*(lambda u=u: self.bench.inbox.store(_of_script(u)) for u in ids))
-        # Which delivery of a group is the fresh one is nobody's business.
+        # Which delivery of a group is the fresh one is left open.
         return sorted(zip(ids, answers, strict=True))
 
     async def begin(self, begins: list[tuple[int, str, int]]) -> Any:
@@ -848,8 +848,10 @@ def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
 
     async def both() -> None:
         whole_script = [("take_over",), *script]
-        async with open_database(database_url, setup=PLANNER) as database:
-            async with postgres_bench(database, next(_bot_ids)) as real:
-                assert await Player(real).play(whole_script) == await Player(MemoryBench()).play(whole_script)
+        async with (
+            open_database(database_url, setup=PLANNER) as database,
+            postgres_bench(database, next(_bot_ids)) as real,
+        ):
+            assert await Player(real).play(whole_script) == await Player(MemoryBench()).play(whole_script)
 
     trio.run(both)
