@@ -2,9 +2,10 @@
 
 $1 is the bot's id in every statement. Where a list of rows goes in, it comes as one array a column.
 
-A group's rows are joined to the inbox by `i.update_id = w.update_id`, and named by `= ANY` as well: without statistics
-(a new database, a restored one) the planner takes one bot for a few rows and reads all of them for each of the group.
-Bounded by the array, it reads the group's only, whichever side of the join it begins with.
+A group's rows are joined to the inbox by its whole primary key, and OFFSET 0 hides from the planner that the bot is the
+same in all of them. Otherwise, where it has no statistics (a new database, a restored one), it takes one bot for a few
+rows and reads all that the inbox holds for each row of the group (measured at 2,000 rows: begin of 16 took 25 ms, with
+it 1.1).
 """
 
 # Run once on every session that is for the inbox. Its tables are empty one minute and hold a million rows the next. A
@@ -37,8 +38,9 @@ UPDATE inbox i
 SET state = 'processing', epoch = $2, token = w.token,
     attempts = i.attempts + CASE i.state WHEN 'pending' THEN 1 ELSE 0 END,
     started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
-FROM unnest($4::bigint[], $5::bigint[]) AS w (update_id, token), term
-WHERE i.bot_id = $1 AND i.update_id = ANY ($4::bigint[]) AND i.update_id = w.update_id
+FROM (SELECT $1::bigint AS bot_id, u.* FROM unnest($4::bigint[], $5::bigint[]) AS u (update_id, token) OFFSET 0) AS w,
+     term
+WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id
   AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
     OR (i.state = 'pending'
         AND NOT EXISTS (SELECT FROM inbox o
@@ -67,10 +69,10 @@ DELETE FROM inbox i WHERE bot_id = $1 AND update_id = ANY ($2::bigint[]) AND sta
 SETTLE_DONE = """
 WITH done AS (
     DELETE FROM inbox i
-    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
-        AS s (update_id, epoch, token, doubts, entry, outcome)
-    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
-      AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+    USING (SELECT $1::bigint AS bot_id, u.*
+           FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
+               AS u (update_id, epoch, token, doubts, entry, outcome) OFFSET 0) AS s
+    WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
     RETURNING i.*, s.outcome, s.doubts AS new_doubts, s.entry
 )
 INSERT INTO processed_updates
@@ -90,20 +92,20 @@ SET state = 'pending', available_at = now() + make_interval(secs => s.delay), la
     doubts = i.doubts + s.doubts, token = NULL,
     history = CASE WHEN jsonb_array_length(i.history) < 40 THEN i.history ELSE i.history - 1 END
               || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb)
-FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::float8[], $8::text[])
-    AS s (update_id, epoch, token, doubts, entry, delay, error)
-WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
-  AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+FROM (SELECT $1::bigint AS bot_id, u.*
+      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::float8[], $8::text[])
+          AS u (update_id, epoch, token, doubts, entry, delay, error) OFFSET 0) AS s
+WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
 """
 
 # The payload is kept in dead_updates, for a replay; processed_updates keeps a redelivery out.
 SETTLE_DEAD = """
 WITH dead AS (
     DELETE FROM inbox i
-    USING unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
-        AS s (update_id, epoch, token, doubts, entry, reason)
-    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[])
-      AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
+    USING (SELECT $1::bigint AS bot_id, u.*
+           FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
+               AS u (update_id, epoch, token, doubts, entry, reason) OFFSET 0) AS s
+    WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
     RETURNING i.*, s.reason, s.doubts AS new_doubts,
               i.history || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb) AS story
 ), kept AS (
@@ -125,8 +127,9 @@ ON CONFLICT DO NOTHING
 # Only a pending row: one that an attempt has begun is for that attempt to settle.
 DISMISS = """
 WITH done AS (
-    DELETE FROM inbox i USING unnest($2::bigint[]) AS w (update_id)
-    WHERE i.bot_id = $1 AND i.update_id = ANY ($2::bigint[]) AND i.update_id = w.update_id AND i.state = 'pending'
+    DELETE FROM inbox i
+    USING (SELECT $1::bigint AS bot_id, u.* FROM unnest($2::bigint[]) AS u (update_id) OFFSET 0) AS w
+    WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND i.state = 'pending'
     RETURNING i.*
 )
 INSERT INTO processed_updates
