@@ -42,7 +42,7 @@ from svc.observability.metrics import Metrics
 from svc.process import end_process_now
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Received, Term
-from svc.storage.journal import Journal
+from svc.storage.transition_log import TransitionLog
 from svc.waiting import Wakeup, until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
@@ -62,12 +62,12 @@ class Parts:
     settings: Settings
     metrics: Metrics
     inbox: Inbox
-    journal: Journal
+    transition_log: TransitionLog
     decide: Decide
     prepare: Callable[[], Awaitable[None]]
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
-    """Writes the inbox's and the journal's groups until cancelled."""
+    """Writes the inbox's and the transition log's groups until cancelled."""
     connect_lock: Callable[[Callable[[], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called when other instances tell of new work."""
     database_answers: Callable[[], Awaitable[bool]]
@@ -205,7 +205,8 @@ class Service:
                 yield
             finally:
                 with trio.move_on_after(FLUSH_DEADLINE, shield=True):
-                    await self._parts.journal.flush()
+                    await self._parts.inbox.flush()
+                    await self._parts.transition_log.flush()
             nursery.cancel_scope.cancel(reason="drained")
 
     @asynccontextmanager
@@ -245,4 +246,4 @@ class Service:
         self._parts.metrics.show_state(step.target)
         self._parts.metrics.epoch.set(step.epoch or 0)
         if self._writing is not None:
-            self._writing.start_soon(self._parts.journal.record, step, datetime.now(UTC))
+            self._writing.start_soon(self._parts.transition_log.record, step, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""A real Postgres for the tests that need one. They never use the mock clock, which leaps while a socket waits."""
+"""A real Postgres for the tests that need one. These never use the mock clock, which jumps while a socket waits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import trio
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
 from svc.storage import database as database_module
 from svc.storage.database import Database, asyncio_loop
+from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
 
 TEMPLATE = "migrated"
-# Turns whatever waits for ever into a failure of its own test.
+# A test that waits for ever fails after so many seconds, instead of holding up all that follow.
 TEST_DEADLINE = 60.0
 
 _numbers = itertools.count(1)
@@ -23,7 +24,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """One server for all tests. Who wants to stop it takes `postgres_to_break`."""
+    """One server for all tests; a test that stops its server takes `postgres_to_break`."""
     with temporary_postgres({"fsync": "off", "autovacuum": "off"}) as server:
         yield server
 
@@ -64,8 +65,8 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A pool on a fresh, migrated database, inside asyncpg's loop."""
-    async with open_database(database_url) as database:
+    """A fresh, migrated database as `svc run` opens it for the inbox, inside asyncpg's loop."""
+    async with open_database(database_url, setup=PLANNER) as database:
         yield database
 
 
@@ -78,9 +79,9 @@ def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str, *, setup: str = "") -> AsyncIterator[Database]:
     """A Database inside asyncpg's loop, closed at the end of the block. Loops do not nest: one a test."""
-    async with asyncio_loop(), database_module.open_database(url) as database:
+    async with asyncio_loop(), database_module.open_database(url, setup=setup) as database:
         with trio.fail_after(TEST_DEADLINE):
             await trio.lowlevel.checkpoint()
             yield database

@@ -23,7 +23,9 @@ from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
-from tests.standins import MemoryInbox, MemoryJournal, MemoryLockServer
+from tests.memory.inbox import MemoryInbox
+from tests.memory.lock import MemoryLockServer
+from tests.memory.transition_log import MemoryTransitionLog
 
 SECRET = "a-webhook-secret"
 # Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
@@ -80,7 +82,7 @@ class Bot:
         self.inbox = inbox
         self.lock = lock
         self.metrics = parts.metrics
-        self.journal = parts.journal
+        self.transition_log = parts.transition_log
         self.service = Service(parts)
         self.logs = logs
         self.ended = trio.Event()
@@ -143,7 +145,7 @@ async def running_bot(
             settings=settings_for_tests(**settings),
             metrics=metrics,
             inbox=inbox,
-            journal=MemoryJournal(),
+            transition_log=MemoryTransitionLog(),
             decide=decide or make_decide(load_catalog()),
             prepare=trio.lowlevel.checkpoint,
             writers=trio.sleep_forever,

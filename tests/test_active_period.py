@@ -12,7 +12,7 @@ import trio.testing
 from statemachine import State
 from svc.leadership import terms
 from tests.harness import Bot, running_bot
-from tests.standins import MemoryInbox
+from tests.memory.inbox import MemoryInbox
 
 
 def starts(bot: Bot) -> list[tuple[str, int]]:
@@ -109,7 +109,7 @@ async def test_a_crash_gives_the_lock_back_and_ends_the_process(
 
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         async with running_bot() as bot:
-            monkeypatch.setattr(MemoryInbox, "heads", broken)
+            monkeypatch.setattr(MemoryInbox, "backfill", broken)
             await trio.sleep(5)
     assert bot.lock.holder is None
     assert bot.logs.of("LOCK_RELEASED")

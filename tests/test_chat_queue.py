@@ -14,9 +14,9 @@ from svc.delivery.chat_queue import ChatQueue
 from svc.storage.inbox import Received
 
 
-def update(update_id: int, chat_id: int = 1, *, more: bool = False) -> Received:
+def update(update_id: int, chat_id: int = 1, *, has_followers: bool = False) -> Received:
     """An update of which only the ids matter."""
-    return Received(update_id, chat_id, "message", b"{}", 0.0, more)
+    return Received(update_id, chat_id, "message", b"{}", 0.0, has_followers)
 
 
 async def test_a_chat_is_in_order_and_one_at_a_time() -> None:
@@ -96,9 +96,9 @@ async def test_set_aside_takes_the_followers_along(autojump_clock: trio.testing.
 
 
 async def test_younger_ones_in_the_inbox_are_asked_for_when_the_chat_is_free() -> None:
-    """`more` says that the chat has others in the inbox."""
+    """`has_followers` says that the chat has others in the inbox."""
     queue = ChatQueue()
-    queue.add(update(1, more=True))
+    queue.add(update(1, has_followers=True))
     queue.done(await queue.take())
     assert queue.wants_backfill.is_set()
 

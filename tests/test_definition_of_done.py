@@ -7,7 +7,7 @@ import trio
 from sandbox.app import Sandbox
 from statemachine import State
 from tests.harness import running_bot
-from tests.standins import MemoryInbox
+from tests.memory.inbox import MemoryInbox
 
 
 async def test_passive_sends_no_messages(autojump_clock: trio.testing.MockClock) -> None:

@@ -66,7 +66,7 @@ async def test_lingering_http_stores_and_announces(autojump_clock: trio.testing.
         update_id = await bot.send(7)
         await trio.sleep(1)
         assert update_id in bot.inbox.rows
-        assert bot.inbox.announced == 1
+        assert bot.inbox.notified == 1
         assert bot.lock.holder is None
         assert not bot.ended.is_set()
         await bot.ended.wait()
@@ -74,7 +74,7 @@ async def test_lingering_http_stores_and_announces(autojump_clock: trio.testing.
 
 
 async def test_the_history_is_written(autojump_clock: trio.testing.MockClock) -> None:
-    """Every transition is logged as STATE and written to the journal, with how long the state had lasted."""
+    """Every transition is logged as STATE and written to the history, with how long the state had lasted."""
     async with running_bot() as bot:
         await trio.sleep(10)
         await bot.drain()
@@ -84,7 +84,7 @@ async def test_the_history_is_written(autojump_clock: trio.testing.MockClock) ->
             ("PASSIVE", "ACTIVE", "lock_acquired", "lock acquired"),
             ("ACTIVE", "DRAINING", "drain", "SIGTERM"),
         ]
-        steps = bot.journal.steps  # type: ignore[attr-defined]
+        steps = bot.transition_log.steps  # type: ignore[attr-defined]
         assert [(step.source.name, step.target.name, step.trigger, step.reason) for step in steps] == logged
         assert steps[-1].epoch == 1
         assert 9.9 <= steps[-1].held <= 10.1

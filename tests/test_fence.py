@@ -14,10 +14,11 @@ import pytest
 import trio
 import trio_asyncio
 
-from svc.storage import postgres_inbox
+from svc.storage import inbox_sql
 from svc.storage.database import Connection, Database
 from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
-from svc.storage.postgres_inbox import MARK_OLDER_TERMS, NEW_TERM, PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.term_sql import MARK_OLDER_TERMS, NEW_TERM
 
 BOT = 1
 OLD = Term(1, UUID(int=1))
@@ -67,12 +68,12 @@ async def race(database: Database) -> Race:
 @pytest.fixture
 def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant: the term is only looked at."""
-    assert postgres_inbox.BEGIN.count(" FOR SHARE") == 1
-    monkeypatch.setattr(postgres_inbox, "BEGIN", postgres_inbox.BEGIN.replace(" FOR SHARE", ""))
+    assert inbox_sql.BEGIN.count(" FOR SHARE") == 1
+    monkeypatch.setattr(inbox_sql, "BEGIN", inbox_sql.BEGIN.replace(" FOR SHARE", ""))
 
 
 async def old_begins(connection: Connection) -> int:
-    return len(await connection.fetch(postgres_inbox.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5]))
+    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5]))
 
 
 async def begin_then_new_term(race: Race) -> None:

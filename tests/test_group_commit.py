@@ -18,7 +18,7 @@ BAD = 13
 
 
 class BadItem(Exception):
-    """What the database says to an item that it will not take."""
+    """What the database says to an item that it refuses."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ async def test_a_single_item_is_written_at_once(autojump_clock: trio.testing.Moc
 
 
 async def test_callers_of_one_moment_share_a_group(autojump_clock: trio.testing.MockClock) -> None:
-    """Whoever is ready to run when the first one rings is in its group."""
+    """Whoever is ready to run when the first one wakes the writer is in its group."""
     table = Table()
     async with running(table) as callers:
         async with trio.open_nursery() as nursery:
@@ -145,7 +145,7 @@ async def test_a_group_has_a_largest_size(autojump_clock: trio.testing.MockClock
 
 @pytest.mark.parametrize("durable", [False, True])
 async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
-    """Who comes when `waiting` callers wait is told so at once, and nothing of it is written."""
+    """A caller that comes when `waiting` others wait is told so at once, and its item is not written."""
     table = Table()
     async with running(table, waiting=2, durable=durable) as callers:
         await callers.submit(1)
@@ -227,8 +227,9 @@ async def test_durable_items_are_tried_with_backoff(autojump_clock: trio.testing
         await callers.submit(1)
         await trio.sleep(60)
         pauses = [after - before - 1 for before, after in itertools.pairwise(table.tries)]
-        assert pauses[:3] == pytest.approx([0.1, 0.2, 0.4])
-        assert max(pauses) == pytest.approx(LONGEST_BACKOFF)
+        for pause, full in zip(pauses[:4], [0.1, 0.2, 0.4, 0.8], strict=True):
+            assert full * 0.74 < pause < full * 1.01
+        assert LONGEST_BACKOFF * 0.74 < max(pauses) < LONGEST_BACKOFF * 1.01
 
 
 async def test_every_outage_begins_with_short_pauses(autojump_clock: trio.testing.MockClock) -> None:
@@ -243,7 +244,7 @@ async def test_every_outage_begins_with_short_pauses(autojump_clock: trio.testin
         table.tries.clear()
         await callers.submit(2)
         await trio.sleep(10)
-        assert table.tries[1] - table.tries[0] - 1 == pytest.approx(0.1)
+        assert 0.074 < table.tries[1] - table.tries[0] - 1 < 0.101
 
 
 async def test_a_durable_split_group_is_not_written_twice(autojump_clock: trio.testing.MockClock) -> None:

@@ -1,4 +1,4 @@
-"""What `Inbox` promises, over both of its implementations: the real one on a real Postgres, and the stand-in."""
+"""What `Inbox` promises, over both of its implementations: on a real Postgres, and in memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,9 +29,11 @@ from svc.storage.inbox import (
     Retry,
     Term,
 )
+from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
-from tests.standins import MemoryInbox, Processed, Row
+from tests.flaky_database import FlakyDatabase
+from tests.memory.inbox import MemoryInbox, Processed, Row
 
 BOT = 4503599627370495  # the largest id that the Bot API promises: 52 bits
 LONG_AGO = 0.0  # an age that everything has
@@ -61,6 +64,12 @@ class Bench(Protocol):
     async def dead(self) -> dict[int, tuple[bytes, str]]:
         """The payloads and reasons of the dead."""
 
+    def go_away(self) -> None:
+        """Every statement is lost until `come_back`."""
+
+    def come_back(self) -> None:
+        """Statements are answered again."""
+
     async def leave_over(self, update: Received) -> None:
         """Put a row in although the update may have been processed, as a store that raced with a settle does."""
 
@@ -83,12 +92,18 @@ class MemoryBench:
     async def dead(self) -> dict[int, tuple[bytes, str]]:
         return {update_id: (update.payload, reason) for update_id, (update, reason) in self.memory.dead.items()}
 
+    def go_away(self) -> None:
+        self.memory.go_away()
+
+    def come_back(self) -> None:
+        self.memory.come_back()
+
     async def leave_over(self, update: Received) -> None:
         self.memory.rows.setdefault(update.update_id, Row(update, available=trio.current_time()))
 
 
 class PostgresBench:
-    def __init__(self, database: Database, inbox: PostgresInbox, bot_id: int) -> None:
+    def __init__(self, database: FlakyDatabase, inbox: PostgresInbox, bot_id: int) -> None:
         self.database = database
         self.inbox: Inbox = inbox
         self.bot_id = bot_id
@@ -107,6 +122,12 @@ class PostgresBench:
         rows = await self._fetch("SELECT update_id, payload, reason FROM dead_updates WHERE bot_id = $1")
         return {update_id: (payload, reason) for update_id, payload, reason in rows}
 
+    def go_away(self) -> None:
+        self.database.away = True
+
+    def come_back(self) -> None:
+        self.database.away = False
+
     async def leave_over(self, update: Received) -> None:
         await self._fetch(
             "INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)"
@@ -124,9 +145,10 @@ class PostgresBench:
 @asynccontextmanager
 async def postgres_bench(database: Database, bot_id: int = BOT) -> AsyncIterator[PostgresBench]:
     async with trio.open_nursery() as nursery:
-        inbox = PostgresInbox(database, bot_id, "one")
+        flaky = FlakyDatabase(database)
+        inbox = PostgresInbox(flaky, bot_id, "one")
         nursery.start_soon(inbox.run)
-        yield PostgresBench(database, inbox, bot_id)
+        yield PostgresBench(flaky, inbox, bot_id)
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
@@ -141,7 +163,7 @@ async def bench(bench_url: str | None) -> AsyncIterator[Bench]:
     if bench_url is None:
         yield MemoryBench()
     else:
-        async with open_database(bench_url) as database, postgres_bench(database) as bench:
+        async with open_database(bench_url, setup=PLANNER) as database, postgres_bench(database) as bench:
             yield bench
 
 
@@ -196,7 +218,7 @@ async def test_a_stored_update_is_a_duplicate(inbox: Inbox) -> None:
     """An update that waits in the inbox is stored once."""
     assert await inbox.store(an_update(1))
     assert await inbox.store(an_update(1)) is False
-    assert len(await inbox.heads(10)) == 1
+    assert len(await inbox.backfill(10)) == 1
 
 
 async def test_of_two_deliveries_at_once_one_is_fresh(inbox: Inbox) -> None:
@@ -222,8 +244,8 @@ async def test_ids_of_any_size(bench: Bench, update_id: int) -> None:
     """An update id is any 64-bit number, and so is a chat's."""
     inbox = bench.inbox
     assert await inbox.store(an_update(update_id, chat_id=-(2**63)))
-    (head,) = await inbox.heads(10)
-    assert (head.update_id, head.chat_id) == (update_id, -(2**63))
+    (found,) = await inbox.backfill(10)
+    assert (found.update_id, found.chat_id) == (update_id, -(2**63))
     await inbox.settle(await begun(inbox, update_id, await new_term(inbox), token=2**63 - 1), Done())
     assert await bench.processed() == {update_id: Seen("done", attempts=1)}
 
@@ -237,8 +259,8 @@ async def test_the_payload_is_kept_to_the_byte(bench: Bench, payload: bytes) -> 
     """The body comes back as it came, from the inbox and from the dead."""
     inbox = bench.inbox
     await inbox.store(an_update(1, payload=payload))
-    (head,) = await inbox.heads(10)
-    assert head.payload == payload
+    (found,) = await inbox.backfill(10)
+    assert found.payload == payload
     await inbox.settle(await begun(inbox, 1, await new_term(inbox)), Dead("x"))
     assert (await bench.dead())[1] == (payload, "x")
 
@@ -308,12 +330,12 @@ async def _later(inbox: Inbox) -> Term:
 
 @pytest.mark.parametrize("state", [_pending, _processing, _in_doubt, _later])
 async def test_behind_an_unfinished_one(inbox: Inbox, state: Callable[[Inbox], Awaitable[Term]]) -> None:
-    """While an older update of the chat is unfinished, in whatever state, a younger one is busy and no head."""
+    """While an older update of the chat is unfinished, in whatever state, a younger one is busy and not read back."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
     term = await state(inbox)
     assert await outcome(inbox, 2, term) is BeginOutcome.BUSY
-    assert 2 not in [head.update_id for head in await inbox.heads(10)]
+    assert 2 not in [each.update_id for each in await inbox.backfill(10)]
     assert await outcome(inbox, 3, term) is BeginOutcome.BEGUN
 
 
@@ -405,7 +427,7 @@ async def test_settle_repeated(bench: Bench, ending: Ending) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_settle_with_a_wrong_token(bench: Bench, ending: Ending) -> None:
-    """Who is not the attempt that was begun settles nothing."""
+    """Only the attempt that was begun settles anything."""
     inbox = bench.inbox
     await store(inbox, 1)
     term = await new_term(inbox)
@@ -474,8 +496,33 @@ async def test_settle_of_a_cancelled_caller(bench: Bench) -> None:
         await inbox.settle(attempt, Done())
     assert scope.cancelled_caught
     with trio.fail_after(5):
-        while await bench.row(1) is not None:
-            pass
+        await inbox.flush()
+    assert await bench.row(1) is None
+    assert await bench.processed() == {1: Seen("done", attempts=1)}
+
+
+async def test_flush_waits_for_what_is_owed(bench: Bench) -> None:
+    """While the database is away a settlement waits, its caller gone; flush returns when it is written, not before."""
+    inbox = bench.inbox
+    await inbox.flush()
+    await store(inbox, 1)
+    attempt = await begun(inbox, 1, await new_term(inbox))
+    bench.go_away()
+    with trio.move_on_after(0):
+        await inbox.settle(attempt, Done())
+    flushed = trio.Event()
+
+    async def flush() -> None:
+        await inbox.flush()
+        flushed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flush)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert not flushed.is_set()
+        bench.come_back()
+        with trio.fail_after(5):
+            await flushed.wait()
     assert await bench.processed() == {1: Seen("done", attempts=1)}
 
 
@@ -487,7 +534,7 @@ async def test_retry_waits_its_delay(bench: Bench) -> None:
     term = await new_term(inbox)
     await inbox.settle(await begun(inbox, 1, term), Retry(3600, "flood", doubts=1))
     await inbox.settle(await begun(inbox, 2, term), Retry(0, "flood", doubts=1))
-    assert [head.update_id for head in await inbox.heads(10)] == [2]
+    assert [each.update_id for each in await inbox.backfill(10)] == [2]
     assert await inbox.begin(Attempt(2, term, 9)) == Begun(BeginOutcome.BEGUN, attempts=2, doubts=1)
     await inbox.settle(Attempt(2, term, 9), Done("in_doubt", doubts=1))
     assert await bench.processed() == {2: Seen("in_doubt", attempts=2, doubts=2)}
@@ -520,39 +567,43 @@ async def test_dismiss(bench: Bench) -> None:
     assert await inbox.store(an_update(2)) is False
 
 
-async def test_heads(inbox: Inbox) -> None:
-    """Heads are the oldest of each chat, in order of their ids, and say whether their chat has more."""
+async def test_backfill(inbox: Inbox) -> None:
+    """The oldest of each chat are read back, in the order of their ids; each says whether its chat has followers."""
     await store(inbox, 5, 3, 9, chat_id=1)
     await store(inbox, 4, chat_id=2)
     await store(inbox, 1, 2, chat_id=3)
-    heads = await inbox.heads(10)
-    assert [(head.update_id, head.chat_id, head.more) for head in heads] == [(1, 3, True), (3, 1, True), (4, 2, False)]
-    assert {head.kind for head in heads} == {"message"}
+    found = await inbox.backfill(10)
+    assert [(each.update_id, each.chat_id, each.has_followers) for each in found] == [
+        (1, 3, True),
+        (3, 1, True),
+        (4, 2, False),
+    ]
+    assert {each.kind for each in found} == {"message"}
 
 
-async def test_heads_limit(inbox: Inbox) -> None:
-    """No more than `limit` heads are read, the oldest ones."""
+async def test_backfill_has_a_limit(inbox: Inbox) -> None:
+    """No more than `limit` are read back, the oldest ones."""
     for update_id in (4, 1, 3, 2):
         await store(inbox, update_id, chat_id=update_id)
-    assert [head.update_id for head in await inbox.heads(2)] == [1, 2]
+    assert [each.update_id for each in await inbox.backfill(2)] == [1, 2]
 
 
-async def test_heads_without(inbox: Inbox) -> None:
-    """Whoever is in `without` takes up no place, and its followers stay behind it."""
+async def test_backfill_without(inbox: Inbox) -> None:
+    """An update in `without` does not count towards the limit, and its followers stay behind it."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
-    assert [head.update_id for head in await inbox.heads(1, without={1})] == [3]
-    assert await inbox.heads(10, without=[1, 3, 99]) == []
+    assert [each.update_id for each in await inbox.backfill(1, without={1})] == [3]
+    assert await inbox.backfill(10, without=[1, 3, 99]) == []
 
 
-async def test_heads_know_when_they_came(inbox: Inbox) -> None:
+async def test_backfill_knows_when_an_update_came(inbox: Inbox) -> None:
     """`arrived` is the time of storing, on Trio's clock, to the precision of a round trip."""
     before = trio.current_time()
     await store(inbox, 1)
     after = trio.current_time()
-    (head,) = await inbox.heads(10)
+    (found,) = await inbox.backfill(10)
     now = trio.current_time()
-    assert before - (now - after) <= head.arrived <= after + (now - after)
+    assert before - (now - after) <= found.arrived <= after + (now - after)
 
 
 async def test_every_term_is_a_new_one(inbox: Inbox) -> None:
@@ -603,7 +654,7 @@ async def test_resend(bench: Bench) -> None:
     await begun(inbox, 1, await new_term(inbox))
     term = await new_term(inbox)
     assert await inbox.resolve_doubts(term, "resend", LONG_AGO) == [1]
-    assert [head.update_id for head in await inbox.heads(10)] == [1]
+    assert [each.update_id for each in await inbox.backfill(10)] == [1]
     assert await inbox.begin(Attempt(1, term, 9)) == Begun(BeginOutcome.BEGUN, attempts=2, doubts=1)
 
 
@@ -662,8 +713,8 @@ async def test_bots_do_not_meet(database: Database) -> None:
         await new_term(two.inbox)
         assert await one.inbox.resolve_doubts(term, "skip", LONG_AGO) == []
         assert await two.inbox.prune(LONG_AGO, 10) == 0
-        assert [head.update_id for head in await one.inbox.heads(10)] == [2]
-        assert await two.inbox.heads(10) == []
+        assert [each.update_id for each in await one.inbox.backfill(10)] == [2]
+        assert await two.inbox.backfill(10) == []
 
 
 async def test_instances_that_store_the_same_do_not_deadlock(database: Database) -> None:
@@ -706,7 +757,7 @@ STEP = st.one_of(
     st.tuples(st.just("begin"), st.lists(BEGINS, min_size=1, max_size=4)),
     st.tuples(st.just("settle"), IDS, TERMS, TOKENS, ENDING),
     st.tuples(st.just("dismiss"), IDS),
-    st.tuples(st.just("heads"), st.integers(1, 4), st.sets(IDS, max_size=2)),
+    st.tuples(st.just("backfill"), st.integers(1, 4), st.sets(IDS, max_size=2)),
     st.tuples(st.just("take_over")),
     st.tuples(st.just("mark_lost"), TERMS, st.sets(TOKENS, max_size=1), AGES),
     st.tuples(st.just("resolve_doubts"), TERMS, st.sampled_from(["resend", "skip"]), AGES),
@@ -741,11 +792,11 @@ class Player:
 
     async def store(self, ids: list[int]) -> Any:
         answers = await at_once(*(lambda u=u: self.bench.inbox.store(_of_script(u)) for u in ids))
-        # Which delivery of a group is the fresh one is nobody's business.
+        # Which delivery of a group is the fresh one is left open.
         return sorted(zip(ids, answers, strict=True))
 
     async def begin(self, begins: list[tuple[int, str, int]]) -> Any:
-        # One after the other in the stand-in, in one group in Postgres: the order in the group is that of the list.
+        # One after the other in memory, in one group in Postgres: the order in the group is that of the list.
         attempts = [Attempt(update_id, self.term(which), token) for update_id, which, token in begins]
         if isinstance(self.bench, MemoryBench):
             return [await self.bench.inbox.begin(attempt) for attempt in attempts]
@@ -758,9 +809,9 @@ class Player:
     async def dismiss(self, update_id: int) -> None:
         await self.bench.inbox.dismiss(update_id)
 
-    async def heads(self, limit: int, without: set[int]) -> Any:
-        heads = await self.bench.inbox.heads(limit, without=without)
-        return [(head.update_id, head.chat_id, head.kind, head.payload, head.more) for head in heads]
+    async def backfill(self, limit: int, without: set[int]) -> Any:
+        found = await self.bench.inbox.backfill(limit, without=without)
+        return [(each.update_id, each.chat_id, each.kind, each.payload, each.has_followers) for each in found]
 
     async def take_over(self) -> int:
         self.terms.append(await self.bench.inbox.take_over(UUID(int=len(self.terms)), "one"))
@@ -793,11 +844,14 @@ def _of_script(update_id: int) -> Received:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
-    """Any sequence of operations has the same answers and the same end in Postgres and in the stand-in."""
+    """Any sequence of operations has the same answers and the same end in Postgres and in memory."""
 
     async def both() -> None:
-        script_with_term = [("take_over",), *script]
-        async with open_database(database_url) as database, postgres_bench(database, next(_bot_ids)) as real:
-            assert await Player(real).play(script_with_term) == await Player(MemoryBench()).play(script_with_term)
+        whole_script = [("take_over",), *script]
+        async with (
+            open_database(database_url, setup=PLANNER) as database,
+            postgres_bench(database, next(_bot_ids)) as real,
+        ):
+            assert await Player(real).play(whole_script) == await Player(MemoryBench()).play(whole_script)
 
     trio.run(both)

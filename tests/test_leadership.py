@@ -115,12 +115,12 @@ async def test_an_update_stored_elsewhere_is_worked_on_when_announced(
     async with running_bot() as bot:
         await trio.sleep(10.2)
         async with running_bot(passive=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=type(bot.lock)()) as other:
-            bot.inbox.on_announce = bot.lock.announce_new_work
+            bot.inbox.on_notify = bot.lock.notify_new_work
             sent = trio.current_time()
             await other.send(7)
             await bot.settled()
             assert trio.current_time() - sent < 0.1
-            bot.inbox.on_announce = None
+            bot.inbox.on_notify = None
             await other.send(8)
             await bot.settled()
         assert [len(bot.menus(user)) for user in (7, 8)] == [1, 1]

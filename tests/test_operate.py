@@ -23,8 +23,8 @@ from svc.operations.preflight import preflight
 from svc.settings.environment import Intake, Settings
 from svc.storage.database import Database, asyncio_loop
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term
-from svc.storage.journal import PostgresJournal
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.transition_log import PostgresTransitionLog
 from tests.harness import settings_for_tests
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -106,7 +106,7 @@ async def test_a_dead_update_is_listed_shown_and_replayed(
         assert await inspect.replay_updates(settings, update_ids=[5], as_json=False)
         assert not await inspect.replay_updates(settings, update_ids=[5, 6], as_json=False)
         assert capsys.readouterr().out == "5 replayed\n5 is not dead\n6 is not dead\n"
-        (head,) = await inbox.heads(10)
+        (head,) = await inbox.backfill(10)
         assert head.payload == b'{"text":"/start"}'
         await attempt(inbox, term, 5, Done())
         update = await reports.show_update(database, settings.bot_id, 5)
@@ -171,7 +171,7 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
             "one": [(0, State.PASSIVE, State.ACTIVE, 1), (60, State.ACTIVE, State.DRAINING, 1)],
             "two": [(61, State.PASSIVE, State.ACTIVE, 2)],
         }.items():
-            journal = PostgresJournal(database, settings.bot_id, label)
+            journal = PostgresTransitionLog(database, settings.bot_id, label)
             nursery.start_soon(journal.run)
             for seconds, source, target, epoch in steps:
                 step = Transition(source, target, "trigger", "SIGTERM", epoch, 1.5)

@@ -23,7 +23,7 @@ from svc.storage.inbox import Received
 from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
-from tests.standins import MemoryInbox
+from tests.memory.inbox import MemoryInbox
 
 ROOT = "https://api.telegram.org"
 WEBHOOK = Webhook("https://old.example/webhook")

@@ -279,7 +279,7 @@ async def test_new_work_is_heard(bench: Bench) -> None:
     heard: list[str] = []
     one = await bench.session(on_new_work=lambda: heard.append("ours"))
     other = await bench.session(2, on_new_work=lambda: heard.append("other bot's"))
-    await (await bench.inbox()).announce()
+    await (await bench.inbox()).notify_leader()
     for session in (one, other):
         await session.beat(Term(1, UUID(int=1)))  # a round trip: what was announced before has arrived
 
@@ -300,7 +300,7 @@ async def test_a_listener_that_raises_does_no_harm(bench: Bench) -> None:
 
     called = trio.Event()
     one = await bench.session(on_new_work=fail)
-    await (await bench.inbox()).announce()
+    await (await bench.inbox()).notify_leader()
     with trio.fail_after(QUICKLY):
         await called.wait()
     assert await one.try_lock()

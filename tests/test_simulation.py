@@ -14,9 +14,9 @@ from statemachine import ActiveEvent
 from svc.delivery import chores
 from svc.leadership.lease import LeaseTimes
 from svc.storage.inbox import Attempt, Begun, Received, Term
+from tests.memory.inbox import MemoryInbox
 from tests.simulation.schedule import KINDS, make_schedule
 from tests.simulation.world import Violation, run_seed
-from tests.standins import MemoryInbox
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 BLOCK = 50

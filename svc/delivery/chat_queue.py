@@ -80,7 +80,7 @@ class ChatQueue:
             self._is_behind(update.chat_id)
             return False
         self._ids.add(update.update_id)
-        if update.more:
+        if update.has_followers:
             self._is_behind(update.chat_id)
         return True
 

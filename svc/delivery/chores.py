@@ -47,7 +47,7 @@ async def backfill(period: ActivePeriod) -> None:
     while True:
         queue.wants_backfill.clear()
         limit = min(BACKFILL_ROWS, queue.room)
-        found = await or_later(partial(period.inbox.heads, limit, without=queue.ids)) if limit else []
+        found = await or_later(partial(period.inbox.backfill, limit, without=queue.ids)) if limit else []
         for update in found or ():
             queue.add(update)
         if found is not None and len(found) == limit:

@@ -51,14 +51,14 @@ async def _notify_leader(inbox: Inbox, stored: Wakeup) -> None:
     """However many updates were stored meanwhile, one notification tells of all of them."""
     while True:
         await stored.wait()
-        await or_later(inbox.announce)
+        await or_later(inbox.notify_leader)
 
 
 async def _stay_warm(inbox: Inbox) -> None:
     """Keep as many connections open as an ACTIVE period begins with: opening them would be most of a handover."""
 
     async def look() -> None:
-        await or_later(partial(inbox.heads, 1))
+        await or_later(partial(inbox.backfill, 1))
 
     while True:
         async with trio.open_nursery() as nursery:

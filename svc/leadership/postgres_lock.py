@@ -15,7 +15,10 @@ import asyncpg
 import trio
 import trio_asyncio
 
-from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable, Hosts, describe, one_error
+from svc.observability.errors import describe
+from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable
+from svc.storage.errors import mapped_errors
+from svc.storage.hosts import Hosts
 from svc.storage.inbox import Term
 from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
 from svc.waiting import Wakeup
@@ -91,7 +94,7 @@ class PostgresLockSession:
 
     async def _value(self, sql: str, *args: Any) -> Any:
         try:
-            with one_error():
+            with mapped_errors():
                 return await trio_asyncio.aio_as_trio(self._connection.fetchval)(sql, *args, timeout=STATEMENT_DEADLINE)
         except DatabaseUnavailable as error:
             # asyncpg's termination listener is silent where the server's last word answered a statement.
@@ -108,7 +111,7 @@ async def connect_lock(
     `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable,
     DatabaseRefused, or PoolerInTheWay if the address leads to a pooler.
     """
-    with one_error():
+    with mapped_errors():
         session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
         return session
 

@@ -25,9 +25,10 @@ from svc.storage.database import (
     open_database,
     retry_until_up,
 )
-from svc.storage.journal import PostgresJournal
+from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.transition_log import PostgresTransitionLog
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     OSError (the port is taken).
     """
     http = load_config(None, settings.port)
-    async with asyncio_loop(), open_database(settings.database_url) as database:
+    async with asyncio_loop(), open_database(settings.database_url, setup=PLANNER) as database:
         service = Service(real_parts(settings, metrics, database))
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
@@ -51,16 +52,18 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
     """The parts that talk to a real Postgres and a real Bot API."""
     inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
-    journal = PostgresJournal(database, settings.bot_id, settings.instance_id)
+    transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
 
     async def prepare() -> None:
-        for applied in await retry_until_up(partial(migrate, database)):
-            log.info("MIGRATED", name=applied.name)
+        # On sessions of its own: a migration may have to scan and sort, which the inbox's are told not to.
+        async with open_database(settings.database_url) as plain:
+            for applied in await retry_until_up(partial(migrate, plain)):
+                log.info("MIGRATED", name=applied.name)
 
     async def writers() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(inbox.run)
-            nursery.start_soon(journal.run)
+            nursery.start_soon(transition_log.run)
 
     async def connect(on_new_work: Callable[[], None]) -> LockSession:
         return await connect_lock(
@@ -78,7 +81,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         settings=settings,
         metrics=metrics,
         inbox=inbox,
-        journal=journal,
+        transition_log=transition_log,
         decide=make_decide(load_catalog()),
         prepare=prepare,
         writers=writers,

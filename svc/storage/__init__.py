@@ -1,1 +1,1 @@
-"""What is kept: the inbox in Postgres, the schema's migrations, and the way to the database from Trio."""
+"""What is stored in Postgres: the inbox, the history of states, the schema; and the way from Trio to the database."""

@@ -1,25 +1,28 @@
 """Group commit: callers that come at the same time share one statement and one commit.
 
-Where from: the commit of a database costs the same for one row as for fifty, and the way from Trio to asyncio costs
-more than either. While one group is being written the next one gathers; nothing is ever delayed to make a group
-larger. Seen with single rows: 2,800 inserts/s; in groups of 50: 55,000 rows/s.
+A commit costs the database the same for one row as for fifty, and the way from Trio to asyncio costs more than either.
+While one group is being written the next one gathers; nothing is ever delayed to make a group larger. Measured:
+2,800 inserts a second one by one, 55,000 rows a second in groups of 50.
 """
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 import trio
 
-from svc.storage.database import DatabaseUnavailable
+from svc.storage.errors import DatabaseUnavailable
+from svc.waiting import Backoff, Wakeup
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 GROUP_SIZE = 100
 WAITING_BOUND = 2000
+# In seconds.
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 1.0
 
@@ -42,7 +45,8 @@ class GroupCommit(Generic[Item, Result]):
     """One kind of write. `write` takes up to `size` items and returns their results in the same order.
 
     A `durable` one is for writes that record what has happened: an item stays until it is written, through every
-    outage and also when its caller is cancelled. Any other item leaves with its caller or with the first loss.
+    outage and also when its caller is cancelled. Any other item leaves with its caller or with the first loss of the
+    database. `rng` is for the jitter of the tries during an outage.
     """
 
     def __init__(
@@ -52,13 +56,15 @@ class GroupCommit(Generic[Item, Result]):
         size: int = GROUP_SIZE,
         waiting: int = WAITING_BOUND,
         durable: bool = False,
+        rng: random.Random | None = None,
     ) -> None:
         self._write = write
         self._size = size
         self._bound = waiting
         self._durable = durable
+        self._backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng or random.Random())  # noqa: S311 (jitter)
         self._waiting: deque[_Entry[Item, Result]] = deque()
-        self._doorbell = trio.Event()
+        self._new_items = Wakeup()
         self._idle = trio.Event()
         self._idle.set()
 
@@ -68,7 +74,7 @@ class GroupCommit(Generic[Item, Result]):
             raise Overloaded("too many writes are waiting")
         entry: _Entry[Item, Result] = _Entry(item)
         self._waiting.append(entry)
-        self._doorbell.set()
+        self._new_items.set()
         if self._idle.is_set():
             self._idle = trio.Event()
         try:
@@ -82,34 +88,35 @@ class GroupCommit(Generic[Item, Result]):
         return entry.result  # type: ignore[return-value]
 
     async def flush(self) -> None:
-        """Return once nothing waits or is being written."""
+        """Return once nothing waits or is being written. For ever, if something waits and `run` does not run."""
         await self._idle.wait()
 
     async def run(self) -> None:
         """Write groups until cancelled."""
-        backoff = FIRST_BACKOFF
         while True:
             if not self._waiting:
                 self._idle.set()
-                self._doorbell = trio.Event()
-                await self._doorbell.wait()
+                self._new_items.clear()
+                await self._new_items.wait()
                 # Everyone who is ready to run at this moment may join.
                 await trio.lowlevel.checkpoint()
             group = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
-            if not group:
-                continue  # whoever rang has left again
-            try:
-                await self._write_group(group)
-                backoff = FIRST_BACKOFF
-            except DatabaseUnavailable as error:
-                # Of a group that was written singly, some are done.
-                group = [entry for entry in group if not entry.done.is_set()]
-                if self._durable:
-                    self._waiting.extendleft(reversed(group))
-                    await trio.sleep(backoff)
-                    backoff = min(LONGEST_BACKOFF, backoff * 2)
-                else:
-                    _fail(group, error)
+            # Empty where the caller that woke this task has been cancelled since.
+            if group:
+                await self._write_or_wait(group)
+
+    async def _write_or_wait(self, group: list[_Entry[Item, Result]]) -> None:
+        try:
+            await self._write_group(group)
+            self._backoff.reset()
+        except DatabaseUnavailable as error:
+            # Of a group that was written singly, some are done.
+            left = [entry for entry in group if not entry.done.is_set()]
+            if self._durable:
+                self._waiting.extendleft(reversed(left))
+                await trio.sleep(self._backoff.next())
+            else:
+                _fail(left, error)
 
     async def _write_group(self, group: Sequence[_Entry[Item, Result]]) -> None:
         try:
@@ -120,7 +127,7 @@ class GroupCommit(Generic[Item, Result]):
             if len(group) == 1:
                 _fail(group, error)
                 return
-            # One item that the database will not take must not fail its neighbours.
+            # One item that the database refuses must not fail its neighbours.
             for entry in group:
                 await self._write_group([entry])
             return

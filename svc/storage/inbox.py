@@ -1,10 +1,11 @@
-"""The inbox: what is owed. The words that webhook, leadership and workers share about it.
+"""The inbox: every update that has been accepted and is not finished. What intake, leadership and workers know of it.
 
-The life of an update: `store`d (pending), `begin` by one attempt of the current term (processing), and that attempt's
-`settle`: done, back to pending for a later attempt, or dead with its payload kept. A row left processing by a term
-that ended is marked in doubt by the next one's `take_over`, and `resolve_doubts` applies the policy to it.
+The life of an update: `store` makes it pending, `begin` by one attempt of the current term makes it processing, and
+that attempt's `settle` ends it: done, pending again for a later attempt, or dead, with its payload kept. What a term
+left processing when it ended is marked in doubt by the next one's `take_over`; `resolve_doubts` applies the policy.
 
-Two things implement `Inbox`, with the same tests over both: `PostgresInbox`, and the stand-in of the tests.
+Two classes implement `Inbox`, and the same tests run over both: `PostgresInbox`, and the one in memory that the tests
+use.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from svc.settings.environment import InDoubtPolicy
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An update in the inbox. `arrived` is when it came, on Trio's clock; `more`: younger ones of its chat wait."""
+    """An update in the inbox. `payload` is its JSON as it came, `arrived` the time of that on Trio's clock.
+
+    `has_followers`: younger updates of its chat are in the inbox too. Known only of what `backfill` returns.
+    """
 
     update_id: int
     chat_id: int
     kind: str
     payload: bytes
     arrived: float
-    more: bool = False
+    has_followers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The wish to begin one update: `token` is random and makes `begin` and `settle` safe to repeat."""
+    """One try at one update. `token` is random, so `begin` and `settle` know their own attempt when repeated."""
 
     update_id: int
     term: Term
@@ -58,7 +62,7 @@ class BeginOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to an attempt; `attempts` counts this one, `doubts` the sends so far that may have arrived."""
+    """The answer to `begin`; `attempts` counts this one, `doubts` the sends so far that may have arrived."""
 
     outcome: BeginOutcome
     attempts: int = 0
@@ -95,7 +99,7 @@ Ending = Done | Retry | Dead
 
 @dataclass(frozen=True, slots=True)
 class CallMade:
-    """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed, and how long it took."""
+    """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed; `ms` its milliseconds."""
 
     method: str
     outcome: str
@@ -103,8 +107,11 @@ class CallMade:
 
 
 class Inbox(Protocol):
-    """Every method may raise DatabaseUnavailable, after which the write may or may not have been done: all of them
-    are safe to repeat."""
+    """The inbox of one bot, as one instance uses it.
+
+    Every method but `flush` may raise DatabaseUnavailable, after which the write may or may not have been done: all of
+    them are safe to repeat.
+    """
 
     async def store(self, update: Received) -> bool:
         """Commit `update`; False if it was here or has been processed before."""
@@ -113,22 +120,31 @@ class Inbox(Protocol):
         """Mark the update as being processed by this attempt, if it may begin. Repeated, the same answer."""
 
     async def dismiss(self, update_id: int) -> None:
-        """Record as ignored a pending update to which there is nothing to say. It has no effect, so no fence, no
-        order and no attempt are needed."""
+        """Record as ignored a pending update that needs no answer.
+
+        Nothing is sent for it, so no fence, no order and no attempt are needed.
+        """
 
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
-        """Record how a begun attempt ended, and the calls that it made. Needs no current term: it says what did happen.
+        """Record how a begun attempt ended, and the calls that it made. The term need not be current: it did happen.
 
         The record is made even if the caller is cancelled meanwhile or the database is away for a time.
         """
 
-    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        """The oldest unfinished update of each chat, where it is pending and due; not those in `without`."""
+    async def flush(self) -> None:
+        """Return once no settlement waits to be written. Through an outage of the database it waits."""
+
+    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        """Read back what is to be worked on: the oldest unfinished update of each chat, where it is pending and due.
+
+        At most `limit`, in the order of their ids, and none whose id is in `without`.
+        """
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         """Begin a new term and mark what older ones left processing as in doubt.
 
-        With `lock_pid` only if the lock server's session of that number holds the lock; else DatabaseUnavailable.
+        With `lock_pid`, the server process of the lock's session, only if that one holds the lock; otherwise
+        DatabaseUnavailable.
         """
 
     async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
@@ -140,5 +156,5 @@ class Inbox(Protocol):
     async def prune(self, age: float, limit: int) -> int:
         """Forget up to `limit` processed updates older than `age` seconds; how many."""
 
-    async def announce(self) -> None:
+    async def notify_leader(self) -> None:
         """Tell the instance that leads that something was stored."""

@@ -17,10 +17,12 @@ from svc.storage.database import Connection, Database
 ADVISORY_LOCK = 7_240_514_590_001
 # idle_session_timeout, on which the lease stands, came with 14.
 OLDEST_POSTGRES = 14
+# For the migration lock and for each table that a file changes.
 LOCK_TIMEOUT = "30s"
+# For one file, in seconds.
 FILE_TIMEOUT = 600.0
 
-# What the server says when the file is not to blame: the right is missing, or it may go better the next time.
+# Errors for which the file is not to blame: a right is missing, or the next try may succeed.
 _NOT_THE_FILE = (
     asyncpg.InsufficientPrivilegeError,
     asyncpg.PostgresConnectionError,
@@ -43,7 +45,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought to what this code needs; one line says why."""
+    """The schema cannot be brought to what this code needs; the text, one line, says why."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def missing(shipped: Sequence[Migration], applied: Sequence[Applied]) -> list[Mi
 
 
 async def pending_migrations(database: Database) -> list[Migration]:
-    """What `migrate` would apply. Raises MigrationError like it."""
+    """What `migrate` would apply. Raises what `migrate` raises."""
 
     async def work(connection: Connection) -> list[Migration]:
         return missing(shipped_migrations(), await _applied(connection))
@@ -107,8 +109,8 @@ async def pending_migrations(database: Database) -> list[Migration]:
 async def migrate(database: Database) -> list[Migration]:
     """Apply what is missing, one transaction a file, under a lock that instances starting together wait for.
 
-    Returns what was applied. Raises MigrationError (the database is newer, a file was changed, a statement failed,
-    the lock was not had in 30 s) or DatabaseUnavailable.
+    Returns what was applied. Raises MigrationError (the server is too old or the database newer than this program, a
+    file was changed, a statement failed, the lock was not free within 30 s), DatabaseUnavailable or DatabaseRefused.
     """
     return await database.on_connection(_migrate)
 
@@ -117,7 +119,7 @@ async def _migrate(connection: Connection) -> list[Migration]:
     version = connection.get_server_version().major
     if version < OLDEST_POSTGRES:
         raise MigrationError(f"Postgres {version} is too old: {OLDEST_POSTGRES} or newer is needed")
-    # The usual start finds nothing to do and needs neither the lock nor the right to create.
+    # Most starts find nothing to do and need neither the lock nor the right to create tables.
     todo = missing(shipped_migrations(), await _applied(connection))
     if not todo:
         return []

@@ -18,7 +18,8 @@ import trio_asyncio
 
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, Done, Ending, Received, Retry, Term
-from svc.storage.postgres_inbox import MARK_OLDER_TERMS, NEW_TERM, PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.term_sql import MARK_OLDER_TERMS, NEW_TERM
 from tests.model.rules import Rules
 from tests.model.state import Label, State
 from tests.model.steps import steps

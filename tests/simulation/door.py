@@ -14,7 +14,8 @@ from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import Attempt, Begun, CallMade, Ending, Received, Term
-from tests.standins import MemoryInbox, MemoryLockSession
+from tests.memory.inbox import MemoryInbox
+from tests.memory.lock import MemoryLockSession
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class Door:
     """What an instance's crossings meet. `paused` holds all of them up, `shut` is for ever."""
 
     def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
+        self.rng = rng
         self.shut = False
         self.loss = 0.0
         self._held: dict[str, trio.Event] = {}
@@ -54,10 +55,10 @@ class Door:
         """A database statement: either leg may be lost, or take longer than its deadline."""
         with trio.move_on_after(1.5):
             await self.leg("database")
-            if self._rng.random() < self.loss:
+            if self.rng.random() < self.loss:
                 raise DatabaseUnavailable("the statement was lost")
             result = await work()
-            if self._rng.random() < self.loss:
+            if self.rng.random() < self.loss:
                 raise DatabaseUnavailable("the answer was lost")
             await self.leg("database")
             return result
@@ -72,7 +73,9 @@ class DoorInbox:
         self._door = door
         self._stores: GroupCommit[Received, bool] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
-        self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(self._settle, durable=True)
+        self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(
+            self._settle, durable=True, rng=door.rng
+        )
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -89,11 +92,14 @@ class DoorInbox:
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         await self._settlements.submit((attempt, ending))
 
+    async def flush(self) -> None:
+        await self._settlements.flush()
+
     async def dismiss(self, update_id: int) -> None:
         await self._door.statement(lambda: self._inbox.dismiss(update_id))
 
-    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        return await self._door.statement(lambda: self._inbox.heads(limit, without=without))
+    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        return await self._door.statement(lambda: self._inbox.backfill(limit, without=without))
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         return await self._door.statement(lambda: self._inbox.take_over(holder, instance))
@@ -107,8 +113,8 @@ class DoorInbox:
     async def prune(self, age: float, limit: int) -> int:
         return await self._door.statement(lambda: self._inbox.prune(age, limit))
 
-    async def announce(self) -> None:
-        await self._door.statement(self._inbox.announce)
+    async def notify_leader(self) -> None:
+        await self._door.statement(self._inbox.notify_leader)
 
     async def _store(self, group: Sequence[Received]) -> list[bool]:
         return await self._door.statement(lambda: _each(self._inbox.store, group))

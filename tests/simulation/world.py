@@ -30,9 +30,11 @@ from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
+from tests.memory.inbox import MemoryInbox
+from tests.memory.lock import MemoryLockServer, MemoryLockSession
+from tests.memory.transition_log import MemoryTransitionLog
 from tests.simulation.door import Door, DoorInbox, DoorLockSession, DoorTransport
 from tests.simulation.schedule import CHAOS, Fault, Schedule
-from tests.standins import MemoryInbox, MemoryJournal, MemoryLockServer, MemoryLockSession
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
 CALM = 400.0
@@ -63,7 +65,7 @@ class World:
         self.sandbox = Sandbox(seed=schedule.seed, now=TrioWallClock(EPOCH))
         self.inbox = MemoryInbox()
         self.lock = MemoryLockServer()
-        self.inbox.on_announce = self.lock.announce_new_work
+        self.inbox.on_notify = self.lock.notify_new_work
         self.instances: list[Instance] = []
         self.accepted: set[int] = set()
         self.sent: dict[int, list[int]] = defaultdict(list)
@@ -128,7 +130,7 @@ class World:
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
-                journal=MemoryJournal(),
+                transition_log=MemoryTransitionLog(),
                 decide=_echo_id,
                 prepare=trio.lowlevel.checkpoint,
                 writers=inbox.run,

@@ -19,21 +19,24 @@ SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7:
 Entry = tuple[Transition, datetime]
 
 
-class Journal(Protocol):
+class TransitionLog(Protocol):
     """Where transitions are written; while the database is away they wait."""
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled. Nothing is written unless this runs."""
 
     async def record(self, step: Transition, at: datetime) -> None:
-        """Return once `step`, which happened at `at` (aware), is written."""
+        """Return once `step`, which happened at `at` (aware), is written.
+
+        It is written even if the caller is cancelled meanwhile or the database is away for a time.
+        """
 
     async def flush(self) -> None:
         """Return once nothing waits to be written."""
 
 
-class PostgresJournal:
-    """`Journal` on a Database, for one instance of one bot."""
+class PostgresTransitionLog:
+    """`TransitionLog` on a Database, for one instance of one bot."""
 
     def __init__(self, database: Database, bot_id: int, instance: str) -> None:
         self._database = database

@@ -1,18 +1,15 @@
-"""In-memory stand-ins for Postgres, with the same meaning as the real parts: `test_inbox_contract` runs over both."""
+"""The inbox without a database, with the same meaning as `PostgresInbox`: `test_inbox_contract` runs over both."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import trio
 
-from statemachine import Transition
 from svc.settings.environment import InDoubtPolicy
-from svc.storage.database import DatabaseUnavailable
+from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     Attempt,
     BeginOutcome,
@@ -53,8 +50,11 @@ class Processed:
 
 
 class MemoryInbox:
-    """`Inbox` in memory. While `away`, every method raises DatabaseUnavailable, except `settle`, which waits: its
-    record is made when the database is back, also if its caller is cancelled meanwhile."""
+    """`Inbox` in memory.
+
+    While `away`, every method raises DatabaseUnavailable, except `settle`, which waits: its record is made when the
+    database is back, also if its caller is cancelled meanwhile; and `flush`, which waits for that.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
@@ -62,8 +62,8 @@ class MemoryInbox:
         self.dead: dict[int, tuple[Received, str]] = {}
         self.term: Term | None = None
         self.away = False
-        self.announced = 0
-        self.on_announce: Callable[[], None] | None = None
+        self.notified = 0
+        self.on_notify: Callable[[], None] | None = None
         self._back = trio.Event()
         self._owed: list[tuple[Attempt, Ending]] = []
 
@@ -124,6 +124,11 @@ class MemoryInbox:
             self._record(attempt, ending)
             await trio.lowlevel.checkpoint()
 
+    async def flush(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while self._owed:
+            await self._back.wait()
+
     def _record(self, attempt: Attempt, ending: Ending) -> None:
         row = self.rows.get(attempt.update_id)
         if row is None or (row.epoch, row.token) != (attempt.term.epoch, attempt.token):
@@ -139,7 +144,7 @@ class MemoryInbox:
                 self.dead[attempt.update_id] = (row.update, reason)
                 self._finish(row, "dead", doubts)
 
-    async def heads(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         await self._crossing()
         now = trio.current_time()
         due = [
@@ -150,7 +155,7 @@ class MemoryInbox:
             and row.update.update_id not in without
             and not self._older(row)
         ]
-        return [replace(row.update, more=self._younger(row)) for row in due[:limit]]
+        return [replace(row.update, has_followers=self._younger(row)) for row in due[:limit]]
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         await self._crossing()
@@ -194,11 +199,11 @@ class MemoryInbox:
             del self.processed[update_id]
         return len(old)
 
-    async def announce(self) -> None:
+    async def notify_leader(self) -> None:
         await self._crossing()
-        self.announced += 1
-        if self.on_announce is not None:
-            self.on_announce()
+        self.notified += 1
+        if self.on_notify is not None:
+            self.on_notify()
 
     def _finish(self, row: Row, outcome: str, doubts: int) -> None:
         del self.rows[row.update.update_id]
@@ -217,114 +222,3 @@ class MemoryInbox:
             other.update.chat_id == row.update.chat_id and other.update.update_id > row.update.update_id
             for other in self.rows.values()
         )
-
-
-class MemoryJournal:
-    """`Journal` in memory."""
-
-    def __init__(self) -> None:
-        self.steps: list[Transition] = []
-
-    async def run(self) -> None:
-        await trio.sleep_forever()
-
-    async def record(self, step: Transition, at: datetime) -> None:
-        await trio.lowlevel.checkpoint()
-        self.steps.append(step)
-
-    async def flush(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-
-@dataclass
-class MemoryLockServer:
-    """The lock as Postgres keeps it: held by one session, freed when that closes or is silent for `timeout`."""
-
-    timeout: float = 3.0
-    holder: MemoryLockSession | None = None
-    sessions: list[MemoryLockSession] = field(default_factory=list)
-    blocked: bool = False
-    """While True nobody is given the lock: somebody else holds it."""
-
-    async def connect(self, on_new_work: Callable[[], None]) -> MemoryLockSession:
-        """Open a session."""
-        await trio.lowlevel.checkpoint()
-        session = MemoryLockSession(self, on_new_work)
-        self.sessions.append(session)
-        return session
-
-    def announce_new_work(self) -> None:
-        """What `NOTIFY` does for every listening session."""
-        for session in self.sessions:
-            session.on_new_work()
-
-    def unblock(self) -> None:
-        """Somebody else lets the lock go, and announces it."""
-        self.blocked = False
-        self.announce_release()
-
-    def announce_release(self) -> None:
-        """What the holder's release does for every waiting session."""
-        for session in self.sessions:
-            session.released.set()
-
-    def expire(self) -> None:
-        """Close sessions that have been silent for too long, as the server does."""
-        now = trio.current_time()
-        for session in [s for s in self.sessions if now - s.heard >= self.timeout]:
-            session.abandon()
-
-
-class MemoryLockSession:
-    """`LockSession` on a MemoryLockServer. `cut` is a connection on which nothing arrives any more."""
-
-    def __init__(self, server: MemoryLockServer, on_new_work: Callable[[], None]) -> None:
-        self.server = server
-        self.on_new_work = on_new_work
-        self.released = trio.Event()
-        self.heard = trio.current_time()
-        self.closed = trio.Event()
-        self.ended_at = math.inf
-        self.orphaned = False
-        self.cut = False
-
-    async def _crossing(self) -> None:
-        await trio.lowlevel.checkpoint()
-        if self.cut:
-            await trio.sleep_forever()
-        self.server.expire()
-        if self.closed.is_set():
-            raise DatabaseUnavailable("session closed")
-        self.heard = trio.current_time()
-
-    @property
-    def pid(self) -> int | None:
-        return None
-
-    async def try_lock(self) -> bool:
-        self.released = trio.Event()
-        await self._crossing()
-        if self.server.blocked or self.server.holder not in (None, self):
-            return False
-        self.server.holder = self
-        return True
-
-    async def beat(self, term: Term) -> bool:
-        await self._crossing()
-        return self.server.holder is self
-
-    async def wait_for_release(self) -> None:
-        await self.released.wait()
-
-    async def release(self) -> None:
-        await self._crossing()
-        self.abandon()
-        self.server.announce_release()
-
-    def abandon(self) -> None:
-        self.closed.set()
-        self.ended_at = min(self.ended_at, trio.current_time())
-        if self in self.server.sessions:
-            self.server.sessions.remove(self)
-        if self.server.holder is self:
-            self.server.holder = None

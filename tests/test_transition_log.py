@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,24 +9,14 @@ import trio
 import trio.testing
 
 from statemachine import State, Transition
-from svc.storage.database import Connection, Database, DatabaseUnavailable
-from svc.storage.journal import PostgresJournal
+from svc.storage.database import Database
+from svc.storage.transition_log import PostgresTransitionLog
+from tests.flaky_database import FlakyDatabase
 
 AT = datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 BOOTED = Transition(State.BOOT, State.PASSIVE, "booted", "ready", None, 0.5)
 WON = Transition(State.PASSIVE, State.ACTIVE, "lock_acquired", "lock acquired", 7, 12.25)
 COLUMNS = "bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held"
-
-
-class Flaky(Database):
-    """A database that is away as long as `away` says so."""
-
-    away = False
-
-    async def on_connection(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
-        if self.away:
-            raise DatabaseUnavailable("away")
-        return await super().on_connection(work)
 
 
 async def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -36,11 +25,11 @@ async def rows(database: Database) -> list[tuple[Any, ...]]:
 
 async def test_every_column_is_written(database: Database) -> None:
     """A transition is kept with who, from where to where, why, in which term, when and after how long."""
-    journal = PostgresJournal(database, 42, "one")
+    transitions = PostgresTransitionLog(database, 42, "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(journal.run)
-        await journal.record(BOOTED, AT)
-        await journal.record(WON, AT + timedelta(seconds=1))
+        nursery.start_soon(transitions.run)
+        await transitions.record(BOOTED, AT)
+        await transitions.record(WON, AT + timedelta(seconds=1))
         nursery.cancel_scope.cancel()
     assert await rows(database) == [
         (42, "one", "BOOT", "PASSIVE", "booted", "ready", None, AT, 0.5),
@@ -50,19 +39,18 @@ async def test_every_column_is_written(database: Database) -> None:
 
 async def test_transitions_wait_for_the_database(database: Database) -> None:
     """While the database is away transitions wait, and are written once, in order, when it is back."""
-    flaky = Flaky(database.url)
+    flaky = FlakyDatabase(database)
     flaky.away = True
-    journal = PostgresJournal(flaky, 42, "one")
+    transitions = PostgresTransitionLog(flaky, 42, "one")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(journal.run)
-        nursery.start_soon(journal.record, BOOTED, AT)
+        nursery.start_soon(transitions.run)
+        nursery.start_soon(transitions.record, BOOTED, AT)
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(journal.record, WON, AT)
+        nursery.start_soon(transitions.record, WON, AT)
         await trio.testing.wait_all_tasks_blocked()
         assert await rows(database) == []
         flaky.away = False
         with trio.fail_after(10):
-            await journal.flush()
+            await transitions.flush()
         nursery.cancel_scope.cancel()
     assert [row[4] for row in await rows(database)] == ["booted", "lock_acquired"]
-    await flaky.close()

@@ -1,0 +1,58 @@
+"""Connecting to one of the hosts of a database's address."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+from asyncpg.connect_utils import SessionAttribute
+
+from svc.observability.errors import describe
+from svc.storage.errors import LOST, DatabaseRefused
+
+Connection = Any  # asyncpg.Connection; its stubs want a record type that says nothing here
+
+CONNECT_DEADLINE = 1.5
+"""Seconds for one attempt to connect, over all hosts together."""
+
+
+class Hosts:
+    """The hosts of an address, of which the one that takes writes is wanted.
+
+    asyncpg tries them under one deadline for all, so a first host that does not even refuse (a dead machine) would
+    use up every attempt. Here each has its share of CONNECT_DEADLINE, and the one that was good last comes first.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        self._urls = [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
+
+    async def connect(self, **options: Any) -> Connection:
+        """Connect to the first that takes writes; `options` are those of `asyncpg.connect`. On the asyncio side.
+
+        Raises what asyncpg raises, or DatabaseRefused if the address itself is at fault.
+        """
+        urls = list(self._urls)
+        for url in urls:
+            try:
+                connection = await asyncpg.connect(
+                    url,
+                    timeout=CONNECT_DEADLINE / len(urls),
+                    target_session_attrs=SessionAttribute.read_write,
+                    **options,
+                )
+            except LOST:
+                if url == urls[-1]:
+                    raise
+            except ValueError as error:
+                # The address cannot be parsed. The error's own text is left out: it may quote the password.
+                raise DatabaseRefused(f"the database's address cannot be used ({type(error).__name__})") from None
+            except asyncpg.UndefinedObjectError as error:
+                # The address sets a server parameter that does not exist.
+                raise DatabaseRefused(describe(error)) from None
+            else:
+                self._urls = [url, *(other for other in urls if other != url)]
+                return connection
+        raise AssertionError("an address has at least one host")

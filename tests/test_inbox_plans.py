@@ -1,0 +1,171 @@
+"""The planner's switches: what they are for, which sessions have them, and which do not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from svc.observability.metrics import Metrics
+from svc.operations import inspect, reports, run
+from svc.storage.asyncio_loop import asyncio_loop
+from svc.storage.database import Database
+from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, Received, Retry, Term
+from svc.storage.inbox_sql import PLANNER
+from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.settlements import Settlement
+from tests.conftest import open_database
+from tests.harness import settings_for_tests
+
+BOT = 1
+ROWS = 20_000
+FILL = f"""
+INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
+SELECT {BOT}, n, n, 'message', '{{}}', 'one' FROM generate_series(1, {ROWS}) n
+"""
+FILL_PROCESSED = f"""
+INSERT INTO processed_updates (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, chat_id,
+                               received_by)
+SELECT {BOT}, -n, 'one', 'message', now(), 'done', n, 'one' FROM generate_series(1, {ROWS}) n
+"""
+# Rows of tables and entries of indexes; the server counts them when a session is idle, at once only if told to.
+COUNT_NOW = "SELECT pg_stat_force_next_flush()"
+ROWS_READ = """
+SELECT ((SELECT sum(seq_tup_read) FROM pg_stat_user_tables)
+      + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes))::bigint AS count
+"""
+SWITCHES = "SELECT name, setting FROM pg_settings WHERE source <> 'default' AND name = ANY ($1::text[])"
+NAMES = [line.split()[1] for line in PLANNER.replace(";", "\n").splitlines() if line.strip()]
+
+
+class Measured:
+    """An inbox whose statements were first planned on empty tables; since these were filled, none was analysed."""
+
+    def __init__(self, database: Database, term: Term) -> None:
+        self.database = database
+        self.inbox = PostgresInbox(database, BOT, "one")
+        self.term = term
+
+    def attempts(self, size: int) -> list[Attempt]:
+        return [Attempt(5000 + number, self.term, 7) for number in range(size)]
+
+    async def reads(self, call: Callable[[], Awaitable[Any]]) -> int:
+        """How many rows the server reads for `call`."""
+        before = await self._count()
+        await call()
+        return await self._count() - before
+
+    async def _count(self) -> int:
+        await self.database.fetch(COUNT_NOW)
+        ((count,),) = await self.database.fetch(ROWS_READ)
+        assert isinstance(count, int)
+        return count
+
+
+async def measured_on(database: Database) -> Measured:
+    term = Term(1, UUID(int=1))
+    inbox = PostgresInbox(database, BOT, "one")
+    assert await inbox.take_over(term.holder, "one") == term
+    # Often enough for a plan to be cached, on one and the same connection.
+    for _ in range(10):
+        await inbox._begin_group([Attempt(1, term, 5)])
+        await inbox.backfill(100)
+    await database.fetch(FILL)
+    await database.fetch(FILL_PROCESSED)
+    return Measured(database, term)
+
+
+@pytest.fixture
+async def measured(database: Database) -> Measured:
+    return await measured_on(database)
+
+
+@pytest.fixture
+async def without_switches(database_url: str) -> AsyncIterator[Measured]:
+    async with open_database(database_url) as database:
+        yield await measured_on(database)
+
+
+@pytest.mark.parametrize("size", [1, 20, 100])
+@pytest.mark.parametrize("ending", [Done(), Retry(0, "flood"), Dead("gave up")], ids=["done", "retry", "dead"])
+async def test_begin_and_settle_read_their_own_rows(measured: Measured, ending: Ending, size: int) -> None:
+    """However many rows the inbox holds, a group reads a few for each of its own."""
+    inbox, attempts = measured.inbox, measured.attempts(size)
+    outcomes: list[Begun] = []
+
+    async def begin() -> None:
+        outcomes.extend(await inbox._begin_group(attempts))
+
+    settle = partial(inbox._settle_group, [Settlement(attempt, ending, ()) for attempt in attempts])
+    assert await measured.reads(begin) <= 4 * size
+    assert {begun.outcome for begun in outcomes} == {BeginOutcome.BEGUN}
+    assert await measured.reads(settle) <= 4 * size
+    # Asked again, it is found to be processed, or begins once more.
+    assert await measured.reads(begin) <= 6 * size
+
+
+@pytest.mark.parametrize("size", [1, 20, 100])
+async def test_the_others_read_their_own_rows(measured: Measured, size: int) -> None:
+    """The same of store, dismiss and backfill."""
+    inbox, ids = measured.inbox, [attempt.update_id for attempt in measured.attempts(size)]
+    new = [Received(ROWS + number, 7, "message", b"{}", 0.0) for number in range(1, size + 1)]
+    assert await measured.reads(partial(inbox._store_group, new)) <= 4 * size
+    assert await measured.reads(partial(inbox._dismiss_group, ids)) <= 4 * size
+    assert await measured.reads(partial(inbox.backfill, size)) <= 4 * size
+
+
+async def test_without_the_switches_all_rows_are_read(without_switches: Measured) -> None:
+    """What the switches are for, and proof that the counting above notices it."""
+    assert await without_switches.reads(partial(without_switches.inbox.backfill, 20)) >= ROWS
+
+
+async def switches(database: Database) -> dict[str, str]:
+    """The planner's settings that are not the server's defaults on the next connection."""
+    return {row["name"]: row["setting"] for row in await database.fetch(SWITCHES, NAMES)}
+
+
+async def test_the_inboxs_sessions_have_the_switches(database: Database) -> None:
+    """Every one of them is set, for as long as the session lives, also after a transaction that failed."""
+    expected = dict.fromkeys(NAMES, "off") | {"plan_cache_mode": "force_custom_plan"}
+
+    async def fail(_: Any) -> None:
+        raise KeyError
+
+    assert await switches(database) == expected
+    with pytest.raises(KeyError):
+        await database.transaction(fail)
+    assert await switches(database) == expected
+
+
+async def test_operators_have_the_servers_defaults(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report scans, sorts and joins as the planner thinks best."""
+    seen: list[dict[str, str]] = []
+
+    async def look(database: Database, *_: Any) -> list[dict[str, Any]]:
+        seen.append(await switches(database))
+        return []
+
+    monkeypatch.setattr(reports, "list_updates", look)
+    async with asyncio_loop():
+        settings = replace(settings_for_tests(), database_url=database_url)
+        assert await inspect.list_updates(settings, state="pending", as_json=True, limit=1)
+    assert seen == [{}]
+
+
+async def test_svc_run_opens_its_database_for_the_inbox(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool that `svc run` gives to the inbox is one with the switches."""
+
+    seen: list[str] = []
+
+    def parts(_settings: object, _metrics: object, database: Database) -> None:
+        seen.append(database.setup)
+        raise KeyError("far enough for this test")
+
+    monkeypatch.setattr(run, "real_parts", parts)
+    with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
+        await run.run_instance(replace(settings_for_tests(), database_url=database_url), Metrics())
+    assert seen == [PLANNER]
