@@ -366,7 +366,7 @@ async def test_retry_until_up(autojump_clock: trio.testing.MockClock) -> None:
 def test_describe() -> None:
     """An error is one line of bounded length that begins with its kind."""
     assert describe(OSError("a\n  b")) == "OSError: a b"
-    assert describe(TimeoutError()) == "TimeoutError"
+    assert describe(TimeoutError()) == "TimeoutError: no answer in time"
     assert len(describe(OSError("x" * 1000))) == 200
 
 

@@ -607,14 +607,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_config_beside_the_program_is_the_default(folder: Path) -> None:
     """Without a file in the working folder the one of the repository counts."""
-    assert load_config(None).bind == ["0.0.0.0:8080"]
-    assert load_config(9000).bind == ["0.0.0.0:9000"]
+    assert load_config(None, None).bind == ["0.0.0.0:8080"]
+    assert load_config(None, 9000).bind == ["0.0.0.0:9000"]
 
 
 def test_the_config_of_the_working_folder_comes_first(folder: Path) -> None:
     """A hypercorn.toml in the working folder replaces the other one."""
     (folder / "hypercorn.toml").write_text('bind = ["127.0.0.1:1234"]\ngraceful_timeout = 1')
-    config = load_config(None)
+    config = load_config(None, None)
     assert (config.bind, config.graceful_timeout) == (["127.0.0.1:1234"], 1)
 
 
@@ -631,7 +631,7 @@ def test_the_config_of_the_working_folder_comes_first(folder: Path) -> None:
 def test_a_port_replaces_that_of_every_bind(folder: Path, bind: str, overridden: list[str]) -> None:
     """PORT counts for every address that has a port."""
     (folder / "hypercorn.toml").write_text(f"bind = {bind}")
-    assert load_config(7).bind == overridden
+    assert load_config(None, 7).bind == overridden
 
 
 @pytest.mark.parametrize(
@@ -651,7 +651,7 @@ def test_a_broken_config_is_one_line(folder: Path, content: bytes) -> None:
     (folder / "hypercorn.toml").write_bytes(content)
     for port in (None, 9000):
         with pytest.raises(ConfigError) as caught:
-            load_config(port)
+            load_config(None, port)
         assert "hypercorn.toml" in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
 
@@ -660,4 +660,4 @@ def test_a_missing_config_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPa
     """ConfigError says where it was looked for."""
     monkeypatch.setattr(http_server, "__file__", str(folder / "svc" / "http_server.py"))
     with pytest.raises(ConfigError, match=r"hypercorn\.toml is neither in"):
-        load_config(None)
+        load_config(None, None)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
+from svc.settings.environment import Settings, SettingsError, load_settings
+from svc.settings.table import REQUIRED
 
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 MINIMUM = {"BOT_TOKEN": TOKEN, "DATABASE_URL": "postgresql://svc:pa%40ss@db/svc", "WEBHOOK_SECRET": "hook-secret"}

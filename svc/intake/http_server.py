@@ -35,10 +35,10 @@ class ConfigError(Exception):
     """hypercorn.toml cannot be used; the message is one line."""
 
 
-def load_config(port: int | None) -> Config:
+def load_config(host: str | None, port: int | None) -> Config:
     """Hypercorn's settings from hypercorn.toml in the working folder or beside the program.
 
-    `port`, if given, replaces the port of every bind. Raises ConfigError.
+    `host` and `port`, if given, replace the host and the port of every bind. Raises ConfigError.
     """
     for folder in (Path.cwd(), Path(__file__).parent.parent):
         path = folder / CONFIG_FILE
@@ -57,9 +57,17 @@ def load_config(port: int | None) -> Config:
             raise ConfigError(f"{path}: {name} must be a number")
     # A logger instead of Hypercorn's own handler: svc.observability.logs routes it.
     config.errorlog = logging.getLogger("hypercorn.error")
+    if host is not None:
+        config.bind = list(dict.fromkeys(_with_host(bind, host) for bind in config.bind))
     if port is not None:
         config.bind = [_with_port(bind, port) for bind in config.bind]
     return config
+
+
+def _with_host(bind: str, host: str) -> str:
+    _, colon, port = bind.rpartition(":")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" if colon and port.isdigit() else shown
 
 
 def _with_port(bind: str, port: int) -> str:

@@ -37,7 +37,7 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     Raises what makes it impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
     OSError (the port is taken).
     """
-    http = load_config(settings.port)
+    http = load_config(settings.host, settings.port)
     async with asyncio_loop(), open_database(settings.database_url) as database:
         service = Service(real_parts(settings, metrics, database))
         async with trio.open_nursery() as nursery:

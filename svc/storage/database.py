@@ -19,6 +19,8 @@ import trio
 import trio_asyncio
 from asyncpg.connect_utils import SessionAttribute
 
+from svc.observability import errors
+
 log = structlog.get_logger()
 
 T = TypeVar("T")
@@ -242,7 +244,7 @@ async def _give_up(connection: Connection) -> None:
 
 def describe(error: BaseException) -> str:
     """One line on a database error, without addresses or secrets."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200] if str(error) else type(error).__name__
+    return errors.describe(error)[:200]
 
 
 @asynccontextmanager
