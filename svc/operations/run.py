@@ -34,7 +34,7 @@ log = structlog.get_logger()
 async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """Run one instance until a signal ends it.
 
-    Raises what makes it impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
+    Raises what makes that impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
     OSError (the port is taken).
     """
     http = load_config(settings.host, settings.port)
