@@ -1,5 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 the check or the work failed, 2 bad usage or settings, 130 interrupted, 141
-whoever read the output has gone.
+"""The entry point: one command, from its arguments to its exit code.
 
 Nothing heavy is imported at the top: imports take most of a command's first half second, and Ctrl-C must end that
 quietly too.
@@ -13,9 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-DONE, FAILED, BAD_USAGE = 0, 1, 2
-# What a shell reports for a process that a signal has ended.
-INTERRUPTED, PIPE_CLOSED = 128 + signal.SIGINT, 128 + signal.SIGPIPE
+from svc.operations.exit_codes import BAD_USAGE, FAILED, INTERRUPTED, PIPE_CLOSED
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             work = _prepare(argv)
             with _keyboard_interrupts():
                 code = work()
-            print(end="", flush=True)
+            print(end="", flush=True)  # now, so that a closed pipe is met here
         except* KeyboardInterrupt:
             print(file=sys.stderr)  # the terminal has written ^C
         except* BrokenPipeError:
@@ -51,14 +48,12 @@ def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
         print("\n".join(error.faults), file=sys.stderr)
         return lambda: BAD_USAGE
     except ImportError as error:
-        if error.name != "statemachine" and not (error.name or "").startswith("statemachine."):
+        if (error.name or "").partition(".")[0] != "statemachine":
             raise
+        # Ours cannot lack what we import from it; python-statemachine's module of that name can.
         where = f" ({error.path})" if error.path else ""
-        print(
-            f"svc: another package provides `statemachine`{where}, as python-statemachine does:"
-            " use a clean virtual environment",
-            file=sys.stderr,
-        )
+        advice = "use a clean virtual environment"
+        print(f"svc: another package provides `statemachine`{where}: {advice}", file=sys.stderr)
         return lambda: FAILED
     return prepared
 

@@ -20,11 +20,11 @@ from sandbox.app import Sandbox
 from sandbox.postgres import PostgresFailed, free_port, temporary_postgres
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations.demo_instance import LOOPBACK, Instance
+from svc.operations.exit_codes import DONE, FAILED, INTERRUPTED
 from svc.waiting import until
 
 CHAT_PORT = 8081
 USER = 1001
-INTERRUPTED = 130
 
 
 async def run_demo() -> int:
@@ -36,11 +36,11 @@ async def run_demo() -> int:
                 return await _until_signalled(signals, partial(_with_postgres, postgres.url))
         except PostgresFailed as error:
             print(f"svc demo: {error}", file=sys.stderr)
-            return 1
+            return FAILED
 
 
 async def _until_signalled(signals: AsyncIterator[int], work: Callable[[trio.Event], Awaitable[int]]) -> int:
-    """Set the event that `work` is given when a signal comes, and wait for its end; returns its exit code."""
+    """Run `work`, which gets an event that is set when a signal comes; returns its exit code."""
     stop = trio.Event()
 
     async def listen() -> None:
@@ -79,7 +79,7 @@ async def _with_services(environ: Mapping[str, str], telegram: str, stop: trio.E
         code = await until(stop, partial(_set_up, environ, telegram, first, second))
         if code is None:
             return INTERRUPTED
-        if code == 0:
+        if code == DONE:
             print(_welcome(telegram, first, second), flush=True)
             await stop.wait()
         return code
@@ -94,10 +94,10 @@ async def _set_up(environ: Mapping[str, str], telegram: str, first: Instance, se
         await instance.start(environ)
         if not await instance.reaches(state):
             print(f"svc demo: the {instance.label} instance did not become {state}", file=sys.stderr)
-            return 1
-    # To the PASSIVE one: it stores, the ACTIVE one answers, and if that is killed the other is there.
+            return FAILED
+    # To the PASSIVE one: it stores and the ACTIVE one answers. When that is killed, updates still arrive.
     await _set_webhook(telegram, f"{second.address}/webhook", environ["WEBHOOK_SECRET"])
-    return 0
+    return DONE
 
 
 async def _set_webhook(telegram: str, url: str, secret: str) -> None:

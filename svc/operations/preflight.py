@@ -26,8 +26,7 @@ class NotFit(Exception):
 
 
 Check = tuple[str, Callable[[Settings], Awaitable[str]]]
-"""The name of a check, and the function that returns what it found. It raises NotFit, or what a lost database or
-Telegram raise."""
+"""The name of a check, and the function that returns what it found or raises one of EXPECTED."""
 
 EXPECTED = (NotFit, DatabaseRefused, DatabaseUnavailable, MigrationError, PoolerInTheWay, TelegramError)
 

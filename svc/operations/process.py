@@ -14,14 +14,14 @@ from svc.leadership.postgres_lock import PoolerInTheWay
 from svc.observability.errors import describe, leaves
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
+from svc.operations.exit_codes import DONE, FAILED
 from svc.operations.run import run_instance
 from svc.settings.environment import Settings
 from svc.storage.database import DatabaseRefused
 from svc.storage.migrate import MigrationError
 
-DONE, FAILED = 0, 1
 EXPECTED = (ConfigError, CatalogError, DatabaseRefused, MigrationError, PoolerInTheWay, OSError)
-"""What makes it impossible to run and is the operator's to mend: one line, no traceback."""
+"""Reasons why an instance cannot run that the operator has to remove: logged as one line, without a traceback."""
 
 log = structlog.get_logger()
 

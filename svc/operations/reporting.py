@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from svc.observability.errors import leaves
+from svc.operations.exit_codes import DONE, FAILED
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable, asyncio_loop
 from svc.storage.migrate import MigrationError
-
-DONE, FAILED = 0, 1
 
 
 def run_reporting(command: Callable[[], Awaitable[bool]]) -> int:
