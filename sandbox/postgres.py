@@ -151,6 +151,8 @@ class EmbeddedPostgres:
             check=True,
             capture_output=True,
             timeout=60,
+            # Ctrl-C on a terminal goes to the whole group, and half a data folder would be left.
+            start_new_session=True,
         )
 
     def _wait_until_ready(self) -> None:

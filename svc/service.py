@@ -39,8 +39,8 @@ from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
-from svc.process import end_process_now
 from svc.settings.environment import Settings
+from svc.shutdown import end_process_now
 from svc.storage.inbox import Inbox, Received, Term
 from svc.storage.transition_log import TransitionLog
 from svc.waiting import Wakeup, until

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from svc.operations.version import installed_version
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 PASSWORD = "hunter2"
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """These settings and no others."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "LOG_FORMAT": "console", "PYTHONIOENCODING": "utf-8", **settings}
+
+
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m svc ...` in an empty folder, with these settings and no others."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
-    environment = {**kept, "PYTHONPATH": str(ROOT), "LOG_FORMAT": "console", "PYTHONIOENCODING": "utf-8", **settings}
+    return run_python(folder, "-m", "svc", *arguments, **settings)
+
+
+def run_python(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """`python ...` likewise."""
     return subprocess.run(
-        [sys.executable, "-m", "svc", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
-        env=environment,
+        env=environment(**settings),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -62,8 +75,8 @@ def test_without_settings_it_says_what_is_missing(tmp_path: Path) -> None:
     done = run(tmp_path, "run")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "DATABASE_URL is not set",
         "BOT_TOKEN is not set",
+        "DATABASE_URL is not set",
         "WEBHOOK_SECRET is not set",
     ]
     assert done.stdout == ""
@@ -85,7 +98,7 @@ def test_bad_settings_are_named_without_their_secrets(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"BOT_TOKEN={TOKEN}/x\nDATABASE_URL=mysql://svc:{PASSWORD}@db\nPORT=http\n")
     done = run(tmp_path, "run", WEBHOOK_SECRET="hook-secret")
     assert done.returncode == 2
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["DATABASE_URL", "BOT_TOKEN", "PORT"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["BOT_TOKEN", "DATABASE_URL", "PORT"]
     is_quiet(done)
 
 
@@ -140,25 +153,29 @@ def test_the_preflight_has_a_line_for_each_check(tmp_path: Path, closed_port: in
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("updates", "show", "99999999999999999999"), ("updates", "replay", "7", "-1"),
-        ("updates", "list", "--limit", "100001"), ("transitions", "--limit", "0"),
+        ("updates", "show", "99999999999999999999"), ("updates", "show", "x"), ("updates", "replay", "7", "-1"),
+        ("updates", "list", "--limit", "100001"), ("transitions", "--limit", "0"), ("transitions", "--limit", "x"),
     ],
 )  # fmt: skip
 def test_a_number_that_cannot_be_one_is_bad_usage(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
-    """Exit 2 before anything is asked."""
+    """Exit 2 before anything is asked, in English, with what was given."""
     done = run(tmp_path, *arguments, **settings_for(closed_port))
     assert done.returncode == 2
     is_quiet(done)
+    if arguments[-1] != "-1":  # which argparse takes for an option
+        assert "must be a whole number from" in done.stderr
+        assert done.stderr.endswith(f", not '{arguments[-1]}'\n")
 
 
 @pytest.mark.parametrize("rest", ["?connect_timeout=x", "?sslmode=perhaps", "?passfile=/nowhere&port=x"])
-def test_an_address_that_the_driver_will_not_have_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
+def test_an_address_that_the_driver_refuses_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
     """Exit 1, and what the address holds stays hidden."""
     settings = settings_for(closed_port)
     done = run(tmp_path, "status", **{**settings, "DATABASE_URL": settings["DATABASE_URL"] + rest})
     assert done.returncode == 1
     is_quiet(done)
-    assert len((done.stdout + done.stderr).splitlines()) == 1
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert line.startswith("svc: the database ")
 
 
 def test_a_parameter_that_postgres_does_not_know_is_one_line(tmp_path: Path, database_url: str) -> None:
@@ -176,12 +193,11 @@ def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(1)
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        settings = {"BOT_TOKEN": TOKEN, "TELEGRAM_API_ROOT": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        api = f"http://127.0.0.1:{silent.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", "svc", "webhook", "info"],
             cwd=tmp_path,
-            env={**kept, "PYTHONPATH": str(ROOT), **settings},
+            env=environment(BOT_TOKEN=TOKEN, TELEGRAM_API_ROOT=api),
             stderr=subprocess.PIPE,
         )
         connection, _ = silent.accept()
@@ -194,13 +210,16 @@ def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_named(tmp_path: Path, closed_port: int) -> None:
-    """`svc run` where something else listens: exit 1, a line with the address, before the database is asked."""
+    """`svc run` where something else listens: exit 1, a line with the address, before the database is asked.
+
+    HOST and PORT count for more than hypercorn.toml.
+    """
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         port = taken.getsockname()[1]
-        (tmp_path / "hypercorn.toml").write_text('bind = ["127.0.0.1:1"]')
-        done = run(tmp_path, "run", PORT=str(port), **settings_for(closed_port))
+        (tmp_path / "hypercorn.toml").write_text('bind = ["192.0.2.1:1"]')  # an address that no machine has
+        done = run(tmp_path, "run", HOST="127.0.0.1", PORT=str(port), **settings_for(closed_port))
     assert done.returncode == 1
     is_quiet(done)
     assert f"127.0.0.1:{port}" in done.stdout
@@ -216,3 +235,173 @@ def test_a_broken_server_config_is_named(tmp_path: Path, closed_port: int) -> No
     assert done.returncode == 1
     is_quiet(done)
     assert "hypercorn.toml" in done.stdout
+
+
+def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
+    """`svc run --help` explains all of them, the others name those that they cannot do without."""
+    explained = run(tmp_path, "run", "--help").stdout
+    assert "  WORKERS (default: 16)\n" in explained
+    for arguments, needed in {
+        ("status",): "BOT_TOKEN, DATABASE_URL",
+        ("migrate",): "DATABASE_URL",
+        ("webhook", "set"): "BOT_TOKEN, WEBHOOK_URL, WEBHOOK_SECRET",
+    }.items():
+        done = run(tmp_path, *arguments, "--help")
+        assert done.returncode == 0
+        assert f"settings: {needed}; `svc run --help` explains them" in " ".join(done.stdout.split())
+
+
+# Versions
+
+
+def test_the_version_is_the_projects(tmp_path: Path) -> None:
+    """`svc --version` needs no settings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    done = run(tmp_path, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"svc {project['version']}\n", "")
+
+
+def test_a_plain_checkout_has_a_version_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is installed pyproject.toml says it; without that there is no telling, and no error."""
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
+    assert installed_version(tmp_path) == "unknown"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.3"\n')
+    assert installed_version(tmp_path) == "1.2.3"
+
+
+# Interrupted, cut off
+
+
+IMPORT_AND_INTERRUPT = """
+import os, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+
+module, number = sys.argv[1], int(sys.argv[2])
+sys.meta_path.insert(0, Interrupter())
+from svc.operations.cli import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (("--help",), "argparse"),
+        (("--version",), "importlib.metadata"),
+        (("status",), "httpx"),
+        (("demo",), "sandbox.app"),
+        (("run",), "svc.service"),
+        (("run",), "statemachine"),
+        (("migrate",), "trio"),
+        (("check",), "asyncpg"),
+        (("transitions",), "svc.operations.inspect"),
+        (("updates", "list"), "svc.operations.reporting"),
+        (("webhook", "info"), "svc.operations.webhook_commands"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_ctrl_c_during_imports_is_no_traceback(
+    tmp_path: Path, closed_port: int, arguments: tuple[str, ...], module: str
+) -> None:
+    """Imports are most of a command's first half second: exit 130 at once, and not a word."""
+    command = ("-c", IMPORT_AND_INTERRUPT, module, str(int(signal.SIGINT)), *arguments)
+    done = run_python(tmp_path, *command, **settings_for(closed_port))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_sigterm_during_imports_ends_the_process(tmp_path: Path, closed_port: int) -> None:
+    """As PID 1 a process without a handler would not notice."""
+    number = int(signal.SIGTERM)
+    command = ("-c", IMPORT_AND_INTERRUPT, "svc.service", str(number), "run")
+    done = run_python(tmp_path, *command, **settings_for(closed_port))
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
+
+
+def with_closed_stdout(folder: Path, *arguments: str, **settings: str) -> tuple[int, bytes]:
+    """The exit code and stderr of a command whose output nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "svc", *arguments],
+            cwd=folder,
+            env=environment(**settings),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    finally:
+        os.close(writing)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("check",)])
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
+    """`svc ... | head` ends quietly, with the code that a shell gives a program which SIGPIPE has ended."""
+    assert with_closed_stdout(tmp_path, *arguments, **settings_for(closed_port)) == (141, b"")
+
+
+def test_a_closed_pipe_ends_a_listing_quietly(tmp_path: Path, database_url: str) -> None:
+    """`svc updates list | head -3`."""
+    settings = {**settings_for(1), "DATABASE_URL": database_url}
+    assert with_closed_stdout(tmp_path, "updates", "list", **settings) == (141, b"")
+
+
+# Silence
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever said."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        yield silent.getsockname()[1]
+
+
+def test_a_database_that_says_nothing_is_put_in_words(tmp_path: Path, silent_port: int) -> None:
+    """Not a bare TimeoutError."""
+    done = run(tmp_path, "status", **settings_for(silent_port))
+    assert done.returncode == 1
+    assert done.stderr == "svc: the database does not answer: TimeoutError: no answer in time\n"
+
+
+def test_the_preflight_prints_what_it_knows(tmp_path: Path, closed_port: int, silent_port: int) -> None:
+    """While a Bot API that is dead has not answered, the database's lines are there already."""
+    settings = {**settings_for(closed_port), "TELEGRAM_API_ROOT": f"http://127.0.0.1:{silent_port}"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "svc", "check"],
+        cwd=tmp_path,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)  # its answer would come in 10 s
+        rest, err = process.communicate(timeout=60)
+    assert [line.split(":")[0] for line in lines] == ["FAIL  database", "FAIL  lock"]
+    assert (process.returncode, rest, err.strip()) == (130, "", "")
+
+
+# Another package's modules
+
+
+@pytest.mark.parametrize("content", ["class State: ...", "raise ImportError('no', name='statemachine.core')"])
+def test_another_statemachine_is_named(tmp_path: Path, closed_port: int, content: str) -> None:
+    """python-statemachine brings a module of the same name: one line and exit 1 where that comes first."""
+    package = tmp_path / "other" / "statemachine"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(content)
+    settings = {**settings_for(closed_port), "PYTHONPATH": f"{tmp_path / 'other'}{os.pathsep}{ROOT}"}
+    done = run(tmp_path, "run", **settings)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("svc: another package provides `statemachine`")
+    assert line.endswith("use a clean virtual environment")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import http.server
 import json
 import re
@@ -20,7 +19,6 @@ import trio
 import yaml
 from quart_trio import QuartTrio
 
-import svc.settings.environment
 from statemachine import Lifecycle, State
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -28,9 +26,10 @@ from svc.intake.http_server import load_config
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.events import EVENTS
 from svc.observability.metrics import Metrics
-from svc.operations.cli import _parser
+from svc.operations.arguments import make_parser
 from svc.service import EXIT_MARGIN
-from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
+from svc.settings.environment import Settings, SettingsError, load_settings
+from svc.settings.table import REQUIRED, SETTINGS
 from svc.storage.inbox import Received
 from svc.storage.migrate import FILE_TIMEOUT
 from tests.harness import SECRET
@@ -96,17 +95,8 @@ def settings_in(place: str) -> Settings:
 
 
 def known_settings() -> set[str]:
-    """Every name that svc/settings.py reads."""
-    tree = ast.parse(Path(svc.settings.environment.__file__).read_text("utf-8"))
-    return {
-        node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "_take"
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    }
+    """Every name in the table of settings."""
+    return {setting.name for setting in SETTINGS}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -411,7 +401,8 @@ def test_telegram_can_reach_the_address() -> None:
 
 def test_one_port_all_the_way() -> None:
     """hypercorn.toml, the image, the container, the probes, the Service and the scraper agree."""
-    (bind,) = load_config(None, settings_in("kubernetes").port).bind
+    settings = settings_in("kubernetes")
+    (bind,) = load_config(settings.host, settings.port).bind
     port = int(bind.rpartition(":")[2])
     (container_port,) = container()["ports"]
     assert container_port["containerPort"] == port == int(instruction("EXPOSE"))
@@ -486,7 +477,7 @@ def test_every_command_that_is_mentioned_exists(path: Path) -> None:
     for span in re.findall(r"`([^`\n]+)`", path.read_text("utf-8")):
         command = re.search(r"(?:^|-- )svc ([a-z].*)", span)
         if command:
-            assert callable(_parser().parse_args(shlex.split(command[1])).command)
+            assert callable(make_parser().parse_args(shlex.split(command[1])).command)
 
 
 def test_every_name_in_capitals_is_one_of_ours() -> None:

@@ -40,7 +40,7 @@ def as_json(say: Callable[[Any], object], **options: Any) -> dict[str, Any]:
     return line
 
 
-def test_a_terminal_shows_the_seeds_lines() -> None:
+def test_a_terminal_shows_the_original_bots_lines() -> None:
     """`[WORKER_1] 🎬 ACTIVE_PROCESS_START update_id=724051459`, as an operator knows it."""
     line = console(lambda log: log.info("ACTIVE_PROCESS_START", worker="WORKER_1", update_id=724051459), instance="i")
     assert line == "[WORKER_1] 🎬 ACTIVE_PROCESS_START update_id=724051459\n"

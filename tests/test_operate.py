@@ -186,7 +186,7 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
     assert [row["to_state"] for row in json.loads(capsys.readouterr().out)] == ["DRAINING", "ACTIVE"]
 
 
-def test_the_period_of_a_killed_instance_ends_where_the_next_begins() -> None:
+def test_the_term_of_a_killed_instance_ends_where_the_next_begins() -> None:
     """It wrote nothing about its end."""
 
     def row(seconds: int, instance: str, source: str, target: str, epoch: int) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_the_period_of_a_killed_instance_ends_where_the_next_begins() -> None:
             "at": at, "instance_id": instance, "from_state": source, "to_state": target, "epoch": epoch, "reason": "r",
         }  # fmt: skip
 
-    first, second = reports.active_periods(
+    first, second = reports.leadership_terms(
         [row(0, "one", "PASSIVE", "ACTIVE", 1), row(9, "two", "PASSIVE", "ACTIVE", 2)]
     )
     assert first.end == second.start

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from svc.settings.environment import REQUIRED, Settings, SettingsError, load_settings
+from svc.settings.documents import env_example, help_text, readme_table, with_table
+from svc.settings.environment import Settings, SettingsError, load_settings
+from svc.settings.table import REQUIRED, SETTINGS
 
+ROOT = Path(__file__).parent.parent
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 MINIMUM = {"BOT_TOKEN": TOKEN, "DATABASE_URL": "postgresql://svc:pa%40ss@db/svc", "WEBHOOK_SECRET": "hook-secret"}
 
@@ -32,7 +37,7 @@ def test_the_required_settings_are_enough() -> None:
     assert settings.bot_id == 123456
     assert settings.database_url == settings.leader_database_url == MINIMUM["DATABASE_URL"]
     assert settings.webhook_secret == "hook-secret"
-    assert (settings.webhook_url, settings.port, settings.log_format) == (None, None, None)
+    assert (settings.webhook_url, settings.host, settings.port, settings.log_format) == (None, None, None, None)
     assert settings.telegram_api_root == "https://api.telegram.org"
     assert (settings.workers, settings.passive_hold, settings.drain_timeout) == (16, 30, 20)
     assert (settings.lease, settings.linger) == (3, 0)
@@ -53,6 +58,12 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("WEBHOOK_URL", "https://bot.example/webhook", "webhook_url", None),
     *(("WEBHOOK_URL", f"https://bot.example:{port}/webhook", "webhook_url", None) for port in (443, 80, 88, 8443)),
     ("TELEGRAM_API_ROOT", "http://127.0.0.1:8081/", "telegram_api_root", "http://127.0.0.1:8081"),
+    ("HOST", "127.0.0.1", "host", "127.0.0.1"),
+    ("HOST", "::1", "host", "::1"),
+    ("HOST", "[::1]", "host", "::1"),
+    ("HOST", "::", "host", "::"),
+    ("HOST", "localhost", "host", "localhost"),
+    ("HOST", "Pod-7.svc.cluster.local", "host", None),
     ("PORT", "1", "port", 1),
     ("PORT", "65535", "port", 65535),
     ("WORKERS", "1", "workers", 1),
@@ -157,6 +168,14 @@ BAD = [
     ("TELEGRAM_API_ROOT", "http://127.0.0.1\x01"),
     ("TELEGRAM_API_ROOT", "https://api.example/?x=1"),
     ("TELEGRAM_API_ROOT", "https://api.example/#x"),
+    ("HOST", "256.1.1.1"),
+    ("HOST", "127.0.0.1:8080"),
+    ("HOST", "[::1]:8080"),
+    ("HOST", "http://localhost"),
+    ("HOST", "a..b"),
+    ("HOST", "-a"),
+    ("HOST", "a b"),
+    ("HOST", "a." * 126 + "abc"),
     ("PORT", "0"),
     ("PORT", "65536"),
     ("PORT", "80.5"),
@@ -235,7 +254,7 @@ def test_a_command_names_what_it_needs() -> None:
     assert load_settings({}, dotenv=None, required=()).database_url == ""
     with pytest.raises(SettingsError) as caught:
         load_settings({"BOT_TOKEN": "x"}, dotenv=None, required=("DATABASE_URL",))
-    assert [fault.split()[0] for fault in caught.value.faults] == ["DATABASE_URL", "BOT_TOKEN"]
+    assert [fault.split()[0] for fault in caught.value.faults] == ["BOT_TOKEN", "DATABASE_URL"]
 
 
 def test_the_environment_beats_the_file(tmp_path: Path) -> None:
@@ -285,3 +304,69 @@ def test_what_must_never_be_printed_is_listed() -> None:
     settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter%2b")
     assert set(settings.secrets) == {TOKEN, TOKEN[7:], "hook-secret", "pa%40ss", "pa@ss", "hunter%2b", "hunter+"}
     assert load_settings({}, dotenv=None, required=()).secrets == ()
+
+
+# The table and what is made from it
+
+REMEDY = "run `python -m svc.settings.documents`"
+
+
+def test_every_setting_is_a_field_of_the_settings() -> None:
+    """The table and the dataclass name the same things, in the same order."""
+    assert [field.name for field in dataclasses.fields(Settings)] == [setting.name.lower() for setting in SETTINGS]
+    assert len(SETTINGS) > 20
+
+
+def test_every_default_is_a_value_that_can_be_set() -> None:
+    """Written out, a default is what it is without."""
+    for setting in SETTINGS:
+        if setting.default not in (None, ""):
+            assert setting.parse(str(setting.default)) == setting.default, setting.name
+
+
+def test_the_readme_has_the_table() -> None:
+    """Every row of the README's table of settings is the table's."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme_table() in readme, REMEDY
+    assert len(re.findall(r"^\| `[A-Z_]+` \|", readme, re.MULTILINE)) == len(SETTINGS), REMEDY
+
+
+def test_an_old_table_is_replaced() -> None:
+    """Whatever rows it had; what stands around it stays."""
+    old = "before\n\n| name | default | |\n|---|---|---|\n| `WORKERS` | 3 | x |\n| `OLD` | 1 | |\n\nafter | x |\n"
+    assert with_table(old) == f"before\n\n{readme_table()}\nafter | x |\n"
+
+
+def test_the_example_of_a_env_file_is_up_to_date() -> None:
+    """`.env.example` is what the table makes of it."""
+    assert (ROOT / ".env.example").read_text("utf-8") == env_example(), REMEDY
+
+
+def test_the_example_waits_for_what_is_required_and_nothing_else(tmp_path: Path) -> None:
+    """Unedited, each required setting is named as missing; filled in, all defaults are as without the file."""
+    example = tmp_path / ".env"
+    example.write_text(env_example())
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, dotenv=str(example))
+    assert caught.value.faults == [f"{name} is not set" for name in REQUIRED]
+    same = {**MINIMUM, "INSTANCE_ID": "one"}
+    assert load_settings(same, dotenv=str(example)) == load_settings(same, dotenv=None)
+
+
+def test_the_examples_comments_are_the_defaults(tmp_path: Path) -> None:
+    """With every comment sign in front of a setting removed nothing changes."""
+    example = tmp_path / ".env"
+    example.write_text(re.sub(r"^#([A-Z_]+=)", r"\1", env_example(), flags=re.MULTILINE))
+    assert "\nWORKERS=16\n" in example.read_text()
+    same = {**MINIMUM, "INSTANCE_ID": "one"}
+    assert load_settings(same, dotenv=str(example)) == load_settings(same, dotenv=None)
+
+
+def test_the_help_explains_every_setting() -> None:
+    """`svc run --help`: the name with its default, its text in plain words, no line too long for a terminal."""
+    text = help_text()
+    for setting in SETTINGS:
+        assert f"\n  {setting.name} (" in text
+    assert "WORKERS (default: 16)" in text
+    assert "`" not in text
+    assert max(map(len, text.splitlines())) <= 100

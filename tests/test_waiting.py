@@ -81,7 +81,9 @@ def test_a_backoff_doubles_up_to_its_bound_and_starts_anew() -> None:
     ("error", "line"),
     [
         (ValueError("two\n lines"), "ValueError: two lines"),
-        (TimeoutError(), "TimeoutError"),
+        (TimeoutError(), "TimeoutError: no answer in time"),
+        (trio.TooSlowError(), "TooSlowError: no answer in time"),
+        (KeyError(), "KeyError"),
         (ValueError("x" * 1000), "ValueError: " + "x" * 488),
     ],
 )

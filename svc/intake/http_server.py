@@ -50,7 +50,8 @@ def load_config(host: str | None, port: int | None) -> Config:
     for name in _NUMBERS:
         if type(getattr(config, name)) not in (int, float):
             raise ConfigError(f"{path.absolute()}: {name} must be a number")
-    config.bind = [replace_address(bind, host, port) for bind in config.bind]
+    # With another host or port two addresses may become one.
+    config.bind = list(dict.fromkeys(replace_address(bind, host, port) for bind in config.bind))
     # A logger, where Hypercorn would add a handler of its own: svc.observability.logs shows what it says.
     config.errorlog = logging.getLogger("hypercorn.error")
     return config

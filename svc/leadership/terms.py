@@ -17,7 +17,7 @@ import trio
 
 from statemachine import Lifecycle
 from svc.leadership.election import Election, Leader
-from svc.process import end_process_now
+from svc.shutdown import end_process_now
 from svc.waiting import first_of, until
 
 log = structlog.get_logger()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import trio
+
 LONGEST = 500
 
 
 def describe(error: BaseException) -> str:
-    """Class and text of `error` on one line; the class alone where there is no text."""
+    """Class and text of `error` on one line; the class alone where there is no text, and none to give it."""
     text = " ".join(str(error).split())
+    if not text and isinstance(error, TimeoutError | trio.TooSlowError):
+        text = "no answer in time"  # neither asyncio nor Trio gives it a text
     name = type(error).__name__
     return f"{name}: {text}"[:LONGEST] if text else name
 

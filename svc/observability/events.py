@@ -1,7 +1,7 @@
-"""The events of the log: their names, who says them, and their sign on a terminal.
+"""The events of the log: their names, which part of the service logs them, and their sign on a terminal.
 
-The names are the seed's and the protocol's: operators grep for them and count them. A test compares
-this table with every log call, both ways: no name is logged that is not in it, and none is in it that is not logged.
+Operators grep for the names and count them, so they stay; many are those of the original bot's logs. A test compares
+this table with every log call, both ways: a name that is logged is in the table, and the other way round.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ EVENTS: dict[str, Look] = {
     "DEAD": Look("WORKER", "💀"),
     "IN_DOUBT": Look("WORKER", "❓"),
     "HANDLER_FAILED": Look("WORKER", "💥"),
-    # intake, at Telegram's side
+    # intake: what is set up at Telegram, and polling
     "WEBHOOK_SET": Look("INTAKE", "🔗"),
     "WEBHOOK_DIFFERS": Look("INTAKE", "⚠️"),
     "WEBHOOK_ERROR": Look("INTAKE", "⚠️"),

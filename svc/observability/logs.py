@@ -1,4 +1,4 @@
-"""Structured logs: one event a line, like the seed's on a terminal, JSON elsewhere, never a secret.
+"""Structured logs: one event a line, on a terminal like the original bot's, JSON elsewhere, never a secret.
 
 Every event is counted whether or not it is printed, so that metrics do not depend on the level.
 """
@@ -44,7 +44,7 @@ def configure_logging(
     """
     stream = out or sys.stdout
     if isinstance(stream, io.TextIOWrapper):
-        # A terminal that has no emoji gets their codes: a line must never be an exception.
+        # A terminal whose encoding has no emoji gets their codes: logging a line must never raise.
         stream.reconfigure(errors="backslashreplace")
     console = log_format == "console" or (log_format is None and stream.isatty())
     mask = make_mask(secrets)
@@ -71,7 +71,7 @@ def configure_logging(
 
 
 def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
-    """The event as the seed wrote it: `05:14:02 [WORKER_1] 🎬 ACTIVE_PROCESS_START update_id=724051459`."""
+    """The event as the original bot logged it: `05:14:02 [WORKER_1] 🎬 ACTIVE_PROCESS_START update_id=724051459`."""
     name = str(event.pop("event"))
     source, sign = EVENTS.get(name, _NO_LOOK)
     worker = event.pop("worker", None)
@@ -82,7 +82,7 @@ def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
     source = str(worker) if worker is not None and source == "WORKER" else source
     epoch = event.pop("epoch", None)
     if epoch is not None:
-        event["epoch"] = epoch  # what identifies the update stands first
+        event["epoch"] = epoch  # last: what identifies the update comes first
     fields = " ".join(f"{key}={_plain(value)}" for key, value in event.items() if value is not None)
     line = f"{time} [{source}] {sign} {name} {fields}".rstrip()
     return f"{line}\n{exception}" if exception else line
@@ -98,7 +98,7 @@ def json_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
 
 def _plain(value: Any) -> str:
     text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    # A line stays a line, and a field's end can be seen.
+    # An event stays on one line, and where a field ends can be seen.
     if not text.isprintable():
         text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
     return f'"{text}"' if " " in text else text
@@ -141,7 +141,7 @@ class _ToStructlog(logging.Handler):
         try:
             message = record.getMessage()
         except Exception:
-            message = str(record.msg)  # its arguments do not fit: not the library's caller's concern
+            message = str(record.msg)  # its arguments do not fit its format: the text alone is better than an error
         fields: dict[str, Any] = {"logger": record.name, "message": message}
         if record.exc_info and record.exc_info[0] is not None:
             fields["exception"] = logging.Formatter().formatException(record.exc_info)

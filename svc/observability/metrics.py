@@ -14,7 +14,7 @@ MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 30
 
 
 class WebhookHealth:
-    """What Telegram says of its deliveries. Only the ACTIVE instance asks; the others show nothing."""
+    """What Telegram says about its webhook deliveries. Only the ACTIVE instance asks; the others show nothing."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._pending = Gauge("svc_webhook_pending_updates", "Updates that wait at Telegram", registry=registry)
@@ -36,7 +36,7 @@ class WebhookHealth:
         self._error_at.set(error_at)
         self._error.clear()
         if error is not None:
-            # A page of metrics is UTF-8, which half an emoji is not.
+            # The page is UTF-8, which cannot encode a lone surrogate.
             self._error.labels(error[:LONGEST_MESSAGE].encode("utf-8", "replace").decode()).set(1)
 
 
@@ -47,7 +47,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._state = Gauge("svc_state", "1 for the state the instance is in", ["state"], registry=self.registry)
         self._events = Counter("svc_events", "Log events by name", ["event"], registry=self.registry)
-        # Children made once: looking one up by its label costs more than counting.
+        # One child per event, made in advance: looking it up by its label costs more than counting.
         self._event = {name: self._events.labels(name) for name in EVENTS}
         self._other = self._events.labels("OTHER")
         self.epoch = Gauge("svc_epoch", "Epoch of this instance's latest term", registry=self.registry)

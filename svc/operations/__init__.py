@@ -1,1 +1,1 @@
-"""The commands of `svc`: what an operator runs."""
+"""The commands of `svc`: what an operator runs. `cli` is the entry point."""

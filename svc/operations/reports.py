@@ -1,10 +1,10 @@
-"""What operators ask the database: who led when, what waits, and an update's whole life. Needs no running instance."""
+"""What the commands ask the database: who led when, what waits, and an update's whole life. No instance need run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -57,7 +57,7 @@ SELECT update_id, chat_id, update_type, received_at, received_by, 'done', attemp
 FROM processed_updates WHERE bot_id = $1 AND update_id = $2 AND outcome <> 'dead'
 """
 
-# Back to the inbox as if it had just come, with its history; its dedup row goes in the same transaction.
+# Back to the inbox as if it had just come, but with its history. Its dedup row is deleted in the same transaction.
 REPLAY = """
 WITH dead AS (
     DELETE FROM dead_updates WHERE bot_id = $1 AND update_id = $2 RETURNING *
@@ -95,10 +95,10 @@ async def transitions(database: Database, bot_id: int, limit: int) -> list[dict[
 
 
 @dataclass(frozen=True)
-class ActivePeriod:
-    """One term: who led from when until when (None: still, as far as the history says), and how it ended.
+class LeadershipTerm:
+    """Which instance led from when until when (None: it still does, as far as the history says), and how that ended.
 
-    `gap` is how long nobody had led before it, in seconds.
+    `gap` is how long nobody had led before it, in seconds; None for the first term in the history.
     """
 
     instance: str
@@ -109,26 +109,26 @@ class ActivePeriod:
     gap: float | None
 
 
-def active_periods(rows: Sequence[dict[str, Any]]) -> list[ActivePeriod]:
+def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTerm]:
     """Who was ACTIVE when, from transitions in their order.
 
-    An instance that was killed wrote nothing about its end: its period ends, at the latest, where the next begins.
+    An instance that was killed wrote nothing about its end: its term ends, at the latest, where the next one begins.
     """
-    periods: list[ActivePeriod] = []
-    for row in rows:
-        latest = periods[-1] if periods else None
+    terms: list[LeadershipTerm] = []
+    for row in transitions:
+        latest = terms[-1] if terms else None
         if row["to_state"] == "ACTIVE":
             if latest is not None and latest.end is None:
-                latest = periods[-1] = _ended(latest, row["at"], "killed, or cut off: it wrote no end")
+                latest = terms[-1] = replace(latest, end=row["at"], ended_by="killed, or cut off: it wrote no end")
             gap = (row["at"] - latest.end).total_seconds() if latest is not None and latest.end is not None else None
-            periods.append(ActivePeriod(row["instance_id"], row["epoch"], row["at"], None, "", gap))
+            terms.append(LeadershipTerm(row["instance_id"], row["epoch"], row["at"], None, "", gap))
         elif row["from_state"] == "ACTIVE" and latest is not None and latest.instance == row["instance_id"]:
-            periods[-1] = _ended(latest, row["at"], row["reason"])
-    return periods
+            terms[-1] = replace(latest, end=row["at"], ended_by=row["reason"])
+    return terms
 
 
 async def list_updates(database: Database, bot_id: int, state: UpdateState, limit: int) -> list[dict[str, Any]]:
-    """Updates in one state: those that wait or are worked on oldest first, the others latest first."""
+    """Updates in one state: those that are pending or processing with the oldest first, the others the latest first."""
     match state:
         case "pending":
             rows = await database.fetch(LIST_INBOX, bot_id, limit, ["pending"])
@@ -161,7 +161,3 @@ async def replay_update(database: Database, bot_id: int, update_id: int) -> bool
         return replayed is not None
 
     return await database.transaction(work)
-
-
-def _ended(period: ActivePeriod, end: datetime, why: str) -> ActivePeriod:
-    return ActivePeriod(period.instance, period.epoch, period.start, end, why, period.gap)

@@ -14,9 +14,9 @@ from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
 from svc.leadership.postgres_lock import connect_lock
 from svc.observability.metrics import Metrics
-from svc.process import drain_on_signal
 from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
+from svc.shutdown import drain_on_signal
 from svc.storage.database import (
     Database,
     DatabaseRefused,
@@ -36,10 +36,10 @@ log = structlog.get_logger()
 async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """Run one instance until a signal ends it.
 
-    Raises what makes it impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
+    Raises what makes that impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
     OSError (the port is taken).
     """
-    http = load_config(None, settings.port)
+    http = load_config(settings.host, settings.port)
     async with asyncio_loop(), open_database(settings.database_url, setup=PLANNER) as database:
         service = Service(real_parts(settings, metrics, database))
         async with trio.open_nursery() as nursery:

@@ -1,6 +1,6 @@
-"""`svc webhook set`, `info` and `delete`: each says what it did and returns whether it could.
+"""`svc webhook set`, `info` and `delete`: each prints what it did and returns whether it succeeded.
 
-Findings go to stdout, faults to stderr, one line each. Pending updates are never dropped.
+Results go to stdout, errors to stderr, one line each. Pending updates are never dropped.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 
 ATTEMPTS = 3
 PAUSE = 1.0
-# Who is told to come back later than this is told so, rather than left waiting in front of a terminal.
+# Seconds. If Telegram asks for a longer pause, the command says so and ends: somebody sits in front of a terminal.
 LONGEST_WAIT = 30.0
 
 _TIMES = ("last_error_date", "last_synchronization_error_date")
 
 
 async def set_webhook(settings: Settings, *, open_transport: OpenTransport | None = None) -> bool:
-    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET, both of which must be there; False if Telegram refuses."""
+    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET, both of which must be set; False if Telegram refuses."""
     target = target_of(settings)
     assert target is not None
     try:
@@ -37,19 +37,19 @@ async def set_webhook(settings: Settings, *, open_transport: OpenTransport | Non
             print(settings.hide(f"the webhook is set: {target.url}"))
             return True
     except Refused as error:
-        _complain(f"{error}; Telegram closes the old webhook first, so the bot may have none now: svc webhook info")
+        _print_error(f"{error}; Telegram closes the old webhook first, so the bot may have none now: svc webhook info")
     except TelegramError as error:
-        _complain(str(error))
+        _print_error(str(error))
     return False
 
 
 async def show_webhook(settings: Settings, *, as_json: bool, open_transport: OpenTransport | None = None) -> bool:
-    """Print what Telegram knows of the webhook; with `as_json` its answer as one object."""
+    """Print what Telegram knows of the webhook; with `as_json` its answer as one JSON object."""
     try:
         async with _api(settings, open_transport) as api:
             info = await _ask(api, "getWebhookInfo")
     except TelegramError as error:
-        _complain(str(error))
+        _print_error(str(error))
         return False
     print(settings.hide(json.dumps(info) if as_json else "\n".join(_lines(info))))
     return True
@@ -62,7 +62,7 @@ async def delete_webhook(settings: Settings, *, open_transport: OpenTransport | 
             info = await _ask(api, "getWebhookInfo")
             await _ask(api, "deleteWebhook", {"drop_pending_updates": False})
     except TelegramError as error:
-        _complain(str(error))
+        _print_error(str(error))
         return False
     url = info.get("url") if isinstance(info, dict) else None
     print(settings.hide(f"the webhook is deleted: {url}") if url else "no webhook was set")
@@ -78,7 +78,10 @@ async def _api(settings: Settings, open_transport: OpenTransport | None) -> Asyn
 
 
 async def _ask(api: BotApi, method: str, params: Mapping[str, Any] | None = None) -> Any:
-    """Call a method that may be called twice without harm; waits as long as Telegram says. Raises TelegramError."""
+    """Call a method that is harmless to repeat, up to three times, with the pauses that Telegram asks for.
+
+    Raises TelegramError.
+    """
     for _ in range(ATTEMPTS - 1):
         try:
             return await api.call(method, params)
@@ -95,10 +98,10 @@ def _lines(info: Any) -> list[str]:
         return ["Telegram said nothing about the webhook"]
     shown = {"url": "", **info}
     width = max(map(len, shown))
-    return [f"{name:{width}}  {_shown(name, value)}" for name, value in shown.items()]
+    return [f"{name:{width}}  {_readable(name, value)}" for name, value in shown.items()]
 
 
-def _shown(name: str, value: Any) -> str:
+def _readable(name: str, value: Any) -> str:
     if name == "url" and not value:
         return "no webhook is set"
     if name in _TIMES and isinstance(value, int):
@@ -108,5 +111,5 @@ def _shown(name: str, value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _complain(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"svc: {text}", file=sys.stderr)

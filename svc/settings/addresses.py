@@ -1,4 +1,4 @@
-"""What an address in the settings must look like. Each function returns it as it is used, or raises ValueError.
+"""What an address in the settings must look like. Each function returns the address to use, or raises ValueError.
 
 No error quotes the address: it may hold a password.
 """
@@ -12,11 +12,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import httpx
 
 PUBLIC_API = "api.telegram.org"
-# Where Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own takes any.
+# The ports that Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own
+# delivers to any.
 PUBLIC_PORTS = (443, 80, 88, 8443)
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_HERE = ("localhost", "local", "internal")
+_LOCAL_DOMAINS = ("localhost", "local", "internal")
+LONGEST_HOST = 253
 
 
 def api_root(text: str) -> str:
@@ -44,8 +46,10 @@ def webhook_url(text: str) -> str:
 
 
 def public_webhook_url(text: str) -> str:
-    """An address that Telegram delivers to; the rules of its server's source (WebhookActor.cpp) as far as they are
-    known without asking the network. What it refuses, it refuses after the old webhook is gone.
+    """An address that Telegram delivers to.
+
+    The rules are those of the Bot API server's source (tdlib/telegram-bot-api, WebhookActor.cpp), as far as they can
+    be checked without asking the network. Checked here because Telegram removes the old webhook before it checks.
     """
     parts = _http(text)
     if parts.scheme != "https":
@@ -58,13 +62,26 @@ def public_webhook_url(text: str) -> str:
     return parts.geturl()
 
 
+def bind_host(text: str) -> str:
+    """An IP address (version 6 with or without brackets; returned without) or a host name to listen on."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        labels = text.lower().split(".")
+    well_formed = len(text) <= LONGEST_HOST and all(_LABEL.fullmatch(label) for label in labels)
+    if not well_formed or labels[-1].isdigit():
+        raise ValueError(f"must be an IP address or a host name, not {text!r}")
+    return text
+
+
 def postgres_url(text: str) -> str:
     """The address of a database; several hosts are allowed, separated by commas."""
     parts = _split(text)
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("must start with postgresql://")
     user, at, hosts = parts.netloc.rpartition("@")
-    cut_off = not at and "@" in parts.path  # a password's slash has ended the host
+    cut_off = not at and "@" in parts.path  # a slash in the password has ended the host
     if "@" in user or cut_off or parts.fragment:
         raise ValueError("has a / # or @ where none belongs: in a user or password they are %2F %23 %40")
     for host in hosts.split(","):
@@ -120,5 +137,5 @@ def _can_be_reached_by_telegram(host: str) -> bool:
     except ValueError:
         labels = host.split(".")
         well_formed = len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels)
-        return well_formed and not labels[-1].isdigit() and labels[-1] not in _HERE
+        return well_formed and not labels[-1].isdigit() and labels[-1] not in _LOCAL_DOMAINS
     return address.version == 4 and address.is_global

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 
 from svc.settings import addresses
 from svc.settings.masking import make_mask
+from svc.settings.table import REQUIRED, SETTINGS
 from telegram_client.proxy import find_proxy
 
 LogFormat = Literal["console", "json"]
 Intake = Literal["webhook", "polling"]
 InDoubtPolicy = Literal["resend", "skip"]
 """What becomes of a message that may or may not have arrived."""
-T = TypeVar("T")
-
-REQUIRED = ("BOT_TOKEN", "DATABASE_URL", "WEBHOOK_SECRET")
-
-_TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
-_SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsError(Exception):
@@ -39,28 +32,32 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator can set; times are in seconds. Secrets are kept out of the repr."""
+    """What an operator can set; times are in seconds. Secrets are kept out of the repr.
+
+    A field is the setting of the same name in `svc.settings.table`, which says what it means and has its default.
+    """
 
     bot_token: str = field(repr=False)
     database_url: str = field(repr=False)
     webhook_secret: str = field(repr=False)
+    webhook_url: str | None = field(repr=False)  # some have the token in it
+    intake: Intake
     leader_database_url: str = field(repr=False)
-    webhook_url: str | None = field(default=None, repr=False)  # some have the token in it
-    intake: Intake = "webhook"
-    telegram_api_root: str = "https://api.telegram.org"
-    port: int | None = None
-    workers: int = 16
-    passive_hold: float = 30.0
-    drain_timeout: float = 20.0
-    lease: float = 3.0
-    linger: float = 0.0
-    in_doubt: InDoubtPolicy = "resend"
-    send_rate: float = 30.0
-    send_rate_chat: float = 1.0
-    send_rate_group: float = 20.0
-    log_format: LogFormat | None = None
-    log_level: str = "info"
-    instance_id: str = ""
+    telegram_api_root: str
+    host: str | None
+    port: int | None
+    workers: int
+    passive_hold: float
+    drain_timeout: float
+    linger: float
+    lease: float
+    in_doubt: InDoubtPolicy
+    send_rate: float
+    send_rate_chat: float
+    send_rate_group: float
+    log_format: LogFormat | None
+    log_level: str
+    instance_id: str
 
     @property
     def bot_id(self) -> int:
@@ -69,13 +66,13 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed; of the token its second half too, which is the secret of it."""
+        """What must never be printed: the token and its second half, the webhook's secret, the databases' passwords."""
         passwords = (*addresses.passwords(self.database_url), *addresses.passwords(self.leader_database_url))
         token = (self.bot_token, self.bot_token.partition(":")[2])
         return tuple(dict.fromkeys(text for text in (*token, self.webhook_secret, *passwords) if text))
 
     def hide(self, text: str) -> str:
-        """`text` without the secrets: what others say, of a webhook's address say, may hold one."""
+        """`text` without the secrets. What comes from elsewhere may hold one: a webhook's address, for instance."""
         return make_mask(self.secrets)(text)
 
 
@@ -89,75 +86,18 @@ def load_settings(
 
     `required` names the settings that this command cannot do without.
     """
-    try:
-        in_file = dotenv_values(dotenv) if dotenv else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{dotenv} cannot be read: {type(error).__name__}"]) from None
-    values = {name: value for name, value in in_file.items() if value is not None}
-    values.update(os.environ if environ is None else environ)
-    return _Reader(values, required).settings()
-
-
-class _Reader:
-    def __init__(self, values: Mapping[str, str], required: Collection[str]) -> None:
-        self._values = values
-        self._required = required
-        self._faults: list[str] = []
-
-    def settings(self) -> Settings:
-        intake: Intake = self._take("INTAKE", _intake, "webhook")
-        if intake == "polling" and "WEBHOOK_URL" not in self._required:
-            # Nobody is let in at /webhook then.
-            self._required = [name for name in self._required if name != "WEBHOOK_SECRET"]
-        api_root = self._take("TELEGRAM_API_ROOT", addresses.api_root, f"https://{addresses.PUBLIC_API}")
-        webhook_url = addresses.public_webhook_url if addresses.is_public(api_root) else addresses.webhook_url
-        database_url = self._take("DATABASE_URL", addresses.postgres_url, "")
-        settings = Settings(
-            bot_token=self._take("BOT_TOKEN", _token, ""),
-            database_url=database_url,
-            webhook_secret=self._take("WEBHOOK_SECRET", _secret, ""),
-            leader_database_url=self._take("LEADER_DATABASE_URL", addresses.postgres_url, database_url),
-            intake=intake,
-            webhook_url=self._take("WEBHOOK_URL", webhook_url, None),
-            telegram_api_root=api_root,
-            port=self._take("PORT", _number(int, 1, 65535), None),
-            workers=self._take("WORKERS", _number(int, 1, 1000), 16),
-            passive_hold=self._take("PASSIVE_HOLD", _number(float, 0, 3600), 30.0),
-            drain_timeout=self._take("DRAIN_TIMEOUT", _number(float, 0, 3600), 20.0),
-            lease=self._take("LEASE", _number(float, 1, 60), 3.0),
-            linger=self._take("LINGER", _number(float, 0, 600), 0.0),
-            send_rate=self._take("SEND_RATE", _number(float, 0, 100_000), 30.0),
-            send_rate_chat=self._take("SEND_RATE_CHAT", _number(float, 0, 1000), 1.0),
-            send_rate_group=self._take("SEND_RATE_GROUP", _number(float, 0, 10_000), 20.0),
-            in_doubt=self._take("IN_DOUBT", _in_doubt, "resend"),
-            log_format=self._take("LOG_FORMAT", _log_format, None),
-            log_level=self._take("LOG_LEVEL", _level, "info"),
-            instance_id=self._take("INSTANCE_ID", _label, "") or default_instance_id(),
-        )
-        if "BOT_TOKEN" in self._required:
-            self._look_at_the_proxy(api_root)
-        if self._faults:
-            raise SettingsError(self._faults)
-        return settings
-
-    def _take(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        text = self._values.get(name, "").strip()
-        if not text:
-            if name in self._required:
-                self._faults.append(f"{name} is not set")
-            return default
-        try:
-            return parse(text)
-        except ValueError as error:
-            self._faults.append(f"{name} {error}")
-            return default
-
-    def _look_at_the_proxy(self, api_root: str) -> None:
-        # Needed only once this instance leads; an operator should hear of it at the start.
-        try:
-            find_proxy(api_root)
-        except ValueError as error:
-            self._faults.append(str(error))
+    texts = _read(os.environ if environ is None else environ, dotenv)
+    values, faults = _parse(texts)
+    faults |= _missing(texts, required, values["INTAKE"])
+    faults |= _undeliverable(values["WEBHOOK_URL"], values["TELEGRAM_API_ROOT"])
+    lines = [f"{setting.name} {faults[setting.name]}" for setting in SETTINGS if setting.name in faults]
+    if "BOT_TOKEN" in required:
+        lines += _proxy_faults(values["TELEGRAM_API_ROOT"])
+    if lines:
+        raise SettingsError(lines)
+    values["LEADER_DATABASE_URL"] = values["LEADER_DATABASE_URL"] or values["DATABASE_URL"]
+    values["INSTANCE_ID"] = values["INSTANCE_ID"] or default_instance_id()
+    return Settings(**{name.lower(): value for name, value in values.items()})
 
 
 def default_instance_id() -> str:
@@ -165,67 +105,50 @@ def default_instance_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _token(text: str) -> str:
-    if not _TOKEN.fullmatch(text):
-        raise ValueError("is not a bot token (it looks like 123456:ABC-def...)")  # never with the text itself
-    return text
+def _read(environ: Mapping[str, str], dotenv: str | None) -> dict[str, str]:
+    """What is set, by name and without the spaces around it. Set to nothing is not set."""
+    try:
+        in_file = dotenv_values(dotenv) if dotenv else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{dotenv} cannot be read: {type(error).__name__}"]) from None
+    texts = {name: text.strip() for name, text in {**in_file, **environ}.items() if text is not None}
+    return {name: text for name, text in texts.items() if text}
 
 
-def _secret(text: str) -> str:
-    if not _SECRET.fullmatch(text):
-        raise ValueError("must be 1 to 256 characters of A-Z a-z 0-9 _ -")
-    return text
+def _parse(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values, and the faults by name; a setting with a fault has its default as its value."""
+    values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
+    faults = {}
+    for setting in SETTINGS:
+        if setting.name in texts:
+            try:
+                values[setting.name] = setting.parse(texts[setting.name])
+            except ValueError as error:
+                faults[setting.name] = str(error)
+    return values, faults
 
 
-def _number(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
-    def parse(text: str) -> T:
+def _missing(texts: Mapping[str, str], required: Collection[str], intake: Intake) -> dict[str, str]:
+    # Polling lets nobody in at /webhook, so no secret is needed there; to set a webhook one is needed all the same.
+    no_secret = intake == "polling" and "WEBHOOK_URL" not in required
+    needed = set(required) - ({"WEBHOOK_SECRET"} if no_secret else set())
+    return dict.fromkeys(needed - texts.keys(), "is not set")
+
+
+def _undeliverable(webhook_url: str | None, api_root: str) -> dict[str, str]:
+    """The fault of a webhook that Telegram would refuse. A Bot API server of one's own delivers to any address."""
+    if webhook_url is not None and addresses.is_public(api_root):
         try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        # A comparison with NaN is false, so it is refused too.
-        if not isinstance(value, (int, float)) or not low <= value <= high:
-            noun = "a whole number" if kind is int else "a number"
-            raise ValueError(f"must be {noun} from {low} to {high}, not {text!r}")
-        return value
-
-    return parse
+            addresses.public_webhook_url(webhook_url)
+        except ValueError as error:
+            return {"WEBHOOK_URL": str(error)}
+    return {}
 
 
-def _in_doubt(text: str) -> InDoubtPolicy:
-    match text.lower():
-        case "resend":
-            return "resend"
-        case "skip":
-            return "skip"
-    raise ValueError(f"must be resend or skip, not {text!r}")
-
-
-def _log_format(text: str) -> LogFormat:
-    match text.lower():
-        case "console":
-            return "console"
-        case "json":
-            return "json"
-    raise ValueError(f"must be console or json, not {text!r}")
-
-
-def _level(text: str) -> str:
-    if text.lower() not in _LEVELS:
-        raise ValueError(f"must be one of {', '.join(_LEVELS)}, not {text!r}")
-    return text.lower()
-
-
-def _label(text: str) -> str:
-    if len(text) > 100 or not text.isprintable():
-        raise ValueError("must be at most 100 printable characters")
-    return text
-
-
-def _intake(text: str) -> Intake:
-    match text.lower():
-        case "webhook":
-            return "webhook"
-        case "polling":
-            return "polling"
-    raise ValueError(f"must be webhook or polling, not {text!r}")
+def _proxy_faults(api_root: str) -> list[str]:
+    # The proxy is used only once this instance leads; an operator should hear of its fault at the start.
+    try:
+        find_proxy(api_root)
+    except ValueError as error:
+        return [str(error)]
+    return []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 HIDDEN = "***"
-# What is shorter stands in every second word: it would spoil the line, and hide nothing.
+# Anything shorter occurs in ordinary words too: replacing it would spoil the line and protect nothing.
 SHORTEST = 4
 
 
@@ -26,6 +26,6 @@ def make_mask(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
-    """As it stands, as it looks inside JSON, in the repr of a list and in an address; for most of them it is one."""
+    """The secret as it is, and as it looks inside JSON, in the repr of a list and in an address; most look the same."""
     in_json = (json.dumps(secret, ensure_ascii=False)[1:-1], json.dumps(secret)[1:-1])
     return secret, *in_json, repr(secret)[1:-1], quote(secret, safe="", errors="replace")

@@ -1,7 +1,7 @@
-"""The seed's three expected logs come out event by event, in that order.
+"""The three logs that the original bot's description expects come out event by event, in that order.
 
-One step moved, and is why the seed's first fault cannot come back: the dedup check is made behind the ACTIVE gate,
-where the seed made it in front.
+One step has moved, which is why the original bot's first fault cannot come back: it checked for duplicates in front of
+the ACTIVE gate, and this service does so behind it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The three faults of the seed's own code sketch. Each test fails on the seed's order of steps, which is shown."""
+"""The three faults of the original bot's code. Each test fails with that bot's order of steps, which is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.harness import running_bot
 async def test_an_update_that_waited_in_passive_is_not_a_duplicate_of_itself(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Fault 1: the seed wrote the dedup row in front of the ACTIVE gate; requeued, the update skipped itself."""
+    """Fault 1: the original bot wrote the dedup row in front of the ACTIVE gate; requeued, it skipped itself."""
     async with running_bot(passive=True) as bot:
         update_id = await bot.send(7)
         await trio.sleep(5)
@@ -24,11 +24,11 @@ async def test_an_update_that_waited_in_passive_is_not_a_duplicate_of_itself(
         await bot.settled()
         assert "DEDUP_SKIP" not in bot.logs.names(update_id)
         assert len(bot.menus(7)) == 1
-    assert await _seed_worker(active_after=5.0) == "DEDUP_SKIP"
+    assert await _original_worker(active_after=5.0) == "DEDUP_SKIP"
 
 
 async def test_an_update_dropped_after_30_s_is_still_owed(autojump_clock: trio.testing.MockClock) -> None:
-    """Fault 2: the seed dropped it "because the ACTIVE instance will process it", which never received it."""
+    """Fault 2: the original bot dropped it "because the ACTIVE instance will process it", which never received it."""
     async with running_bot(passive=True) as bot:
         update_id = await bot.send(7)
         await trio.sleep(60)
@@ -37,11 +37,11 @@ async def test_an_update_dropped_after_30_s_is_still_owed(autojump_clock: trio.t
         await bot.state(State.ACTIVE)
         await bot.settled()
         assert len(bot.menus(7)) == 1
-    assert await _seed_worker(active_after=60.0) == "DROPPED"
+    assert await _original_worker(active_after=60.0) == "DROPPED"
 
 
 async def test_a_full_queue_loses_nothing(autojump_clock: trio.testing.MockClock) -> None:
-    """Fault 3: the seed's queue lived in memory only: full, or gone in a crash, it lost what had been told 200."""
+    """Fault 3: the original bot's queue lived in memory only; full, or in a crash, it lost what was acknowledged."""
     async with running_bot(passive=True) as bot:
         users = range(1, HINTS + 501)
         # Nobody takes hints for a while: the memory channel overflows.
@@ -67,8 +67,8 @@ async def test_a_crash_after_the_200_loses_nothing(autojump_clock: trio.testing.
         assert len(second.menus(7)) == 1
 
 
-async def _seed_worker(*, active_after: float) -> str:
-    """What becomes of one update in the seed's worker loop, word for word in its order of steps."""
+async def _original_worker(*, active_after: float) -> str:
+    """What becomes of one update in the original bot's worker loop, with the steps in the order they had there."""
     processed: set[int] = set()
     start = trio.current_time()
     queue = deque([(1, start)])

@@ -1,0 +1,123 @@
+"""What each command does: settings and arguments in, the work out, as a function that returns the exit code.
+
+Each imports what it needs when it is chosen and not before, so that `svc --help` need not wait for a database driver.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+
+from svc.settings.environment import Settings
+
+Work = Callable[[], int]
+Command = Callable[[Settings, Namespace], Work]
+
+
+def demo(_settings: Settings, _arguments: Namespace) -> Work:
+    """`svc demo`."""
+    import trio
+
+    from svc.operations.demo import run_demo
+
+    return partial(trio.run, run_demo)
+
+
+def run(settings: Settings, _arguments: Namespace) -> Work:
+    """`svc run`."""
+    from svc.operations.process import run_process
+
+    return partial(run_process, settings)
+
+
+def _reporting(choose: Callable[[Settings, Namespace], Callable[[], Awaitable[bool]]]) -> Command:
+    """A command that prints its own findings and returns whether all is well."""
+
+    @wraps(choose)
+    def command(settings: Settings, arguments: Namespace) -> Work:
+        from svc.operations.reporting import run_reporting
+
+        return partial(run_reporting, choose(settings, arguments))
+
+    return command
+
+
+@_reporting
+def migrate(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc migrate`."""
+    from svc.operations.migrate import migrate_database
+
+    return partial(migrate_database, settings, check=arguments.check)
+
+
+@_reporting
+def check(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc check`."""
+    from svc.operations.preflight import preflight
+
+    return partial(preflight, settings)
+
+
+@_reporting
+def status(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc status`."""
+    from svc.operations.inspect import show_status
+
+    return partial(show_status, settings, as_json=arguments.json)
+
+
+@_reporting
+def transitions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc transitions`."""
+    from svc.operations.inspect import show_transitions
+
+    return partial(show_transitions, settings, as_json=arguments.json, limit=arguments.limit)
+
+
+@_reporting
+def updates_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates list`."""
+    from svc.operations.inspect import list_updates
+
+    return partial(list_updates, settings, state=arguments.state, as_json=arguments.json, limit=arguments.limit)
+
+
+@_reporting
+def updates_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates show`."""
+    from svc.operations.inspect import show_update
+
+    return partial(show_update, settings, update_id=arguments.id, as_json=arguments.json)
+
+
+@_reporting
+def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates replay`."""
+    from svc.operations.inspect import replay_updates
+
+    return partial(replay_updates, settings, update_ids=arguments.ids, as_json=arguments.json)
+
+
+@_reporting
+def webhook_set(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc webhook set`."""
+    from svc.operations.webhook_commands import set_webhook
+
+    return partial(set_webhook, settings)
+
+
+@_reporting
+def webhook_info(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc webhook info`."""
+    from svc.operations.webhook_commands import show_webhook
+
+    return partial(show_webhook, settings, as_json=arguments.json)
+
+
+@_reporting
+def webhook_delete(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc webhook delete`."""
+    from svc.operations.webhook_commands import delete_webhook
+
+    return partial(delete_webhook, settings)

@@ -1,0 +1,22 @@
+"""`svc migrate`: bring the database to what this code needs, or say what is missing."""
+
+from __future__ import annotations
+
+from svc.settings.environment import Settings
+from svc.storage.database import open_database
+from svc.storage.migrate import migrate, pending_migrations
+
+
+async def migrate_database(settings: Settings, *, check: bool) -> bool:
+    """Apply the migrations that are missing and name them.
+
+    With `check` only name them; then False if there are any. Raises MigrationError, DatabaseUnavailable or
+    DatabaseRefused.
+    """
+    async with open_database(settings.database_url) as database:
+        found = await (pending_migrations(database) if check else migrate(database))
+    for migration in found:
+        print(f"{'missing' if check else 'applied'} {migration.name}")
+    if not found:
+        print("the database is up to date")
+    return not (check and found)

@@ -1,0 +1,149 @@
+"""Every setting there is, once. What `load_settings` reads, what `svc run --help`, the README and `.env.example` say of
+it, and which settings a command cannot do without: all of it comes from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from svc.settings.addresses import PUBLIC_API, api_root, bind_host, postgres_url, webhook_url
+from svc.settings.parsers import label, number, one_of, secret, token
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. Its value is the field of `Settings` with the same name in lower case.
+
+    `parse` turns its text into the value or raises ValueError. `default` is the value where nothing is set, and
+    `shown` says it in words where the value alone would not. `text` and `shown` are Markdown.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    default: Any
+    text: str
+    shown: str = ""
+    required: bool = False
+
+    @property
+    def default_shown(self) -> str:
+        """The default as the README shows it."""
+        if self.shown:
+            return self.shown
+        if self.default is None:
+            return "none"
+        return f"`{self.default}`" if isinstance(self.default, str) else f"{self.default:g}"
+
+
+SETTINGS = (
+    Setting("BOT_TOKEN", token, "", "from @BotFather; secret", "required", required=True),
+    Setting(
+        "DATABASE_URL",
+        postgres_url,
+        "",
+        "`postgresql://...`, Postgres 14 or newer; several hosts allowed",
+        "required",
+        required=True,
+    ),
+    Setting(
+        "WEBHOOK_SECRET",
+        secret,
+        "",
+        "1 to 256 of `A-Za-z0-9_-`; Telegram sends it with every update",
+        "required, but for polling",
+        required=True,
+    ),
+    # Which of these addresses Telegram itself delivers to depends on TELEGRAM_API_ROOT: `load_settings` checks it.
+    Setting(
+        "WEBHOOK_URL",
+        webhook_url,
+        None,
+        "public https address that leads to this service's `/webhook`, port 443, 80, 88 or 8443; unset: the webhook is "
+        "not set by the service",
+    ),
+    Setting("INTAKE", one_of("webhook", "polling"), "webhook", "`webhook` or `polling`: how updates come in"),
+    Setting(
+        "LEADER_DATABASE_URL",
+        postgres_url,
+        "",
+        "a direct address for the lock, where the other goes through a pooler",
+        "`DATABASE_URL`",
+    ),
+    Setting(
+        "TELEGRAM_API_ROOT",
+        api_root,
+        f"https://{PUBLIC_API}",
+        "the Bot API server; one of your own delivers to any http or https `WEBHOOK_URL`",
+    ),
+    Setting(
+        "HOST",
+        bind_host,
+        None,
+        "the address to listen on, an IP address or a host name; `127.0.0.1` lets in this machine only",
+        "from `hypercorn.toml` (0.0.0.0)",
+    ),
+    Setting("PORT", number(int, 1, 65535), None, "the port to listen on", "from `hypercorn.toml` (8080)"),
+    Setting("WORKERS", number(int, 1, 1000), 16, "chats that are answered at the same time"),
+    Setting(
+        "PASSIVE_HOLD",
+        number(float, 0, 3600),
+        30.0,
+        "how long a PASSIVE instance keeps an update in mind (it is in the database in any case)",
+    ),
+    Setting("DRAIN_TIMEOUT", number(float, 0, 3600), 20.0, "how long what is in flight at SIGTERM may take"),
+    Setting(
+        "LINGER",
+        number(float, 0, 600),
+        0.0,
+        "HTTP stays open this long after the lock is released (Kubernetes: 5 to 10)",
+    ),
+    Setting(
+        "LEASE",
+        number(float, 1, 60),
+        3.0,
+        "after how long Postgres frees the lock of a silent instance; heartbeats and the lease follow from it",
+    ),
+    Setting(
+        "IN_DOUBT",
+        one_of("resend", "skip"),
+        "resend",
+        "`resend` or `skip`: what becomes of a message that may or may not have arrived",
+    ),
+    Setting(
+        "SEND_RATE",
+        number(float, 0, 100_000),
+        30.0,
+        "messages and edits a second over all chats; 1000 with paid broadcasts; 0 turns this limit off",
+    ),
+    Setting(
+        "SEND_RATE_CHAT",
+        number(float, 0, 1000),
+        1.0,
+        "messages and edits a second in one chat, with bursts; 0 turns this limit off",
+    ),
+    Setting(
+        "SEND_RATE_GROUP",
+        number(float, 0, 10_000),
+        20.0,
+        "messages and edits a minute in one group, besides the second's limit; 0 turns this limit off",
+    ),
+    Setting(
+        "LOG_FORMAT",
+        one_of("console", "json"),
+        None,
+        "how a line of the log looks: `console` or `json`",
+        "`console` on a terminal, else `json`",
+    ),
+    Setting(
+        "LOG_LEVEL",
+        one_of("debug", "info", "warning", "error"),
+        "info",
+        "`debug`, `info`, `warning` or `error`; `debug` adds the dedup check and the /start line of the original logs",
+    ),
+    Setting("INSTANCE_ID", label, "", "a label in logs and tables", "host, pid and a random part"),
+)
+
+REQUIRED = tuple(setting.name for setting in SETTINGS if setting.required)
+"""What `svc run` cannot do without."""
