@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from tests.processes import until
+from fleet.waiting import eventually
 
 DEADLINE = 60.0
 
@@ -39,7 +39,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
         with trio.fail_after(DEADLINE):
             async with trio.open_nursery() as nursery, httpx.AsyncClient(trust_env=False) as client:
                 nursery.start_soon(read)
-                await until(lambda: "Ctrl-C ends all of it" in printed)
+                await eventually(lambda: "Ctrl-C ends all of it" in printed)
                 chat = re.search(r"Open the chat:\s+(http://\S+)/", printed)
                 active = re.search(r"kill -9 (\d+)", printed)
                 assert chat is not None
@@ -47,7 +47,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
 
                 async def menus(count: int) -> None:
                     await client.post(f"{chat[1]}/user/7/send", json={"text": "/start"})
-                    await until(lambda: printed.count("MAIN_MENU_SENT") >= count)
+                    await eventually(lambda: printed.count("MAIN_MENU_SENT") >= count)
 
                 await menus(1)
                 os.kill(int(active[1]), signal.SIGKILL)
