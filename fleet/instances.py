@@ -48,12 +48,17 @@ class Fleet:
 
     async def start(self, database_url: str | None = None, *, target: bool = True, **settings: str) -> ServiceProcess:
         """Start one more instance and wait until it is PASSIVE; from then on it is a target of webhooks."""
-        url = database_url or self.database_url
-        service: ServiceProcess = await self._nursery.start(self._run, url, self.settings | settings)
-        self.members.append(service)
+        service = await self.launch(database_url, **settings)
         await service.event("LOCK_WAIT")
         if target:
             self.targets.append(service)
+        return service
+
+    async def launch(self, database_url: str | None = None, **settings: str) -> ServiceProcess:
+        """Start one more instance and wait for nothing."""
+        url = database_url or self.database_url
+        service: ServiceProcess = await self._nursery.start(self._run, url, self.settings | settings)
+        self.members.append(service)
         return service
 
     async def start_active(self, database_url: str | None = None, **settings: str) -> ServiceProcess:
