@@ -44,9 +44,11 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport that asyncio has connected."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, not derived from asyncio's
 
     def data_received(self, data: bytes) -> None:
+        """Take more of the answer; once it is whole, tell the load."""
         message = take_message(self._unread + data)
         if message is None:
             self._unread += data
@@ -60,4 +62,5 @@ class Connection(asyncio.Protocol):
             self._load.free(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the load that the connection is gone."""
         self._load.lost(self)
