@@ -1,6 +1,6 @@
 """First chaos, then calm: instances are killed, stopped and replaced at random, and every promise is checked after.
 
-`TORTURE_SECONDS` (default 12) is how long the chaos lasts, `TORTURE_SEED` (default 1) what it is made of.
+`TORTURE_SECONDS` (default 12) is how long the chaos lasts at least, `TORTURE_SEED` (default 1) what it is made of.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ SEED = int(os.environ.get("TORTURE_SEED", "1"))
 INSTANCES = 3
 EVERY = 0.02
 KINDS = ("kill", "leave", "stop")
+LEAST_TERMS = 4
 
 
 class Chaos:
@@ -34,13 +35,17 @@ class Chaos:
         self.done: list[str] = []
         self._leaving: set[ServiceProcess] = set()
 
-    async def run(self) -> None:
-        """Do something every second or so until cancelled; what has been begun is finished."""
+    async def run(self, seconds: float) -> None:
+        """Do something every second or so, for so long and until enough has happened; what is begun is finished."""
+        end = trio.current_time() + seconds
         async with trio.open_nursery() as nursery:
-            while True:
+            while trio.current_time() < end or not self._enough():
                 await trio.sleep(self.rng.uniform(0.5, 1.5))
                 if (victim := self._draw_victim()) is not None:
                     nursery.start_soon(self._do, self._draw_kind(), victim)
+
+    def _enough(self) -> bool:
+        return set(KINDS) <= set(self.done) and _terms(self.fleet) >= LEAST_TERMS
 
     def _draw_victim(self) -> ServiceProcess | None:
         """Mostly the instance that is ACTIVE; None if all are leaving."""
@@ -57,21 +62,20 @@ class Chaos:
         return kind
 
     async def _do(self, kind: str, victim: ServiceProcess) -> None:
-        with trio.CancelScope(shield=True):
-            if kind == "stop":
-                await self._stop(victim)
-                return
-            # It stays a target of webhooks: a load balancer is late to know.
-            self._leaving.add(victim)
-            victim.send_signal(signal.SIGKILL if kind == "kill" else signal.SIGTERM)
-            assert await victim.exit_code() == (-signal.SIGKILL if kind == "kill" else 0), victim.stderr
-            self.fleet.targets.remove(victim)
-            await self.fleet.start()
+        if kind == "stop":
+            await self._stop(victim)
+            return
+        # It stays a target of webhooks: a load balancer is late to know.
+        self._leaving.add(victim)
+        victim.send_signal(signal.SIGKILL if kind == "kill" else signal.SIGTERM)
+        assert await victim.exit_code() == (-signal.SIGKILL if kind == "kill" else 0), victim.stderr
+        self.fleet.targets.remove(victim)
+        await self.fleet.start()
 
     async def _stop(self, victim: ServiceProcess) -> None:
         victim.send_signal(signal.SIGSTOP)
         await trio.sleep(self.rng.uniform(0.2, 3.0))
-        if victim.process.poll() is None:
+        if victim.running:
             victim.send_signal(signal.SIGCONT)
 
 
@@ -85,18 +89,18 @@ async def test_chaos_then_calm(empty_database_url: str) -> None:
             await fleet.start()
         chaos = Chaos(fleet, random.Random(SEED))
         async with trickle(fleet, every=EVERY):
-            with trio.move_on_after(SECONDS):
-                await chaos.run()
+            await chaos.run(SECONDS)
         ledger = await check_promises(fleet)
         outcomes = [entry.state for entry in ledger.processed.values()]
-        terms = max(span.epoch for service in fleet.members for span in service.history().spans)
-        print(f"{len(chaos.done)} events, {terms} terms, {_story(fleet, ledger)}, 0 stray calls")
+        print(f"{len(chaos.done)} events, {_terms(fleet)} terms, {_story(fleet, ledger)}, 0 stray calls")
         assert len(outcomes) == outcomes.count("done") + outcomes.count("dead") == len(fleet.users)
-        assert set(KINDS) <= set(chaos.done)
-        assert terms > 3
         for service in fleet.members:
             assert not service.lines("FAILED")
             assert not service.stderr
+
+
+def _terms(fleet: Fleet) -> int:
+    return max((span.epoch for service in fleet.members for span in service.history().spans), default=0)
 
 
 def _story(fleet: Fleet, ledger: Ledger) -> str:
