@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -122,7 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end_as_ctrl_c_does(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 if __name__ == "__main__":
+    # Else SIGTERM would leave behind what was started.
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
