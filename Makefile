@@ -20,7 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/flake8 --select ASYNC --ignore $(ASYNC_IGNORED) \
-		--per-file-ignores 'tests/*:ASYNC110,ASYNC401' svc statemachine telegram_client sandbox tests
+		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' svc statemachine telegram_client sandbox fleet tests
 	$(BIN)/mypy
 
 bench:

@@ -1,4 +1,4 @@
-"""Measures the service and its rival in turns, on one Postgres, under one load, and prints the table.
+"""Measures the service and prints the tables: throughput beside a rival, and how long until somebody serves.
 
 `python -m benchmarks.bench --help` names the options; README.md says what is measured and why it is fair.
 """
@@ -6,313 +6,115 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import os
-import subprocess
+import signal
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
-import asyncpg
-import uvloop
-
-from benchmarks import report, updates
-from benchmarks.load import NO_LIMIT, ClosedLoop, OpenLoop
+from benchmarks import report, takeover, throughput
+from benchmarks.ceiling import print_ceiling
+from benchmarks.plan import FIGURES, THROUGHPUT_FIGURES, Plan
 from benchmarks.report import Run
-from benchmarks.sides import SECRET, Side, SideFailed
-from benchmarks.telegram_stub import TelegramStub
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed, free_port, temporary_postgres
-
-FIGURES = ("acks", "menus", "open")
-CONNECTIONS = (40, 100)
-MOST_OUTSTANDING = 500
-OPEN_RATE = 200.0
-OPEN_CONNECTIONS = 100
-WHOLE_DEADLINE = 600.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is run, and for how long."""
-
-    sides: tuple[str, ...]
-    figures: tuple[str, ...]
-    rounds: int
-    warm_up: float
-    window: float
-    open_seconds: float
-    workers: int
-    log_level: str
-    rival_uvloop: bool
-
-
-@dataclass
-class Bench:
-    """What every measurement needs at hand."""
-
-    plan: Plan
-    stub: TelegramStub
-    stub_port: int
-    runs: list[Run]
-
-
-async def measure_acks(bench: Bench, side: Side, run: Run, connections: int) -> None:
-    """Acknowledgements a second for updates that need no answer, and the same with the work behind them done."""
-    load = ClosedLoop(side.port, updates.edits(side.port, SECRET), side.numbers, menus_expected=False)
-    began = monotonic()
-    rate = await _closed_loop(bench, side, run, load, connections, lambda: load.acks)
-    run.values[f"acks_{connections}"] = run.values[f"settled_{connections}"] = rate
-    if side.owes is not None:
-        await side.settle()
-        run.values[f"settled_{connections}"] = load.acks / (monotonic() - began)
-
-
-async def measure_menus(bench: Bench, side: Side, run: Run, connections: int) -> None:
-    """Menus a second: from a /start's request to the sendMessage that answers it."""
-    make = updates.starts(side.port, SECRET)
-    load = ClosedLoop(side.port, make, side.numbers, menus_expected=True, limit=MOST_OUTSTANDING)
-    run.values[f"menus_{connections}"] = await _closed_loop(bench, side, run, load, connections, lambda: load.menus)
-
-
-async def measure_open(bench: Bench, side: Side, run: Run) -> None:
-    """Latencies at a fixed 200 /start a second."""
-    load = OpenLoop(side.port, updates.starts(side.port, SECRET), side.numbers)
-    bench.stub.on_menu = load.menu_sent
-    await load.connect(OPEN_CONNECTIONS)
-    warm_up, seconds = bench.plan.warm_up, bench.plan.open_seconds
-    first = await load.run(OPEN_RATE, round((warm_up + seconds) * OPEN_RATE))
-    await load.finish()
-    run.errors |= load.errors
-    for name, times in (("ack", load.ack_times), ("menu", load.menu_times), ("late", load.late)):
-        counted = [1000 * taken for due, taken in times if due >= first + warm_up - 1e-9]
-        for words, share in (("p50", 0.5), ("p99", 0.99)):
-            if counted:
-                run.values[f"{name}_{words}"] = report.percentile(counted, share)
-
-
-async def _closed_loop(
-    bench: Bench, side: Side, run: Run, load: ClosedLoop, connections: int, counted: Callable[[], int]
-) -> float:
-    """Run `load` through warm-up and window; returns how much was counted a second within the window."""
-    bench.stub.on_menu = load.menu_sent
-    await load.connect(connections)
-    load.start()
-    await asyncio.sleep(bench.plan.warm_up)
-    before, cpu, own_cpu, began = counted(), side.cpu_seconds(), time.process_time(), monotonic()
-    await asyncio.sleep(bench.plan.window)
-    done, elapsed = counted() - before, monotonic() - began
-    run.values[f"cpu_{connections}"] = (side.cpu_seconds() - cpu) / elapsed
-    run.values[f"generator_cpu_{connections}"] = (time.process_time() - own_cpu) / elapsed
-    load.running = False
-    await load.finish()
-    run.values[f"reconnects_{connections}"] = load.reconnects
-    run.errors |= load.errors
-    return done / elapsed
-
-
-def _steps(plan: Plan) -> list[tuple[str, Callable[[Bench, Side, Run], Awaitable[None]]]]:
-    """The measurements in their order, each with its name."""
-    steps: list[tuple[str, Callable[[Bench, Side, Run], Awaitable[None]]]] = []
-    for name, measure in (("acks", measure_acks), ("menus", measure_menus)):
-        if name in plan.figures:
-            steps += [(f"{name} {connections}", _at(measure, connections)) for connections in CONNECTIONS]
-    if "open" in plan.figures:
-        steps.append(("open", measure_open))
-    return steps
-
-
-def _at(
-    measure: Callable[[Bench, Side, Run, int], Awaitable[None]], connections: int
-) -> Callable[[Bench, Side, Run], Awaitable[None]]:
-    return lambda bench, side, run: measure(bench, side, run, connections)
-
-
-async def _measure(bench: Bench, side: Side, run: Run, step: Callable[[Bench, Side, Run], Awaitable[None]]) -> None:
-    """One figure, then the proof that all of its updates are in the database and nothing is left to do."""
-    await step(bench, side, run)
-    bench.stub.on_menu = None
-    await side.settle()
-    asked, found = side.numbers.taken, await side.processed()
-    if asked != found:
-        run.errors["updates sent but not recorded as processed"] = asked - found
-    print(f"  {run.side:<5} {run.figure:<10} {_brief(run)}", file=sys.stderr, flush=True)
-    await asyncio.sleep(0.3)
-
-
-def _brief(run: Run) -> str:
-    values = ", ".join(f"{key} {value:,.2f}" for key, value in run.values.items())
-    return values + "".join(f", {what}: {times}" for what, times in run.errors.items())
-
-
-async def _round(bench: Bench, sides: list[Side], number: int) -> None:
-    """All figures once, both sides up, figure by figure in turns; the side that goes first changes every round."""
-    order = sides if number % 2 else sides[::-1]
-    print(f"round {number} of {bench.plan.rounds}", file=sys.stderr, flush=True)
-    async with contextlib.AsyncExitStack() as stack:
-        for side in order:
-            stack.push_async_callback(side.stop)
-            await side.start(bench.stub_port)
-        for name, step in _steps(bench.plan):
-            for side in order:
-                run = Run(number, side.name, name)
-                bench.runs.append(run)
-                await _measure(bench, side, run, step)
-        for side in order:
-            now, peak = side.memory_mb()
-            bench.runs.append(Run(number, side.name, "memory", {"rss": now, "peak_rss": peak}))
-
-
-def _sides(plan: Plan) -> list[Side]:
-    ours = Side(
-        name="ours",
-        module=("svc", "run"),
-        settings={
-            "WORKERS": str(plan.workers),
-            "SEND_RATE": "0",
-            "LOG_FORMAT": "json",
-            "LOG_LEVEL": plan.log_level,
-        },
-        owes="select exists (select 1 from inbox)",
-    )
-    rival = Side(
-        name="rival",
-        module=("benchmarks.rival",),
-        settings={"LOG_LEVEL": plan.log_level, **({"RIVAL_UVLOOP": "1"} if plan.rival_uvloop else {})},
-        owes=None,
-    )
-    return [side for side in (ours, rival) if side.name in plan.sides]
-
-
-async def _all_rounds(bench: Bench, server: EmbeddedPostgres, folder: Path) -> None:
-    async with asyncio.timeout(WHOLE_DEADLINE), _listening(bench):
-        for number in range(1, bench.plan.rounds + 1):
-            sides = _sides(bench.plan)
-            for side in sides:
-                database = f"{side.name}_{number}"
-                server.execute(f"create database {database}")
-                side.database_url = server.url_of(database)
-                side.port = free_port()
-                side.log = folder / f"{database}.log"
-            await _round(bench, sides, number)
-
-
-@contextlib.asynccontextmanager
-async def _listening(bench: Bench) -> AsyncIterator[None]:
-    server = await bench.stub.listen(bench.stub_port)
-    try:
-        yield
-    finally:
-        server.close()
-
-
-def run_plan(plan: Plan) -> tuple[list[Run], str | None]:
-    """Everything from the database to the last round; returns what was measured and why it ended early, if it did."""
-    bench = Bench(plan, TelegramStub(), free_port(), [])
-    with tempfile.TemporaryDirectory(prefix="svc-bench-") as folder, temporary_postgres() as server:
-        try:
-            uvloop.run(_all_rounds(bench, server, Path(folder)))
-        # First, as it is an OSError too.
-        except TimeoutError:
-            return bench.runs, f"ended early: not done after {WHOLE_DEADLINE:.0f} s"
-        except (SideFailed, PostgresFailed, asyncpg.PostgresError, OSError) as failure:
-            return bench.runs, f"ended early: {failure or failure!r}"
-    return bench.runs, None
-
-
-async def measure_ceiling(port: int, connections: int, seconds: float) -> tuple[float, float]:
-    """What the generator itself can do against the stand-in: requests a second, and its processor share."""
-    load = ClosedLoop(port, updates.menus(port), updates.Numbers(), menus_expected=False, limit=NO_LIMIT)
-    await load.connect(connections)
-    load.start()
-    await asyncio.sleep(0.5)
-    before, cpu, began = load.acks, time.process_time(), monotonic()
-    await asyncio.sleep(seconds)
-    done, elapsed = load.acks - before, monotonic() - began
-    share = (time.process_time() - cpu) / elapsed
-    load.running = False
-    await load.finish()
-    if load.errors:
-        raise SideFailed(f"the generator failed against the stand-in: {dict(load.errors)}")
-    return done / elapsed, share
-
-
-def print_ceiling(seconds: float) -> None:
-    """Run the generator against a stand-in in a process of its own, and print what it reached."""
-    port = free_port()
-    null_server = subprocess.Popen([sys.executable, "-m", "benchmarks.telegram_stub", str(port)])
-    try:
-        time.sleep(1)
-        for connections in CONNECTIONS:
-            rate, share = uvloop.run(measure_ceiling(port, connections, seconds))
-            print(f"generator, {connections:>3} connections: {rate:,.0f} requests/s, {share:.0%} of a processor")
-    finally:
-        null_server.terminate()
-        null_server.wait(10)
+from benchmarks.takeover import Samples
+from fleet.process import Checkout, checkout_at
 
 
 def main() -> int:
     """The command line; returns the exit code."""
     parser = _parser()
     options = parser.parse_args()
-    if options.check and (options.only or options.figure):
-        parser.error("--check needs both sides and every figure")
+    if options.check and (options.only or options.against or set(THROUGHPUT_FIGURES) - set(options.figure or FIGURES)):
+        parser.error("--check needs ours and the rival, and every throughput figure")
     if options.ceiling:
         print_ceiling(options.window or 3.0)
         return 0
-    plan = _plan(options)
+    try:
+        against = checkout_at(options.against) if options.against else None
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    return _run(_plan(options, against), check=options.check)
+
+
+def _run(plan: Plan, *, check: bool) -> int:
+    """Measure, print and save; the exit code."""
     began = monotonic()
-    runs, failure = run_plan(plan)
-    conditions = {"plan": vars(plan), "processors": os.cpu_count(), "load_average": os.getloadavg()}
-    path = report.save(runs, conditions)
-    print(_conditions(plan))
-    print(report.table(runs, list(plan.sides)))
+    runs, failures = _throughputs(plan)
+    samples, failure = takeover.measure(plan) if plan.takeovers else ([], None)
+    conditions = {"plan": asdict(plan), "processors": os.cpu_count(), "load_average": os.getloadavg()}
+    path = report.save(runs, samples, conditions)
+    _print_tables(plan, runs, samples)
     print(f"{monotonic() - began:.0f} s; all values: {os.path.relpath(path)}")
-    complaints = report.errors(runs) + ([failure] if failure else [])
-    if options.check:
+    complaints = [*report.errors(runs), *failures, *([failure] if failure else [])]
+    if check:
         complaints += report.faults(runs)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     return 1 if complaints else 0
 
 
+def _throughputs(plan: Plan) -> tuple[list[Run], list[str]]:
+    if not plan.throughputs:
+        return [], []
+    runs, failure = throughput.measure(plan)
+    return runs, [failure] if failure else []
+
+
+def _print_tables(plan: Plan, runs: list[Run], samples: list[Samples]) -> None:
+    if runs:
+        print(_conditions(plan))
+        print(report.throughput_table(runs, list(plan.sides)), end="\n\n")
+    if samples:
+        print("until somebody serves, ms; with fewer than 100 trials p99 is the slowest")
+        print(report.takeover_table(samples, [side for side in plan.sides if side != "rival"]), end="\n\n")
+
+
 def _conditions(plan: Plan) -> str:
     loop = "uvloop" if plan.rival_uvloop else "asyncio"
+    second = f"rival: aiogram on {loop}" if plan.against is None else f"other: {plan.against.folder}"
     return (
         f"rounds {plan.rounds}, window {plan.window:g} s, {os.cpu_count()} processors, "
         f"log level {plan.log_level}, logs to files;\n"
-        f"ours: WORKERS={plan.workers} SEND_RATE=0; rival: aiogram on {loop}; median (least..most)"
+        f"ours: WORKERS={plan.workers} SEND_RATE=0; {second}; median (least..most)"
     )
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _plan(options: argparse.Namespace, against: Checkout | None) -> Plan:
     quick: bool = options.quick
+    sides = ("ours", "other") if against else ("ours", "rival")
     return Plan(
-        sides=(options.only,) if options.only else ("ours", "rival"),
+        sides=(options.only,) if options.only else sides,
         figures=tuple(options.figure or FIGURES),
         rounds=options.rounds or (1 if quick else 3),
         warm_up=0.5 if quick else 1.0,
         window=options.window or (1.5 if quick else 3.0),
         open_seconds=4.0 if quick else 10.0,
+        trials=options.trials,
+        quick=quick,
         workers=options.workers,
         log_level=options.log_level,
         rival_uvloop=options.rival_uvloop,
+        against=against,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of short windows, under a minute")
+    parser.add_argument("--quick", action="store_true", help="one round of short windows, and few trials")
     parser.add_argument("--check", action="store_true", help="exit 1 unless ours meets what README.md promises")
-    parser.add_argument("--only", choices=("ours", "rival"), help="measure one side")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--only", choices=("ours", "rival"), help="measure one side")
+    who.add_argument(
+        "--against", type=Path, metavar="PATH", help="compare with the checkout in PATH, which has its own .venv"
+    )
     parser.add_argument("--figure", choices=FIGURES, action="append", help="measure this only (may be repeated)")
     parser.add_argument("--rounds", type=int, choices=range(1, 11), metavar="N", help="1 to 10 rounds instead of 3")
     parser.add_argument("--window", type=float, metavar="S", help="seconds counted per throughput figure")
-    parser.add_argument("--workers", type=int, default=16, help="WORKERS of ours (16)")
+    parser.add_argument(
+        "--trials", type=int, choices=range(1, 101), metavar="N", help="1 to 100 trials of each takeover and side"
+    )
+    parser.add_argument("--workers", type=int, default=16, help="WORKERS of ours under load (16)")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     parser.add_argument(
         "--rival-uvloop", action="store_true", help="let the rival run on uvloop, which it does not by default"
@@ -321,7 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end_as_ctrl_c_does(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 if __name__ == "__main__":
+    # Else SIGTERM would leave behind what was started.
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -4,8 +4,7 @@ A load asks its subclass when the next request is due and sends it on a free con
 
 - ClosedLoop: at once, as long as fewer than `limit` updates wait for their menu. So the loop is closed over the whole
   path, and a side that acknowledges first and works later is not credited with work it has yet to do.
-- OpenLoop: on a fixed schedule, whatever the other side does. Times count from the scheduled instant, so a request
-  that had to wait for a free connection is late by that wait (no coordinated omission).
+- OpenLoop, in schedule.py: on a fixed schedule, whatever the other side does.
 
 The cost per request is some microseconds (`bench --ceiling`), a small part of what either side spends on it.
 """
@@ -13,22 +12,17 @@ The cost per request is some microseconds (`bench --ceiling`), a small part of w
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import sys
-import time
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import Counter
 from time import monotonic
-from typing import cast
 
-from benchmarks.http1 import take_message
+from benchmarks.connection import Connection
 from benchmarks.updates import FIRST_CHAT, Maker, Numbers
 
 NO_LIMIT = sys.maxsize
 FINISH_DEADLINE = 30.0
 MOST_RECONNECTS = 10_000
-_TIMER_ABSOLUTE = 1
 
 
 class Load(ABC):
@@ -53,8 +47,8 @@ class Load(ABC):
         self._menus_expected = menus_expected
         # Of every update that has no menu yet: when it was due.
         self.owed: dict[int, float] = {}
-        self._free: list[_Connection] = []
-        self._all: set[_Connection] = set()
+        self._free: list[Connection] = []
+        self._all: set[Connection] = set()
         self._busy = 0
         self._closing = False
         self._reconnecting: set[asyncio.Task[None]] = set()
@@ -99,7 +93,7 @@ class Load(ABC):
         for task in self._reconnecting:
             task.cancel()
 
-    def _send(self, connection: _Connection, due: float) -> None:
+    def _send(self, connection: Connection, due: float) -> None:
         n = self._numbers.take()
         self._busy += 1
         if self._menus_expected:
@@ -107,7 +101,7 @@ class Load(ABC):
         self.late.append((due, monotonic() - due))
         connection.send(self._make(n), n, due)
 
-    def answered(self, connection: _Connection, status: bytes) -> None:
+    def answered(self, connection: Connection, status: bytes) -> None:
         """Take the answer to a connection's request."""
         self._busy -= 1
         if status == b"200":
@@ -117,12 +111,12 @@ class Load(ABC):
             self.errors[f"status {status.decode('latin-1')}"] += 1
             self.owed.pop(connection.n, None)
 
-    def free(self, connection: _Connection) -> None:
+    def free(self, connection: Connection) -> None:
         """Take a connection that can carry the next request."""
         self._free.append(connection)
         self.pump()
 
-    def lost(self, connection: _Connection) -> None:
+    def lost(self, connection: Connection) -> None:
         """Replace a connection that the other side has closed."""
         self._all.discard(connection)
         if self._closing:
@@ -147,7 +141,7 @@ class Load(ABC):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
+        _, connection = await loop.create_connection(lambda: Connection(self), "127.0.0.1", self._port)
         self._all.add(connection)
         self.free(connection)
 
@@ -170,99 +164,3 @@ class ClosedLoop(Load):
         """Begin on all connections."""
         self.running = True
         self.pump()
-
-
-class OpenLoop(Load):
-    """Sends `rate` requests a second, each due at its own fixed instant."""
-
-    def __init__(self, port: int, make: Maker, numbers: Numbers) -> None:
-        super().__init__(port, make, numbers, menus_expected=True)
-        self._due: deque[float] = deque()
-
-    def next_due(self) -> float | None:
-        """The oldest instant that has passed and not been served."""
-        return self._due.popleft() if self._due else None
-
-    async def run(self, rate: float, count: int) -> float:
-        """Let `count` requests fall due, `rate` a second; returns when the first was due."""
-        interval = 1 / rate
-        first = monotonic() + 0.1
-        done = asyncio.Event()
-        fallen_due = 0
-
-        def tick() -> None:
-            nonlocal fallen_due
-            expired = int.from_bytes(os.read(timer, 8), sys.byteorder)
-            for _ in range(min(expired, count - fallen_due)):
-                self._due.append(first + fallen_due * interval)
-                fallen_due += 1
-            self.pump()
-            if fallen_due == count:
-                done.set()
-
-        loop = asyncio.get_running_loop()
-        timer = _kernel_timer(first, interval)
-        loop.add_reader(timer, tick)
-        try:
-            await asyncio.wait_for(done.wait(), count * interval + FINISH_DEADLINE)
-        finally:
-            loop.remove_reader(timer)
-            os.close(timer)
-        return first
-
-
-class _Connection(asyncio.Protocol):
-    """One keep-alive connection: one request at a time."""
-
-    def __init__(self, load: Load) -> None:
-        self.busy = False
-        self.n = -1
-        self.due = 0.0
-        self._load = load
-        self._transport: asyncio.Transport | None = None
-        self._unread = b""
-
-    def send(self, request: bytes, n: int, due: float) -> None:
-        """Write a request; the load hears of its answer."""
-        assert self._transport is not None
-        self.busy, self.n, self.due = True, n, due
-        self._transport.write(request)
-
-    def hang_up(self) -> None:
-        """Close the connection."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, not derived from asyncio's
-
-    def data_received(self, data: bytes) -> None:
-        message = take_message(self._unread + data)
-        if message is None:
-            self._unread += data
-            return
-        head, _, self._unread = message
-        self.busy = False
-        self._load.answered(self, head[9:12])
-        if b"close" in head:
-            self.hang_up()
-        else:
-            self._load.free(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._load.lost(self)
-
-
-def _kernel_timer(first: float, interval: float) -> int:
-    """A timerfd that expires at `first` and every `interval` seconds after: loop timers count whole milliseconds."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    timer: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-    times = (ctypes.c_long * 4)(*_seconds_and_nanoseconds(interval), *_seconds_and_nanoseconds(first))
-    if timer < 0 or libc.timerfd_settime(timer, _TIMER_ABSOLUTE, ctypes.byref(times), None) < 0:
-        raise OSError(ctypes.get_errno(), "no kernel timer")
-    return timer
-
-
-def _seconds_and_nanoseconds(seconds: float) -> tuple[int, int]:
-    whole = int(seconds)
-    return whole, int((seconds - whole) * 1e9)

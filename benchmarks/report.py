@@ -1,4 +1,4 @@
-"""What the runs are boiled down to: a table for people, a file for programs, and the check."""
+"""What was measured, in short: tables for people, a file for programs, and the check."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import platform
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from benchmarks.takeover import Samples
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -57,20 +60,32 @@ MOST_RSS_MB = 100.0
 def percentile(sample: list[float], share: float) -> float:
     """The value that `share` (0..1) of the sample does not exceed (nearest rank)."""
     ordered = sorted(sample)
-    return ordered[max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
 
 
-def table(runs: list[Run], sides: list[str]) -> str:
-    """The runs as aligned text: each figure's median and its least and most, and how the sides compare."""
+def throughput_table(runs: list[Run], sides: list[str]) -> str:
+    """The runs as aligned text: each figure's median and its least and most, and ours divided by the other side's."""
     lines = [_line("", sides, "ratio", "better")]
     for row in ROWS:
         found = {side: _values(runs, side, row.key) for side in sides}
         if not any(found.values()):
             continue
         cells = [_cell(found[side], row.digits) for side in sides]
-        ours, rival = found.get("ours"), found.get("rival")
-        ratio = f"{median(ours) / median(rival):.2f}" if ours and rival and median(rival) else ""
+        ratio = _ratio([median(found[side]) for side in sides if found[side]])
         lines.append(_line(row.words, cells, ratio, "more" if row.more_is_better else "less"))
+    return "\n".join(lines)
+
+
+def takeover_table(samples: list[Samples], sides: list[str]) -> str:
+    """The times as aligned text: each side's number of trials, p50 and p99 in ms, and the ratio of the p50s."""
+    found = {(each.name, each.side): each.times for each in samples}
+    lines = [_takeover_line("", [("n", "p50", "p99") for _ in sides], "ratio")]
+    if len(sides) > 1:
+        lines.insert(0, _takeover_line("", [("", side, "") for side in sides], ""))
+    for name in dict.fromkeys(each.name for each in samples):
+        times = [found.get((name, side), []) for side in sides]
+        ratio = _ratio([percentile(each, 0.5) for each in times if each])
+        lines.append(_takeover_line(name, [_quantiles(each) for each in times], ratio))
     return "\n".join(lines)
 
 
@@ -101,7 +116,7 @@ def faults(runs: list[Run]) -> list[str]:
     return found
 
 
-def save(runs: list[Run], conditions: dict[str, Any]) -> Path:
+def save(runs: list[Run], samples: list[Samples], conditions: dict[str, Any]) -> Path:
     """Write everything that was measured under results/; returns the file."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / time.strftime("%Y%m%d-%H%M%S.json")
@@ -111,13 +126,29 @@ def save(runs: list[Run], conditions: dict[str, Any]) -> Path:
         "packages": {name: version(name) for name in packages},
         **conditions,
         "runs": [asdict(run) for run in runs],
+        "takeovers": [asdict(each) for each in samples],
     }
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps(content, indent=1, default=str) + "\n")
     return path
 
 
 def _values(runs: list[Run], side: str, key: str) -> list[float]:
     return [run.values[key] for run in runs if run.side == side and key in run.values]
+
+
+def _ratio(medians: list[float]) -> str:
+    """The first side's divided by the second's; nothing where there is only one."""
+    return f"{medians[0] / medians[1]:.2f}" if len(medians) == 2 and medians[1] else ""
+
+
+def _quantiles(times: list[float]) -> tuple[str, str, str]:
+    if not times:
+        return "0", "-", "-"
+    return str(len(times)), f"{percentile(times, 0.5):,.1f}", f"{percentile(times, 0.99):,.1f}"
+
+
+def _takeover_line(words: str, cells: list[tuple[str, str, str]], ratio: str) -> str:
+    return "".join([f"{words:<50}", *(f"{n:>6}{p50:>11}{p99:>11}" for n, p50, p99 in cells), f"{ratio:>8}"])
 
 
 def _cell(values: list[float], digits: int) -> str:

@@ -1,4 +1,4 @@
-"""The two sides of the comparison as processes: started, asked whether they are ready, read and ended by pid."""
+"""The sides of the comparison as processes: started, asked whether they are ready, read and ended by pid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +14,11 @@ import asyncpg
 
 from benchmarks.http1 import take_message
 from benchmarks.updates import Numbers
+from fleet.process import Checkout, service_environment
 
-PROJECT = Path(__file__).resolve().parent.parent
 READY_DEADLINE = 30.0
 STOP_DEADLINE = 30.0
 SETTLE_DEADLINE = 60.0
-SECRET = "bench_secret"
-TOKEN = "42:AAbench-token-of-nobody-0123456789abcdef"
-_KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -32,9 +28,10 @@ class SideFailed(Exception):
 
 @dataclass
 class Side:
-    """One of the two contenders: how it is started, and how it is asked for work it still owes."""
+    """One of the contenders: how it is started, and how it is asked for work it still owes."""
 
     name: str
+    checkout: Checkout
     module: tuple[str, ...]
     settings: dict[str, str]
     # A query that is true while acknowledged updates are not worked off; None where there are none by design.
@@ -47,20 +44,12 @@ class Side:
 
     async def start(self, api_port: int) -> None:
         """Start the process and wait until it says it is ACTIVE; raises SideFailed after 30 s."""
-        environment = {
-            **{name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
-            "BOT_TOKEN": TOKEN,
-            "WEBHOOK_SECRET": SECRET,
-            "TELEGRAM_API_ROOT": f"http://127.0.0.1:{api_port}",
-            "DATABASE_URL": self.database_url,
-            "PORT": str(self.port),
-            **self.settings,
-        }
+        api = f"http://127.0.0.1:{api_port}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220
-                [sys.executable, "-m", *self.module],
-                cwd=PROJECT,
-                env=environment,
+                [self.checkout.python, "-m", *self.module],
+                cwd=self.checkout.folder,
+                env=service_environment(self.database_url, api, self.port, **self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

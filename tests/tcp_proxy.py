@@ -55,7 +55,7 @@ class Direction:
         self._open.set()
 
     async def until_open(self) -> None:
-        # Looked at again: it may close between the waking and the running of who waits.
+        # Looked at again: it may be stalled once more before the task that was woken runs.
         while not self._open.is_set():
             await self._open.wait()
 
@@ -143,7 +143,7 @@ class TcpProxy:
                 nursery.start_soon(_pump, pair.client, pair.server, self.up, nursery.cancel_scope)
                 nursery.start_soon(_pump, pair.server, pair.client, self.down, nursery.cancel_scope)
         except OSError:
-            pass  # the target refuses: so do we
+            pass  # The target refuses: so does the proxy, in `finally`.
         finally:
             pair.close()
             self._pairs.discard(pair)
@@ -157,6 +157,6 @@ async def _pump(
             await direction.until_open()
             direction.passed += len(data)
             await sink.send_all(data)
-        # The end of the stream is news too.
+        # The end of the stream is held back by a stall as bytes are.
         await direction.until_open()
     both.cancel(reason="one side has closed")

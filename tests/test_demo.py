@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import trio
 
-from tests.processes import until
+from fleet.waiting import eventually
 
 # All of it takes seconds; a machine that others load takes its time.
 DEADLINE = 110.0
@@ -37,7 +37,7 @@ class Demo:
 
     async def says(self, words: str) -> None:
         """Wait until it has printed `words`."""
-        await until(lambda: words in self.printed, DEADLINE)
+        await eventually(lambda: words in self.printed, DEADLINE)
 
     def shown(self, pattern: str) -> str:
         """The part of what it printed that the pattern's group matches."""
@@ -91,7 +91,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
             is rightly repeated.
             """
             await client.post(f"{chat}/user/7/send", json={"text": "/start"})
-            await until(lambda: len(demo.events("DONE")) >= done, DEADLINE)
+            await eventually(lambda: len(demo.events("DONE")) >= done, DEADLINE)
 
         await start(done=1)
         os.kill(active, signal.SIGKILL)

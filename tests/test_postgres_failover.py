@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import trio
 
-from sandbox.postgres import EmbeddedPostgres, temporary_postgres
-from tests.processes import DEADLINE, figure, more_menus, rows, running_fleet, trickle, until
+from fleet.instances import running_fleet
+from fleet.postgres_pair import postgres_pair
+from fleet.promises import check_promises, rows
+from fleet.traffic import more_menus, trickle
+from fleet.waiting import eventually
+from sandbox.postgres import EmbeddedPostgres
 from tests.tcp_proxy import TcpProxy
-
-SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
-IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
-    """A primary and its standby; what the primary commits, the standby has."""
-    with temporary_postgres({"fsync": "off"}) as primary, tempfile.TemporaryDirectory(prefix="svc-standby-") as folder:
-        standby = primary.replica(Path(folder) / "server")
-        try:
-            standby.start()
-            primary.execute(SYNCHRONOUS)
-            give_up = time.monotonic() + DEADLINE
-            while primary.execute(IN_STEP) != "1":
-                assert time.monotonic() < give_up
-                time.sleep(0.05)
-            yield primary, standby
-        finally:
-            standby.stop()
+    """A primary and its standby."""
+    with postgres_pair() as both:
+        yield both
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
@@ -47,7 +35,7 @@ async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, E
         url, other_way_round = (f"postgresql://postgres@{','.join(order)}/postgres" for order in (hosts, hosts[::-1]))
         async with running_fleet(standby.url) as fleet:
             # The standby's address comes first: it must be passed over.
-            first = await fleet.start(other_way_round)
+            first = await fleet.start_active(other_way_round)
             epoch = await first.active()
             second = await fleet.start(url)
             async with trickle(fleet):
@@ -55,14 +43,14 @@ async def test_failover_to_a_synchronous_standby(pair: tuple[EmbeddedPostgres, E
                 accepted = set(fleet.accepted)
                 (proxy.stall if silent else proxy.refuse)()
                 await trio.to_thread.run_sync(primary.kill)
-                await until(lambda: 503 in [status for _, status in fleet.answers])
+                await eventually(lambda: 503 in [status for _, status in fleet.answers])
                 await trio.to_thread.run_sync(standby.promote)
-                promoted = time.time()
                 await more_menus(fleet)
-                figure(f"standby promoted ({silent=}) -> 10 menus", time.time() - promoted, below=10.0)
-                await until(lambda: {who for who, status in fleet.answers[-50:] if status == 200} == {first, second})
-            ledger = await fleet.check_promises()
+                both = {(first, 200), (second, 200)}
+                await eventually(lambda: both <= set(fleet.answers[-50:]))
+            ledger = await check_promises(fleet)
             assert accepted <= ledger.processed.keys()
             assert (await rows(standby.url, "SELECT epoch FROM leadership"))[0][0] > epoch
-            assert first.process.poll() is second.process.poll() is None
+            assert first.running
+            assert second.running
         nursery.cancel_scope.cancel()

@@ -1,0 +1,13 @@
+"""Real instances of the service, for the tests and the benchmarks: `svc run` processes at one sandbox Telegram.
+
+    process.py        one instance: its log as it comes, its signals, its end
+    bot_api.py        the Bot API at an address of each instance's own, so that it is known who called, and when
+    instances.py      several instances, and webhooks that are delivered to them in turn
+    traffic.py        users who write
+    history.py        who was ACTIVE when, and calls by an instance that was not
+    promises.py       what the database holds, and what must be true of it in the end
+    postgres_pair.py  a Postgres primary and its synchronous standby
+    waiting.py        waiting, with a deadline, for what another process does
+
+Only loopback is used, and only processes that were started here are ended.
+"""
