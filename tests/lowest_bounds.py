@@ -22,7 +22,10 @@ def lowest_bounds(project: dict[str, Any]) -> list[str]:
     Raises ValueError for a requirement without a lower bound, apart from the project's own extras.
     """
     own = re.compile(re.escape(project["name"]) + r"\[[a-z,]+\]")
-    requirements = [*project["dependencies"], *(each for extra in project["optional-dependencies"].values() for each in extra)]
+    requirements = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
     return [_lowest(text) for text in requirements if not own.fullmatch(text)]
 
 
