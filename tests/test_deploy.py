@@ -154,9 +154,11 @@ def test_every_copied_path_is_in_the_repository() -> None:
 
 
 def test_all_of_the_project_is_copied() -> None:
-    """Every package that pyproject.toml lists, and what its build reads, keeps its place under the build's folder."""
-    top_level = {name.split(".")[0] for name in project()["tool"]["setuptools"]["packages"]}
-    needed = {name: name for name in top_level} | {"pyproject.toml": "./", project()["project"]["readme"]: "./"}
+    """Every package that pyproject.toml includes, and what its build reads, keeps its place under the build's folder."""
+    packages = project()["tool"]["setuptools"]["packages"]["find"]["include"]
+    needed = {name: name for name in packages if not name.endswith(".*")}
+    read = ["pyproject.toml", project()["project"]["readme"], *project()["project"]["license-files"]]
+    needed |= dict.fromkeys(read, "./")
     assert needed.items() <= copied().items()
 
 
