@@ -51,8 +51,8 @@ def after_failure(
 def may_repeat_at_once(error: Exception, repeatable: bool) -> bool:
     """Whether a call that failed with `error` may be made again within the attempt.
 
-    It may if it certainly had no effect, or if it is `repeatable`: may have its effect twice without harm. A call that
-    flood control has refused may not: it would be refused again.
+    It may if it certainly had no effect, or if it is `repeatable`: having its effect twice does no harm. After a 429 it
+    may not, for it would be refused again.
     """
     if isinstance(error, NotSent):
         return error.status != FLOOD
