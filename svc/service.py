@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +31,7 @@ from svc.delivery.follower import follow
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
-from svc.intake.http_server import serve_http
+from svc.intake.http_server import http_served
 from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.leadership.election import Election, Leader, LockSession
@@ -40,7 +40,6 @@ from svc.leadership.terms import Terms
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
-from svc.shutdown import end_process_now
 from svc.storage.inbox import Inbox, Received, Term
 from svc.storage.transition_log import TransitionLog
 from svc.waiting import Wakeup, until
@@ -123,7 +122,7 @@ class Service:
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
             for chore in self._chores():
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
-            async with self._serving(nursery, http):
+            async with self._http(nursery, http):
                 if await self._until_draining(self._boot):
                     self.lifecycle.booted()
                     await self._terms.run()
@@ -156,7 +155,8 @@ class Service:
             connections=settings.workers + 1,  # one for the webhook's registration
             open_transport=parts.open_transport,
         ) as sender:
-            with self._shown(leader):
+            took = trio.current_time() - leader.heard
+            with parts.metrics.leading(took, lambda: leader.lease.left):
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
@@ -169,17 +169,6 @@ class Service:
                     rng=parts.rng,
                     flood=self._flood,
                 )
-
-    @contextmanager
-    def _shown(self, leader: Leader) -> Iterator[None]:
-        """The term is on the metrics."""
-        metrics = self._parts.metrics
-        metrics.handover.observe(trio.current_time() - leader.heard)
-        metrics.lease_left.set_function(lambda: leader.lease.left)
-        try:
-            yield
-        finally:
-            metrics.lease_left.set_function(lambda: 0.0)
 
     async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng
@@ -209,27 +198,10 @@ class Service:
                     await self._parts.transition_log.flush()
             nursery.cancel_scope.cancel(reason="drained")
 
-    @asynccontextmanager
-    async def _serving(self, nursery: trio.Nursery, http: Config | None) -> AsyncIterator[None]:
-        """HTTP is up inside the block, and closed behind it."""
-        stop, closed = trio.Event(), trio.Event()
-
-        async def serve(config: Config, task_status: trio.TaskStatus[list[str]]) -> None:
-            await serve_http(self.app, config, stop.wait, task_status=task_status)
-            closed.set()
-
-        if http is None:
-            closed.set()
-        else:
-            binds = await nursery.start(lambda task_status: serve(http, task_status))
-            log.info("HTTP_UP", bind=" ".join(binds))
-        yield
-        stop.set()
-        with trio.move_on_after(EXIT_MARGIN):
-            await closed.wait()
-            return
-        log.warning("EXIT", reason="a client holds its connection open")
-        end_process_now(0)
+    def _http(self, nursery: trio.Nursery, config: Config | None) -> AbstractAsyncContextManager[None]:
+        if config is None:
+            return nullcontext()
+        return http_served(nursery, self.app, config, close_deadline=EXIT_MARGIN)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
         return await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
@@ -14,6 +16,9 @@ from quart_trio import QuartTrio
 
 from svc.intake.hypercorn_fixes import hypercorn_fixes
 from svc.observability.errors import describe, leaves
+from svc.shutdown import end_process_now
+
+log = structlog.get_logger()
 
 CONFIG_FILE = "hypercorn.toml"
 # What counts without a hypercorn.toml in the working folder. The repository's says the same (compared by a test) and
@@ -67,6 +72,32 @@ def replace_address(bind: str, host: str | None, port: int | None) -> str:
     if host is not None and ":" in host:
         host = f"[{host.strip('[]')}]"  # IPv6
     return f"{old_host if host is None else host}:{old_port if port is None else port}"
+
+
+@asynccontextmanager
+async def http_served(
+    nursery: trio.Nursery, app: QuartTrio, config: Config, *, close_deadline: float
+) -> AsyncIterator[None]:
+    """HTTP is up inside the block, and closed behind it.
+
+    A client that never reads its answer can hold the server open for ever: after `close_deadline` seconds the process
+    ends with 0, for all else is done by then. Raises OSError as `serve_http` does.
+    """
+    stop, closed = trio.Event(), trio.Event()
+
+    async def serve(task_status: trio.TaskStatus[list[str]]) -> None:
+        await serve_http(app, config, stop.wait, task_status=task_status)
+        closed.set()
+
+    binds = await nursery.start(serve)
+    log.info("HTTP_UP", bind=" ".join(binds))
+    yield
+    stop.set()
+    with trio.move_on_after(close_deadline):
+        await closed.wait()
+        return
+    log.warning("EXIT", reason="a client holds its connection open")
+    end_process_now(0)
 
 
 async def serve_http(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from statemachine import State
@@ -77,6 +80,16 @@ class Metrics:
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )
         self.show_state(State.BOOT)
+
+    @contextmanager
+    def leading(self, took: float, lease_left: Callable[[], float]) -> Iterator[None]:
+        """Show a term while the block lasts: the seconds it `took` to begin, and what is left of its lease."""
+        self.handover.observe(took)
+        self.lease_left.set_function(lease_left)
+        try:
+            yield
+        finally:
+            self.lease_left.set_function(lambda: 0.0)
 
     def count(self, event: str) -> None:
         """Count one log event."""
