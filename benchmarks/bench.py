@@ -128,9 +128,12 @@ def _end_as_ctrl_c_does(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    # Else SIGTERM would leave behind what was started.
+    # Else SIGTERM would leave behind what was started. A shell lets what it starts with `&` ignore Ctrl-C.
     signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = 130
     try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = main()
+    except* KeyboardInterrupt:
+        pass  # From within nurseries it comes as a group.
+    sys.exit(code)
