@@ -154,7 +154,7 @@ def test_every_copied_path_is_in_the_repository() -> None:
 
 
 def test_all_of_the_project_is_copied() -> None:
-    """Each package of pyproject.toml, and what its build reads, keeps its place under the build's folder."""
+    """Every package that pyproject.toml includes, and what its build reads, keeps its place in the build's folder."""
     packages = project()["tool"]["setuptools"]["packages"]["find"]["include"]
     needed = {name: name for name in packages if not name.endswith(".*")}
     read = ["pyproject.toml", project()["project"]["readme"], *project()["project"]["license-files"]]

@@ -40,7 +40,7 @@ def links(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives to the headings of a text: lower case, hyphens, a number for a second one."""
+    """The anchors that GitHub gives to the headings: lower case, hyphens for spaces, a number for one that repeats."""
     made: set[str] = set()
     fences = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     for heading in re.findall(r"^#+ +(.+?) *$", fences, re.MULTILINE):
