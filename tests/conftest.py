@@ -1,4 +1,7 @@
-"""A real Postgres for the tests that need one. These never use the mock clock, which jumps while a socket waits."""
+"""A real Postgres for the tests that need one, and the tiers that tests are run in.
+
+A test with a real Postgres never uses the mock clock, which jumps while a socket waits.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,13 @@ TEMPLATE = "migrated"
 TEST_DEADLINE = 60.0
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a Postgres by its fixtures. Modules that start processes mark themselves."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"postgres", "postgres_to_break"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.postgres)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ import pytest
 
 from svc.operations.version import installed_version
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parent.parent
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 PASSWORD = "hunter2"

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import trio
 
 from fleet.waiting import eventually
+
+pytestmark = pytest.mark.processes
 
 # All of it takes seconds; a machine that others load takes its time.
 DEADLINE = 110.0

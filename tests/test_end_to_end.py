@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from fleet.instances import Fleet, running_fleet
 from fleet.traffic import new_users_write
 from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
 from sandbox.telegram import Telegram
+
+pytestmark = pytest.mark.processes
 
 RETRY_AFTER = 1
 CROWD = 10

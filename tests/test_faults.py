@@ -19,6 +19,8 @@ from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
 from tests.tcp_proxy import TcpProxy
 
+pytestmark = pytest.mark.processes
+
 KILLS = 3
 WAITING = 19
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from fleet.instances import Fleet, running_fleet
 from fleet.process import ServiceProcess
 from fleet.promises import check_promises
 from fleet.traffic import new_users_write
 from fleet.waiting import eventually
+
+pytestmark = pytest.mark.processes
 
 MESSAGES = 5
 HANDOVERS = 4

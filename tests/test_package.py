@@ -30,6 +30,8 @@ from sandbox.postgres import free_port
 from sandbox.telegram import DEMO_TOKEN
 from tests.lowest_bounds import lowest_bounds
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SERVICE = ("svc", "statemachine", "telegram_client", "migrations")

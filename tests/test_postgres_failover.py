@@ -15,6 +15,8 @@ from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
 from tests.tcp_proxy import TcpProxy
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("svc", "statemachine", "telegram_client", "sandbox", "migrations")
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+ROOMS = TEXT.split("\n## Rooms\n")[1].split("\n## ")[0]
 
 Imports = dict[str, set[str]]
 
@@ -49,13 +50,13 @@ def imports_of_the_code() -> Imports:
 
 def imports_of_the_table() -> Imports:
     """The same, from the table of rooms."""
-    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|$", ROOMS, re.MULTILINE)
     return {room: set(re.findall(r"`([^`]+)`", others)) for room, others in rows}
 
 
 def arrows_of_the_picture() -> set[tuple[str, str]]:
     """The arrows of the picture of rooms."""
-    (picture,) = re.findall(r"```mermaid\nflowchart TB\n(.*?)```", TEXT, re.DOTALL)
+    (picture,) = re.findall(r"```mermaid\nflowchart TB\n(.*?)```", ROOMS, re.DOTALL)
     names = dict(re.findall(r"^ +(\w+)\[([^\]]+)\]$", picture, re.MULTILINE))
     pairs = re.findall(r"^ +(\w+) --> (\w+)$", picture, re.MULTILINE)
     return {(names[start], names[end]) for start, end in pairs}

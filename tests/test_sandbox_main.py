@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 TOKEN = "1:" + "A" * 35
 
 

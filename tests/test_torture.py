@@ -18,6 +18,8 @@ from fleet.promises import Ledger, check_promises
 from fleet.traffic import trickle
 from fleet.waiting import DEADLINE
 
+pytestmark = pytest.mark.processes
+
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "12"))
 SEED = int(os.environ.get("TORTURE_SEED", "1"))
 INSTANCES = 3

@@ -66,7 +66,7 @@ def test_the_envelope_of_every_kind(kind: str) -> None:
     assert read_envelope(encode(kind, payload)) == Envelope(7, kind, key)
 
 
-@pytest.mark.parametrize("kind", set(KINDS) - {"message", "callback_query"})
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"message", "callback_query"}))
 def test_what_the_bot_does_not_read_is_no_error(kind: str) -> None:
     """Every other kind is an update in which nothing is set."""
     assert read_update(encode(kind, KINDS[kind][0])) == Update(7)

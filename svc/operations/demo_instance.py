@@ -31,8 +31,9 @@ class Instance:
 
     async def start(self, environ: Mapping[str, str]) -> None:
         """Start it in a session of its own: Ctrl-C on the terminal reaches the demo, which ends it in order."""
+        # -P: without the working folder on the import path, where somebody may have a `migrations` of their own.
         self._process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "svc", "run"],
+            [sys.executable, "-P", "-m", "svc", "run"],
             env={**environ, "HOST": LOOPBACK, "PORT": str(self.port), "INSTANCE_ID": self.label},
             start_new_session=True,
             stdin=subprocess.DEVNULL,
