@@ -7,7 +7,7 @@ gave out in its own term and to which something still refers: the protocol is sh
 from __future__ import annotations
 
 from tests.model.rules import Rules
-from tests.model.state import NO_TOKEN, Instance, Message, State, Update
+from tests.model.state import FRESH, NO_TOKEN, Instance, Message, State, Update
 
 Attempt = tuple[int, int, int]  # update, epoch, token
 FINISHED = Update(row=None, done=0, sends=1)
@@ -52,7 +52,7 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
         work = None
         instance = instance._replace(work=None)
     if work is None and not instance.lease and instance.beat is None and not connected:
-        return Instance()
+        return FRESH
     return instance
 
 
