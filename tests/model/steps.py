@@ -7,7 +7,21 @@ from typing import get_args
 
 from tests.model import database
 from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
-from tests.model.state import FRESH, NO_TOKEN, Beat, Ending, Instance, Label, Lock, Message, Slips, State, Update, Work
+from tests.model.state import (
+    FRESH,
+    NO_TOKEN,
+    Beat,
+    Ending,
+    Instance,
+    Label,
+    Lock,
+    Message,
+    Slips,
+    State,
+    Taking,
+    Update,
+    Work,
+)
 
 Step = tuple[Label, State]
 UNTOUCHED = Update()
@@ -34,7 +48,7 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
                 yield Label("lease_ends", number), state.with_instance(number, instance.with_lease(0, instance.beat))
     for place, message in enumerate(state.wire):
         rest = state.with_wire(state.wire[:place] + state.wire[place + 1 :])
-        yield Label("lost", message.owner, detail=message.kind), rest
+        yield Label("lost", message.owner, -1, 0, NO_TOKEN, message.kind), rest
         yield from _execute(rest, rules, message)
 
 
@@ -44,9 +58,10 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
 def _tick(state: State, rules: Rules) -> State:
     lock = state.lock
     if lock is not None and lock.silent < SERVER_TIMEOUT:
-        lock = lock._replace(silent=lock.silent + 1)
+        lock = Lock(lock.owner, lock.attached, lock.silent + 1)
     first, second = state.instances
-    return state._replace(lock=lock, instances=(_older(first, rules), _older(second, rules)))
+    older = _older(first, rules), _older(second, rules)
+    return State(state.epoch, state.holder, lock, state.taking, state.updates, older, *state[6:])
 
 
 def _older(instance: Instance, rules: Rules) -> Instance:
@@ -54,7 +69,7 @@ def _older(instance: Instance, rules: Rules) -> Instance:
         return instance
     beat = instance.beat
     if beat is not None:
-        beat = beat._replace(age=min(SERVER_TIMEOUT, beat.age + 1))
+        beat = Beat(beat.leg, min(SERVER_TIMEOUT, beat.age + 1))
         if beat.age >= LEASE and rules.lease_from_sending:
             beat = None  # it would bring nothing
     return instance.with_lease(max(0, instance.lease - 1), beat)
@@ -107,15 +122,16 @@ def _step_down(state: State, rules: Rules, number: int) -> State:
 
     What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
     """
+    epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips = state
     left = _left_behind(state, rules, number)
-    if left is not None and len(state.wire) < rules.wire:
-        state = state.with_wire(_sorted(*state.wire, left))
-    if state.has_lock(number):
-        assert state.lock is not None
-        state = state._replace(lock=state.lock._replace(attached=False))
-    if state.taking is not None and state.taking.owner == number:
-        state = state._replace(taking=state.taking._replace(attached=False))
-    return state.with_instance(number, FRESH)
+    if left is not None and len(wire) < rules.wire:
+        wire = _sorted(*wire, left)
+    if lock is not None and lock.owner == number and lock.attached:
+        lock = Lock(number, attached=False, silent=lock.silent)
+    if taking is not None and taking.owner == number:
+        taking = Taking(number, attached=False, seen=taking.seen)
+    instances = (FRESH, instances[1]) if number == 0 else (instances[0], FRESH)
+    return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
 
 
 def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
@@ -142,7 +158,10 @@ def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
         assert state.lock is not None
         heard = state._replace(lock=state.lock._replace(silent=0))
         answer = beat._replace(leg="answer") if state.leads(number, instance.epoch) else None
-        yield Label("beat_reaches_server", number), heard.with_instance(number, instance.with_lease(instance.lease, answer))
+        yield (
+            Label("beat_reaches_server", number),
+            heard.with_instance(number, instance.with_lease(instance.lease, answer)),
+        )
 
 
 def _lease(state: State, number: int, instance: Instance) -> Iterator[Step]:
@@ -213,7 +232,10 @@ def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Wo
     if done is not None:
         after, outcome = done
         answered = Work("begun", work.update, work.token, work.ending) if outcome == "begun" else None
-        yield label._replace(detail=outcome), after.with_instance(number, instance.with_work(answered))
+        yield (
+            Label("begin", number, work.update, instance.epoch, work.token, outcome),
+            after.with_instance(number, instance.with_work(answered)),
+        )
 
 
 def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
@@ -276,16 +298,18 @@ def _may_still_call(state: State, update: int) -> bool:
 def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
     """A statement whose sender has given it up, or is gone: nobody hears the answer."""
     kind, owner, epoch, update, token, ending, read = message
-    label = Label(kind, owner, update, epoch, token)
     if kind == "settle":
-        yield label._replace(detail=ending), database.settle(rest, rules, epoch, update, token, ending)
+        yield (
+            Label(kind, owner, update, epoch, token, ending),
+            database.settle(rest, rules, epoch, update, token, ending),
+        )
     elif not rules.term_read_for_share and not read and rest.leads(owner, epoch):
         wire = _sorted(*rest.wire, message._replace(read=True))
-        yield label._replace(action="reads_term"), rest.with_wire(wire)
+        yield Label("reads_term", owner, update, epoch, token), rest.with_wire(wire)
     else:
         done = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
         if done is not None:
-            yield label._replace(detail=done[1]), done[0]
+            yield Label(kind, owner, update, epoch, token, done[1]), done[0]
 
 
 def _begin_message(number: int, epoch: int, work: Work) -> Message:
