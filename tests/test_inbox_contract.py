@@ -32,6 +32,7 @@ from svc.storage.inbox import (
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
+from tests.examples import examples
 from tests.flaky_database import FlakyDatabase
 from tests.memory.inbox import MemoryInbox, Processed, Row
 
@@ -152,7 +153,7 @@ async def postgres_bench(database: Database, bot_id: int = BOT) -> AsyncIterator
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
 def bench_url(request: pytest.FixtureRequest) -> str | None:
     url: str | None = request.getfixturevalue("database_url") if request.param == "postgres" else None
     return url
@@ -837,7 +838,7 @@ def _of_script(update_id: int) -> Received:
 
 @given(script=st.lists(STEP, min_size=8, max_size=40))
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     database=None,
     derandomize=True,
