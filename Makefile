@@ -18,6 +18,9 @@ ASYNC_IGNORED = ASYNC109,ASYNC114,ASYNC128,ASYNC124,ASYNC127,ASYNC900,ASYNC910,A
 # one process and end with one at work. Tests share nothing between processes: each has its own Postgres, ports and folders.
 SIDE_BY_SIDE = -n auto --dist worksteal
 
+# Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help demo test test-fast test-long test-lowest coverage lint ruff flake8 mypy bench clean
 
 help:  ## what there is to make
