@@ -115,6 +115,35 @@ async def test_a_crash_gives_the_lock_back_and_ends_the_process(
     assert bot.logs.of("LOCK_RELEASED")
 
 
+async def test_what_was_sent_is_written_down_though_a_sibling_crashes(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The menu has left, the database is away for a moment, and a chore crashes: the service ends with the row done."""
+
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("unforeseen")
+
+    async def come_back_soon(inbox: MemoryInbox) -> None:
+        await trio.sleep(0.5)
+        inbox.come_back()
+
+    inbox = MemoryInbox()
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with running_bot(latency=0.2, inbox=inbox) as bot:
+            update_id = await bot.send(7)
+            await trio.sleep(0.1)
+            inbox.go_away()
+            while not inbox.settlements_waiting:
+                await trio.sleep(0.01)
+            monkeypatch.setattr(MemoryInbox, "backfill", broken)
+            # Outside of the service's nurseries, as a real database is.
+            trio.lowlevel.spawn_system_task(come_back_soon, inbox)
+            bot.lock.notify_new_work()
+            await trio.sleep(60)
+    assert inbox.processed[update_id].outcome == "done"
+    assert inbox.rows == {}
+
+
 class _Unstoppable(httpx.AsyncBaseTransport):
     """A call that shields itself from its cancellation."""
 

@@ -67,6 +67,11 @@ class MemoryInbox:
         self._back = trio.Event()
         self._owed: list[tuple[Attempt, Ending]] = []
 
+    @property
+    def settlements_waiting(self) -> int:
+        """How many settlements wait for the database to come back."""
+        return len(self._owed)
+
     def go_away(self) -> None:
         """The database is gone until `come_back`."""
         self.away = True
