@@ -21,7 +21,7 @@ import trio
 from fleet.bot_api import BotApiCall
 from fleet.history import ActiveSpan, Halt, History
 from fleet.waiting import DEADLINE
-from sandbox.postgres import free_port
+from sandbox.ports import free_port
 from sandbox.telegram import DEMO_TOKEN
 from svc.waiting import Wakeup
 

@@ -11,11 +11,11 @@ import trio.testing
 
 from statemachine import State
 from svc.leadership import terms
-from tests.harness import Bot, running_bot
+from tests.harness import RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox
 
 
-def starts(bot: Bot) -> list[tuple[str, int]]:
+def starts(bot: RunningBot) -> list[tuple[str, int]]:
     """Who has begun what so far: the worker and the update."""
     return [(line["worker"], line["update_id"]) for line in bot.logs.of("ACTIVE_PROCESS_START")]
 
@@ -57,7 +57,7 @@ async def test_workers_stand_at_the_event_and_go_with_every_term(autojump_clock:
         assert all(len(bot.menus(user)) == 1 for user in range(1, 9))
 
 
-async def _lose_the_lock(bot: Bot) -> None:
+async def _lose_the_lock(bot: RunningBot) -> None:
     """The connection closes, and somebody else has the lock from then on."""
     assert bot.lock.holder is not None
     bot.lock.blocked = True

@@ -94,12 +94,12 @@ async def test_active_sets_the_webhook_once_and_passive_never(autojump_clock: tr
     async with running_bot(passive=True, webhook_url="https://bot.example/webhook") as bot:
         await bot.send(7)
         await trio.sleep(5)
-        assert [call.method for call in bot.sandbox.telegram.journal] == ["setWebhook"]  # the harness's own
+        assert [call.method for call in bot.sandbox.telegram.call_log] == ["setWebhook"]  # the harness's own
         bot.lock.unblock()
         await bot.state(State.ACTIVE)
         await bot.settled()
         await trio.sleep(300)
-        settings = [call for call in bot.sandbox.telegram.journal if call.method == "setWebhook"][1:]
+        settings = [call for call in bot.sandbox.telegram.call_log if call.method == "setWebhook"][1:]
         assert len(settings) == 1
         assert settings[0].params["drop_pending_updates"] is False
         assert len(bot.menus(7)) == 1

@@ -26,7 +26,7 @@ import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.postgres import free_port
+from sandbox.ports import free_port
 from sandbox.telegram import DEMO_TOKEN
 from tests.lowest_bounds import lowest_bounds
 

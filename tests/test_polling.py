@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.journal import Call
-from sandbox.state import Webhook
+from sandbox.call_log import RecordedCall
+from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.intake.accept import Intake
 from svc.intake.polling import LONGEST_PAUSE, POLL_LIMIT, POLL_SECONDS, open_poller, poll
@@ -26,7 +26,7 @@ from tests.harness import DEADLOCK, Logs, captured_logs
 from tests.memory.inbox import MemoryInbox
 
 ROOT = "https://api.telegram.org"
-WEBHOOK = Webhook("https://old.example/webhook")
+WEBHOOK = WebhookSettings("https://old.example/webhook")
 
 
 class Polled:
@@ -62,9 +62,9 @@ class Polled:
         return list(self.sandbox.telegram.bot().pending)
 
     @property
-    def polls(self) -> list[Call]:
+    def polls(self) -> list[RecordedCall]:
         """Every getUpdates that has been answered, or has failed."""
-        return self.sandbox.telegram.journal.find("getUpdates")
+        return self.sandbox.telegram.call_log.find("getUpdates")
 
     async def poll(self, store: Callable[[Received], Awaitable[bool]] | None = None) -> None:
         """Poll until `draining`, with `store` in place of the inbox's own."""
@@ -350,7 +350,7 @@ async def test_an_idle_bot_is_asked_once_in_50_seconds(autojump_clock: trio.test
     async with polling() as polled:
         await trio.sleep(10 * POLL_SECONDS)
         assert len(polled.polls) == 10
-        assert {call.method for call in polled.sandbox.telegram.journal} == {"getUpdates"}
+        assert {call.method for call in polled.sandbox.telegram.call_log} == {"getUpdates"}
 
 
 async def test_a_webhook_in_the_way_is_named(autojump_clock: trio.testing.MockClock) -> None:

@@ -14,12 +14,12 @@ from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.retry_policy import MAX_ATTEMPTS
 from telegram_client.updates import Update
-from tests.harness import Bot, running_bot
+from tests.harness import RunningBot, running_bot
 
 
-def begun_at(bot: Bot) -> list[float]:
+def begun_at(bot: RunningBot) -> list[float]:
     """When each attempt reached Telegram, or would have."""
-    return [call.at for call in bot.sandbox.telegram.journal.find("sendMessage")]
+    return [call.at for call in bot.sandbox.telegram.call_log.find("sendMessage")]
 
 
 async def test_backoff_doubles_up_to_a_minute(autojump_clock: trio.testing.MockClock) -> None:

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 
 from sandbox.app import Sandbox
 from sandbox.clock import TrioWallClock
-from sandbox.retry import Backoff
+from sandbox.redelivery import RedeliverySchedule
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 
@@ -142,7 +142,7 @@ async def test_a_redirect_is_a_failure(autojump_clock: MockClock, start: Start) 
 
 
 def test_retry_after_is_obeyed_up_to_an_hour_and_grows_nothing() -> None:
-    backoff = Backoff(random.Random(0))
+    backoff = RedeliverySchedule(random.Random(0))
     assert [backoff.next(5), backoff.next(99_999), backoff.next(7)] == [5, 3600, 7]
     assert [backoff.next(), backoff.next(1), backoff.next()] == [2, 1, 4]
 

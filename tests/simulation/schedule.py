@@ -29,7 +29,7 @@ UPDATES = 40
 
 
 @dataclass(frozen=True)
-class Fault:
+class Incident:
     """At `at` seconds, `kind` befalls instance number `who` (modulo those alive) for `lasting` seconds or `count`."""
 
     at: float
@@ -40,7 +40,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Message:
+class UserMessage:
     """At `at` seconds a user writes."""
 
     at: float
@@ -55,8 +55,8 @@ class Schedule:
     instances: int
     policy: str
     latency: float
-    messages: tuple[Message, ...]
-    faults: tuple[Fault, ...]
+    messages: tuple[UserMessage, ...]
+    faults: tuple[Incident, ...]
 
     def __str__(self) -> str:
         head = f"seed {self.seed}: {self.instances} instances, IN_DOUBT={self.policy}, latency {self.latency:.3f} s"
@@ -78,10 +78,10 @@ def make_schedule(seed: int) -> Schedule:
         policy=rng.choice(("resend", "resend", "skip")),
         latency=rng.choice((0.0, 0.01, 0.3)),
         messages=tuple(
-            Message(at, rng.randint(1, users)) for at in sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
+            UserMessage(at, rng.randint(1, users)) for at in sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
         ),
         faults=tuple(
-            Fault(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
+            Incident(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
             for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
         ),
     )

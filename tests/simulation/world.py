@@ -33,8 +33,8 @@ from tests.harness import SECRET, settings_for_tests
 from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
-from tests.simulation.door import Door, DoorInbox, DoorLockSession, DoorTransport
-from tests.simulation.schedule import CHAOS, Fault, Schedule
+from tests.simulation.link import InboxOverLink, Link, LockSessionOverLink, TransportOverLink
+from tests.simulation.schedule import CHAOS, Incident, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
 CALM = 400.0
@@ -46,14 +46,14 @@ class Violation(BaseException):
 
 
 @dataclass
-class Instance:
+class SimulatedInstance:
     """One process."""
 
     number: int
-    door: Door
+    door: Link
     service: Service
     scope: trio.CancelScope
-    lock_sessions: list[DoorLockSession] = field(default_factory=list)
+    lock_sessions: list[LockSessionOverLink] = field(default_factory=list)
 
 
 class World:
@@ -66,7 +66,7 @@ class World:
         self.inbox = MemoryInbox()
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
-        self.instances: list[Instance] = []
+        self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
         self.sent: dict[int, list[int]] = defaultdict(list)
         self.effects: Counter[int] = Counter()
@@ -99,25 +99,25 @@ class World:
     def start_instance(self) -> None:
         """A new process comes up."""
         self._count += 1
-        door = Door(self.rng)
-        instance = Instance(self._count, door, self._service(self._count, door), trio.CancelScope())
+        door = Link(self.rng)
+        instance = SimulatedInstance(self._count, door, self._service(self._count, door), trio.CancelScope())
         self.instances.append(instance)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
 
-    async def _live(self, instance: Instance) -> None:
+    async def _live(self, instance: SimulatedInstance) -> None:
         with instance.scope:
             await instance.service.run()
         if instance in self.instances:
             self.instances.remove(instance)
         self.note(f"instance {instance.number} has ended")
 
-    def _service(self, number: int, door: Door) -> Service:
-        inbox = DoorInbox(self.inbox, door)
+    def _service(self, number: int, door: Link) -> Service:
+        inbox = InboxOverLink(self.inbox, door)
 
-        async def connect(on_new_work: Callable[[], None]) -> DoorLockSession:
+        async def connect(on_new_work: Callable[[], None]) -> LockSessionOverLink:
             await door.leg("lock")
-            session = DoorLockSession(await self.lock.connect(on_new_work), door)
+            session = LockSessionOverLink(await self.lock.connect(on_new_work), door)
             instance = next(each for each in self.instances if each.number == number)
             instance.lock_sessions.append(session)
             self._nursery.start_soon(session.listen)
@@ -136,7 +136,7 @@ class World:
                 writers=inbox.run,
                 connect_lock=connect,
                 database_answers=_yes,
-                open_transport=lambda: DoorTransport(
+                open_transport=lambda: TransportOverLink(
                     self.sandbox.transport(latency=self.schedule.latency),
                     door,
                     lambda request: self._arrived(number, request),
@@ -190,7 +190,7 @@ class World:
             self.note(f"FAULT {fault.kind} {fault.who} {fault.lasting} {fault.count}")
             self._befall(fault)
 
-    def _befall(self, fault: Fault) -> None:
+    def _befall(self, fault: Incident) -> None:
         if fault.kind.startswith("bot_api_"):
             kind = FaultKind(fault.kind.removeprefix("bot_api_"))
             self.sandbox.faults.order(kind, count=fault.count, method="sendMessage", delay=fault.lasting, retry_after=2)
@@ -202,7 +202,7 @@ class World:
         elif self.instances:
             self._befall_instance(fault, self.instances[fault.who % len(self.instances)])
 
-    def _befall_instance(self, fault: Fault, instance: Instance) -> None:
+    def _befall_instance(self, fault: Incident, instance: SimulatedInstance) -> None:
         door = instance.door
         match fault.kind:
             case "kill":
@@ -225,14 +225,14 @@ class World:
                         session.session.orphaned = True
                     session.session.abandon()
 
-    def _kill(self, instance: Instance) -> None:
+    def _kill(self, instance: SimulatedInstance) -> None:
         instance.door.shut = True
         self.instances.remove(instance)
         for session in instance.lock_sessions:
             session.session.abandon()  # the kernel closes a dead process's sockets
         instance.scope.cancel(reason="killed")
 
-    def _cut(self, door: Door, whats: tuple[str, ...], lasting: float) -> None:
+    def _cut(self, door: Link, whats: tuple[str, ...], lasting: float) -> None:
         for what in whats:
             door.hold(what)
             self._later(lasting, partial(door.let, what))
@@ -266,7 +266,7 @@ class World:
             raise Violation(f"G4: lost {sorted(lost)}, dead {sorted(self.inbox.dead)}")
         order: dict[int, list[int]] = defaultdict(list)
         effects: Counter[int] = Counter()
-        for call in self.sandbox.telegram.journal.find("sendMessage"):
+        for call in self.sandbox.telegram.call_log.find("sendMessage"):
             if call.took_effect:
                 update_id = int(call.params["text"])
                 effects[update_id] += 1

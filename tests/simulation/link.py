@@ -20,7 +20,7 @@ from tests.memory.lock import MemoryLockSession
 T = TypeVar("T")
 
 
-class Door:
+class Link:
     """What an instance's crossings meet. `paused` holds all of them up, `shut` is for ever."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -65,10 +65,10 @@ class Door:
         raise DatabaseUnavailable("no answer in time")
 
 
-class DoorInbox:
+class InboxOverLink:
     """`Inbox` through a door, with the real group commit in front of the memory's statements."""
 
-    def __init__(self, inbox: MemoryInbox, door: Door) -> None:
+    def __init__(self, inbox: MemoryInbox, door: Link) -> None:
         self._inbox = inbox
         self._door = door
         self._stores: GroupCommit[Received, bool] = GroupCommit(self._store)
@@ -133,10 +133,10 @@ class DoorInbox:
         return await self._door.statement(work)
 
 
-class DoorLockSession:
+class LockSessionOverLink:
     """`LockSession` through a door."""
 
-    def __init__(self, session: MemoryLockSession, door: Door) -> None:
+    def __init__(self, session: MemoryLockSession, door: Link) -> None:
         self.session = session
         self._door = door
         self.closed = trio.Event()
@@ -179,10 +179,10 @@ class DoorLockSession:
             self.session.on_new_work = _nothing
 
 
-class DoorTransport(httpx.AsyncBaseTransport):
+class TransportOverLink(httpx.AsyncBaseTransport):
     """The way to Telegram through a door; `arrived` is called right before a request has its effect."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, door: Door, arrived: Callable[[httpx.Request], None]) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, door: Link, arrived: Callable[[httpx.Request], None]) -> None:
         self._inner = inner
         self._door = door
         self._arrived = arrived
