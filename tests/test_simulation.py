@@ -43,7 +43,7 @@ def test_different_seeds_give_different_traces() -> None:
 
 def test_every_kind_of_fault_is_met() -> None:
     """The seeds of the usual run hold each kind of fault in at least twenty schedules."""
-    met = [{fault.kind for fault in make_schedule(seed).faults} for seed in range(500)]
+    met = [{incident.kind for incident in make_schedule(seed).incidents} for seed in range(500)]
     assert all(sum(kind in kinds for kinds in met) >= 20 for kind in KINDS)
 
 
