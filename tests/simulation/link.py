@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Link:
-    """What every round trip of an instance goes over. `loss` is the share of legs that get lost, `closed` is for ever."""
+    """What an instance's round trips go over. `loss` is the share of legs that get lost, `closed` is for ever."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng

@@ -30,7 +30,7 @@ UPDATES = 40
 
 @dataclass(frozen=True)
 class Incident:
-    """At `at` seconds, `kind` happens to instance number `who` (modulo those alive) for `lasting` seconds or `count`."""
+    """At `at` seconds, `kind` happens to instance `who` (modulo those alive) for `lasting` seconds or `count` times."""
 
     at: float
     kind: str
