@@ -13,6 +13,7 @@ from statemachine import State
 from svc.leadership import terms
 from tests.harness import RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox
+from tests.transports import FakeTransport
 
 
 def starts(bot: RunningBot) -> list[tuple[str, int]]:
@@ -115,13 +116,11 @@ async def test_a_crash_gives_the_lock_back_and_ends_the_process(
     assert bot.logs.of("LOCK_RELEASED")
 
 
-class _Unstoppable(httpx.AsyncBaseTransport):
+async def _shielded(_: httpx.Request) -> httpx.Response:
     """A call that shields itself from its cancellation."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with trio.CancelScope(shield=True):
-            await trio.sleep(30)
-        return httpx.Response(200, json={"ok": True, "result": True}, request=request)
+    with trio.CancelScope(shield=True):
+        await trio.sleep(30)
+    return httpx.Response(200, json={"ok": True, "result": True})
 
 
 async def test_work_that_cannot_be_cancelled_ends_the_process(
@@ -130,7 +129,7 @@ async def test_work_that_cannot_be_cancelled_ends_the_process(
     """A second after the lease is lost, what still runs may not live on."""
     ended: list[tuple[float, int]] = []
     monkeypatch.setattr(terms, "end_process_now", lambda code: ended.append((trio.current_time(), code)))
-    async with running_bot(transport=_Unstoppable) as bot:
+    async with running_bot(transport=lambda: FakeTransport(_shielded)) as bot:
         await bot.send(7)
         await trio.sleep(1)
         assert bot.lock.holder is not None

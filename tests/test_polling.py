@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import httpx
 import pytest
 import trio
 
@@ -24,6 +23,7 @@ from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
 from tests.memory.inbox import MemoryInbox
+from tests.transports import FakeTransport, answering
 
 ROOT = "https://api.telegram.org"
 WEBHOOK = WebhookSettings("https://old.example/webhook")
@@ -502,35 +502,20 @@ async def test_an_answer_that_makes_no_sense_is_no_busy_loop(
     autojump_clock: trio.testing.MockClock, result: str
 ) -> None:
     """Neither the end of polling nor a storm of questions: logged, and asked again with pauses."""
-    asked = 0
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        nonlocal asked
-        asked += 1
-        return httpx.Response(200, text=f'{{"ok":true,"result":{result}}}')
-
+    transport = FakeTransport(answering(200, f'{{"ok":true,"result":{result}}}'.encode()))
     hints, _hinted = trio.open_memory_channel[Received](1)
     with captured_logs() as logs:
-        async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: httpx.MockTransport(answer)) as api:
+        async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: transport) as api:
             with trio.move_on_after(100):
                 await poll(api, Intake(MemoryInbox().store, hints), rng=random.Random(0))
-    assert 10 < asked < 20
-    assert len(logs.of("POLL_RETRY")) == asked
+    assert 10 < len(transport.requests) < 20
+    assert len(logs.of("POLL_RETRY")) == len(transport.requests)
     assert "NotAnUpdate" in logs.of("POLL_RETRY")[0]["error"]
 
 
 async def test_the_sockets_wait_as_long_as_telegram_does(autojump_clock: trio.testing.MockClock) -> None:
     """httpx's read timeout is longer than a long poll: with a usual call's every quiet poll would fail."""
-    seen: list[dict[str, float]] = []
-
-    class Noting(httpx.AsyncBaseTransport):
-        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            self._inner = inner
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            seen.append(request.extensions["timeout"])
-            return await self._inner.handle_async_request(request)
-
-    async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: Noting(Sandbox().transport())) as api:
+    transport = FakeTransport(Sandbox().transport().handle_async_request)
+    async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: transport) as api:
         assert await api.call("getUpdates", {"timeout": POLL_SECONDS}) == []
-    assert seen[0].get("read", 3600) > POLL_SECONDS
+    assert transport.requests[0].extensions["timeout"].get("read", 3600) > POLL_SECONDS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from svc.storage.database import Connection, Database, DatabaseRefused, Database
 from svc.storage.inbox import Term
 from svc.storage.keys import RELEASED_CHANNEL, lock_key
 from svc.storage.postgres_inbox import PostgresInbox
+from tests.peers import Peer, refusing_port
 
 BOT = 4503599627370495
 QUICKLY = 3.0  # the server notices at once; nothing here would happen later by itself
@@ -338,10 +338,7 @@ async def test_connecting_when_cancelled_leaves_no_session(bench: Bench) -> None
 
 async def test_a_server_that_is_away(bench: Bench) -> None:
     """Without a server the connection fails as the database's absence does."""
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
-    with trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
+    with refusing_port() as port, trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
         await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=lambda: None)
 
 
@@ -351,31 +348,23 @@ async def test_a_database_that_refuses(bench: Bench) -> None:
         await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=lambda: None)
 
 
-@asynccontextmanager
-async def pooler_that_refuses() -> AsyncIterator[int]:
+async def refuse_parameters(stream: trio.SocketStream) -> None:
     """What PgBouncer says to a startup parameter that it does not know."""
-
-    async def serve(stream: trio.SocketStream) -> None:
-        # First the client asks for TLS, in eight bytes.
-        await stream.receive_some(8)
-        await stream.send_all(b"N")
-        await stream.receive_some(4096)
-        fields = b"SFATAL\0C08P01\0Munsupported startup parameter: idle_session_timeout\0\0"
-        await stream.send_all(b"E" + struct.pack("!i", len(fields) + 4) + fields)
-        await stream.aclose()
-
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
-        yield listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
+    # First the client asks for TLS, in eight bytes.
+    await stream.receive_some(8)
+    await stream.send_all(b"N")
+    await stream.receive_some(4096)
+    fields = b"SFATAL\0C08P01\0Munsupported startup parameter: idle_session_timeout\0\0"
+    await stream.send_all(b"E" + struct.pack("!i", len(fields) + 4) + fields)
 
 
-async def test_a_pooler_that_refuses_the_parameters(bench: Bench) -> None:
+async def test_a_pooler_that_refuses_the_parameters(bench: Bench, nursery: trio.Nursery) -> None:
     """A pooler that does not take the startup parameters is named as what it is, with the way out."""
-    async with pooler_that_refuses() as port:
-        url = f"postgresql://x:secret@127.0.0.1:{port}/x"
-        with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
-            await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda: None)
+    pooler = Peer(refuse_parameters)
+    await nursery.start(pooler.serve)
+    url = f"postgresql://x:secret@127.0.0.1:{pooler.port}/x"
+    with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
+        await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda: None)
     assert "idle_session_timeout" in str(raised.value)
     assert "secret" not in str(raised.value)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 import trio
@@ -23,6 +24,7 @@ from telegram_client.errors import TelegramError
 from telegram_client.flood import FloodControl
 from telegram_client.uploads import InputFile
 from tests.harness import captured_logs, running_bot
+from tests.transports import FakeTransport
 
 # Its parts as well: the second is the secret itself.
 SECRETS = (DEMO_TOKEN, DEMO_TOKEN.partition(":")[2])
@@ -145,23 +147,15 @@ async def test_a_proxys_log_tells_nothing(nursery: trio.Nursery, monkeypatch: py
 
 async def test_an_error_within_a_call_tells_nothing() -> None:
     """Not even one that nobody foresaw, with what surrounds it; a transport's request does not show its address."""
-    requests: list[Any] = []
 
-    async def broken(request: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        requests.append(request)
+    def broken(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError("unforeseen")
 
-    class Transport:
-        handle_async_request = staticmethod(broken)
-
-        async def aclose(self) -> None:
-            await trio.lowlevel.checkpoint()
-
-    async with BotApi(DEMO_TOKEN, open_transport=Transport) as api:  # type: ignore[arg-type]
+    transport = FakeTransport(broken)
+    async with BotApi(DEMO_TOKEN, open_transport=lambda: transport) as api:
         with pytest.raises(ZeroDivisionError) as caught:
             await api.call("getMe")
-    tells_nothing(*shown(caught.value), repr(requests[0]), repr(FloodControl()))
+    tells_nothing(*shown(caught.value), repr(transport.requests[0]), repr(FloodControl()))
 
 
 METHODS: dict[Intake, tuple[str, ...]] = {

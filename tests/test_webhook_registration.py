@@ -20,6 +20,7 @@ from svc.intake.webhook_registration import CHECK_EVERY, Change, Target, change_
 from svc.observability.metrics import WebhookHealth
 from telegram_client.client import BotApi
 from tests.harness import DEADLOCK, SECRET, Logs, captured_logs, running_bot, settings_for_tests
+from tests.transports import FakeTransport
 
 URL = "https://bot.example/webhook"
 TARGET = Target(URL, SECRET)
@@ -228,7 +229,7 @@ async def test_an_answer_that_makes_no_sense_ends_nothing(autojump_clock: trio.t
     usual = '{"ok":true,"result":true}'
     with captured_logs() as logs:
         registered = Registered(Sandbox(), logs)
-        transport = httpx.MockTransport(lambda _: httpx.Response(200, text=next(answers, usual)))
+        transport = FakeTransport(lambda _: httpx.Response(200, text=next(answers, usual)))
         async with BotApi(DEMO_TOKEN, connections=1, open_transport=lambda: transport) as api:
             with trio.move_on_after(30):
                 await register_webhook(api, TARGET, health=registered.health, rng=random.Random(0))
