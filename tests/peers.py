@@ -88,15 +88,9 @@ def refusing_port() -> Iterator[int]:
 
 
 @contextmanager
-def silent_port() -> Iterator[socket.socket]:
-    """A socket that takes connections, and where nothing is ever said."""
+def silent_port() -> Iterator[int]:
+    """A port where connections are taken and nothing is ever said."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(8)
-        yield silent
-
-
-def port_of(listening: socket.socket) -> int:
-    """The port that a socket is bound to."""
-    port: int = listening.getsockname()[1]
-    return port
+        yield silent.getsockname()[1]
