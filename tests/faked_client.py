@@ -57,11 +57,11 @@ async def outcome(
     async with FakedClient(answer).api as api:
         with pytest.raises(TelegramError) as caught:
             await api.call(method, params)
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
     return caught.value
 
 
-def tells_no_token(error: BaseException) -> None:
+def shows_no_token(error: BaseException) -> None:
     """Nothing that a log could make of `error` holds the token."""
     todo: list[BaseException | None] = [error]
     seen: list[BaseException] = []

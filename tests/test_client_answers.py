@@ -107,7 +107,7 @@ FLOODS: list[tuple[Answer, float | None]] = [
     (answering(429, {"ok": False, "parameters": {"retry_after": 0}}), None),
     (answering(429, {"ok": False, "parameters": {"retry_after": [7]}}), None),
     (answering(429, {"ok": False, "parameters": [7]}), None),
-    # Nobody is to be silenced for ever by a slip.
+    # A malformed answer must not silence a chat for ever.
     (answering(429, {"ok": False, "parameters": {"retry_after": 10**400}}), None),
     (answering(429, b'{"ok":false,"parameters":{"retry_after":Infinity}}'), LONGEST_RETRY_AFTER),
     (answering(429, b'{"ok":false,"parameters":{"retry_after":NaN}}'), None),
@@ -164,8 +164,8 @@ UNSURE: list[Answer] = [
 
 
 @pytest.mark.parametrize("answer", UNSURE)
-async def test_what_nobody_can_know_is_in_doubt(answer: Answer) -> None:
-    """5xx, and whatever is not Telegram's JSON: the call may have had its effect."""
+async def test_an_answer_that_is_not_telegrams_is_in_doubt(answer: Answer) -> None:
+    """5xx, and whatever is not Telegram's JSON: nobody can know whether the call has had its effect."""
     error = await outcome(answer)
     assert type(error) is InDoubt
     assert (error.method, error.chat_id) == ("sendMessage", 5)

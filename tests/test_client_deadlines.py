@@ -12,7 +12,7 @@ import trio.testing
 
 from telegram_client.client import BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused
-from tests.faked_client import MESSAGE, TOKEN, FakedClient, refusal, slow, tells_no_token
+from tests.faked_client import MESSAGE, TOKEN, FakedClient, refusal, shows_no_token, slow
 from tests.transports import FakeTransport, answering
 
 
@@ -24,7 +24,7 @@ async def test_a_call_has_a_total_deadline(autojump_clock: trio.testing.MockCloc
             await api.call("sendMessage", MESSAGE)
     assert trio.current_time() == pytest.approx(10.0)
     assert caught.value.chat_id == 5
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
     assert client.transports[0].closed
 
 
@@ -62,7 +62,7 @@ async def test_an_answer_that_drips_is_cut_off(autojump_clock: trio.testing.Mock
     assert trio.current_time() == pytest.approx(10.0)
 
 
-async def test_who_waited_in_vain_for_a_connection_has_sent_nothing(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_call_that_got_no_connection_in_time_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
     """The deadline includes the wait for one's turn: over, the call is certainly not sent."""
     client = FakedClient(lambda request: slow(request, 8), connections=1)
     async with client.api as api, trio.open_nursery() as nursery:
@@ -114,7 +114,7 @@ async def test_one_after_the_other_use_one_connection() -> None:
 
 
 async def test_a_cancelled_calls_connection_is_closed(autojump_clock: trio.testing.MockClock) -> None:
-    """Cancelled half-way, nobody knows what a connection will say next: it is closed and not used again."""
+    """Cancelled half-way, nobody knows what a connection will send next: it is closed and not used again."""
     client = FakedClient(lambda request: slow(request, 5))
     async with client.api as api:
         with trio.move_on_after(1) as scope:

@@ -1,4 +1,4 @@
-"""What the client makes of a failed connection: how far the request got decides what it may say."""
+"""What the client makes of a failed connection: not sent or in doubt, by how far the request got."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import trio.testing
 
 from telegram_client.client import CONNECT_TIMEOUT, WRITE_TIMEOUT, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
-from tests.faked_client import MESSAGE, TOKEN, FakedClient, fails, tells_no_token
+from tests.faked_client import MESSAGE, TOKEN, FakedClient, fails, shows_no_token
 from tests.transports import FakeTransport
 
 
@@ -35,14 +35,14 @@ from tests.transports import FakeTransport
         (httpx.DecodingError, InDoubt),
     ],
 )
-async def test_a_failed_connection_says_how_sure_it_is(failure: type[Exception], kind: type[TelegramError]) -> None:
-    """Before the request can have left: not sent. After that: in doubt. Its wire is closed and not used again."""
+async def test_a_failed_connection_is_not_sent_or_in_doubt(failure: type[Exception], kind: type[TelegramError]) -> None:
+    """Before the request can have left: not sent. After that: in doubt. Its transport is closed and not used again."""
     client = FakedClient(fails(failure))
     async with client.api as api:
         for _ in range(2):
             with pytest.raises(TelegramError) as caught:
                 await api.call("sendMessage", MESSAGE)
-            tells_no_token(caught.value)
+            shows_no_token(caught.value)
             assert type(caught.value) is kind
             assert (caught.value.method, caught.value.chat_id) == ("sendMessage", 5)
             assert (caught.value.status, caught.value.retry_after) == (None, None)
@@ -56,10 +56,10 @@ async def test_what_fails_before_the_request_was_taken_is_not_sent(failure: type
     async with BotApi(TOKEN, open_transport=lambda: FakeTransport(fails(failure), reads_body=False)) as api:
         with pytest.raises(NotSent, match=failure.__name__) as caught:
             await api.call("sendMessage", MESSAGE)
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
 
 
-async def test_who_looks_at_the_body_has_it() -> None:
+async def test_a_transport_that_read_the_content_may_have_sent_it() -> None:
     """A transport that takes `request.content` rather than the stream may have acted on it too."""
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -71,12 +71,12 @@ async def test_who_looks_at_the_body_has_it() -> None:
             await api.call("sendMessage", MESSAGE)
 
 
-def on_the_wire(status: int, body: bytes) -> bytes:
+def http_answer(status: int, body: bytes) -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
-REFUSED = on_the_wire(413, b'{"ok":false,"description":"too long"}')
+REFUSED = http_answer(413, b'{"ok":false,"description":"too long"}')
 Step = bytes | Exception | None
 
 
@@ -147,7 +147,7 @@ def socket(*, writes: list[Step] = [], reads: list[Step] = [], tls: Step = None)
     return Socket(writes, reads, tls)
 
 
-WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
+NETWORK_FAILURES: list[tuple[Socket | Exception, type[TelegramError], str]] = [
     (httpcore.ConnectError("refused"), NotSent, "ConnectError"),
     (httpcore.ConnectTimeout(), NotSent, "ConnectTimeout"),
     (socket(tls=httpcore.ConnectError("bad certificate")), NotSent, "ConnectError"),
@@ -162,10 +162,10 @@ WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
     (socket(writes=[None, httpcore.WriteTimeout()]), NotSent, "WriteTimeout"),
     (socket(writes=[None, httpcore.WriteError()], reads=[REFUSED]), Refused, "too long"),
     # an answer before all of the request has left: nobody has acted on a part
-    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(413, b"<html>")]), Refused, "413"),
-    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(502, b"<html>")]), NotSent, "502"),
-    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(408, b"<html>")]), NotSent, "408"),
-    (socket(writes=[None, httpcore.WriteError()], reads=[on_the_wire(500, b'{"ok":false}')]), NotSent, "500"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[http_answer(413, b"<html>")]), Refused, "413"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[http_answer(502, b"<html>")]), NotSent, "502"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[http_answer(408, b"<html>")]), NotSent, "408"),
+    (socket(writes=[None, httpcore.WriteError()], reads=[http_answer(500, b'{"ok":false}')]), NotSent, "500"),
     # the answer
     (socket(reads=[httpcore.ReadError()]), InDoubt, "ReadError"),
     (socket(reads=[httpcore.ReadTimeout()]), InDoubt, "ReadTimeout"),
@@ -177,8 +177,8 @@ WIRE_FAULTS: list[tuple[Socket | Exception, type[TelegramError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("connects", "kind", "description"), WIRE_FAULTS)
-async def test_a_fault_of_the_wire_is_told_by_how_far_the_request_got(
+@pytest.mark.parametrize(("connects", "kind", "description"), NETWORK_FAILURES)
+async def test_a_network_failure_is_judged_by_how_far_the_request_got(
     connects: Socket | Exception, kind: type[TelegramError], description: str
 ) -> None:
     """Under httpx's own transport: until the body's last write has returned it is not sent, after that in doubt."""
@@ -186,23 +186,23 @@ async def test_a_fault_of_the_wire_is_told_by_how_far_the_request_got(
         with pytest.raises(TelegramError, match=description) as caught:
             await api.call("sendMessage", MESSAGE)
     assert type(caught.value) is kind
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
 
 
 async def test_every_wait_has_its_time() -> None:
     """A piece of the request is taken within ten seconds; the answer has as long as the call, a minute for a poll."""
-    wire = socket(reads=[on_the_wire(200, b'{"ok":true,"result":1}')])
-    async with over(wire) as api:
+    connection = socket(reads=[http_answer(200, b'{"ok":true,"result":1}')])
+    async with over(connection) as api:
         assert await api.call("getUpdates", timeout=60) == 1
-    assert wire.timeouts[-1] == 60
-    assert set(wire.timeouts[:-1]) == {WRITE_TIMEOUT}
+    assert connection.timeouts[-1] == 60
+    assert set(connection.timeouts[:-1]) == {WRITE_TIMEOUT}
 
 
-async def test_what_comes_behind_a_broken_answer_is_not_the_next_calls() -> None:
-    """An answer that was cut by its own Content-Length is in doubt; the rest of it is thrown away with its wire."""
-    broken = on_the_wire(200, b'{"ok":true,"res')
-    behind = on_the_wire(403, b'{"ok":false,"description":"stale"}')
-    right = on_the_wire(200, b'{"ok":true,"result":1}')
+async def test_the_rest_of_a_broken_answer_is_not_the_next_calls_answer() -> None:
+    """An answer that was cut by its own Content-Length is in doubt; its rest is thrown away with the connection."""
+    broken = http_answer(200, b'{"ok":true,"res')
+    behind = http_answer(403, b'{"ok":false,"description":"stale"}')
+    right = http_answer(200, b'{"ok":true,"result":1}')
     sockets = iter([socket(reads=[broken + behind]), socket(reads=[right])])
 
     def open_transport() -> httpx.AsyncHTTPTransport:

@@ -15,7 +15,7 @@ from svc.settings.environment import SettingsError, load_settings
 from telegram_client.client import BotApi
 from telegram_client.errors import NotSent
 from telegram_client.proxy import find_proxy
-from tests.faked_client import MESSAGE, TOKEN, tells_no_token
+from tests.faked_client import MESSAGE, TOKEN, shows_no_token
 from tests.peers import ScriptedServer
 
 PASSWORD = "proxy-pass-word"
@@ -72,7 +72,7 @@ async def test_a_proxy_that_refuses_the_tunnel_is_not_sent(nursery: trio.Nursery
             await api.call("sendMessage", MESSAGE)
     assert proxy.requests[0].startswith(b"CONNECT api.telegram.org:443 HTTP/1.1")
     assert TOKEN.encode() not in proxy.requests[0]
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
     nursery.cancel_scope.cancel()
 
@@ -109,10 +109,10 @@ def test_no_proxy_and_this_machine_are_reached_directly(
         ("http://a b", "proxy is not"),
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_said_at_the_start(
+def test_a_proxy_that_cannot_be_used_is_reported_at_the_start(
     environ: Callable[..., None], monkeypatch: pytest.MonkeyPatch, address: str, why: str
 ) -> None:
-    """In a sentence that does not show it, by the client and with the settings."""
+    """Client and settings name the fault in a sentence that does not show the address."""
     environ(all_proxy=address)
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(ValueError, match=why) as caught:

@@ -10,7 +10,7 @@ from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
 from telegram_client.client import BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
-from tests.faked_client import MESSAGE, TOKEN, tells_no_token
+from tests.faked_client import MESSAGE, TOKEN, shows_no_token
 from tests.peers import ScriptedServer, refusing_port
 from tests.tcp_proxy import TcpProxy
 
@@ -42,10 +42,10 @@ async def test_the_sandbox_and_the_client_understand_each_other() -> None:
         ("hang", InDoubt, False),
     ],
 )
-async def test_every_fault_of_the_sandbox_is_told(
+async def test_every_fault_of_the_sandbox_has_its_error(
     autojump_clock: trio.testing.MockClock, fault: str, kind: type[TelegramError], arrives: bool
 ) -> None:
-    """Whether or not the message arrived, the client says no more than it can know; the next call works."""
+    """Whether or not the message arrived, the error claims no more than the client can know; the next call works."""
     sandbox = Sandbox()
     sandbox.telegram.user_sends_text(5, "/start")
     sandbox.faults.order(fault, delay=60.0, retry_after=7)
@@ -100,7 +100,7 @@ async def test_nobody_listening_is_not_sent() -> None:
         async with BotApi(TOKEN, root=f"http://127.0.0.1:{port}") as api:
             with trio.fail_after(20), pytest.raises(NotSent, match="ConnectError") as caught:
                 await api.call("sendMessage", MESSAGE)
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
 
 
 async def test_a_server_that_hangs_up_is_in_doubt(nursery: trio.Nursery) -> None:
@@ -110,7 +110,7 @@ async def test_a_server_that_hangs_up_is_in_doubt(nursery: trio.Nursery) -> None
     async with BotApi(TOKEN, root=server.url) as api:
         with trio.fail_after(20), pytest.raises(InDoubt) as caught:
             await api.call("sendMessage", MESSAGE)
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
     nursery.cancel_scope.cancel()
 
 
@@ -121,5 +121,5 @@ async def test_a_server_without_tls_is_not_sent(nursery: trio.Nursery) -> None:
     async with BotApi(TOKEN, root=url.replace("http://", "https://")) as api:
         with trio.fail_after(20), pytest.raises(NotSent, match="ConnectError") as caught:
             await api.call("sendMessage", MESSAGE)
-    tells_no_token(caught.value)
+    shows_no_token(caught.value)
     nursery.cancel_scope.cancel()

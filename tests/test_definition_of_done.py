@@ -1,4 +1,4 @@
-"""The seed's definition of done, point by point."""
+"""The original bot's definition of done, point by point."""
 
 from __future__ import annotations
 

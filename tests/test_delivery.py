@@ -57,7 +57,7 @@ class Telegram:
             await trio.sleep(self._takes)
         outcome = self._outcomes.pop(0) if self._outcomes else None
         if scope.cancelled_caught:
-            # As the client does: how sure it is follows from what had left, which an outcome of ours tells.
+            # As the client does: how sure it is follows from what had left, which the outcome given to us says.
             raise outcome or InDoubt(method, "no answer in time")
         if outcome is not None:
             raise outcome
@@ -101,7 +101,7 @@ async def test_what_had_no_effect_or_does_no_harm_is_tried_again(
 @pytest.mark.parametrize(
     "error", [InDoubt("sendMessage", "ReadError"), Refused("sendMessage", "no", status=400), flood(3), ValueError("?")]
 )
-async def test_what_may_have_had_its_effect_or_will_not_be_otherwise_is_not(
+async def test_what_may_have_had_its_effect_or_cannot_succeed_is_not_tried_again(
     autojump_clock: trio.testing.MockClock, error: Exception
 ) -> None:
     """One try, and what follows is the policy's."""
@@ -130,7 +130,7 @@ async def test_a_host_that_swallows_connections_is_not_sent(autojump_clock: trio
     assert len(telegram.calls) == 3
 
 
-async def test_no_try_is_begun_for_which_there_is_no_time(autojump_clock: trio.testing.MockClock) -> None:
+async def test_no_try_begins_without_time_for_it(autojump_clock: trio.testing.MockClock) -> None:
     """A pause that would outlast the time is not begun; a call that comes too late is not made, and not in doubt."""
     telegram = Telegram(refused_connection(), takes=4.95)
     assert await telegram.deliver(SEND, seconds=5.0) is not None
@@ -185,7 +185,7 @@ async def test_a_retry_whose_turn_is_far_away_goes_back(autojump_clock: trio.tes
     assert trio.current_time() < 1
 
 
-async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_time(
+async def test_the_wait_for_a_turn_ends_with_the_replys_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """It seemed near, and then a 429 put it off: not sent, when the time is over."""
@@ -204,7 +204,7 @@ async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_tim
     assert (trio.current_time(), telegram.calls) == (SECONDS, [])
 
 
-async def test_a_doubt_stays_a_doubt(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_call_in_doubt_stays_in_doubt(autojump_clock: trio.testing.MockClock) -> None:
     """An edit may have arrived, and no later try got through: it may have arrived. Refused in the end, it has not."""
     doubt, refused = InDoubt("editMessageText", "ReadError"), Refused("editMessageText", "no", status=400)
     assert await Telegram(doubt, *[refused_connection()] * 3).deliver(EDIT) == Failure(doubt)

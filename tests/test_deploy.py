@@ -304,7 +304,7 @@ def test_nothing_is_killed_before_it_ends_by_itself(place: str, grace: Callable[
     assert grace() <= 300, "Render's most"
 
 
-def test_kubernetes_lingers_for_proxies_that_have_not_heard() -> None:
+def test_kubernetes_lingers_for_proxies_that_have_not_noticed() -> None:
     """HTTP stays open for 5 to 10 s after the lock is released, and no preStop puts the handover off."""
     assert 5 <= settings_in("kubernetes").linger <= 10
     assert "lifecycle" not in container()

@@ -47,7 +47,7 @@ async def test_a_call_that_may_leave_does_not_wait(autojump_clock: trio.testing.
 
 
 async def test_what_holds_a_chat_and_what_holds_all(autojump_clock: trio.testing.MockClock) -> None:
-    """`held` tells of the chat's own limits and pauses, `delay` of those of all chats too."""
+    """`held` is about the chat's own limits and pauses, `delay` about those of all chats too."""
     control = FloodControl(per_second=1)
     await control.acquire(8)
     control.pause(5, USER)

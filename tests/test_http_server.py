@@ -21,7 +21,7 @@ from tests.serving import (
     NEVER,
     UPGRADE,
     VERSION,
-    in_crumbs,
+    in_small_chunks,
     plain_app,
     post,
     send_all_of,
@@ -136,10 +136,10 @@ async def test_a_client_that_leaves_before_its_answer_has_still_stored() -> None
 
 UNREAD = {
     "no secret, long": (post(b"", length=4_000_000, secret="wrong"), 401),
-    "no secret, crumbs": (in_crumbs(post(b"", secret="wrong")), 401),
+    "no secret, crumbs": (in_small_chunks(post(b"", secret="wrong")), 401),
     "too long": (post(b"", length=4_000_000), 413),
     "wrong method, long": (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n", 405),
-    "wrong method, crumbs": (in_crumbs(b"POST /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), 405),
+    "wrong method, crumbs": (in_small_chunks(b"POST /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), 405),
 }
 
 

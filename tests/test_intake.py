@@ -52,7 +52,7 @@ async def test_a_new_update_is_committed_logged_and_hinted() -> None:
 
 
 async def test_a_duplicate_is_logged_and_not_hinted() -> None:
-    """The workers have been told of it before."""
+    """The workers have had its hint before."""
     accepting = Accepting()
     with captured_logs() as logs:
         assert [await accepting.intake.accept(received(7)) for _ in range(2)] == [True, False]

@@ -296,7 +296,7 @@ async def test_an_unforeseen_error_of_the_store_ends_nothing(autojump_clock: tri
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after", "html", "error", "hang"])
 async def test_a_failed_poll_is_asked_again(autojump_clock: trio.testing.MockClock, fault: str) -> None:
-    """Asking twice is harmless: nothing is lost or repeated, whatever became of the question."""
+    """Asking twice is harmless: nothing is lost or repeated, whatever became of the request."""
     sandbox = Sandbox()
     sandbox.faults.order(fault, method="getUpdates", count=3)
     async with polling(sandbox) as polled:
@@ -310,7 +310,7 @@ async def test_a_failed_poll_is_asked_again(autojump_clock: trio.testing.MockClo
 
 
 async def test_a_confirmation_that_got_lost_repeats_nothing(autojump_clock: trio.testing.MockClock) -> None:
-    """The question that confirms a batch fails on its way: it is asked again with the same offset."""
+    """The request that confirms a batch fails on its way: it is asked again with the same offset."""
     async with polling() as polled:
         polled.sandbox.faults.order("cut_before", method="getUpdates")
         update_id = polled.send(1)
@@ -426,7 +426,7 @@ async def test_a_restart_neither_loses_nor_repeats(autojump_clock: trio.testing.
     """A poller that ends between commit and confirmation: the next one is given the batch again, and knows it."""
     sandbox, inbox = Sandbox(), MemoryInbox()
     async with polling(sandbox, inbox) as polled:
-        # Stored, and then the process is gone before its next question reaches Telegram.
+        # Stored, and then the process is gone before its next request reaches Telegram.
         sandbox.faults.order("cut_before", method="getUpdates", count=None)
         first = polled.send(1)
         await trio.sleep(0.1)
@@ -485,7 +485,7 @@ async def test_restarts_and_faults_at_any_moment(autojump_clock: trio.testing.Mo
 
 
 async def test_a_drain_ends_the_poll_at_once(autojump_clock: trio.testing.MockClock) -> None:
-    """It does not wait out the 50 seconds of the question under way."""
+    """It does not wait out the 50 seconds of the poll under way."""
     async with polling() as polled:
         started = trio.current_time()
         polled.draining.set()
@@ -501,7 +501,7 @@ async def test_a_drain_ends_the_poll_at_once(autojump_clock: trio.testing.MockCl
 async def test_an_answer_that_makes_no_sense_is_no_busy_loop(
     autojump_clock: trio.testing.MockClock, result: str
 ) -> None:
-    """Neither the end of polling nor a storm of questions: logged, and asked again with pauses."""
+    """Neither the end of polling nor a storm of requests: logged, and asked again with pauses."""
     transport = FakeTransport(answering(200, f'{{"ok":true,"result":{result}}}'.encode()))
     hints, _hinted = trio.open_memory_channel[Received](1)
     with captured_logs() as logs:

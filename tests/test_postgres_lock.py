@@ -1,4 +1,4 @@
-"""The leader's lock on a real Postgres: who has it, when it goes, and how everybody hears of it."""
+"""The leader's lock on a real Postgres: who has it, when it goes, and how those who wait are notified."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ async def test_every_bot_has_its_lock(bench: Bench) -> None:
     assert -(2**63) <= lock_key(2**52 - 1) < 2**63
 
 
-async def test_release_is_heard_at_once(bench: Bench) -> None:
-    """A release frees the lock before it is announced, and whoever waits hears it and gets the lock."""
+async def test_a_release_notifies_those_who_wait_at_once(bench: Bench) -> None:
+    """A release frees the lock before it notifies, and whoever waits is woken and gets the lock."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
     assert not await two.try_lock()
@@ -121,7 +121,7 @@ async def test_release_is_heard_at_once(bench: Bench) -> None:
 
 
 async def test_a_release_right_after_the_attempt_is_not_missed(bench: Bench) -> None:
-    """A release that is announced between the attempt and the waiting is heard."""
+    """A release between the attempt and the waiting wakes the one who waits."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
     assert not await two.try_lock()
@@ -132,7 +132,7 @@ async def test_a_release_right_after_the_attempt_is_not_missed(bench: Bench) -> 
 
 
 async def test_a_release_during_the_attempt_is_not_missed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release that is announced while the attempt is on its way back is heard, one from before it is not."""
+    """A release while the attempt is on its way back wakes the one who waits; one from before it does not."""
     one = await bench.session()
     one._hear(None, 0, RELEASED_CHANNEL, str(BOT))
 
@@ -148,7 +148,7 @@ async def test_a_release_during_the_attempt_is_not_missed(bench: Bench, monkeypa
         await one.wait_for_release()
 
 
-async def test_releases_of_other_bots_are_not_heard(bench: Bench) -> None:
+async def test_releases_of_other_bots_notify_nobody(bench: Bench) -> None:
     """Another bot's release wakes nobody; a later one of our own does, and it comes after the other."""
     ours, other, waiting = await bench.session(), await bench.session(2), await bench.session()
     assert await ours.try_lock()
@@ -224,7 +224,7 @@ async def test_beat_after_a_new_term(bench: Bench) -> None:
     "behind", ["SELECT pg_advisory_unlock_all()", "UNLISTEN *", "UNLISTEN svc_new_work", "UNLISTEN svc_lock_released"]
 )
 async def test_beat_after_something_got_lost(bench: Bench, behind: str) -> None:
-    """A beat is bad when the session lost its lock, or would no longer hear what is announced."""
+    """A beat is bad when the session lost its lock, or would no longer be notified."""
     one = await bench.session()
     term = await (await bench.inbox()).take_over(UUID(int=1), "one")
     assert await one.try_lock()
@@ -274,8 +274,8 @@ async def test_release_of_a_dead_session(bench: Bench) -> None:
         await one.release()
 
 
-async def test_new_work_is_heard(bench: Bench) -> None:
-    """What another instance announces reaches the session of that bot, and of no other."""
+async def test_new_work_notifies_the_session(bench: Bench) -> None:
+    """Another instance's notification reaches the sessions of that bot, and of no other."""
     heard: list[str] = []
     one = await bench.session(on_new_work=lambda: heard.append("ours"))
     other = await bench.session(2, on_new_work=lambda: heard.append("other bot's"))

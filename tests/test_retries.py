@@ -137,7 +137,7 @@ async def test_in_doubt_skip_never_sends_twice(autojump_clock: trio.testing.Mock
         assert bot.logs.names(update_id).count("IN_DOUBT") == 1
 
 
-async def test_a_call_without_harm_is_repeated_without_doubt(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_harmless_call_is_repeated_and_not_in_doubt(autojump_clock: trio.testing.MockClock) -> None:
     """An edit whose answer was lost is made again: nothing about it is in doubt."""
     async with running_bot() as bot:
         await bot.send(7)

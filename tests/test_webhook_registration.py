@@ -267,7 +267,7 @@ async def test_pending_updates_and_failed_deliveries_are_shown(autojump_clock: t
 
 
 async def test_an_error_is_logged_when_it_is_new(autojump_clock: trio.testing.MockClock) -> None:
-    """Once for each failure that Telegram tells of, not once for each check."""
+    """Once for each failure that Telegram reports, not once for each check."""
     async with registering() as registered:
         for at in (100, 200):
             have_failed(registered.sandbox, "Wrong response from the webhook: 401 Unauthorized", at=at)

@@ -300,8 +300,8 @@ def _may_still_send(session: MemoryLockSession) -> bool:
     at once, the server ending a session whose holder is cut off from it, leave the holder its lease: it begins
     nothing any more (the fence), but a call of what it had begun may leave. The row is in doubt for its successor.
     """
-    patience = LeaseTimes(session.server.timeout).length if session.orphaned else 0.0
-    return trio.current_time() - session.ended_at <= patience
+    lease_left = LeaseTimes(session.server.timeout).length if session.orphaned else 0.0
+    return trio.current_time() - session.ended_at <= lease_left
 
 
 def _echo_id(update: Update) -> Reply:
