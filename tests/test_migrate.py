@@ -198,10 +198,10 @@ async def held_by_another(database: Database, lock: str) -> AsyncIterator[None]:
 async def test_the_lock_is_held(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that waits too long for another one's migration gives up with one line."""
     monkeypatch.setattr(migrate_module, "LOCK_TIMEOUT", "50ms")
-    async with open_database(empty_database_url) as database:
-        async with held_by_another(database, f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"):
-            with pytest.raises(MigrationError, match="another instance holds the migration lock"):
-                await migrate(database)
+    lock = f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
+    async with open_database(empty_database_url) as database, held_by_another(database, lock):
+        with pytest.raises(MigrationError, match="another instance holds the migration lock"):
+            await migrate(database)
 
 
 async def test_a_table_is_locked(empty_database_url: str, ship: Any, monkeypatch: pytest.MonkeyPatch) -> None:
