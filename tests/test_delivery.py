@@ -57,7 +57,7 @@ class ScriptedSender:
             await trio.sleep(self._takes)
         outcome = self._outcomes.pop(0) if self._outcomes else None
         if scope.cancelled_caught:
-            # As the client does: how sure it is follows from what had left, which the outcome given to us says.
+            # As the client does: it knows how much of the request was written, which here the given outcome stands for.
             raise outcome or InDoubt(method, "no answer in time")
         if outcome is not None:
             raise outcome
@@ -165,7 +165,7 @@ async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testin
 
 
 async def test_a_turn_that_is_far_away_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
-    """Paused for longer than the reply has: not sent, at once, for a worker has others to serve."""
+    """Paused for longer than the reply has: not sent, and at once, so that the worker is free for others."""
     telegram = ScriptedSender(control=FloodControl())
     telegram.control.pause(60, USER)
     failure = await telegram.deliver(SEND)
@@ -240,7 +240,7 @@ async def test_a_press_that_is_too_old_to_answer_stops_nothing(autojump_clock: t
 
 
 async def test_after_the_lease_nothing_is_sent(autojump_clock: trio.testing.MockClock) -> None:
-    """The scope around it is the lease: what wakes up behind its deadline makes no call."""
+    """The scope around it is the lease: whatever wakes up after its deadline makes no call."""
     telegram = ScriptedSender()
     with trio.move_on_after(10) as lease:
         lease.deadline = trio.current_time() - 1
