@@ -11,11 +11,12 @@ import trio.testing
 
 from statemachine import State
 from svc.leadership import terms
-from tests.harness import Bot, running_bot
+from tests.harness import RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox
+from tests.transports import FakeTransport
 
 
-def starts(bot: Bot) -> list[tuple[str, int]]:
+def starts(bot: RunningBot) -> list[tuple[str, int]]:
     """Who has begun what so far: the worker and the update."""
     return [(line["worker"], line["update_id"]) for line in bot.logs.of("ACTIVE_PROCESS_START")]
 
@@ -57,7 +58,7 @@ async def test_workers_stand_at_the_event_and_go_with_every_term(autojump_clock:
         assert all(len(bot.menus(user)) == 1 for user in range(1, 9))
 
 
-async def _lose_the_lock(bot: Bot) -> None:
+async def _lose_the_lock(bot: RunningBot) -> None:
     """The connection closes, and somebody else has the lock from then on."""
     assert bot.lock.holder is not None
     bot.lock.blocked = True
@@ -144,13 +145,11 @@ async def test_what_was_sent_is_written_down_though_a_sibling_crashes(
     assert inbox.rows == {}
 
 
-class _Unstoppable(httpx.AsyncBaseTransport):
+async def _shielded(_: httpx.Request) -> httpx.Response:
     """A call that shields itself from its cancellation."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with trio.CancelScope(shield=True):
-            await trio.sleep(30)
-        return httpx.Response(200, json={"ok": True, "result": True}, request=request)
+    with trio.CancelScope(shield=True):
+        await trio.sleep(30)
+    return httpx.Response(200, json={"ok": True, "result": True})
 
 
 async def test_work_that_cannot_be_cancelled_ends_the_process(
@@ -159,7 +158,7 @@ async def test_work_that_cannot_be_cancelled_ends_the_process(
     """A second after the lease is lost, what still runs may not live on."""
     ended: list[tuple[float, int]] = []
     monkeypatch.setattr(terms, "end_process_now", lambda code: ended.append((trio.current_time(), code)))
-    async with running_bot(transport=_Unstoppable) as bot:
+    async with running_bot(transport=lambda: FakeTransport(_shielded)) as bot:
         await bot.send(7)
         await trio.sleep(1)
         assert bot.lock.holder is not None

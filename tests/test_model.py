@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 @pytest.fixture
 def say(capfd: pytest.CaptureFixture[str]) -> Say:
-    """Print a line whatever pytest captures."""
+    """Print a line although pytest captures the output."""
 
     def say(line: str) -> None:
         with capfd.disabled():

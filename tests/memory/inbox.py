@@ -1,4 +1,4 @@
-"""The inbox without a database, with the same meaning as `PostgresInbox`: `test_inbox_contract` runs over both."""
+"""The inbox without a database, with the same meaning as `PostgresInbox`: `tests/inbox_contract` runs over both."""
 
 from __future__ import annotations
 

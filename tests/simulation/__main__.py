@@ -1,4 +1,4 @@
-"""Run one seed with its story, or many."""
+"""Run one seed, with its schedule and its trace, or many."""
 
 from __future__ import annotations
 
