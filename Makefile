@@ -5,13 +5,23 @@ VENV ?= .venv
 LOWEST ?= .venv-lowest
 BIN = $(VENV)/bin
 TESTS ?= tests
+# What an update passes through until its answer is sent; `make coverage` measures these.
+SEND_PATH = svc/intake svc/delivery svc/leadership svc/storage telegram_client statemachine
 # flake8-async finds traps that ruff does not. Left out: a `timeout` parameter is the interface of asyncpg and of our
 # client (109); rules that want names listed in a setting and look at one file only (114, 128); an implementation of
 # an async interface need not wait (124); httpx is a fixed choice (127); the optional rules that want a checkpoint on
 # every path (900, 910 to 913); in tests, waiting for what another process does (110).
 ASYNC_IGNORED = ASYNC109,ASYNC114,ASYNC128,ASYNC124,ASYNC127,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 
-.PHONY: help demo test test-lowest lint ruff flake8 mypy bench clean
+# A process for each processor. worksteal: which tests are slow is not known beforehand (a file takes from a hundredth of a
+# second to half a minute), so who is done takes over half of what another has left; loadfile and loadscope keep a file in
+# one process and end with one at work. Tests share nothing between processes: each has its own Postgres, ports and folders.
+SIDE_BY_SIDE = -n auto --dist worksteal
+
+# Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: help demo test test-fast test-long test-lowest coverage lint ruff flake8 mypy bench clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -20,11 +30,24 @@ help:  ## what there is to make
 demo: $(VENV)/.sandbox  ## a Postgres, a sandbox Telegram and two instances on this machine
 	@exec $(BIN)/svc demo
 
-test: lint  ## lint, then the tests (TESTS=tests/test_bot.py: those only)
-	$(BIN)/pytest -q $(TESTS)
+test-fast: $(VENV)/.dev  ## tests without Postgres and processes, 100 simulated seeds; no lint
+	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-100} $(BIN)/pytest -q $(SIDE_BY_SIDE) \
+		-m 'not postgres and not processes and not exhaustive' $(TESTS)
+
+test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/test_bot.py: those only)
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) $(TESTS)
+
+test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger searches, more examples
+	$(BIN)/python -m tests.simulation --seeds 20000 --processes $$(nproc)
+	$(BIN)/python -m tests.model
+	$(BIN)/pytest -q $(SIDE_BY_SIDE) -o timeout=3600 --hypothesis-profile long -m hypothesis $(TESTS)
 
 test-lowest: $(LOWEST)/.dev  ## the tests with every dependency at its lower bound
-	$(LOWEST)/bin/pytest -q $(TESTS)
+	$(LOWEST)/bin/pytest -q $(SIDE_BY_SIDE) $(TESTS)
+
+coverage: $(VENV)/.dev  ## lines of the send path that no test without processes reaches
+	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-100} $(BIN)/pytest -q $(SIDE_BY_SIDE) -m 'not processes and not exhaustive' \
+		$(addprefix --cov=,$(SEND_PATH)) --cov-branch --cov-report=term-missing:skip-covered $(TESTS)
 
 lint: ruff flake8 mypy  ## ruff, flake8-async and mypy
 

@@ -17,6 +17,7 @@ from svc.storage import database as database_module
 from svc.storage.database import Database, asyncio_loop
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
+from tests import examples as examples  # registers hypothesis' profile `long`
 
 TEMPLATE = "migrated"
 # A test that waits for ever fails after so many seconds, instead of holding up all that follow.

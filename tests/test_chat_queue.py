@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from svc.delivery.chat_queue import ChatQueue
 from svc.storage.inbox import Received
+from tests.examples import examples
 
 
 def update(update_id: int, chat_id: int = 1, *, has_followers: bool = False) -> Received:
@@ -138,7 +139,7 @@ async def test_a_chat_held_by_flood_control_takes_no_other_chats_place(autojump_
         nursery.cancel_scope.cancel()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["add", "take", "done", "aside"]), st.integers(0, 3)), max_size=60),
 )

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from telegram_client.flood import FloodControl
 from telegram_client.limits import CHAT_BURST, LONGEST_GUESS, SAME_TIME, ChatId
 from tests.departures import Departures
+from tests.examples import examples
 
 EPS = 1e-6
 USER = 7
@@ -155,7 +156,7 @@ def assert_within(times: list[float], count: int, period: float) -> None:
 RATES = st.sampled_from([1, 2, 5, 30])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(scattered() | rush(), RATES)
 def test_no_limit_is_exceeded_in_any_window(traffic: Traffic, per_second: int) -> None:
     """Not that of all chats, a chat's or a group's, and nothing leaves in a pause; yet everything leaves in the end."""
@@ -172,7 +173,7 @@ def test_no_limit_is_exceeded_in_any_window(traffic: Traffic, per_second: int) -
         assert not any(start + EPS < call.at < end - EPS for call in left if paused in (None, call.chat))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(scattered() | rush(), RATES)
 def test_no_slot_is_left_unused(traffic: Traffic, per_second: int) -> None:
     """Given who left before it, a call leaves at the very moment at which its chat and the shared limit allow it."""
@@ -185,7 +186,7 @@ def test_no_slot_is_left_unused(traffic: Traffic, per_second: int) -> None:
         assert call.at == pytest.approx(earliest, abs=EPS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(scattered() | rush(), RATES)
 def test_the_order_is_that_in_which_the_chats_are_free(traffic: Traffic, per_second: int) -> None:
     """First come, first served among calls whose chats are free, and always within a chat."""

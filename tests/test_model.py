@@ -29,7 +29,13 @@ def say(capfd: pytest.CaptureFixture[str]) -> Say:
     return say
 
 
-@pytest.mark.parametrize("bounds", CORRECT)
+# Together as long as all the others.
+LONGEST = ("clock", "late")
+
+
+@pytest.mark.parametrize(
+    "bounds", [pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONGEST else []) for name in CORRECT]
+)
 def test_no_guarantee_is_ever_broken(bounds: str, say: Say) -> None:
     """In every reachable state G2, G3, G5, G6 and G7 hold, and from every one calm gets everything done (G4)."""
     rules = CORRECT[bounds]

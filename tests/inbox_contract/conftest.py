@@ -12,7 +12,7 @@ from tests.conftest import open_database
 from tests.inbox_contract.under_test import InboxUnderTest, MemoryInboxUnderTest, postgres_inbox
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
 def inbox_url(request: pytest.FixtureRequest) -> str | None:
     url: str | None = request.getfixturevalue("database_url") if request.param == "postgres" else None
     return url

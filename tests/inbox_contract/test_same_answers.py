@@ -17,6 +17,7 @@ from svc.storage.inbox import Attempt, Dead, Done, Ending, Received, Retry, Term
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.conftest import open_database
+from tests.examples import examples
 from tests.inbox_contract.under_test import (
     EVER,
     FOREIGN,
@@ -123,7 +124,7 @@ def _of_script(update_id: int) -> Received:
 
 @given(script=st.lists(STEP, min_size=8, max_size=40))
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     database=None,
     derandomize=True,

@@ -58,15 +58,15 @@ def settle(state: State, rules: Rules, epoch: int, number: int, token: int, endi
     """SETTLE_DONE, or SETTLE_RETRY with a doubt or without."""
     update = state.updates[number]
     row = update.row
-    if row is None or (row.epoch, row.token) != (epoch, token):
+    if row is None or row.epoch != epoch or row.token != token:
         return state
     if not (rules.settle_in_any_term or state.epoch == epoch):
         update = update._replace(told=update.told or ending == "done")
     elif ending == "done":
-        update = update._replace(row=None, done=row.doubts if update.done is None else update.done)
+        update = Update(None, row.doubts if update.done is None else update.done, update.sends, update.told)
     else:
         doubts = row.doubts + (ending == "doubt")
-        update = update._replace(row=row._replace(state="pending", token=NO_TOKEN, doubts=doubts))
+        update = Update(Row("pending", row.epoch, NO_TOKEN, doubts), update.done, update.sends, update.told)
     return state.with_update(number, update)
 
 

@@ -7,7 +7,7 @@ gave out in its own term and to which something still refers: the protocol is sh
 from __future__ import annotations
 
 from tests.model.rules import Rules
-from tests.model.state import NO_TOKEN, Instance, Message, State, Update
+from tests.model.state import FRESH, NO_TOKEN, Instance, Lock, Message, Row, State, Update
 
 Attempt = tuple[int, int, int]  # update, epoch, token
 FINISHED = Update(row=None, done=0, sends=1)
@@ -15,27 +15,17 @@ FINISHED = Update(row=None, done=0, sends=1)
 
 def reduced(state: State, rules: Rules) -> State:
     """The one state that stands for all that are like this one."""
-    first, second = state.instances
-    instances = (_instance(state, 0, first), _instance(state, 1, second))
-    lock = state.lock
+    epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips = state
+    first, second = _instance(state, 0, instances[0]), _instance(state, 1, instances[1])
     if lock is not None and not lock.attached and lock.silent:
-        lock = lock._replace(silent=0)
-    if instances != state.instances or lock is not state.lock:
-        state = state._replace(lock=lock, instances=instances)
-    if state.wire:
-        wire = tuple(message for message in state.wire if _may_matter(state, rules, message))
-        if len(wire) < len(state.wire):
-            state = state._replace(wire=wire)
-    asked = _asked(state)
-    updates = (_update(state, rules, 0, asked), _update(state, rules, 1, asked))
-    if updates != state.updates:
-        state = state._replace(updates=updates)
-    for number, instance in enumerate(state.instances):
-        if instance.issued:
-            issued = _still_known(state, asked, instance.epoch, instance.issued)
-            if issued != instance.issued:
-                state = state.with_instance(number, instance._replace(issued=issued))
-    return state
+        lock = Lock(lock.owner, attached=False)
+    if wire:
+        wire = tuple(message for message in wire if _may_matter(state, rules, message))
+    asked = _asked(first, second, wire)
+    no_more_copies = copies == rules.copies
+    updates = (_update(updates[0], 0, asked, no_more_copies), _update(updates[1], 1, asked, no_more_copies))
+    instances = (_with_known_tokens(first, asked, updates), _with_known_tokens(second, asked, updates))
+    return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
 
 
 def _instance(state: State, number: int, instance: Instance) -> Instance:
@@ -52,7 +42,7 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
         work = None
         instance = instance._replace(work=None)
     if work is None and not instance.lease and instance.beat is None and not connected:
-        return Instance()
+        return FRESH
     return instance
 
 
@@ -69,33 +59,39 @@ def _may_matter(state: State, rules: Rules, message: Message) -> bool:
     return any(m.kind == "begin" and (m.update, m.epoch, m.token) == attempt for m in state.wire)
 
 
-def _asked(state: State) -> set[Attempt]:
+def _asked(first: Instance, second: Instance, wire: tuple[Message, ...]) -> list[Attempt]:
     """The attempts that a worker or a message on the wire may still speak of."""
-    asked = {(message.update, message.epoch, message.token) for message in state.wire}
-    for instance in state.instances:
-        if instance.work is not None:
-            asked.add((instance.work.update, instance.epoch, instance.work.token))
+    asked = [(message.update, message.epoch, message.token) for message in wire]
+    for instance in (first, second):
+        work = instance.work
+        if work is not None:
+            asked.append((work.update, instance.epoch, work.token))
     return asked
 
 
-def _update(state: State, rules: Rules, number: int, asked: set[Attempt]) -> Update:
-    update = state.updates[number]
+def _update(update: Update, number: int, asked: list[Attempt], no_more_copies: bool) -> Update:
     row = update.row
     if row is None:
-        over = update.done is not None and state.copies == rules.copies
+        over = update.done is not None and no_more_copies
         return FINISHED if over and not any(attempt[0] == number for attempt in asked) else update
     # Whose attempt it was matters for a row that is not being processed only as long as that may be settled.
     if row.epoch == 0 or row.state == "processing" or (number, row.epoch, row.token) in asked:
         return update
-    return update._replace(row=row._replace(epoch=0, token=NO_TOKEN))
+    return Update(Row(row.state, 0, NO_TOKEN, row.doubts), update.done, update.sends, update.told)
 
 
-def _still_known(state: State, asked: set[Attempt], epoch: int, issued: int) -> int:
+def _with_known_tokens(instance: Instance, asked: list[Attempt], updates: tuple[Update, ...]) -> Instance:
+    """Of the tokens that it has issued, only those that something still refers to."""
+    phase, epoch, lease, beat, issued, work = instance
+    if not issued:
+        return instance
     known = 0
     for _, of, token in asked:
         if of == epoch:
             known |= 1 << token
-    for row, *_ in state.updates:
+    for row, *_ in updates:
         if row is not None and row.epoch == epoch:
             known |= 1 << row.token
-    return issued & known
+    if not issued & ~known:
+        return instance
+    return Instance(phase, epoch, lease, beat, issued & known, work)

@@ -57,6 +57,13 @@ CORRECT = {
     "copies": replace(BASE, clock=False, same_chat=True, late_begins=False, copies=1),
 }
 
+# One bound wider each, for `python -m tests.model`.
+WIDER = {
+    "terms, 4": replace(CORRECT["terms"], epochs=4),
+    "doubts, 3": replace(CORRECT["doubts"], doubts=3),
+    "copies, 2": replace(CORRECT["copies"], copies=2),
+}
+
 MUTANTS = {
     # The epoch is read without FOR SHARE.
     "a": (replace(BASE, term_read_for_share=False), "G5"),
@@ -83,4 +90,9 @@ MUTANTS = {
 # The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.
 KILLED = replace(BASE, clock=False, late_begins=False, same_chat=True, kills=1, doubts_wait=True)
 
-VARIANTS = {**CORRECT, "killed": KILLED, **{name: rules for name, (rules, _) in MUTANTS.items()}}
+# Each with the guarantee that its search must find broken; None: it must find nothing.
+VARIANTS: dict[str, tuple[Rules, str | None]] = {
+    **{name: (rules, None) for name, rules in {**CORRECT, **WIDER}.items()},
+    "killed": (KILLED, "G5"),
+    **MUTANTS,
+}

@@ -80,11 +80,14 @@ def _explore(rules: Rules, initial: State, limit: int, check: Check) -> Result:
 
 
 def _new(level: list[State], rules: Rules, result: Result) -> Iterator[tuple[State, Label, State]]:
+    seen = result.came_from
     for before in level:
         for label, step in steps(before, rules):
-            # Most steps lead to what has been seen.
-            after = step if step in result.came_from else reduced(step, rules)
-            if after not in result.came_from:
+            # Most steps change nothing, or lead to what has been seen.
+            if step is before or step in seen:
+                continue
+            after = reduced(step, rules)
+            if after not in seen:
                 yield before, label, after
 
 

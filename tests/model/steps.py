@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from functools import partial
+from typing import get_args
 
 from tests.model import database
 from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
-from tests.model.state import NO_TOKEN, Beat, Ending, Instance, Label, Lock, Message, State, Update, Work
+from tests.model.state import (
+    FRESH,
+    NO_TOKEN,
+    Beat,
+    Ending,
+    Instance,
+    Label,
+    Lock,
+    Message,
+    Slips,
+    State,
+    Taking,
+    Update,
+    Work,
+)
 
 Step = tuple[Label, State]
+UNTOUCHED = Update()
+_UNHEARD: dict[Ending, str] = {ending: f"{ending}, unheard" for ending in get_args(Ending)}
 
 
 def steps(state: State, rules: Rules) -> Iterator[Step]:
@@ -30,10 +45,10 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
         else:
             yield from _take_over(state, rules, number)
             if not rules.clock and instance.lease:
-                yield Label("lease_ends", number), _become(state, number, instance, lease=0)
+                yield Label("lease_ends", number), state.with_instance(number, instance.with_lease(0, instance.beat))
     for place, message in enumerate(state.wire):
-        rest = state._replace(wire=state.wire[:place] + state.wire[place + 1 :])
-        yield Label("lost", message.owner, detail=message.kind), rest
+        rest = state.with_wire(state.wire[:place] + state.wire[place + 1 :])
+        yield Label("lost", message.owner, -1, 0, NO_TOKEN, message.kind), rest
         yield from _execute(rest, rules, message)
 
 
@@ -43,9 +58,10 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
 def _tick(state: State, rules: Rules) -> State:
     lock = state.lock
     if lock is not None and lock.silent < SERVER_TIMEOUT:
-        lock = lock._replace(silent=lock.silent + 1)
+        lock = Lock(lock.owner, lock.attached, lock.silent + 1)
     first, second = state.instances
-    return state._replace(lock=lock, instances=(_older(first, rules), _older(second, rules)))
+    older = _older(first, rules), _older(second, rules)
+    return State(state.epoch, state.holder, lock, state.taking, state.updates, older, *state[6:])
 
 
 def _older(instance: Instance, rules: Rules) -> Instance:
@@ -53,10 +69,10 @@ def _older(instance: Instance, rules: Rules) -> Instance:
         return instance
     beat = instance.beat
     if beat is not None:
-        beat = beat._replace(age=min(SERVER_TIMEOUT, beat.age + 1))
+        beat = Beat(beat.leg, min(SERVER_TIMEOUT, beat.age + 1))
         if beat.age >= LEASE and rules.lease_from_sending:
             beat = None  # it would bring nothing
-    return instance._replace(beat=beat, lease=max(0, instance.lease - 1))
+    return instance.with_lease(max(0, instance.lease - 1), beat)
 
 
 def _server(state: State, rules: Rules) -> Iterator[Step]:
@@ -106,15 +122,16 @@ def _step_down(state: State, rules: Rules, number: int) -> State:
 
     What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
     """
+    epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips = state
     left = _left_behind(state, rules, number)
-    if left is not None and len(state.wire) < rules.wire:
-        state = state._replace(wire=_sorted(*state.wire, left))
-    if state.has_lock(number):
-        assert state.lock is not None
-        state = state._replace(lock=state.lock._replace(attached=False))
-    if state.taking is not None and state.taking.owner == number:
-        state = state._replace(taking=state.taking._replace(attached=False))
-    return state.with_instance(number, Instance())
+    if left is not None and len(wire) < rules.wire:
+        wire = _sorted(*wire, left)
+    if lock is not None and lock.owner == number and lock.attached:
+        lock = Lock(number, attached=False, silent=lock.silent)
+    if taking is not None and taking.owner == number:
+        taking = Taking(number, attached=False, seen=taking.seen)
+    instances = (FRESH, instances[1]) if number == 0 else (instances[0], FRESH)
+    return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
 
 
 def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
@@ -129,26 +146,29 @@ def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
 
 def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
     beat = instance.beat
-    become = partial(_become, state, number, instance)
     if beat is None:
-        yield Label("beats", number), become(beat=Beat("request"))
+        yield Label("beats", number), state.with_instance(number, instance.with_lease(instance.lease, Beat("request")))
         return
-    yield Label("beat_lost", number, detail=beat.leg), become(beat=None)
+    lost = instance.with_lease(instance.lease, None)
+    yield Label("beat_lost", number, -1, 0, NO_TOKEN, beat.leg), state.with_instance(number, lost)
     if beat.leg == "answer":
         lease = LEASE - beat.age if rules.lease_from_sending else LEASE
-        yield Label("hears_beat", number), become(beat=None, lease=lease)
+        yield Label("hears_beat", number), state.with_instance(number, instance.with_lease(lease, None))
     elif state.has_lock(number):
         assert state.lock is not None
         heard = state._replace(lock=state.lock._replace(silent=0))
         answer = beat._replace(leg="answer") if state.leads(number, instance.epoch) else None
-        yield Label("beat_reaches_server", number), _become(heard, number, instance, beat=answer)
+        yield (
+            Label("beat_reaches_server", number),
+            heard.with_instance(number, instance.with_lease(instance.lease, answer)),
+        )
 
 
 def _lease(state: State, number: int, instance: Instance) -> Iterator[Step]:
     if instance.lease:
-        yield Label("lease_ends", number), _become(state, number, instance, lease=0)
+        yield Label("lease_ends", number), state.with_instance(number, instance.with_lease(0, instance.beat))
     elif state.has_lock(number):
-        yield Label("hears_beat", number), _become(state, number, instance, lease=LEASE)
+        yield Label("hears_beat", number), state.with_instance(number, instance.with_lease(LEASE, instance.beat))
 
 
 # The worker.
@@ -159,24 +179,29 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
     if work is None:
         yield from _ask(state, rules, number, instance)
         return
-    become = partial(_become, state, number, instance)
-    label = partial(Label, owner=number, update=work.update, epoch=instance.epoch, token=work.token)
+    _, update, token, ending, _ = work
+    epoch = instance.epoch
     match work.stage:
         case "asking":
             yield from _begin(state, rules, number, instance, work)
         case "begun":
-            yield label("answer_lost"), _ask_again(state, rules, number, instance, work)
-            yield label("not_sent"), become(work=_settling(work, "again"))
+            again = _ask_again(state, rules, number, instance, work)
+            yield Label("answer_lost", number, update, epoch, token), again
+            not_sent = _settling(state, number, instance, work, "again")
+            yield Label("not_sent", number, update, epoch, token), not_sent
             if instance.may_send or not rules.call_looks_at_lease:
-                yield label("call"), _call(state, number, instance, work)
+                yield Label("call", number, update, epoch, token), _call(state, number, instance, work)
         case "called":
-            yield label("delivered"), become(work=_settling(work, "done"))
-            if state.updates[work.update].doubts < rules.doubts:
-                yield label("unanswered"), become(work=_settling(work, "doubt"))
+            delivered = _settling(state, number, instance, work, "done")
+            yield Label("delivered", number, update, epoch, token), delivered
+            if state.updates[update].doubts < rules.doubts:
+                unanswered = _settling(state, number, instance, work, "doubt")
+                yield Label("unanswered", number, update, epoch, token), unanswered
         case "settling":
-            after = database.settle(state, rules, instance.epoch, work.update, work.token, work.ending)
-            yield label("settle", detail=work.ending), _become(after, number, instance, work=None)
-            yield label("settle", detail=f"{work.ending}, unheard"), after
+            after = database.settle(state, rules, epoch, update, token, ending)
+            heard = after.with_instance(number, instance.with_work(None))
+            yield Label("settle", number, update, epoch, token, ending), heard
+            yield Label("settle", number, update, epoch, token, _UNHEARD[ending]), after
 
 
 def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
@@ -198,44 +223,53 @@ def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Wo
     if len(state.wire) < rules.wire and rules.late_begins:
         left = _sorted(*state.wire, _begin_message(number, instance.epoch, work))
         again = _ask_again(state, rules, number, instance, work._replace(read=False))
-        yield label._replace(action="asks_again"), again._replace(wire=left)
+        yield label._replace(action="asks_again"), again.with_wire(left)
     if not rules.term_read_for_share and not work.read and state.leads(number, instance.epoch):
-        yield label._replace(action="reads_term"), _become(state, number, instance, work=work._replace(read=True))
+        reads = state.with_instance(number, instance.with_work(work._replace(read=True)))
+        yield label._replace(action="reads_term"), reads
         return
     done = database.begin(state, rules, number, instance.epoch, work.update, work.token, term_read=work.read)
     if done is not None:
         after, outcome = done
-        answered = work._replace(stage="begun", read=False) if outcome == "begun" else None
-        yield label._replace(detail=outcome), _become(after, number, instance, work=answered)
+        answered = Work("begun", work.update, work.token, work.ending) if outcome == "begun" else None
+        yield (
+            Label("begin", number, work.update, instance.epoch, work.token, outcome),
+            after.with_instance(number, instance.with_work(answered)),
+        )
 
 
 def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
     """After a lost answer: the same attempt again. The mutant that knows no tokens makes a new one."""
     if rules.begin_knows_its_token:
-        return _become(state, number, instance, work=work._replace(stage="asking"))
+        return state.with_instance(number, instance.with_work(work._replace(stage="asking")))
     token = _new_token(instance)
     if token > rules.tokens:
-        return _become(state, number, instance, work=None)
+        return state.with_instance(number, instance.with_work(None))
     return _try(state, number, instance, work._replace(stage="asking", token=token))
 
 
 def _try(state: State, number: int, instance: Instance, work: Work) -> State:
-    return _become(state, number, instance, work=work, issued=instance.issued | 1 << work.token)
+    phase, epoch, lease, beat, issued, _ = instance
+    return state.with_instance(number, Instance(phase, epoch, lease, beat, issued | 1 << work.token, work))
 
 
 def _new_token(instance: Instance) -> int:
-    return next(token for token in itertools.count(1) if not instance.issued >> token & 1)
+    free = ~instance.issued & -2  # the bits from 1 on that are not set
+    return (free & -free).bit_length() - 1
 
 
 def _call(state: State, number: int, instance: Instance, work: Work) -> State:
     """The look at the lease and the write, in one."""
     update = state.updates[work.update]
-    slips = state.slips._replace(
-        sent_without_lock=state.slips.sent_without_lock or not state.has_lock(number),
-        sent_after_told=state.slips.sent_after_told or update.told or update.done is not None,
+    without_lock, out_of_term, after_told = state.slips
+    slips = Slips(
+        without_lock or not state.has_lock(number), out_of_term, after_told or update.told or update.done is not None
     )
-    after = state.with_update(work.update, update._replace(sends=update.sends + 1))._replace(slips=slips)
-    return _become(after, number, instance, work=work._replace(stage="called"))
+    after = state.with_update(work.update, Update(update.row, update.done, update.sends + 1, update.told))
+    if slips != state.slips:
+        after = after._replace(slips=slips)
+    called = Work("called", work.update, work.token, work.ending, work.read)
+    return after.with_instance(number, instance.with_work(called))
 
 
 def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
@@ -243,9 +277,9 @@ def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instan
     for update, (row, *_) in enumerate(state.updates):
         if row is None:
             continue
-        label = Label("mark_lost", number, update, instance.epoch, held)
         if rules.sweeps:
-            yield label, database.mark_lost(state, instance.epoch, held, update)
+            lost = database.mark_lost(state, instance.epoch, held, update)
+            yield Label("mark_lost", number, update, instance.epoch, held), lost
         if rules.doubts_wait and _may_still_call(state, update):
             continue
         after = database.resend_doubts(state, number, instance.epoch, update)
@@ -264,16 +298,18 @@ def _may_still_call(state: State, update: int) -> bool:
 def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
     """A statement whose sender has given it up, or is gone: nobody hears the answer."""
     kind, owner, epoch, update, token, ending, read = message
-    label = Label(kind, owner, update, epoch, token)
     if kind == "settle":
-        yield label._replace(detail=ending), database.settle(rest, rules, epoch, update, token, ending)
+        yield (
+            Label(kind, owner, update, epoch, token, ending),
+            database.settle(rest, rules, epoch, update, token, ending),
+        )
     elif not rules.term_read_for_share and not read and rest.leads(owner, epoch):
         wire = _sorted(*rest.wire, message._replace(read=True))
-        yield label._replace(action="reads_term"), rest._replace(wire=wire)
+        yield Label("reads_term", owner, update, epoch, token), rest.with_wire(wire)
     else:
         done = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
         if done is not None:
-            yield label._replace(detail=done[1]), done[0]
+            yield Label(kind, owner, update, epoch, token, done[1]), done[0]
 
 
 def _begin_message(number: int, epoch: int, work: Work) -> Message:
@@ -284,15 +320,12 @@ def _sorted(*messages: Message) -> tuple[Message, ...]:
     return tuple(sorted(messages))
 
 
-def _settling(work: Work, ending: Ending) -> Work:
-    return work._replace(stage="settling", ending=ending)
-
-
-def _become(state: State, number: int, instance: Instance, **changes: object) -> State:
-    return state.with_instance(number, instance._replace(**changes))  # type: ignore[arg-type]
+def _settling(state: State, number: int, instance: Instance, work: Work, ending: Ending) -> State:
+    settling = Work("settling", work.update, work.token, ending, work.read)
+    return state.with_instance(number, instance.with_work(settling))
 
 
 def _alike(state: State) -> bool:
     """Nothing tells the two updates apart: the first to be begun is called u1."""
     first, second = state.updates
-    return first == second == Update() and not state.wire and not any(instance.work for instance in state.instances)
+    return first == second == UNTOUCHED and not state.wire and not any(instance.work for instance in state.instances)
