@@ -38,7 +38,7 @@ test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/test_bot.p
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) $(TESTS)
 
 test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger searches, more examples
-	$(BIN)/python -m tests.simulation --seeds 20000 --processes $$(nproc)
+	$(BIN)/python -m tests.simulation --seeds 20000
 	$(BIN)/python -m tests.model
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) -o timeout=3600 --hypothesis-profile long -m hypothesis $(TESTS)
 

@@ -8,6 +8,6 @@ settle.
 
 The same seed gives the same trace on every run: Trio's scheduler is seeded, and so is every source of chance.
 
-    python -m tests.simulation --seed 17                       one seed, with its schedule and its trace
-    python -m tests.simulation --seeds 20000 --processes 2     the long run
+    python -m tests.simulation --seed 17         one seed, with its schedule and its trace
+    python -m tests.simulation --seeds 20000     the long run
 """

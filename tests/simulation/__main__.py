@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from tests.simulation.many import run_seeds
@@ -16,7 +17,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="one seed, with its schedule and trace")
     parser.add_argument("--seeds", type=int, default=500, help="this many, from --first on")
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=1, help="how many to share them among")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="to share them among")
     options = parser.parse_args()
     if options.seed is not None:
         print(make_schedule(options.seed))
