@@ -14,7 +14,7 @@ from benchmarks import updates
 from benchmarks.load import NO_LIMIT, ClosedLoop
 from benchmarks.sides import SideFailed
 from benchmarks.throughput import CONNECTIONS
-from sandbox.postgres import free_port
+from sandbox.ports import free_port
 
 
 async def measure_ceiling(port: int, connections: int, seconds: float) -> tuple[float, float]:

@@ -23,7 +23,8 @@ from benchmarks.schedule import OpenLoop
 from benchmarks.sides import Side, SideFailed
 from benchmarks.telegram_stub import TelegramStub
 from fleet.process import SECRET, THIS
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed, free_port, temporary_postgres
+from sandbox.ports import free_port
+from sandbox.postgres import EmbeddedPostgres, PostgresFailed, temporary_postgres
 
 CONNECTIONS = (40, 100)
 MOST_OUTSTANDING = 500

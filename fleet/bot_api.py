@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
-from sandbox.api import Api, Reply
+from sandbox.api import Api, HttpResponse
 from sandbox.http_server import HttpRequest, serve
 
 
@@ -23,7 +23,7 @@ class BotApiCall:
     ended: float = math.inf
 
 
-class BotApi:
+class ObservedBotApi:
     """Passes calls on to the sandbox and writes them down in `calls`, in the order in which they came."""
 
     def __init__(self, api: Api) -> None:
@@ -36,7 +36,7 @@ class BotApi:
             port: int = await nursery.start(serve, self._handle, 0)
             task_status.started(f"http://127.0.0.1:{port}")
 
-    async def _handle(self, request: HttpRequest) -> Reply:
+    async def _handle(self, request: HttpRequest) -> HttpResponse:
         chat_id = json.loads(request.body or b"{}").get("chat_id")
         call = BotApiCall(request.target.rpartition("/")[2], chat_id, time.time())
         self.calls.append(call)

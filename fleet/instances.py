@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, closing
 
 import trio
 
-from fleet.bot_api import BotApi
+from fleet.bot_api import ObservedBotApi
 from fleet.process import SECRET, THIS, Checkout, ServiceProcess, running_service
 from sandbox.app import Sandbox
 from sandbox.http_client import HttpPoster
@@ -76,7 +76,7 @@ class Fleet:
 
     def menus(self) -> Counter[int]:
         """How many menus each user has been sent."""
-        sends = self.sandbox.telegram.journal.find("sendMessage", status=200)
+        sends = self.sandbox.telegram.call_log.find("sendMessage", status=200)
         return Counter(int(call.params["chat_id"]) for call in sends if "reply_markup" in call.params)
 
     async def deliver(self, poster: HttpPoster, headers: list[tuple[str, str]], body: bytes) -> PostResult:
@@ -103,7 +103,7 @@ class Fleet:
     async def _run(
         self, database_url: str, settings: dict[str, str], *, task_status: trio.TaskStatus[ServiceProcess]
     ) -> None:
-        bot_api = BotApi(self.sandbox.api)
+        bot_api = ObservedBotApi(self.sandbox.api)
         async with trio.open_nursery() as nursery:
             telegram: str = await nursery.start(bot_api.run)
             async with running_service(database_url, telegram, self._checkout, **settings) as service:

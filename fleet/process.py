@@ -21,7 +21,7 @@ import trio
 from fleet.bot_api import BotApiCall
 from fleet.history import ActiveSpan, Halt, History
 from fleet.waiting import DEADLINE
-from sandbox.postgres import free_port
+from sandbox.ports import free_port
 from sandbox.telegram import DEMO_TOKEN
 from svc.waiting import Wakeup
 
@@ -158,10 +158,15 @@ def when(line: LogLine) -> float:
     return datetime.fromisoformat(line["timestamp"]).timestamp()
 
 
+def inherited_environment() -> dict[str, str]:
+    """What every process that is started here inherits of our environment: no settings."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
 def service_environment(database_url: str, telegram: str, port: int, **settings: str) -> dict[str, str]:
     """The whole environment of one instance: a few inherited names, the required settings, and `settings`."""
     return {
-        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        **inherited_environment(),
         "BOT_TOKEN": DEMO_TOKEN,
         "DATABASE_URL": database_url,
         "WEBHOOK_SECRET": SECRET,

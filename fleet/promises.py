@@ -15,7 +15,7 @@ from fleet.instances import Fleet
 from fleet.waiting import DEADLINE
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """An update in the database: its state in the inbox or its outcome, and how often it was recorded as in doubt."""
 
     state: str
@@ -26,11 +26,11 @@ class Entry(NamedTuple):
 class Ledger:
     """What the database holds, by update id."""
 
-    inbox: dict[int, Entry]
-    processed: dict[int, Entry]
+    inbox: dict[int, LedgerEntry]
+    processed: dict[int, LedgerEntry]
 
     @property
-    def kept(self) -> dict[int, Entry]:
+    def kept(self) -> dict[int, LedgerEntry]:
         """All of it."""
         return self.inbox | self.processed
 
@@ -39,7 +39,7 @@ async def read_ledger(database_url: str) -> Ledger:
     """What the database holds now."""
     inbox = await rows(database_url, "SELECT update_id, state, doubts FROM inbox")
     processed = await rows(database_url, "SELECT update_id, outcome, doubts FROM processed_updates")
-    return Ledger(*({row[0]: Entry(row[1], row[2]) for row in table} for table in (inbox, processed)))
+    return Ledger(*({row[0]: LedgerEntry(row[1], row[2]) for row in table} for table in (inbox, processed)))
 
 
 async def settled(fleet: Fleet, *, doubts: bool = True) -> Ledger:
@@ -69,7 +69,9 @@ async def check_promises(fleet: Fleet, *, doubts: bool = True) -> Ledger:
     return ledger
 
 
-def wrong_menus(ledger: Ledger, users: Mapping[int, int], menus: Mapping[int, int]) -> dict[int, tuple[int, Entry]]:
+def wrong_menus(
+    ledger: Ledger, users: Mapping[int, int], menus: Mapping[int, int]
+) -> dict[int, tuple[int, LedgerEntry]]:
     """Users with too many menus or too few: their number of menus, and what the database says about their update.
 
     `users` are the senders by update id, `menus` the counts by user.

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """One answer: HTTP status, JSON body, and headers beyond the usual ones."""
 
     status: int
@@ -26,7 +26,7 @@ class Refusal:
     description: str
     parameters: dict[str, int] = field(default_factory=dict)
 
-    def answer(self) -> Answer:
+    def answer(self) -> ApiAnswer:
         """The error as an answer; a `retry_after` is in the body and in the Retry-After header."""
         body: dict[str, Any] = {"ok": False, "error_code": self.status, "description": self.description}
         headers: tuple[tuple[str, str], ...] = ()
@@ -34,10 +34,10 @@ class Refusal:
             body["parameters"] = self.parameters
         if "retry_after" in self.parameters:
             headers = (("Retry-After", str(self.parameters["retry_after"])),)
-        return Answer(self.status, body, headers)
+        return ApiAnswer(self.status, body, headers)
 
 
-class Refused(Exception):
+class MethodFailed(Exception):
     """A method ends with an error answer."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -45,12 +45,12 @@ class Refused(Exception):
         self.refusal = refusal
 
 
-def ok(result: Any, description: str | None = None) -> Answer:
+def ok(result: Any, description: str | None = None) -> ApiAnswer:
     """A successful answer."""
     body = {"ok": True, "result": result}
     if description is not None:
         body["description"] = description
-    return Answer(200, body)
+    return ApiAnswer(200, body)
 
 
 def bad_request(why: str) -> Refusal:

@@ -13,11 +13,10 @@ from urllib.parse import unquote
 
 import trio
 
-from sandbox.answers import NOT_FOUND, OTHER_POLLER, Answer, Refusal, Refused, flood
-from sandbox.doorbell import Doorbell
+from sandbox.answers import NOT_FOUND, OTHER_POLLER, ApiAnswer, MethodFailed, Refusal, flood
 from sandbox.faults import Fault, FaultKind, Faults
 from sandbox.params import Params, read_params
-from sandbox.state import Bot
+from sandbox.state import BotState
 from sandbox.telegram import Telegram
 
 MAX_POLL = 50
@@ -35,7 +34,7 @@ class ConnectionCut(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpResponse:
     """An HTTP response; `headers` without Content-Length."""
 
     status: int
@@ -49,10 +48,10 @@ class Api:
     def __init__(self, telegram: Telegram, faults: Faults) -> None:
         self._telegram = telegram
         self._faults = faults
-        self._news = Doorbell()
-        telegram.watch(lambda bot: self._news.ring())
+        self._polls_waiting = trio.lowlevel.ParkingLot()
+        telegram.watch(lambda bot: self._polls_waiting.unpark_all())
 
-    async def handle(self, target: str, content_type: str, body: bytes) -> Reply:
+    async def handle(self, target: str, content_type: str, body: bytes) -> HttpResponse:
         """Perform one request; `target` is the path with the query. Raises ConnectionCut.
 
         May wait: for updates (a long poll), or because a fault says so.
@@ -63,11 +62,11 @@ class Api:
             return _reply(NOT_FOUND.answer())
         try:
             params = read_params(query, content_type, body)
-        except Refused as refused:
+        except MethodFailed as refused:
             return _reply(refused.refusal.answer())
         return await self._perform(token, method.rstrip("/"), params)
 
-    async def _perform(self, token: str, method: str, params: Mapping[str, Any]) -> Reply:
+    async def _perform(self, token: str, method: str, params: Mapping[str, Any]) -> HttpResponse:
         fault = self._faults.take(method, params) if token in self._telegram.bots else None
         if fault is None:
             return _reply(await self._call(token, method, params))
@@ -81,7 +80,7 @@ class Api:
             raise ConnectionCut
         return reply
 
-    async def _perform_badly(self, fault: Fault, token: str, method: str, params: Mapping[str, Any]) -> Reply:
+    async def _perform_badly(self, fault: Fault, token: str, method: str, params: Mapping[str, Any]) -> HttpResponse:
         if fault.kind is FaultKind.SLOW:
             await trio.sleep(fault.delay)
         reply = _reply(await self._call(token, method, params, fault.kind))
@@ -91,7 +90,7 @@ class Api:
             await trio.sleep(fault.delay)
         return reply
 
-    async def _call(self, token: str, method: str, params: Mapping[str, Any], fault: str | None = None) -> Answer:
+    async def _call(self, token: str, method: str, params: Mapping[str, Any], fault: str | None = None) -> ApiAnswer:
         bot = self._telegram.bots.get(token)
         if method.lower() != "getupdates" or bot is None:
             return self._telegram.call(token, method, params, fault=fault)
@@ -99,7 +98,7 @@ class Api:
         self._telegram.record(token, method, params, answer.status, fault)
         return answer
 
-    async def _poll(self, bot: Bot, params: Mapping[str, Any]) -> Answer:
+    async def _poll(self, bot: BotState, params: Mapping[str, Any]) -> ApiAnswer:
         """A long poll: ends with updates, with its timeout, or with 409 when a newer poll or a webhook comes."""
         bot.polls += 1
         bot.poll_refusal = OTHER_POLLER
@@ -109,7 +108,7 @@ class Api:
         seconds = min(max(Params(params).integer("timeout"), 0), MAX_POLL)
         with trio.move_on_after(seconds):
             while answer.status == 200 and not answer.body["result"] and seconds:
-                await self._news.wait()
+                await self._polls_waiting.park()
                 if bot.polls != mine:
                     assert bot.poll_refusal is not None
                     return bot.poll_refusal.answer()
@@ -118,17 +117,17 @@ class Api:
         return answer
 
 
-def _instead(fault: Fault) -> Reply | None:
+def _instead(fault: Fault) -> HttpResponse | None:
     """What is answered in place of the method's own answer; None: nothing."""
     if fault.kind is FaultKind.FLOOD:
         return _reply(flood(fault.retry_after).answer())
     if fault.kind is FaultKind.ERROR:
         return _reply(Refusal(fault.status, fault.description).answer())
     if fault.kind is FaultKind.HTML:
-        return Reply(502, [("Content-Type", "text/html")], HTML_PAGE)
+        return HttpResponse(502, [("Content-Type", "text/html")], HTML_PAGE)
     return None
 
 
-def _reply(answer: Answer) -> Reply:
+def _reply(answer: ApiAnswer) -> HttpResponse:
     content = json.dumps(answer.body, ensure_ascii=True, separators=(",", ":")).encode()
-    return Reply(answer.status, [("Content-Type", "application/json"), *answer.headers], content)
+    return HttpResponse(answer.status, [("Content-Type", "application/json"), *answer.headers], content)

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import trio
 
-from sandbox.api import Api, Reply
+from sandbox.api import Api, HttpResponse
 from sandbox.clock import Clock
 from sandbox.control import Control
 from sandbox.faults import Faults
@@ -60,7 +60,7 @@ class Sandbox:
         """
         control = Control(self.telegram, self.faults)
 
-        async def handle(request: HttpRequest) -> Reply:
+        async def handle(request: HttpRequest) -> HttpResponse:
             if request.target.startswith("/bot"):
                 return await self.api.handle(request.target, request.content_type, request.body)
             return control.handle(request)

@@ -11,11 +11,11 @@ import trio
 from sandbox.webhooks import Post, PostResult
 
 _Event = MutableMapping[str, Any]
-App = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+AsgiApp = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 """An ASGI 3 application; the arguments are loosely typed, as frameworks disagree on the names."""
 
 
-def asgi_post(app: App) -> Post:
+def asgi_post(app: AsgiApp) -> Post:
     """Post into `app` whatever the URL's host is. An exception of the app goes through: it is a bug there."""
 
     async def post(url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:

@@ -1,10 +1,10 @@
-"""The control surface: a person's or a test's way to act as a user, to order faults and to read the journal.
+"""The control surface: a person's or a test's way to act as a user, to order faults and to read the call log.
 
     POST   /user/<id>/send       {"text": "...", "language_code": "en"}
     POST   /user/<id>/press      {"message_id": 7, "data": "..."}
     POST   /user/<id>/block
     GET    /user/<id>/messages   the chat as the user sees it, the latest presses, the bot's action ("typing")
-    GET    /calls                the journal; ?method=sendMessage&chat_id=1&status=200
+    GET    /calls                the calls so far; ?method=sendMessage&chat_id=1&status=200
     GET    /faults               what is ordered and not yet used up
     POST   /faults               {"kind": "flood", "count": 2, "method": "sendMessage", "retry_after": 3}
     DELETE /faults               take all orders back
@@ -23,16 +23,16 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox.api import Reply
+from sandbox.api import HttpResponse
 from sandbox.faults import Faults
 from sandbox.http_server import HttpRequest
-from sandbox.state import SandboxFull, Update
+from sandbox.state import PendingUpdate, SandboxFull
 from sandbox.telegram import Telegram
 
 PRESSES_SHOWN = 20
 CALLS_SHOWN = 10_000
 
-_Route = Callable[..., Reply]
+_Route = Callable[..., HttpResponse]
 
 
 class Control:
@@ -55,7 +55,7 @@ class Control:
             ("DELETE", re.compile("/faults"), self._clear_faults),
         ]
 
-    def handle(self, request: HttpRequest) -> Reply:
+    def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; what is wrong with it is said in a JSON `error`."""
         path, _, _ = request.target.partition("?")
         allowed = False
@@ -66,7 +66,7 @@ class Control:
                 allowed = True
         return _error(405, "method not allowed") if allowed else _error(404, "no such page")
 
-    def _answer(self, route: _Route, request: HttpRequest, arguments: tuple[str, ...]) -> Reply:
+    def _answer(self, route: _Route, request: HttpRequest, arguments: tuple[str, ...]) -> HttpResponse:
         try:
             return route(request, *(int(argument) for argument in arguments))
         except SandboxFull as full:
@@ -76,27 +76,29 @@ class Control:
         except (ValueError, TypeError, RecursionError) as problem:
             return _error(400, str(problem))
 
-    def _show_page(self, request: HttpRequest) -> Reply:
-        return Reply(200, [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")], self._page)
+    def _show_page(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(
+            200, [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")], self._page
+        )
 
-    def _send(self, request: HttpRequest, user_id: int) -> Reply:
+    def _send(self, request: HttpRequest, user_id: int) -> HttpResponse:
         wanted = _object(request)
         text, language = wanted.get("text"), wanted.get("language_code", "en")
         if not isinstance(text, str) or not (language is None or isinstance(language, str)):
             raise ValueError("text and language_code must be strings")
         return _update(self._telegram.user_sends_text(user_id, text, language_code=language))
 
-    def _press(self, request: HttpRequest, user_id: int) -> Reply:
+    def _press(self, request: HttpRequest, user_id: int) -> HttpResponse:
         wanted = _object(request)
         message_id, data = wanted.get("message_id"), wanted.get("data")
         if not isinstance(message_id, int) or not isinstance(data, str):
             raise ValueError("message_id must be a number and data a string")  # noqa: TRY004 - answered with 400
         return _update(self._telegram.user_presses(user_id, user_id, message_id, data))
 
-    def _block(self, request: HttpRequest, user_id: int) -> Reply:
+    def _block(self, request: HttpRequest, user_id: int) -> HttpResponse:
         return _update(self._telegram.user_blocks_bot(user_id))
 
-    def _messages(self, request: HttpRequest, user_id: int) -> Reply:
+    def _messages(self, request: HttpRequest, user_id: int) -> HttpResponse:
         chat = self._telegram.bot().chats.get(user_id)
         presses = self._telegram.presses(user_id)[-PRESSES_SHOWN:]
         return _json(
@@ -108,24 +110,24 @@ class Control:
             },
         )
 
-    def _calls(self, request: HttpRequest) -> Reply:
+    def _calls(self, request: HttpRequest) -> HttpResponse:
         _, _, query = request.target.partition("?")
         asked = {name: values[-1] for name, values in parse_qs(query).items()}
-        calls = self._telegram.journal.find(
+        calls = self._telegram.call_log.find(
             asked.get("method"),
             chat_id=int(asked["chat_id"]) if "chat_id" in asked else None,
             status=int(asked["status"]) if "status" in asked else None,
         )
         return _json(200, {"calls": [asdict(call) for call in calls[-CALLS_SHOWN:]]})
 
-    def _list_faults(self, request: HttpRequest) -> Reply:
+    def _list_faults(self, request: HttpRequest) -> HttpResponse:
         return _json(200, {"faults": [asdict(fault) for fault in self._faults.rules]})
 
-    def _order_fault(self, request: HttpRequest) -> Reply:
+    def _order_fault(self, request: HttpRequest) -> HttpResponse:
         wanted = _object(request)
         return _json(200, asdict(self._faults.order(wanted.pop("kind", ""), **wanted)))
 
-    def _clear_faults(self, request: HttpRequest) -> Reply:
+    def _clear_faults(self, request: HttpRequest) -> HttpResponse:
         self._faults.clear()
         return _json(200, {"faults": []})
 
@@ -137,15 +139,15 @@ def _object(request: HttpRequest) -> dict[str, Any]:
     return wanted
 
 
-def _update(update: Update | None) -> Reply:
+def _update(update: PendingUpdate | None) -> HttpResponse:
     return _json(200, {"update_id": update.id if update else None})
 
 
-def _json(status: int, body: Any) -> Reply:
-    return Reply(
+def _json(status: int, body: Any) -> HttpResponse:
+    return HttpResponse(
         status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")], json.dumps(body).encode()
     )
 
 
-def _error(status: int, why: str) -> Reply:
+def _error(status: int, why: str) -> HttpResponse:
     return _json(status, {"error": why})

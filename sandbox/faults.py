@@ -1,4 +1,4 @@
-"""Faults on request: a short list of rules that every call is held against before it is performed.
+"""Faults on request: a short list of rules, with which every call is compared before it is performed.
 
 Plain synchronous code: a rule says what shall go wrong; the socket server and the in-process transport make it happen.
 """

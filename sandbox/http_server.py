@@ -13,7 +13,7 @@ from functools import partial
 import h11
 import trio
 
-from sandbox.api import ConnectionCut, Reply
+from sandbox.api import ConnectionCut, HttpResponse
 
 MAX_HEADERS = 64 * 1024
 MAX_BODY = 10 * 1024 * 1024
@@ -34,7 +34,7 @@ class HttpRequest:
     body: bytes
 
 
-Handler = Callable[[HttpRequest], Awaitable[Reply]]
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 """`await handler(request)`; raises ConnectionCut to close the connection without an answer."""
 
 
@@ -117,7 +117,7 @@ class _Connection:
                 event = self._http.next_event()
         return event
 
-    async def _write(self, reply: Reply, *, with_content: bool = True) -> None:
+    async def _write(self, reply: HttpResponse, *, with_content: bool = True) -> None:
         headers = [*reply.headers, ("Content-Length", str(len(reply.content)))]
         response = h11.Response(status_code=reply.status, headers=headers)
         content = h11.Data(data=reply.content if with_content else b"")
@@ -130,4 +130,4 @@ class _Connection:
 
     async def _refuse(self, status: int) -> None:
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self._write(Reply(status, [("Connection", "close")], b""))
+            await self._write(HttpResponse(status, [("Connection", "close")], b""))

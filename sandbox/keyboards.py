@@ -11,7 +11,7 @@ from sandbox.answers import (
     KEYBOARD_NOT_ROWS,
     MARKUP_NOT_JSON,
     MARKUP_NOT_OBJECT,
-    Refused,
+    MethodFailed,
 )
 from sandbox.params import Params
 
@@ -44,27 +44,27 @@ def read_markup(params: Params) -> Markup | None:
     try:
         markup = params.json("reply_markup")
     except ValueError:
-        raise Refused(MARKUP_NOT_JSON) from None
+        raise MethodFailed(MARKUP_NOT_JSON) from None
     if markup is None:
         return None
     if not isinstance(markup, dict):
-        raise Refused(MARKUP_NOT_OBJECT)
+        raise MethodFailed(MARKUP_NOT_OBJECT)
     rows = markup.get("inline_keyboard", [])
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise Refused(KEYBOARD_NOT_ROWS)
+        raise MethodFailed(KEYBOARD_NOT_ROWS)
     checked = [[_check_button(button) for button in row] for row in rows if row]
     return {"inline_keyboard": checked} if checked else None
 
 
 def _check_button(button: Any) -> dict[str, Any]:
     if not isinstance(button, dict):
-        raise Refused(KEYBOARD_NOT_ROWS)
+        raise MethodFailed(KEYBOARD_NOT_ROWS)
     if not isinstance(button.get("text"), str) or not button["text"].strip():
-        raise Refused(BUTTON_TEXT_EMPTY)
+        raise MethodFailed(BUTTON_TEXT_EMPTY)
     if not any(action in button for action in _ACTIONS):
-        raise Refused(BUTTON_WITHOUT_ACTION)
+        raise MethodFailed(BUTTON_WITHOUT_ACTION)
     if "callback_data" in button:
         data = button["callback_data"]
         if not isinstance(data, str) or not 1 <= len(data.encode(errors="surrogatepass")) <= MAX_CALLBACK_DATA:
-            raise Refused(BUTTON_DATA_INVALID)
+            raise MethodFailed(BUTTON_DATA_INVALID)
     return button

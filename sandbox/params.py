@@ -8,7 +8,7 @@ from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.answers import Refused, bad_request
+from sandbox.answers import MethodFailed, bad_request
 
 MAX_FIELDS = 1_000
 MAX_DEPTH = 32
@@ -64,7 +64,7 @@ def read_params(query: str, content_type: str, body: bytes) -> dict[str, Any]:
             params.update(_from_body(content_type, body))
         return params
     except ValueError:
-        raise Refused(bad_request("can't parse the request's parameters")) from None
+        raise MethodFailed(bad_request("can't parse the request's parameters")) from None
 
 
 def _from_body(content_type: str, body: bytes) -> dict[str, Any]:

@@ -13,12 +13,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from sandbox.ports import free_port
 
 SYSTEM_USER = "pgserver"
 START_DEADLINE = 30.0
@@ -27,14 +28,6 @@ STOP_DEADLINE = 20.0
 
 class PostgresFailed(Exception):
     """The server did not start or stop; the message ends with the last lines of its log."""
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nothing listens on at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class EmbeddedPostgres:

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.answers import Refusal
 from sandbox.queues import NOT_SENT_BY_DEFAULT
 
-Message = dict[str, Any]
+MessageObject = dict[str, Any]
 """A Message object of the Bot API."""
 
 MAX_MESSAGES_PER_CHAT = 1_000
@@ -23,7 +23,7 @@ class SandboxFull(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class PendingUpdate:
     """One update that waits for its bot. `expires_at` is Unix time."""
 
     id: int
@@ -43,7 +43,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class WebhookSettings:
     """Settings of a webhook."""
 
     url: str
@@ -67,15 +67,15 @@ class Press:
 
 
 @dataclass(slots=True)
-class Chat:
+class ChatState:
     """A chat of one bot. `refusal` is what every call to it is answered with, if set."""
 
     info: dict[str, Any]
-    messages: dict[int, Message] = field(default_factory=dict)
+    messages: dict[int, MessageObject] = field(default_factory=dict)
     refusal: Refusal | None = None
     action: str = ""
 
-    def add(self, message: Message) -> None:
+    def add(self, message: MessageObject) -> None:
         """Store a message; the oldest goes if there are too many."""
         self.messages[message["message_id"]] = message
         if len(self.messages) > MAX_MESSAGES_PER_CHAT:
@@ -83,17 +83,17 @@ class Chat:
 
 
 @dataclass(slots=True)
-class Bot:
+class BotState:
     """One bot and everything that belongs to it."""
 
     token: str
     user: dict[str, Any]
     next_update_id: int
-    chats: dict[int, Chat] = field(default_factory=dict)
-    pending: dict[int, Update] = field(default_factory=dict)
+    chats: dict[int, ChatState] = field(default_factory=dict)
+    pending: dict[int, PendingUpdate] = field(default_factory=dict)
     presses: dict[str, Press] = field(default_factory=dict)
     commands: dict[str, Any] = field(default_factory=dict)
-    webhook: Webhook | None = None
+    webhook: WebhookSettings | None = None
     allowed_updates: frozenset[str] | None = None
     last_error_date: int | None = None
     last_error_message: str = ""
@@ -115,10 +115,10 @@ class Bot:
             return kind not in NOT_SENT_BY_DEFAULT
         return kind in self.allowed_updates
 
-    def new_message(self, chat: Chat, sender: dict[str, Any], date: int, text: str) -> Message:
+    def new_message(self, chat: ChatState, sender: dict[str, Any], date: int, text: str) -> MessageObject:
         """A new text message in `chat`, stored."""
         self.last_message_id += 1
-        message: Message = {
+        message: MessageObject = {
             "message_id": self.last_message_id,
             "from": sender,
             "chat": chat.info,

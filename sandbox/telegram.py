@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from sandbox.answers import BLOCKED, METHOD_NOT_FOUND, NOT_FOUND, UNAUTHORIZED, Answer, Refusal, Refused
+from sandbox.answers import BLOCKED, METHOD_NOT_FOUND, NOT_FOUND, UNAUTHORIZED, ApiAnswer, MethodFailed, Refusal
+from sandbox.call_log import CallLog, RecordedCall
 from sandbox.clock import Clock, TrioWallClock
-from sandbox.journal import Call, Journal
 from sandbox.methods import MESSAGE_METHODS, Method
 from sandbox.params import Params
 from sandbox.queues import expires_at, queue_key
-from sandbox.state import MAX_CHATS, Bot, Chat, Message, Press, SandboxFull, Update
+from sandbox.state import MAX_CHATS, BotState, ChatState, MessageObject, PendingUpdate, Press, SandboxFull
 from sandbox.updates import delete_webhook, get_updates, get_webhook_info, set_webhook
 
 DEMO_TOKEN = "424242:sandbox-demo-token_not-a-secret_000"
@@ -46,20 +46,20 @@ class Telegram:
         max_pending: int = MAX_PENDING,
     ) -> None:
         self.now = now or TrioWallClock()
-        self.journal = Journal()
+        self.call_log = CallLog()
         self.users: dict[int, dict[str, Any]] = {}
         self._random = random.Random(seed)
         self._max_pending = max_pending
-        self._watchers: list[Callable[[Bot], None]] = []
+        self._watchers: list[Callable[[BotState], object]] = []
         self._methods = _method_table(strict_webhooks)
         self.bots = {token: self._new_bot(token) for token in tokens}
 
-    def watch(self, watcher: Callable[[Bot], None]) -> None:
+    def watch(self, watcher: Callable[[BotState], object]) -> None:
         """Call `watcher(bot)` after every new update, changed webhook or new poll. It must not raise or wait."""
         self._watchers.append(watcher)
 
     @contextmanager
-    def watched(self, watcher: Callable[[Bot], None]) -> Iterator[None]:
+    def watched(self, watcher: Callable[[BotState], object]) -> Iterator[None]:
         """Like `watch`, for as long as the block lasts."""
         self.watch(watcher)
         try:
@@ -67,25 +67,25 @@ class Telegram:
         finally:
             self._watchers.remove(watcher)
 
-    def notify(self, bot: Bot) -> None:
+    def notify(self, bot: BotState) -> None:
         """Tell the watchers that something is new for the bot."""
         for watcher in self._watchers:
             watcher(bot)
 
-    def bot(self, token: str | None = None) -> Bot:
+    def bot(self, token: str | None = None) -> BotState:
         """The bot with this token, or the first one. Raises KeyError."""
         return self.bots[token] if token is not None else next(iter(self.bots.values()))
 
     # The Bot API
 
-    def call(self, token: str, method: str, params: Mapping[str, Any], *, fault: str | None = None) -> Answer:
-        """Perform one method and note it in the journal (with `fault`, if one was ordered). Never raises."""
+    def call(self, token: str, method: str, params: Mapping[str, Any], *, fault: str | None = None) -> ApiAnswer:
+        """Perform one method and record it in the call log (with `fault`, if one was ordered). Never raises."""
         answer = self.perform(token, method, params)
         self.record(token, method, params, answer.status, fault)
         return answer
 
-    def perform(self, token: str, method: str, params: Mapping[str, Any]) -> Answer:
-        """Perform one method without noting it. Never raises."""
+    def perform(self, token: str, method: str, params: Mapping[str, Any]) -> ApiAnswer:
+        """Perform one method without recording it. Never raises."""
         _, perform = self._methods.get(method.lower(), (method, None))
         bot = self.bots.get(token)
         if bot is None:
@@ -95,7 +95,7 @@ class Telegram:
         webhook = bot.webhook
         try:
             return perform(bot, Params(params), self.now())
-        except Refused as refused:
+        except MethodFailed as refused:
             return refused.refusal.answer()
         finally:
             # Also after a refusal: a rejected setWebhook has closed the old webhook.
@@ -103,11 +103,11 @@ class Telegram:
                 self.notify(bot)
 
     def record(self, token: str, method: str, params: Mapping[str, Any], status: int, fault: str | None = None) -> None:
-        """Note a call in the journal; `status` 0 if it had no effect and no answer. Unknown tokens are left out."""
+        """Record a call; `status` 0 if it had no effect and no answer. Unknown tokens are left out."""
         bot = self.bots.get(token)
         if bot is not None:
             name, _ = self._methods.get(method.lower(), (method, None))
-            self.journal.record(Call(self.now(), bot.id, name, params, status, fault))
+            self.call_log.record(RecordedCall(self.now(), bot.id, name, params, status, fault))
 
     # What users do
 
@@ -121,7 +121,7 @@ class Telegram:
         chat_type: str = "private",
         chat_id: int | None = None,
         token: str | None = None,
-    ) -> Update | None:
+    ) -> PendingUpdate | None:
         """A user writes to the bot, or into a group (`chat_type` "group" or "supergroup", with its negative `chat_id`).
 
         In private this also starts or unblocks the bot. Returns the update; None if the bot does not want messages.
@@ -152,7 +152,7 @@ class Telegram:
         callback_data: str,
         *,
         token: str | None = None,
-    ) -> Update | None:
+    ) -> PendingUpdate | None:
         """A user presses a button of a message. Any data goes, as from a modified app or an outdated screen.
 
         Returns the update; None if the bot does not want presses. Raises LookupError if there is no such message.
@@ -171,7 +171,7 @@ class Telegram:
         }
         return self.push_update("callback_query", body, token=token)
 
-    def user_blocks_bot(self, user_id: int, *, token: str | None = None) -> Update | None:
+    def user_blocks_bot(self, user_id: int, *, token: str | None = None) -> PendingUpdate | None:
         """A user blocks the bot: calls to the chat get 403 until the next text, and a my_chat_member update comes.
 
         Raises KeyError for a user who never wrote.
@@ -183,7 +183,7 @@ class Telegram:
         """Answer every call to the chat with `refusal` (DEACTIVATED, KICKED, upgraded(...)), or lift that with None."""
         self.bot(token).chats[chat_id].refusal = refusal
 
-    def push_update(self, kind: str, body: dict[str, Any], *, token: str | None = None) -> Update | None:
+    def push_update(self, kind: str, body: dict[str, Any], *, token: str | None = None) -> PendingUpdate | None:
         """Put any update in line for the bot; None if its `allowed_updates` leave the kind out. Raises SandboxFull."""
         bot = self.bot(token)
         if not bot.wants(kind):
@@ -191,14 +191,14 @@ class Telegram:
         self._check_room(bot)
         update_id, bot.next_update_id = bot.next_update_id, bot.next_update_id + 1
         queue = queue_key(kind, body, update_id)
-        update = Update(update_id, kind, body, queue, expires_at(kind, body, self.now()))
+        update = PendingUpdate(update_id, kind, body, queue, expires_at(kind, body, self.now()))
         bot.pending[update_id] = update
         self.notify(bot)
         return update
 
     # What users see
 
-    def messages(self, chat_id: int, *, token: str | None = None) -> list[Message]:
+    def messages(self, chat_id: int, *, token: str | None = None) -> list[MessageObject]:
         """The chat as it shows on the screen, both sides, oldest first; empty for a chat that does not exist."""
         chat = self.bot(token).chats.get(chat_id)
         return list(chat.messages.values()) if chat else []
@@ -207,7 +207,7 @@ class Telegram:
         """The user's button presses, oldest first; those not `answered` show a spinner."""
         return [press for press in self.bot(token).presses.values() if press.user_id == user_id]
 
-    def _new_bot(self, token: str) -> Bot:
+    def _new_bot(self, token: str) -> BotState:
         user = {
             "id": int(token.partition(":")[0]),
             "is_bot": True,
@@ -215,7 +215,7 @@ class Telegram:
             "username": "sandbox_bot",
         }
         # Far from the end of int32, so that ids stay sequential for as long as any test runs.
-        return Bot(token, user, next_update_id=self._random.randrange(1, 2**30))
+        return BotState(token, user, next_update_id=self._random.randrange(1, 2**30))
 
     def _user(self, user_id: int, first_name: str, language_code: str | None) -> dict[str, Any]:
         user = {"id": user_id, "is_bot": False, "first_name": first_name}
@@ -226,19 +226,21 @@ class Telegram:
         self.users[user_id] = user
         return user
 
-    def _chat(self, bot: Bot, info: dict[str, Any]) -> Chat:
+    def _chat(self, bot: BotState, info: dict[str, Any]) -> ChatState:
         chat = bot.chats.get(info["id"])
         if chat is None:
             if len(bot.chats) >= MAX_CHATS:
                 raise SandboxFull(f"{MAX_CHATS} chats exist")
-            chat = bot.chats[info["id"]] = Chat(info)
+            chat = bot.chats[info["id"]] = ChatState(info)
         return chat
 
-    def _check_room(self, bot: Bot) -> None:
+    def _check_room(self, bot: BotState) -> None:
         if len(bot.pending) >= self._max_pending:
             raise SandboxFull(f"{self._max_pending} updates are pending")
 
-    def _set_blocked(self, bot: Bot, chat: Chat, user: dict[str, Any], *, blocked: bool) -> Update | None:
+    def _set_blocked(
+        self, bot: BotState, chat: ChatState, user: dict[str, Any], *, blocked: bool
+    ) -> PendingUpdate | None:
         if (chat.refusal is BLOCKED) == blocked:
             return None
         chat.refusal = BLOCKED if blocked else None
@@ -261,5 +263,5 @@ def _method_table(strict_webhooks: bool) -> dict[str, tuple[str, Method]]:
         "deleteWebhook": delete_webhook,
         "getWebhookInfo": get_webhook_info,
     }
-    # Method names are case-insensitive; the journal keeps the usual spelling.
+    # Method names are case-insensitive; the call log keeps the usual spelling.
     return {name.lower(): (name, method) for name, method in methods.items()}

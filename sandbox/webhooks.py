@@ -21,9 +21,8 @@ from urllib.parse import urlsplit
 
 import trio
 
-from sandbox.doorbell import Doorbell
-from sandbox.retry import Backoff
-from sandbox.state import Bot, Update, Webhook
+from sandbox.redelivery import RedeliverySchedule
+from sandbox.state import BotState, PendingUpdate, WebhookSettings
 from sandbox.telegram import Telegram
 
 ANSWER_TIMEOUT = 60.0
@@ -72,26 +71,27 @@ class WebhookSender:
                 nursery.start_soon(self._serve, bot, post)
             task_status.started()
 
-    async def _serve(self, bot: Bot, post: Post) -> None:
+    async def _serve(self, bot: BotState, post: Post) -> None:
         """One delivery after another: each lasts as long as its webhook is set."""
-        bell = Doorbell()
-        with self._telegram.watched(lambda changed: bell.ring() if changed is bot else None):
+        # Nothing is passed along: whoever is woken looks at the bot's state again.
+        changed = trio.lowlevel.ParkingLot()
+        with self._telegram.watched(lambda which: changed.unpark_all() if which is bot else None):
             while True:
                 webhook = bot.webhook
                 async with trio.open_nursery() as nursery:
                     if webhook is not None:
-                        nursery.start_soon(_Delivery(self, bot, webhook, post, bell).run)
+                        nursery.start_soon(_Delivery(self, bot, webhook, post, changed).run)
                     while bot.webhook is webhook:
-                        await bell.wait()
+                        await changed.park()
                     nursery.cancel_scope.cancel()
 
     def now(self) -> float:
         """The Unix time."""
         return self._telegram.now()
 
-    def backoff(self) -> Backoff:
+    def backoff(self) -> RedeliverySchedule:
         """The pauses for one update."""
-        return Backoff(self._rng)
+        return RedeliverySchedule(self._rng)
 
     def loses_answer(self) -> bool:
         """Whether a successful answer gets lost this time."""
@@ -104,13 +104,20 @@ class WebhookSender:
 class _Delivery:
     """The life of one webhook: its queues, its connections."""
 
-    def __init__(self, sender: WebhookSender, bot: Bot, webhook: Webhook, post: Post, bell: Doorbell) -> None:
+    def __init__(
+        self,
+        sender: WebhookSender,
+        bot: BotState,
+        webhook: WebhookSettings,
+        post: Post,
+        changed: trio.lowlevel.ParkingLot,
+    ) -> None:
         self._sender = sender
         self._bot = bot
         self._webhook = webhook
         self._post = post
-        self._bell = bell
-        self._queues: dict[Hashable, deque[Update]] = {}
+        self._changed = changed
+        self._queues: dict[Hashable, deque[PendingUpdate]] = {}
         self._next_id = next(iter(bot.pending), bot.next_update_id)
         self._connections = trio.CapacityLimiter(1)
         self._last_success = -math.inf
@@ -121,7 +128,7 @@ class _Delivery:
         async with trio.open_nursery() as self._nursery:
             while True:
                 self._load()
-                await self._bell.wait()
+                await self._changed.park()
 
     def _load(self) -> None:
         """Put pending updates into queues. Twice as many queues as connections are worked on at a time."""
@@ -143,9 +150,9 @@ class _Delivery:
             # Gone already if pending updates were dropped while this one was in flight.
             self._bot.pending.pop(queue.popleft().id, None)
         del self._queues[key]
-        self._bell.ring()
+        self._changed.unpark_all()
 
-    async def _deliver(self, update: Update) -> None:
+    async def _deliver(self, update: PendingUpdate) -> None:
         """Send until a 2xx or until the update expires."""
         backoff = self._sender.backoff()
         while self._sender.now() <= update.expires_at:
@@ -160,7 +167,7 @@ class _Delivery:
                 return
             await trio.sleep(delay)
 
-    async def _attempt(self, update: Update) -> tuple[str | None, int]:
+    async def _attempt(self, update: PendingUpdate) -> tuple[str | None, int]:
         """Send once: what went wrong (None: nothing), and after how many seconds the bot wants it again."""
         body = update.encode()
         with trio.move_on_after(ANSWER_TIMEOUT):
@@ -197,7 +204,7 @@ class _Delivery:
         return trio.current_time() - self._last_success > QUIET
 
 
-def _headers(webhook: Webhook, body: bytes) -> list[tuple[str, str]]:
+def _headers(webhook: WebhookSettings, body: bytes) -> list[tuple[str, str]]:
     """Telegram's headers in Telegram's order. The Host has no port, and there is no User-Agent."""
     headers = [("Host", urlsplit(webhook.url).hostname or "")]
     if webhook.secret_token:

@@ -37,7 +37,6 @@ from svc.intake.webhook_registration import register_webhook, target_of
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
-from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Received, Term
@@ -117,7 +116,6 @@ class Service:
         `http` None leaves the HTTP server out: a test calls `app` itself.
         """
         async with self._writers(), trio.open_nursery() as nursery:
-            nursery.start_soon(measure_loop_lag, self._parts.metrics.loop_lag)
             for number in range(self._settings.workers):
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
             for chore in self._chores():

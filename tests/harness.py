@@ -14,7 +14,7 @@ import trio
 
 from sandbox.app import Sandbox
 from sandbox.asgi import asgi_post
-from sandbox.journal import Call
+from sandbox.call_log import RecordedCall
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.catalog import load_catalog
@@ -74,7 +74,7 @@ def captured_logs(level: str = "debug", **options: Any) -> Iterator[Logs]:
     yield logs
 
 
-class Bot:
+class RunningBot:
     """One service, with handles on everything around it."""
 
     def __init__(self, sandbox: Sandbox, inbox: MemoryInbox, lock: MemoryLockServer, parts: Parts, logs: Logs) -> None:
@@ -102,11 +102,11 @@ class Bot:
         """Return once the service is in `state`."""
         await self.service.lifecycle.wait_for(state)
 
-    def calls(self, method: str = "sendMessage", chat_id: int | None = None) -> list[Call]:
+    def calls(self, method: str = "sendMessage", chat_id: int | None = None) -> list[RecordedCall]:
         """The Bot API calls that had an effect."""
-        return [call for call in self.sandbox.telegram.journal.find(method, chat_id=chat_id) if call.took_effect]
+        return [call for call in self.sandbox.telegram.call_log.find(method, chat_id=chat_id) if call.took_effect]
 
-    def menus(self, user: int) -> list[Call]:
+    def menus(self, user: int) -> list[RecordedCall]:
         """The menus that a user has been sent."""
         return [call for call in self.calls("sendMessage", user) if "reply_markup" in call.params]
 
@@ -128,7 +128,7 @@ async def running_bot(
     latency: float = 0.0,
     masked: bool = True,
     **settings: Any,
-) -> AsyncIterator[Bot]:
+) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
@@ -153,7 +153,7 @@ async def running_bot(
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
         )
-        bot = Bot(sandbox, inbox, lock, parts, logs)
+        bot = RunningBot(sandbox, inbox, lock, parts, logs)
         with trio.fail_after(DEADLOCK):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_live, bot)
@@ -165,7 +165,7 @@ async def running_bot(
                 nursery.cancel_scope.cancel(reason="the test is over")
 
 
-async def _live(bot: Bot) -> None:
+async def _live(bot: RunningBot) -> None:
     await bot.service.run()
     bot.ended.set()
 

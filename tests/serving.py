@@ -196,8 +196,8 @@ async def tasks_are(expected: int) -> None:
     assert tasks() == expected
 
 
-def in_crumbs(request: bytes) -> bytes:
-    """A request with a chunked body of 300 crumbs, so that all of it is there before anybody answers."""
+def in_small_chunks(request: bytes) -> bytes:
+    """A request with a chunked body of 300 chunks of one byte, so that all of it is there before anybody answers."""
     head = b"\r\n".join(line for line in request.split(b"\r\n") if not line.startswith(b"Content-Length"))
     return head[:-4] + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 300 + b"0\r\n\r\n"
 

@@ -1,7 +1,7 @@
 """A TCP proxy on loopback whose network can fail: it passes, stalls, drops and refuses.
 
-A stall is a partition, not a loss: connections stand and nobody hears anything, not even that the other side has
-closed; what was sent meanwhile arrives when the network heals, as TCP's retransmissions do.
+A stall is a partition, not a loss: connections stand and nothing arrives, not even that the other side has closed;
+what was sent meanwhile arrives when the network heals, as TCP's retransmissions do.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def reachable(texts: Texts, catalog: Catalog = CATALOG) -> dict[str, tuple[str, 
 
 
 def test_the_catalog_has_fifty_models() -> None:
-    """The number that the greeting tells, each with an id of its own and no field empty."""
+    """The number that the greeting names, each with an id of its own and no field empty."""
     assert len(CATALOG) == 50
     assert len({model.model_id for model in CATALOG.models}) == 50
     for model in CATALOG.models:

@@ -43,7 +43,7 @@ async def test_chats_are_side_by_side() -> None:
 
 
 async def test_an_update_is_taken_in_once() -> None:
-    """A hint and the inbox's reading of the same update are one; done, it may come again."""
+    """A hint and the backfill of the same update are one; done, it may come again."""
     queue = ChatQueue()
     assert queue.add(update(1))
     assert not queue.add(update(1))
@@ -52,8 +52,8 @@ async def test_an_update_is_taken_in_once() -> None:
     assert queue.add(update(1))
 
 
-async def test_followers_are_bounded_and_the_rest_is_asked_for() -> None:
-    """A chat with more updates than fit: once it is free, those that stayed in the inbox are asked for."""
+async def test_followers_are_bounded_and_the_rest_is_read_back() -> None:
+    """A chat with more updates than fit: once it is free, those that stayed in the inbox are read back."""
     queue = ChatQueue(followers=2)
     assert [queue.add(update(number)) for number in range(5)] == [True, True, True, False, False]
     for number in range(3):
@@ -64,8 +64,8 @@ async def test_followers_are_bounded_and_the_rest_is_asked_for() -> None:
     assert queue.wants_backfill.is_set()
 
 
-async def test_chats_are_bounded_and_the_rest_is_asked_for() -> None:
-    """More chats than fit: the others are asked for when three quarters have left."""
+async def test_chats_are_bounded_and_the_rest_is_read_back() -> None:
+    """More chats than fit: the others are read back when three quarters have left."""
     queue = ChatQueue(chats=8)
     assert [queue.add(update(number, chat_id=number)) for number in range(10)] == [True] * 8 + [False] * 2
     assert queue.room == 0
@@ -76,7 +76,7 @@ async def test_chats_are_bounded_and_the_rest_is_asked_for() -> None:
     assert queue.wants_backfill.is_set()
 
 
-async def test_a_reading_that_was_full_rings_when_there_is_room() -> None:
+async def test_a_full_backfill_is_repeated_when_there_is_room() -> None:
     """The inbox had more than was asked for: at once if the queue is low, else when it has become low."""
     queue = ChatQueue(chats=8)
     queue.expect_more()
@@ -96,7 +96,7 @@ async def test_set_aside_takes_the_followers_along(autojump_clock: trio.testing.
     assert queue.next_due() == math.inf
 
 
-async def test_younger_ones_in_the_inbox_are_asked_for_when_the_chat_is_free() -> None:
+async def test_younger_updates_in_the_inbox_are_read_back_when_the_chat_is_free() -> None:
     """`has_followers` says that the chat has others in the inbox."""
     queue = ChatQueue()
     queue.add(update(1, has_followers=True))
@@ -120,8 +120,8 @@ async def test_a_closed_queue_gives_nothing_out() -> None:
         await queue.take()
 
 
-async def test_who_is_held_takes_nobodys_place(autojump_clock: trio.testing.MockClock) -> None:
-    """With every place's update held by flood control there is room for as many others, and the bell rings for them."""
+async def test_a_chat_held_by_flood_control_takes_no_other_chats_place(autojump_clock: trio.testing.MockClock) -> None:
+    """With every place's update held by flood control there is room for as many others, which are read back."""
     queue = ChatQueue(chats=8)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(queue.release_held)

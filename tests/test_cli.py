@@ -5,54 +5,39 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import signal
-import socket
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 
 from svc.operations.version import installed_version
+from tests.peers import Peer, refusing_port, silent_port
+from tests.processes import DEADLINE, ROOT, environment_of_checkout, python, run, running
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).parent.parent
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 PASSWORD = "hunter2"
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """These settings and no others."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), "LOG_FORMAT": "console", "PYTHONIOENCODING": "utf-8", **settings}
-
-
-def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+async def run_svc(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m svc ...` in an empty folder, with these settings and no others."""
-    return run_python(folder, "-m", "svc", *arguments, **settings)
+    return await run(*python("-m", "svc", *arguments), env=environment_for(settings), folder=folder)
 
 
-def run_python(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """`python ...` likewise."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-    )
+def environment_for(settings: dict[str, str]) -> dict[str, str]:
+    """These settings, and logs for people."""
+    return environment_of_checkout(**{"LOG_FORMAT": "console"} | settings)
 
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that refuses connections for as long as the test lasts: bound, and not listened on."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
+    """A port that refuses connections for as long as the test lasts."""
+    with refusing_port() as port:
+        yield port
 
 
 def settings_for(port: int) -> dict[str, str]:
@@ -72,9 +57,9 @@ def is_quiet(done: subprocess.CompletedProcess[str]) -> None:
         assert PASSWORD not in text
 
 
-def test_without_settings_it_says_what_is_missing(tmp_path: Path) -> None:
+async def test_without_settings_it_says_what_is_missing(tmp_path: Path) -> None:
     """Exit 2, one line a fault on stderr, nothing else."""
-    done = run(tmp_path, "run")
+    done = await run_svc(tmp_path, "run")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "BOT_TOKEN is not set",
@@ -88,60 +73,64 @@ def test_without_settings_it_says_what_is_missing(tmp_path: Path) -> None:
     ("arguments", "missing"),
     [(("migrate",), {"DATABASE_URL"}), (("status",), {"DATABASE_URL", "BOT_TOKEN"})],
 )
-def test_a_command_needs_its_own_settings_only(tmp_path: Path, arguments: tuple[str, ...], missing: set[str]) -> None:
+async def test_a_command_needs_its_own_settings_only(
+    tmp_path: Path, arguments: tuple[str, ...], missing: set[str]
+) -> None:
     """Exit 2 names what this command needs."""
-    done = run(tmp_path, *arguments)
+    done = await run_svc(tmp_path, *arguments)
     assert done.returncode == 2
     assert {line.split()[0] for line in done.stderr.splitlines()} == missing
 
 
-def test_bad_settings_are_named_without_their_secrets(tmp_path: Path) -> None:
+async def test_bad_settings_are_named_without_their_secrets(tmp_path: Path) -> None:
     """Exit 2; a token or an address that is wrong is not repeated, also not from a .env file."""
     (tmp_path / ".env").write_text(f"BOT_TOKEN={TOKEN}/x\nDATABASE_URL=mysql://svc:{PASSWORD}@db\nPORT=http\n")
-    done = run(tmp_path, "run", WEBHOOK_SECRET="hook-secret")
+    done = await run_svc(tmp_path, "run", WEBHOOK_SECRET="hook-secret")
     assert done.returncode == 2
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["BOT_TOKEN", "DATABASE_URL", "PORT"]
     is_quiet(done)
 
 
-def test_a_env_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+async def test_a_env_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     """Exit 2 and the file's name."""
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
-    done = run(tmp_path, "status")
+    done = await run_svc(tmp_path, "status")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [".env cannot be read: UnicodeDecodeError"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("run", "--nonsense"), ("migrate", "now")])
-def test_bad_usage_is_explained(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+async def test_bad_usage_is_explained(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Exit 2 with the usage on stderr."""
-    done = run(tmp_path, *arguments)
+    done = await run_svc(tmp_path, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: svc")
     assert "Traceback" not in done.stderr
 
 
-def test_help_lists_the_commands(tmp_path: Path) -> None:
+async def test_help_lists_the_commands(tmp_path: Path) -> None:
     """`svc --help` names every command and needs no settings."""
-    done = run(tmp_path, "--help")
+    done = await run_svc(tmp_path, "--help")
     assert done.returncode == 0
     for command in ("demo", "run", "migrate", "check", "status"):
         assert f"    {command} " in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [("migrate", "--check"), ("migrate",), ("status",), ("status", "--json")])
-def test_a_database_out_of_reach_is_one_line(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
+async def test_a_database_out_of_reach_is_one_line(
+    tmp_path: Path, closed_port: int, arguments: tuple[str, ...]
+) -> None:
     """Exit 1, one line that says why."""
-    done = run(tmp_path, *arguments, **settings_for(closed_port))
+    done = await run_svc(tmp_path, *arguments, **settings_for(closed_port))
     assert done.returncode == 1
     is_quiet(done)
     (line,) = (done.stdout + done.stderr).splitlines()
     assert "ConnectionRefusedError" in line
 
 
-def test_the_preflight_has_a_line_for_each_check(tmp_path: Path, closed_port: int) -> None:
+async def test_the_preflight_has_a_line_for_each_check(tmp_path: Path, closed_port: int) -> None:
     """`svc check` with nothing there: exit 1, every finding on a line of its own."""
-    done = run(tmp_path, "check", **settings_for(closed_port))
+    done = await run_svc(tmp_path, "check", **settings_for(closed_port))
     assert done.returncode == 1
     is_quiet(done)
     assert done.stderr == ""
@@ -159,9 +148,11 @@ def test_the_preflight_has_a_line_for_each_check(tmp_path: Path, closed_port: in
         ("updates", "list", "--limit", "100001"), ("transitions", "--limit", "0"), ("transitions", "--limit", "x"),
     ],
 )  # fmt: skip
-def test_a_number_that_cannot_be_one_is_bad_usage(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
+async def test_a_number_that_cannot_be_one_is_bad_usage(
+    tmp_path: Path, closed_port: int, arguments: tuple[str, ...]
+) -> None:
     """Exit 2 before anything is asked, in English, with what was given."""
-    done = run(tmp_path, *arguments, **settings_for(closed_port))
+    done = await run_svc(tmp_path, *arguments, **settings_for(closed_port))
     assert done.returncode == 2
     is_quiet(done)
     if arguments[-1] != "-1":  # which argparse takes for an option
@@ -170,58 +161,55 @@ def test_a_number_that_cannot_be_one_is_bad_usage(tmp_path: Path, closed_port: i
 
 
 @pytest.mark.parametrize("rest", ["?connect_timeout=x", "?sslmode=perhaps", "?passfile=/nowhere&port=x"])
-def test_an_address_that_the_driver_refuses_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
+async def test_an_address_that_the_driver_refuses_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
     """Exit 1, and what the address holds stays hidden."""
     settings = settings_for(closed_port)
-    done = run(tmp_path, "status", **{**settings, "DATABASE_URL": settings["DATABASE_URL"] + rest})
+    done = await run_svc(tmp_path, "status", **{**settings, "DATABASE_URL": settings["DATABASE_URL"] + rest})
     assert done.returncode == 1
     is_quiet(done)
     (line,) = (done.stdout + done.stderr).splitlines()
     assert line.startswith("svc: the database ")
 
 
-def test_a_parameter_that_postgres_does_not_know_is_one_line(tmp_path: Path, database_url: str) -> None:
+async def test_a_parameter_that_postgres_does_not_know_is_one_line(tmp_path: Path, database_url: str) -> None:
     """Whatever the driver does not know either it hands on to the server."""
     glue = "&" if "?" in database_url else "?"
-    done = run(tmp_path, "status", **{**settings_for(1), "DATABASE_URL": f"{database_url}{glue}foo=bar"})
+    done = await run_svc(tmp_path, "status", **{**settings_for(1), "DATABASE_URL": f"{database_url}{glue}foo=bar"})
     assert done.returncode == 1
     is_quiet(done)
     (line,) = (done.stdout + done.stderr).splitlines()
     assert "foo" in line
 
 
-def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
+async def test_ctrl_c_is_no_traceback(tmp_path: Path, nursery: trio.Nursery) -> None:
     """While a command waits for an answer that does not come: exit 130, as a shell expects."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(1)
-        api = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "svc", "webhook", "info"],
-            cwd=tmp_path,
-            env=environment(BOT_TOKEN=TOKEN, TELEGRAM_API_ROOT=api),
-            stderr=subprocess.PIPE,
-        )
-        connection, _ = silent.accept()
-        with connection:
-            connection.recv(1)
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.strip() == b""
+    asked = trio.Event()
+
+    async def never_answer(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        asked.set()
+        await trio.sleep_forever()
+
+    api = Peer(never_answer)
+    await nursery.start(api.serve)
+    settings = {"BOT_TOKEN": TOKEN, "TELEGRAM_API_ROOT": api.url}
+    command = python("-m", "svc", "webhook", "info")
+    async with running(*command, env=environment_for(settings), folder=tmp_path) as svc:
+        await asked.wait()
+        svc.process.send_signal(signal.SIGINT)
+        assert await svc.exit_code() == 130
+    assert svc.printed.strip() == ""
+    nursery.cancel_scope.cancel()
 
 
-def test_a_port_in_use_is_named(tmp_path: Path, closed_port: int) -> None:
+async def test_a_port_in_use_is_named(tmp_path: Path, closed_port: int) -> None:
     """`svc run` where something else listens: exit 1, a line with the address, before the database is asked.
 
     HOST and PORT count for more than hypercorn.toml.
     """
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen(1)
-        port = taken.getsockname()[1]
+    with silent_port() as port:
         (tmp_path / "hypercorn.toml").write_text('bind = ["192.0.2.1:1"]')  # an address that no machine has
-        done = run(tmp_path, "run", HOST="127.0.0.1", PORT=str(port), **settings_for(closed_port))
+        done = await run_svc(tmp_path, "run", HOST="127.0.0.1", PORT=str(port), **settings_for(closed_port))
     assert done.returncode == 1
     is_quiet(done)
     assert f"127.0.0.1:{port}" in done.stdout
@@ -230,25 +218,25 @@ def test_a_port_in_use_is_named(tmp_path: Path, closed_port: int) -> None:
     assert "EXIT code=1" in done.stdout.splitlines()[-1]
 
 
-def test_a_broken_server_config_is_named(tmp_path: Path, closed_port: int) -> None:
+async def test_a_broken_server_config_is_named(tmp_path: Path, closed_port: int) -> None:
     """`svc run` with a hypercorn.toml that cannot be read: exit 1 and its name."""
     (tmp_path / "hypercorn.toml").write_text("bind = [")
-    done = run(tmp_path, "run", **settings_for(closed_port))
+    done = await run_svc(tmp_path, "run", **settings_for(closed_port))
     assert done.returncode == 1
     is_quiet(done)
     assert "hypercorn.toml" in done.stdout
 
 
-def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
+async def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
     """`svc run --help` explains all of them, the others name those that they cannot do without."""
-    explained = run(tmp_path, "run", "--help").stdout
+    explained = (await run_svc(tmp_path, "run", "--help")).stdout
     assert "  WORKERS (default: 16)\n" in explained
     for arguments, needed in {
         ("status",): "BOT_TOKEN, DATABASE_URL",
         ("migrate",): "DATABASE_URL",
         ("webhook", "set"): "BOT_TOKEN, WEBHOOK_URL, WEBHOOK_SECRET",
     }.items():
-        done = run(tmp_path, *arguments, "--help")
+        done = await run_svc(tmp_path, *arguments, "--help")
         assert done.returncode == 0
         assert f"settings: {needed}; `svc run --help` explains them" in " ".join(done.stdout.split())
 
@@ -256,10 +244,10 @@ def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
 # Versions
 
 
-def test_the_version_is_the_projects(tmp_path: Path) -> None:
+async def test_the_version_is_the_projects(tmp_path: Path) -> None:
     """`svc --version` needs no settings."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    done = run(tmp_path, "--version")
+    done = await run_svc(tmp_path, "--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"svc {project['version']}\n", "")
 
 
@@ -306,103 +294,88 @@ sys.exit(main(sys.argv[3:]))
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_ctrl_c_during_imports_is_no_traceback(
+async def test_ctrl_c_during_imports_is_no_traceback(
     tmp_path: Path, closed_port: int, arguments: tuple[str, ...], module: str
 ) -> None:
     """Imports are most of a command's first half second: exit 130 at once, and not a word."""
-    command = ("-c", IMPORT_AND_INTERRUPT, module, str(int(signal.SIGINT)), *arguments)
-    done = run_python(tmp_path, *command, **settings_for(closed_port))
+    command = python("-c", IMPORT_AND_INTERRUPT, module, str(int(signal.SIGINT)), *arguments)
+    done = await run(*command, env=environment_for(settings_for(closed_port)), folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-def test_sigterm_during_imports_ends_the_process(tmp_path: Path, closed_port: int) -> None:
+async def test_sigterm_during_imports_ends_the_process(tmp_path: Path, closed_port: int) -> None:
     """As PID 1 a process without a handler would not notice."""
     number = int(signal.SIGTERM)
-    command = ("-c", IMPORT_AND_INTERRUPT, "svc.service", str(number), "run")
-    done = run_python(tmp_path, *command, **settings_for(closed_port))
+    command = python("-c", IMPORT_AND_INTERRUPT, "svc.service", str(number), "run")
+    done = await run(*command, env=environment_for(settings_for(closed_port)), folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
 
 
-def with_closed_stdout(folder: Path, *arguments: str, **settings: str) -> tuple[int, bytes]:
+async def run_into_closed_pipe(folder: Path, *arguments: str, **settings: str) -> tuple[int, bytes]:
     """The exit code and stderr of a command whose output nobody reads any more."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "svc", *arguments],
-            cwd=folder,
-            env=environment(**settings),
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            timeout=60,
-        )
+        with trio.fail_after(DEADLINE):
+            done: subprocess.CompletedProcess[bytes] = await trio.run_process(
+                python("-m", "svc", *arguments),
+                cwd=folder,
+                env=environment_for(settings),
+                stdout=writing,
+                capture_stderr=True,
+                check=False,
+            )
     finally:
         os.close(writing)
     return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("check",)])
-def test_a_closed_pipe_is_no_traceback(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
+async def test_a_closed_pipe_is_no_traceback(tmp_path: Path, closed_port: int, arguments: tuple[str, ...]) -> None:
     """`svc ... | head` ends quietly, with the code that a shell gives a program which SIGPIPE has ended."""
-    assert with_closed_stdout(tmp_path, *arguments, **settings_for(closed_port)) == (141, b"")
+    assert await run_into_closed_pipe(tmp_path, *arguments, **settings_for(closed_port)) == (141, b"")
 
 
-def test_a_closed_pipe_ends_a_listing_quietly(tmp_path: Path, database_url: str) -> None:
+async def test_a_closed_pipe_ends_a_listing_quietly(tmp_path: Path, database_url: str) -> None:
     """`svc updates list | head -3`."""
     settings = {**settings_for(1), "DATABASE_URL": database_url}
-    assert with_closed_stdout(tmp_path, "updates", "list", **settings) == (141, b"")
+    assert await run_into_closed_pipe(tmp_path, "updates", "list", **settings) == (141, b"")
 
 
 # Silence
 
 
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port where connections are taken and nothing is ever said."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(8)
-        yield silent.getsockname()[1]
-
-
-def test_a_database_that_says_nothing_is_put_in_words(tmp_path: Path, silent_port: int) -> None:
+async def test_a_database_that_says_nothing_is_put_in_words(tmp_path: Path) -> None:
     """Not a bare TimeoutError."""
-    done = run(tmp_path, "status", **settings_for(silent_port))
+    with silent_port() as port:
+        done = await run_svc(tmp_path, "status", **settings_for(port))
     assert done.returncode == 1
     assert done.stderr == "svc: the database does not answer: TimeoutError: no answer in time\n"
 
 
-def test_the_preflight_prints_what_it_knows(tmp_path: Path, closed_port: int, silent_port: int) -> None:
+async def test_the_preflight_prints_what_it_knows(tmp_path: Path, closed_port: int) -> None:
     """While a Bot API that is dead has not answered, the database's lines are there already."""
-    settings = {**settings_for(closed_port), "TELEGRAM_API_ROOT": f"http://127.0.0.1:{silent_port}"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "svc", "check"],
-        cwd=tmp_path,
-        env=environment(**settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(2)]
-        process.send_signal(signal.SIGINT)  # its answer would come in 10 s
-        rest, err = process.communicate(timeout=60)
-    assert [line.split(":")[0] for line in lines] == ["FAIL  database", "FAIL  lock"]
-    assert (process.returncode, rest, err.strip()) == (130, "", "")
+    with silent_port() as port:
+        settings = {**settings_for(closed_port), "TELEGRAM_API_ROOT": f"http://127.0.0.1:{port}"}
+        command = python("-m", "svc", "check")
+        async with running(*command, env=environment_for(settings), folder=tmp_path) as svc:
+            await svc.says("\nFAIL  lock: ")
+            svc.process.send_signal(signal.SIGINT)  # its answer would come in 10 s
+            assert await svc.exit_code() == 130
+    assert [line.split(":")[0] for line in svc.printed.strip().splitlines()] == ["FAIL  database", "FAIL  lock"]
 
 
 # Another package's modules
 
 
 @pytest.mark.parametrize("content", ["class State: ...", "raise ImportError('no', name='statemachine.core')"])
-def test_another_statemachine_is_named(tmp_path: Path, closed_port: int, content: str) -> None:
+async def test_another_statemachine_is_named(tmp_path: Path, closed_port: int, content: str) -> None:
     """python-statemachine brings a module of the same name: one line and exit 1 where that comes first."""
     package = tmp_path / "other" / "statemachine"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(content)
     settings = {**settings_for(closed_port), "PYTHONPATH": f"{tmp_path / 'other'}{os.pathsep}{ROOT}"}
-    done = run(tmp_path, "run", **settings)
+    done = await run_svc(tmp_path, "run", **settings)
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("svc: another package provides `statemachine`")

@@ -9,6 +9,7 @@ import random
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -126,20 +127,27 @@ async def test_a_restart_under_open_connections(
     assert not after & before
 
 
+@asynccontextmanager
+async def hanging_statement(database: Database) -> AsyncIterator[trio.Event]:
+    """A statement that the server is at work on and that must fail in the end; the event is set when it has failed."""
+    failed = trio.Event()
+
+    async def hang() -> None:
+        with pytest.raises(DatabaseUnavailable):
+            await database.fetch("SELECT pg_sleep(60)")
+        failed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hang)
+        await until(partial(running_sleeps, database))
+        yield failed
+
+
 async def test_a_statement_that_a_shutdown_ends(
     postgres_to_break: EmbeddedPostgres, database_to_break: Database
 ) -> None:
     """A statement that the server's shutdown ends may or may not be done, and says so at once."""
-    failed = trio.Event()
-
-    async def wait_for_ever() -> None:
-        with pytest.raises(DatabaseUnavailable):
-            await database_to_break.fetch("SELECT pg_sleep(60)")
-        failed.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(wait_for_ever)
-        await until(partial(running_sleeps, database_to_break))
+    async with hanging_statement(database_to_break) as failed:
         await outside(postgres_to_break.stop)
         with trio.fail_after(QUICKLY):
             await failed.wait()
@@ -307,16 +315,7 @@ async def test_a_closed_database_opens_again(database: Database) -> None:
 
 async def test_close_does_not_wait_for_a_hanging_statement(database: Database) -> None:
     """Close takes about a second at most, whatever is being done; what was is cut off."""
-    failed = trio.Event()
-
-    async def hang() -> None:
-        with pytest.raises(DatabaseUnavailable):
-            await database.fetch("SELECT pg_sleep(60)")
-        failed.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(hang)
-        await until(partial(running_sleeps, database))
+    async with hanging_statement(database) as failed:
         with trio.fail_after(2):
             await database.close()
             await failed.wait()

@@ -1,4 +1,4 @@
-"""The seed's definition of done, point by point."""
+"""The original bot's definition of done, point by point."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ async def test_passive_sends_no_messages(autojump_clock: trio.testing.MockClock)
             await bot.send(user)
         await trio.sleep(120)
         assert len(bot.inbox.rows) == 50
-        assert bot.sandbox.telegram.journal.find("sendMessage") == []
-        assert [call.method for call in bot.sandbox.telegram.journal] == ["setWebhook"]
+        assert bot.sandbox.telegram.call_log.find("sendMessage") == []
+        assert [call.method for call in bot.sandbox.telegram.call_log] == ["setWebhook"]
 
 
 async def test_one_start_is_one_menu(autojump_clock: trio.testing.MockClock) -> None:

@@ -38,7 +38,7 @@ def moved(new: int) -> Refused:
     return Refused("sendMessage", "group chat was upgraded", status=400, migrate_to_chat_id=new)
 
 
-class Telegram:
+class ScriptedSender:
     """A sender that does as told, one outcome a call, each after `takes` seconds; then everything succeeds."""
 
     def __init__(self, *outcomes: Exception | None, takes: float = 0.0, control: FloodControl | None = None) -> None:
@@ -74,7 +74,7 @@ class Telegram:
 
 async def test_the_calls_are_made_in_order(autojump_clock: trio.testing.MockClock) -> None:
     """Each once, and each is noted with its outcome and how long it took."""
-    telegram = Telegram(takes=0.25)
+    telegram = ScriptedSender(takes=0.25)
     assert await telegram.deliver(ANSWER, EDIT) is None
     assert [method for _, method, _ in telegram.calls] == ["answerCallbackQuery", "editMessageText"]
     assert telegram.made == [CallMade("answerCallbackQuery", "ok", 250), CallMade("editMessageText", "ok", 250)]
@@ -88,24 +88,24 @@ async def test_what_had_no_effect_or_does_no_harm_is_tried_again(
     autojump_clock: trio.testing.MockClock, call: Call, error: Exception
 ) -> None:
     """Three times, after 0.1, 0.3 and 0.9 s, less up to a quarter at random; then the failure is the worker's."""
-    telegram = Telegram(*[error] * 4)
+    telegram = ScriptedSender(*[error] * 4)
     failure = await telegram.deliver(call)
     assert failure is not None
     assert failure.error is error
     pauses = [later - earlier for earlier, later in pairwise(telegram.times(call.method))]
     assert len(pauses) == len(AGAIN_AFTER) == 3
     assert all(0.75 * full <= pause < full for pause, full in zip(pauses, AGAIN_AFTER, strict=True))
-    assert await Telegram(*[error] * 3).deliver(call) is None
+    assert await ScriptedSender(*[error] * 3).deliver(call) is None
 
 
 @pytest.mark.parametrize(
     "error", [InDoubt("sendMessage", "ReadError"), Refused("sendMessage", "no", status=400), flood(3), ValueError("?")]
 )
-async def test_what_may_have_had_its_effect_or_will_not_be_otherwise_is_not(
+async def test_what_may_have_had_its_effect_or_cannot_succeed_is_not_tried_again(
     autojump_clock: trio.testing.MockClock, error: Exception
 ) -> None:
     """One try, and what follows is the policy's."""
-    telegram = Telegram(error)
+    telegram = ScriptedSender(error)
     with captured_logs() as logs:
         assert await telegram.deliver(SEND) == Failure(error, repeatable=False)
     assert len(telegram.calls) == 1
@@ -114,7 +114,7 @@ async def test_what_may_have_had_its_effect_or_will_not_be_otherwise_is_not(
 
 async def test_a_call_gets_the_time_that_is_left(autojump_clock: trio.testing.MockClock) -> None:
     """Ten seconds at most, and all of them together no more than the reply has."""
-    telegram = Telegram(takes=6.0)
+    telegram = ScriptedSender(takes=6.0)
     assert await telegram.deliver(ANSWER, EDIT) is None
     assert telegram.timeouts == [CALL_TIMEOUT, 9.0]
 
@@ -122,7 +122,7 @@ async def test_a_call_gets_the_time_that_is_left(autojump_clock: trio.testing.Mo
 async def test_a_host_that_swallows_connections_is_not_sent(autojump_clock: trio.testing.MockClock) -> None:
     """Every connect takes five seconds to fail: the last of them is cut short, and is as certain as the first."""
     error = NotSent("sendMessage", "ConnectTimeout")
-    telegram = Telegram(*[error] * 9, takes=5.0)
+    telegram = ScriptedSender(*[error] * 9, takes=5.0)
     failure = await telegram.deliver(SEND)
     assert failure is not None
     assert failure.error is error
@@ -130,12 +130,12 @@ async def test_a_host_that_swallows_connections_is_not_sent(autojump_clock: trio
     assert len(telegram.calls) == 3
 
 
-async def test_no_try_is_begun_for_which_there_is_no_time(autojump_clock: trio.testing.MockClock) -> None:
+async def test_no_try_begins_without_time_for_it(autojump_clock: trio.testing.MockClock) -> None:
     """A pause that would outlast the time is not begun; a call that comes too late is not made, and not in doubt."""
-    telegram = Telegram(refused_connection(), takes=4.95)
+    telegram = ScriptedSender(refused_connection(), takes=4.95)
     assert await telegram.deliver(SEND, seconds=5.0) is not None
     assert trio.current_time() < 5.0
-    late = Telegram(takes=5.0)
+    late = ScriptedSender(takes=5.0)
     failure = await late.deliver(ANSWER, EDIT, seconds=5.0, turn=Turn(USER))
     assert failure is not None
     assert isinstance(failure.error, InDoubt | NotSent)
@@ -145,7 +145,7 @@ async def test_no_try_is_begun_for_which_there_is_no_time(autojump_clock: trio.t
 async def test_a_429_pauses_the_chat_that_it_names(autojump_clock: trio.testing.MockClock) -> None:
     """Its own chat and no other: not counted calls too, and those that name none, whose chat is the update's."""
     for call in (SEND, Call("deleteMessage", {"chat_id": USER, "message_id": 1}), ANSWER):
-        telegram = Telegram(flood(30), control=FloodControl())
+        telegram = ScriptedSender(flood(30), control=FloodControl())
         assert await telegram.deliver(call) is not None
         assert telegram.control.delay(USER) == 30
         assert telegram.control.delay(8) == 0
@@ -154,7 +154,7 @@ async def test_a_429_pauses_the_chat_that_it_names(autojump_clock: trio.testing.
 async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testing.MockClock) -> None:
     """Retries and further calls too; the first uses the turn that the worker has waited for, if it has."""
     for in_advance in (False, True):
-        telegram = Telegram(*[refused_connection()] * 3, control=FloodControl(per_second=0))
+        telegram = ScriptedSender(*[refused_connection()] * 3, control=FloodControl(per_second=0))
         turn = await telegram.control.acquire(USER) if in_advance else None
         assert await telegram.deliver(EDIT, EDIT, EDIT, turn=turn) is None
         times = telegram.times("editMessageText")
@@ -166,7 +166,7 @@ async def test_every_counted_call_waits_for_its_turn(autojump_clock: trio.testin
 
 async def test_a_turn_that_is_far_away_is_not_waited_for(autojump_clock: trio.testing.MockClock) -> None:
     """Paused for longer than the reply has: not sent, and at once, so that the worker is free for others."""
-    telegram = Telegram(control=FloodControl())
+    telegram = ScriptedSender(control=FloodControl())
     telegram.control.pause(60, USER)
     failure = await telegram.deliver(SEND)
     assert failure is not None
@@ -176,7 +176,7 @@ async def test_a_turn_that_is_far_away_is_not_waited_for(autojump_clock: trio.te
 
 async def test_a_retry_whose_turn_is_far_away_goes_back(autojump_clock: trio.testing.MockClock) -> None:
     """The twentieth message of a group's minute could not be sent: the inbox waits for the twenty-first, with why."""
-    telegram = Telegram(refused_connection(), control=FloodControl(per_chat_second=0))
+    telegram = ScriptedSender(refused_connection(), control=FloodControl(per_chat_second=0))
     turns = [await telegram.control.acquire(GROUP) for _ in range(20)]
     failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}), turn=turns[-1])
     assert failure is not None
@@ -185,11 +185,11 @@ async def test_a_retry_whose_turn_is_far_away_goes_back(autojump_clock: trio.tes
     assert trio.current_time() < 1
 
 
-async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_time(
+async def test_the_wait_for_a_turn_ends_with_the_replys_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """It seemed near, and then a 429 put it off: not sent, when the time is over."""
-    telegram = Telegram(control=FloodControl(per_second=1))
+    telegram = ScriptedSender(control=FloodControl(per_second=1))
     await telegram.control.acquire(8)
     async with trio.open_nursery() as nursery:
 
@@ -204,18 +204,18 @@ async def test_a_turn_that_others_take_is_waited_for_no_longer_than_there_is_tim
     assert (trio.current_time(), telegram.calls) == (SECONDS, [])
 
 
-async def test_a_doubt_stays_a_doubt(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_call_in_doubt_stays_in_doubt(autojump_clock: trio.testing.MockClock) -> None:
     """An edit may have arrived, and no later try got through: it may have arrived. Refused in the end, it has not."""
     doubt, refused = InDoubt("editMessageText", "ReadError"), Refused("editMessageText", "no", status=400)
-    assert await Telegram(doubt, *[refused_connection()] * 3).deliver(EDIT) == Failure(doubt)
-    assert await Telegram(doubt, flood(3)).deliver(EDIT) == Failure(doubt)
-    assert await Telegram(doubt, refused).deliver(EDIT) == Failure(refused)
+    assert await ScriptedSender(doubt, *[refused_connection()] * 3).deliver(EDIT) == Failure(doubt)
+    assert await ScriptedSender(doubt, flood(3)).deliver(EDIT) == Failure(doubt)
+    assert await ScriptedSender(doubt, refused).deliver(EDIT) == Failure(refused)
 
 
 async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio.testing.MockClock) -> None:
     """The same call to the new id, and all that come after it."""
     to_group = Call("editMessageText", {"chat_id": GROUP, "text": "hi"})
-    telegram = Telegram(moved(SUPERGROUP))
+    telegram = ScriptedSender(moved(SUPERGROUP))
     assert await telegram.deliver(to_group, to_group, EDIT) is None
     assert [chat for _, _, chat in telegram.calls] == [GROUP, SUPERGROUP, SUPERGROUP, USER]
 
@@ -223,7 +223,7 @@ async def test_a_group_that_became_a_supergroup_is_followed(autojump_clock: trio
 @pytest.mark.parametrize("second", [GROUP, SUPERGROUP, -100300])
 async def test_it_is_followed_once(autojump_clock: trio.testing.MockClock, second: int) -> None:
     """Ids that name each other, or ever new ones, are a refusal in the end."""
-    telegram = Telegram(moved(SUPERGROUP), *[moved(second)] * 20)
+    telegram = ScriptedSender(moved(SUPERGROUP), *[moved(second)] * 20)
     failure = await telegram.deliver(Call("sendMessage", {"chat_id": GROUP, "text": "hi"}))
     assert failure is not None
     assert isinstance(failure.error, Refused)
@@ -232,7 +232,7 @@ async def test_it_is_followed_once(autojump_clock: trio.testing.MockClock, secon
 
 async def test_a_press_that_is_too_old_to_answer_stops_nothing(autojump_clock: trio.testing.MockClock) -> None:
     """Only its spinner was at stake."""
-    telegram = Telegram(Refused("answerCallbackQuery", "query is too old", status=400))
+    telegram = ScriptedSender(Refused("answerCallbackQuery", "query is too old", status=400))
     with captured_logs() as logs:
         assert await telegram.deliver(ANSWER, EDIT) is None
     assert logs.names() == ["REFUSED"]
@@ -241,7 +241,7 @@ async def test_a_press_that_is_too_old_to_answer_stops_nothing(autojump_clock: t
 
 async def test_after_the_lease_nothing_is_sent(autojump_clock: trio.testing.MockClock) -> None:
     """The scope around it is the lease: whatever wakes up after its deadline makes no call."""
-    telegram = Telegram()
+    telegram = ScriptedSender()
     with trio.move_on_after(10) as lease:
         lease.deadline = trio.current_time() - 1
         await telegram.deliver(SEND, turn=Turn(USER))

@@ -6,84 +6,44 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import trio
 
 from fleet.waiting import eventually
+from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, running
 
 pytestmark = pytest.mark.processes
 
-# All of it takes seconds; a machine that others load takes its time.
-DEADLINE = 110.0
+
+def running_demo() -> AbstractAsyncContextManager[RunningProcess]:
+    """`svc demo`, with a HOST in the environment that would open it to other machines."""
+    return running(*python("-m", "svc", "demo"), env=environment_of_checkout(LOG_FORMAT="json", HOST="0.0.0.0"))
 
 
-class Demo:
-    """The running demo, and what it has printed so far."""
-
-    def __init__(self, process: trio.Process) -> None:
-        self.process = process
-        self.printed = ""
-
-    async def read(self) -> None:
-        """Collect what it prints until it ends."""
-        assert self.process.stdout is not None
-        async for chunk in self.process.stdout:
-            self.printed += chunk.decode()
-
-    async def says(self, words: str) -> None:
-        """Wait until it has printed `words`."""
-        await eventually(lambda: words in self.printed, DEADLINE)
-
-    def shown(self, pattern: str) -> str:
-        """The part of what it printed that the pattern's group matches."""
-        found = re.search(pattern, self.printed)
-        assert found is not None, self.printed
-        return found[1]
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """The lines of this event in the log of either instance; a line that is still being written is left out."""
-        lines = [line for line in self.printed.splitlines(keepends=True) if line.startswith("{") and line[-1] == "\n"]
-        return [event for event in map(json.loads, lines) if event["event"] == name]
+def shown(demo: RunningProcess, pattern: str) -> str:
+    """The part of what it printed that the pattern's group matches."""
+    found = re.search(pattern, demo.printed)
+    assert found is not None, demo.printed
+    return found[1]
 
 
-@asynccontextmanager
-async def running_demo() -> AsyncIterator[Demo]:
-    """`svc demo` in a process group of its own, ended with the block."""
-    process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "svc", "demo"],
-        env={**os.environ, "LOG_FORMAT": "json", "HOST": "0.0.0.0"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    demo = Demo(process)
-    try:
-        with trio.fail_after(DEADLINE):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(demo.read)
-                yield demo
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            await process.wait()  # noqa: ASYNC102 (it ends what it has started)
+def events(demo: RunningProcess, name: str) -> list[dict[str, Any]]:
+    """The lines of this event in the log of either instance; a line that is still being written is left out."""
+    lines = [line for line in demo.printed.splitlines(keepends=True) if line.startswith("{") and line[-1] == "\n"]
+    return [event for event in map(json.loads, lines) if event["event"] == name]
 
 
 async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
     """A /start gets its menu, also after a kill; Ctrl-C ends all of it with exit 0."""
     async with running_demo() as demo, httpx.AsyncClient(trust_env=False) as client:
         await demo.says("Ctrl-C ends all of it")
-        chat = demo.shown(r"Open the chat:\s+(http://\S+)/")
-        active = int(demo.shown(r"kill -9 (\d+)"))
-        binds = [event["bind"] for event in demo.events("HTTP_UP")]
+        chat = shown(demo, r"Open the chat:\s+(http://\S+)/")
+        active = int(shown(demo, r"kill -9 (\d+)"))
+        binds = [event["bind"] for event in events(demo, "HTTP_UP")]
         assert len(binds) == 2
         assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
 
@@ -94,7 +54,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
             is rightly repeated.
             """
             await client.post(f"{chat}/user/7/send", json={"text": "/start"})
-            await eventually(lambda: len(demo.events("DONE")) >= done, DEADLINE)
+            await eventually(lambda: len(events(demo, "DONE")) >= done, DEADLINE)
 
         await start(done=1)
         os.kill(active, signal.SIGKILL)
@@ -106,7 +66,7 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
         children = _children(demo.process.pid)
         assert len(children) >= 2
         demo.process.send_signal(signal.SIGINT)
-        assert await demo.process.wait() == 0
+        assert await demo.exit_code() == 0
         assert _alive(children) == []
 
 
@@ -115,7 +75,7 @@ async def test_the_demo_can_be_interrupted_while_it_starts() -> None:
     async with running_demo() as demo:
         await demo.says("starting")
         os.killpg(demo.process.pid, signal.SIGINT)
-        assert await demo.process.wait() == 130
+        assert await demo.exit_code() == 130
     assert "Traceback" not in demo.printed
     assert "The bot is up" not in demo.printed
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
 import shlex
-import subprocess
-import sys
-import threading
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +30,8 @@ from svc.storage.inbox import Received
 from svc.storage.migrate import FILE_TIMEOUT
 from tests.harness import SECRET
 from tests.intake import AsgiRequest, Store
+from tests.peers import OK, ScriptedServer, refusing_port
+from tests.processes import environment, python, run
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -204,42 +202,23 @@ def test_the_image_has_a_python_that_the_project_supports() -> None:
     assert tuple(map(int, version.groups())) >= tuple(map(int, oldest.groups()))
 
 
-@pytest.fixture
-def health() -> Iterator[tuple[int, list[int]]]:
-    """The port of an HTTP server on loopback, and the status that its /healthz answers with."""
-    status = [200]
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status[0] if self.path == "/healthz" else 404)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server.server_port, status
-        server.shutdown()
-        thread.join()
-
-
-def test_the_healthcheck_tells_well_from_unwell(health: tuple[int, list[int]]) -> None:
+async def test_the_healthcheck_tells_well_from_unwell(nursery: trio.Nursery) -> None:
     """The image's own check, run here: 0 at a 200, not 0 at a 503, and not 0 when nobody listens."""
     check = instruction("HEALTHCHECK")
-    python, *arguments = json.loads(check[check.index("CMD") + 3 :])
-    assert python == "python"
-    port, status = health
+    program, *arguments = json.loads(check[check.index("CMD") + 3 :])
+    assert program == "python"
 
-    def run(port: int) -> int:
-        command = [sys.executable, *arguments]
-        return subprocess.run(command, env={"PORT": str(port)}, stderr=subprocess.DEVNULL).returncode
+    async def exit_code(port: int) -> int:
+        return (await run(*python(*arguments), env=environment(PORT=str(port)))).returncode
 
-    assert run(port) == 0
-    status[0] = 503
-    assert run(port) != 0
-    assert run(1) != 0
+    service = ScriptedServer(OK, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    await nursery.start(service.serve)
+    assert await exit_code(service.port) == 0
+    assert await exit_code(service.port) != 0
+    assert [request.split()[1] for request in service.requests] == [b"/healthz", b"/healthz"]
+    with refusing_port() as port:
+        assert await exit_code(port) != 0
+    nursery.cancel_scope.cancel()
 
 
 # Settings
@@ -325,7 +304,7 @@ def test_nothing_is_killed_before_it_ends_by_itself(place: str, grace: Callable[
     assert grace() <= 300, "Render's most"
 
 
-def test_kubernetes_lingers_for_proxies_that_have_not_heard() -> None:
+def test_kubernetes_lingers_for_proxies_that_have_not_noticed() -> None:
     """HTTP stays open for 5 to 10 s after the lock is released, and no preStop puts the handover off."""
     assert 5 <= settings_in("kubernetes").linger <= 10
     assert "lifecycle" not in container()

@@ -58,8 +58,8 @@ async def test_drain_timeout_ends_what_hangs(autojump_clock: trio.testing.MockCl
         assert len(bot.logs.of("DRAIN_TIMEOUT")) == 1
 
 
-async def test_lingering_http_stores_and_announces(autojump_clock: trio.testing.MockClock) -> None:
-    """LINGER: updates that still arrive are stored, and the next leader is told of them."""
+async def test_lingering_http_stores_and_notifies(autojump_clock: trio.testing.MockClock) -> None:
+    """LINGER: updates that still arrive are stored, and the next leader is notified."""
     async with running_bot(linger=5.0) as bot:
         bot.service.lifecycle.drain("SIGTERM")
         await trio.sleep(1)

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.bot_api import BotApiCall
 from fleet.history import ActiveSpan, Halt, History, stray_calls
-from fleet.promises import Entry, Ledger, wrong_menus
+from fleet.promises import Ledger, LedgerEntry, wrong_menus
 
 FIRST, SECOND = ActiveSpan(1, 10.0), ActiveSpan(2, 20.0)
 
@@ -51,16 +51,16 @@ def test_terms_out_of_order_are_found(second: ActiveSpan) -> None:
 @pytest.mark.parametrize(
     ("entry", "processed", "menus", "wrong"),
     [
-        (Entry("done", 0), True, 1, False),
-        (Entry("done", 1), True, 2, False),
-        (Entry("in_doubt", 0), False, 1, False),
-        (Entry("in_doubt", 0), False, 0, False),
-        (Entry("done", 0), True, 0, True),
-        (Entry("done", 0), True, 2, True),
-        (Entry("in_doubt", 0), False, 2, True),
+        (LedgerEntry("done", 0), True, 1, False),
+        (LedgerEntry("done", 1), True, 2, False),
+        (LedgerEntry("in_doubt", 0), False, 1, False),
+        (LedgerEntry("in_doubt", 0), False, 0, False),
+        (LedgerEntry("done", 0), True, 0, True),
+        (LedgerEntry("done", 0), True, 2, True),
+        (LedgerEntry("in_doubt", 0), False, 2, True),
     ],
 )
-def test_menus_are_one_and_one_for_each_doubt(entry: Entry, processed: bool, menus: int, wrong: bool) -> None:
+def test_menus_are_one_and_one_for_each_doubt(entry: LedgerEntry, processed: bool, menus: int, wrong: bool) -> None:
     """None is too few once the update is done, and two are too many unless the first was in doubt."""
     ledger = Ledger({}, {100: entry}) if processed else Ledger({100: entry}, {})
     assert wrong_menus(ledger, users={100: 7}, menus={7: menus}) == ({7: (menus, entry)} if wrong else {})

@@ -10,10 +10,10 @@ from statemachine import State
 from svc.bot.reply import Reply
 from svc.delivery.chat_queue import CHATS
 from telegram_client.updates import Update
-from tests.harness import Bot, running_bot
+from tests.harness import RunningBot, running_bot
 
 
-def sent_at(bot: Bot, chat_id: int | None = None) -> list[float]:
+def sent_at(bot: RunningBot, chat_id: int | None = None) -> list[float]:
     """When each message left."""
     return [call.at for call in bot.calls("sendMessage", chat_id)]
 

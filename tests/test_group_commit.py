@@ -1,4 +1,4 @@
-"""Group commit, under the mock clock: the writer is a list and a gate, no database is involved."""
+"""Group commit, under the mock clock: the writer is a list and an event, no database is involved."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ async def test_a_bad_item_fails_alone(autojump_clock: trio.testing.MockClock, du
 
 
 async def test_a_loss_fails_the_whole_group(autojump_clock: trio.testing.MockClock) -> None:
-    """When the database is lost, everybody in the group hears it, and the next group is tried afresh."""
+    """When the database is lost, everybody in the group gets the error, and the next group is tried afresh."""
     table = Table()
     async with running(table) as callers:
         await callers.submit(1)
@@ -206,7 +206,7 @@ async def test_a_loss_in_the_middle_of_a_split_group(autojump_clock: trio.testin
 
 
 async def test_durable_items_survive_an_outage_in_order(autojump_clock: trio.testing.MockClock) -> None:
-    """A durable item waits for the database, is written in its order, and its caller never hears of the outage."""
+    """A durable item waits for the database, is written in its order, and its caller never notices the outage."""
     table = Table(away=True)
     async with running(table, size=2, durable=True) as callers:
         await callers.submit(1, 2, 3)

@@ -31,7 +31,7 @@ from tests.serving import (
     UPGRADE,
     VERSION,
     Server,
-    in_crumbs,
+    in_small_chunks,
     plain_app,
     post,
     send_all_of,
@@ -173,7 +173,7 @@ async def tasks_left_by_an_unread_body() -> int:
     """How many tasks stay when the client of `late_app` has its answer and is gone."""
     async with serving(late_app, graceful_timeout=0.1) as server:
         async with await server.client() as client:
-            await send_all_of(client, in_crumbs(post(b"")))
+            await send_all_of(client, in_small_chunks(post(b"")))
             assert await client.answer() == 413
         await trio.testing.wait_all_tasks_blocked(0.05)
         return tasks() - server.tasks_at_rest

@@ -52,7 +52,7 @@ async def test_a_new_update_is_committed_logged_and_hinted() -> None:
 
 
 async def test_a_duplicate_is_logged_and_not_hinted() -> None:
-    """The workers have been told of it before."""
+    """The workers have had its hint before."""
     accepting = Accepting()
     with captured_logs() as logs:
         assert [await accepting.intake.accept(received(7)) for _ in range(2)] == [True, False]
@@ -94,12 +94,12 @@ async def test_active_sets_the_webhook_once_and_passive_never(autojump_clock: tr
     async with running_bot(passive=True, webhook_url="https://bot.example/webhook") as bot:
         await bot.send(7)
         await trio.sleep(5)
-        assert [call.method for call in bot.sandbox.telegram.journal] == ["setWebhook"]  # the harness's own
+        assert [call.method for call in bot.sandbox.telegram.call_log] == ["setWebhook"]  # the harness's own
         bot.lock.unblock()
         await bot.state(State.ACTIVE)
         await bot.settled()
         await trio.sleep(300)
-        settings = [call for call in bot.sandbox.telegram.journal if call.method == "setWebhook"][1:]
+        settings = [call for call in bot.sandbox.telegram.call_log if call.method == "setWebhook"][1:]
         assert len(settings) == 1
         assert settings[0].params["drop_pending_updates"] is False
         assert len(bot.menus(7)) == 1

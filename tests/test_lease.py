@@ -17,8 +17,8 @@ async def act(lease: Lease, ends: list[float]) -> None:
             ends.append(trio.current_time())
 
 
-def test_it_is_shorter_than_the_servers_patience() -> None:
-    """L is below T, and several heartbeats fit into it: only clock rates matter."""
+def test_it_is_shorter_than_the_servers_timeout() -> None:
+    """The lease L is below the server's timeout T, and several heartbeats fit into it: only clock rates matter."""
     times = LeaseTimes(3.0)
     assert times.length == 2.0
     assert times.heartbeat == 0.5

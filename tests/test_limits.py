@@ -105,7 +105,7 @@ def test_a_group_without_its_limit_is_a_chat_like_any() -> None:
 
 
 def test_a_negative_rate_is_refused() -> None:
-    """A mistake in the settings is said at once."""
+    """A mistake in the settings is an error at once."""
     with pytest.raises(ValueError, match="not negative"):
         new_limits(per_second=-1)
 

@@ -17,6 +17,7 @@ import structlog
 from svc.observability.events import EVENTS
 from svc.observability.logs import configure_logging
 from tests.harness import captured_logs
+from tests.transports import FakeTransport, answering
 
 ROOT = Path(__file__).parent.parent
 SECRET = 'to"ken\\ü-1234567'
@@ -217,7 +218,7 @@ def test_a_librarys_exception_keeps_its_traceback() -> None:
 async def test_httpx_prints_no_url() -> None:
     """httpx logs the URL of every request at INFO, and ours hold the token: not even LOG_LEVEL=debug shows it."""
     with captured_logs(level="debug") as logs:
-        transport = httpx.MockTransport(lambda _: httpx.Response(200))
+        transport = FakeTransport(answering(200, b""))
         async with httpx.AsyncClient(transport=transport) as client:
             await client.get("https://api.telegram.org/bot1:token/getMe")
     assert logs.lines == []

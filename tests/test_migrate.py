@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -176,24 +177,31 @@ async def test_the_right_to_read_is_missing(database_url: str, nobody: str) -> N
             await migrate(database)
 
 
+@asynccontextmanager
+async def held_by_another(database: Database, lock: str) -> AsyncIterator[None]:
+    """What the statement `lock` takes is held by another transaction for as long as the block lasts."""
+    locked, over = trio.Event(), trio.Event()
+
+    async def hold(connection: Connection) -> None:
+        await connection.execute(lock)
+        locked.set()
+        while not over.is_set():
+            await connection.execute("SELECT 1")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.transaction, hold)
+        await locked.wait()
+        yield
+        over.set()
+
+
 async def test_the_lock_is_held(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that waits too long for another one's migration gives up with one line."""
     monkeypatch.setattr(migrate_module, "LOCK_TIMEOUT", "50ms")
-    async with open_database(empty_database_url) as database:
-        locked, failed = trio.Event(), trio.Event()
-
-        async def hold(connection: Connection) -> None:
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
-            locked.set()
-            while not failed.is_set():
-                await connection.execute("SELECT 1")
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(database.transaction, hold)
-            await locked.wait()
-            with pytest.raises(MigrationError, match="another instance holds the migration lock"):
-                await migrate(database)
-            failed.set()
+    lock = f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
+    async with open_database(empty_database_url) as database, held_by_another(database, lock):
+        with pytest.raises(MigrationError, match="another instance holds the migration lock"):
+            await migrate(database)
 
 
 async def test_a_table_is_locked(empty_database_url: str, ship: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,20 +211,9 @@ async def test_a_table_is_locked(empty_database_url: str, ship: Any, monkeypatch
         ship(ONE)
         await migrate(database)
         ship(ONE, Migration(2, "0002_two.sql", "ALTER TABLE one ADD COLUMN more int;"))
-        locked, failed = trio.Event(), trio.Event()
-
-        async def use_table(connection: Connection) -> None:
-            await connection.execute("LOCK TABLE one")
-            locked.set()
-            while not failed.is_set():
-                await connection.execute("SELECT 1")
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(database.transaction, use_table)
-            await locked.wait()
+        async with held_by_another(database, "LOCK TABLE one"):
             with pytest.raises(MigrationError, match=r"^0002_two\.sql failed: .*lock timeout"):
                 await migrate(database)
-            failed.set()
 
 
 async def test_a_cancelled_migration_frees_the_lock(empty_database_url: str, ship: Any) -> None:

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 @pytest.fixture
 def say(capfd: pytest.CaptureFixture[str]) -> Say:
-    """Print a line whatever pytest captures."""
+    """Print a line although pytest captures the output."""
 
     def say(line: str) -> None:
         with capfd.disabled():
@@ -56,6 +56,7 @@ def test_a_protocol_without_one_defence_is_caught(name: str, say: Say) -> None:
     assert result.broken.guarantee == guarantee
 
 
+@pytest.mark.exhaustive
 def test_a_lost_answer_and_no_sweep_leave_a_row_to_nobody() -> None:
     """begin that returns its own row and the sweep stand in for each other; without both a row is stuck (G4)."""
     forgets, no_sweep = replace(SMALL, begin_returns_own_row=False), replace(SMALL, sweeps=False)
@@ -75,6 +76,7 @@ def test_a_late_begin_needs_the_sweep() -> None:
     assert stuck(explore(no_sweep), no_sweep)
 
 
+@pytest.mark.exhaustive
 def test_a_session_killed_at_the_server_breaks_the_lease_and_nothing_else(say: Say) -> None:
     """Its limit: if the session ends before its time the old holder sends on, for a moment. It begins nothing more,
     and every message is accounted for (G3, G7)."""

@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.state import Webhook
+from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
 from svc.operations import inspect, reports
@@ -171,11 +171,11 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
             "one": [(0, State.PASSIVE, State.ACTIVE, 1), (60, State.ACTIVE, State.DRAINING, 1)],
             "two": [(61, State.PASSIVE, State.ACTIVE, 2)],
         }.items():
-            journal = PostgresTransitionLog(database, settings.bot_id, label)
-            nursery.start_soon(journal.run)
+            transition_log = PostgresTransitionLog(database, settings.bot_id, label)
+            nursery.start_soon(transition_log.run)
             for seconds, source, target, epoch in steps:
                 step = Transition(source, target, "trigger", "SIGTERM", epoch, 1.5)
-                await journal.record(step, NOON + timedelta(seconds=seconds))
+                await transition_log.record(step, NOON + timedelta(seconds=seconds))
         nursery.cancel_scope.cancel(reason="written")
     assert await inspect.show_transitions(settings, as_json=False, limit=10)
     text = capsys.readouterr().out
@@ -214,7 +214,7 @@ async def test_the_status_tells_what_telegram_says(
     sandbox = Sandbox()
     there = replace(settings, telegram_api_root=await nursery.start(sandbox.run))
     bot = sandbox.telegram.bot()
-    bot.webhook = Webhook(f"https://old.example/{quote(DEMO_TOKEN, safe='')}")
+    bot.webhook = WebhookSettings(f"https://old.example/{quote(DEMO_TOKEN, safe='')}")
     bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
     async with asyncio_loop():
         assert await inspect.show_status(there, as_json=False)
@@ -261,7 +261,7 @@ async def test_the_preflight_knows_what_the_intake_needs(
     sandbox = Sandbox()
     there = replace(settings, telegram_api_root=await nursery.start(sandbox.run), intake=intake, webhook_url=wanted)
     if found is not None:
-        sandbox.telegram.bot().webhook = Webhook(found)
+        sandbox.telegram.bot().webhook = WebhookSettings(found)
         bot = sandbox.telegram.bot()
         bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
     async with asyncio_loop():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
 import signal
@@ -26,19 +25,17 @@ import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.postgres import free_port
+from sandbox.ports import free_port
 from sandbox.telegram import DEMO_TOKEN
 from tests.lowest_bounds import lowest_bounds
+from tests.processes import DEADLINE, ROOT, environment, run, running
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SERVICE = ("svc", "statemachine", "telegram_client", "migrations")
 PACKAGES = (*SERVICE, "sandbox")
 EXTRA = f"pip install '{PROJECT['name']}[sandbox]'"
-# A generous bound on anything here, so that what waits for ever fails with what it has printed.
-DEADLINE = 60.0
 
 
 @dataclass(frozen=True)
@@ -118,13 +115,10 @@ def install(wheel: Path, folder: Path, *, without: Collection[str] = ()) -> Inst
 
 def pip(*arguments: str) -> None:
     """Run the pip of the running environment."""
-    done = subprocess.run([sys.executable, "-m", "pip", "-q", *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "-q", *arguments], capture_output=True, text=True, timeout=DEADLINE
+    )
     assert done.returncode == 0, done.stderr
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """What a command is started with: nothing by which Python would find this repository."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | settings
 
 
 def settings(database_url: str, telegram: str) -> dict[str, str]:
@@ -147,46 +141,6 @@ async def sandbox_telegram() -> AsyncIterator[str]:
     async with trio.open_nursery() as nursery:
         yield await nursery.start(partial(Sandbox().run, port=0))
         nursery.cancel_scope.cancel(reason="the test is over")
-
-
-@asynccontextmanager
-async def started(*command: str | Path, env: dict[str, str]) -> AsyncIterator[trio.Process]:
-    """A process with its output in a pipe; SIGTERM at the end of the block if it still runs."""
-    process = await trio.lowlevel.open_process(
-        [str(word) for word in command],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            with trio.move_on_after(DEADLINE, shield=True):
-                await process.wait()
-
-
-async def printed_until(process: trio.Process, wanted: str) -> str:
-    """What the process prints until `wanted` is in it; a failure, with what it has printed, if that does not come."""
-    seen = ""
-    assert process.stdout is not None
-    with trio.move_on_after(DEADLINE):
-        async for chunk in process.stdout:
-            seen += chunk.decode(errors="replace")
-            if wanted in seen:
-                return seen
-    pytest.fail(f"{wanted!r} is not in what it printed:\n{seen}")
-
-
-async def run(*command: str | Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    done: subprocess.CompletedProcess[bytes] = await trio.run_process(
-        [str(word) for word in command], env=env, capture_stdout=True, capture_stderr=True, check=False
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 # What is in it
@@ -281,21 +235,19 @@ async def test_svc_run(installation: Installation, folder: Path, empty_database_
     """It migrates an empty database, becomes ACTIVE without a hypercorn.toml, and ends with 0 at SIGTERM."""
     async with (
         sandbox_telegram() as telegram,
-        started(installation.svc, "run", env=settings(empty_database_url, telegram)) as process,
+        running(installation.svc, "run", env=settings(empty_database_url, telegram)) as service,
     ):
-        printed = await printed_until(process, '"to":"ACTIVE"')
-        assert '"MIGRATED"' in printed
-        process.send_signal(signal.SIGTERM)
-        await printed_until(process, '"EXIT"')
-        with trio.fail_after(DEADLINE):
-            assert await process.wait() == 0
+        await service.says('"to":"ACTIVE"')
+        assert '"MIGRATED"' in service.printed
+        service.process.send_signal(signal.SIGTERM)
+        assert await service.exit_code() == 0
+        assert '"EXIT"' in service.printed
 
 
 async def test_svc_check(installation: Installation, folder: Path, database_url: str) -> None:
     """Every line is well in front of a migrated database and a sandbox Telegram."""
     async with sandbox_telegram() as telegram:
-        with trio.fail_after(DEADLINE):
-            done = await run(installation.svc, "check", env=settings(database_url, telegram))
+        done = await run(installation.svc, "check", env=settings(database_url, telegram))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -304,12 +256,11 @@ async def test_svc_demo(installation: Installation, tmp_path: Path, monkeypatch:
     for name in PACKAGES:
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the module in the working folder was imported')\n")
     monkeypatch.chdir(tmp_path)
-    async with started(installation.svc, "demo", env=environment()) as process:
-        printed = await printed_until(process, "Ctrl-C ends all of it")
-        assert re.search(r"Open the chat:\s+http://127\.0\.0\.1:\d+/", printed)
-        process.send_signal(signal.SIGINT)
-        with trio.fail_after(DEADLINE):
-            assert await process.wait() == 0
+    async with running(installation.svc, "demo", env=environment()) as demo:
+        await demo.says("Ctrl-C ends all of it")
+        assert re.search(r"Open the chat:\s+http://127\.0\.0\.1:\d+/", demo.printed)
+        demo.process.send_signal(signal.SIGINT)
+        assert await demo.exit_code() == 0
 
 
 async def test_svc_demo_without_the_extra(wheel: Path, space: Path, folder: Path) -> None:

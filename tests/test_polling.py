@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import httpx
 import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.journal import Call
-from sandbox.state import Webhook
+from sandbox.call_log import RecordedCall
+from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.intake.accept import Intake
 from svc.intake.polling import LONGEST_PAUSE, POLL_LIMIT, POLL_SECONDS, open_poller, poll
@@ -24,9 +23,10 @@ from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
 from tests.memory.inbox import MemoryInbox
+from tests.transports import FakeTransport, answering
 
 ROOT = "https://api.telegram.org"
-WEBHOOK = Webhook("https://old.example/webhook")
+WEBHOOK = WebhookSettings("https://old.example/webhook")
 
 
 class Polled:
@@ -62,9 +62,9 @@ class Polled:
         return list(self.sandbox.telegram.bot().pending)
 
     @property
-    def polls(self) -> list[Call]:
+    def polls(self) -> list[RecordedCall]:
         """Every getUpdates that has been answered, or has failed."""
-        return self.sandbox.telegram.journal.find("getUpdates")
+        return self.sandbox.telegram.call_log.find("getUpdates")
 
     async def poll(self, store: Callable[[Received], Awaitable[bool]] | None = None) -> None:
         """Poll until `draining`, with `store` in place of the inbox's own."""
@@ -296,7 +296,7 @@ async def test_an_unforeseen_error_of_the_store_ends_nothing(autojump_clock: tri
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after", "html", "error", "hang"])
 async def test_a_failed_poll_is_asked_again(autojump_clock: trio.testing.MockClock, fault: str) -> None:
-    """Asking twice is harmless: nothing is lost or repeated, whatever became of the question."""
+    """Asking twice is harmless: nothing is lost or repeated, whatever became of the request."""
     sandbox = Sandbox()
     sandbox.faults.order(fault, method="getUpdates", count=3)
     async with polling(sandbox) as polled:
@@ -310,7 +310,7 @@ async def test_a_failed_poll_is_asked_again(autojump_clock: trio.testing.MockClo
 
 
 async def test_a_confirmation_that_got_lost_repeats_nothing(autojump_clock: trio.testing.MockClock) -> None:
-    """The question that confirms a batch fails on its way: it is asked again with the same offset."""
+    """The request that confirms a batch fails on its way: it is asked again with the same offset."""
     async with polling() as polled:
         polled.sandbox.faults.order("cut_before", method="getUpdates")
         update_id = polled.send(1)
@@ -350,7 +350,7 @@ async def test_an_idle_bot_is_asked_once_in_50_seconds(autojump_clock: trio.test
     async with polling() as polled:
         await trio.sleep(10 * POLL_SECONDS)
         assert len(polled.polls) == 10
-        assert {call.method for call in polled.sandbox.telegram.journal} == {"getUpdates"}
+        assert {call.method for call in polled.sandbox.telegram.call_log} == {"getUpdates"}
 
 
 async def test_a_webhook_in_the_way_is_named(autojump_clock: trio.testing.MockClock) -> None:
@@ -426,7 +426,7 @@ async def test_a_restart_neither_loses_nor_repeats(autojump_clock: trio.testing.
     """A poller that ends between commit and confirmation: the next one is given the batch again, and knows it."""
     sandbox, inbox = Sandbox(), MemoryInbox()
     async with polling(sandbox, inbox) as polled:
-        # Stored, and then the process is gone before its next question reaches Telegram.
+        # Stored, and then the process is gone before its next request reaches Telegram.
         sandbox.faults.order("cut_before", method="getUpdates", count=None)
         first = polled.send(1)
         await trio.sleep(0.1)
@@ -485,7 +485,7 @@ async def test_restarts_and_faults_at_any_moment(autojump_clock: trio.testing.Mo
 
 
 async def test_a_drain_ends_the_poll_at_once(autojump_clock: trio.testing.MockClock) -> None:
-    """It does not wait out the 50 seconds of the question under way."""
+    """It does not wait out the 50 seconds of the poll under way."""
     async with polling() as polled:
         started = trio.current_time()
         polled.draining.set()
@@ -501,36 +501,21 @@ async def test_a_drain_ends_the_poll_at_once(autojump_clock: trio.testing.MockCl
 async def test_an_answer_that_makes_no_sense_is_no_busy_loop(
     autojump_clock: trio.testing.MockClock, result: str
 ) -> None:
-    """Neither the end of polling nor a storm of questions: logged, and asked again with pauses."""
-    asked = 0
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        nonlocal asked
-        asked += 1
-        return httpx.Response(200, text=f'{{"ok":true,"result":{result}}}')
-
+    """Neither the end of polling nor a storm of requests: logged, and asked again with pauses."""
+    transport = FakeTransport(answering(200, f'{{"ok":true,"result":{result}}}'.encode()))
     hints, _hinted = trio.open_memory_channel[Received](1)
     with captured_logs() as logs:
-        async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: httpx.MockTransport(answer)) as api:
+        async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: transport) as api:
             with trio.move_on_after(100):
                 await poll(api, Intake(MemoryInbox().store, hints), rng=random.Random(0))
-    assert 10 < asked < 20
-    assert len(logs.of("POLL_RETRY")) == asked
+    assert 10 < len(transport.requests) < 20
+    assert len(logs.of("POLL_RETRY")) == len(transport.requests)
     assert "NotAnUpdate" in logs.of("POLL_RETRY")[0]["error"]
 
 
 async def test_the_sockets_wait_as_long_as_telegram_does(autojump_clock: trio.testing.MockClock) -> None:
     """httpx's read timeout is longer than a long poll: with a usual call's every quiet poll would fail."""
-    seen: list[dict[str, float]] = []
-
-    class Noting(httpx.AsyncBaseTransport):
-        def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-            self._inner = inner
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            seen.append(request.extensions["timeout"])
-            return await self._inner.handle_async_request(request)
-
-    async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: Noting(Sandbox().transport())) as api:
+    transport = FakeTransport(Sandbox().transport().handle_async_request)
+    async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: transport) as api:
         assert await api.call("getUpdates", {"timeout": POLL_SECONDS}) == []
-    assert seen[0].get("read", 3600) > POLL_SECONDS
+    assert transport.requests[0].extensions["timeout"].get("read", 3600) > POLL_SECONDS

@@ -1,11 +1,10 @@
-"""The leader's lock on a real Postgres: who has it, when it goes, and how everybody hears of it."""
+"""The leader's lock on a real Postgres: who has it, when it goes, and how those who wait are notified."""
 
 from __future__ import annotations
 
 import random
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from svc.storage.database import Connection, Database, DatabaseRefused, Database
 from svc.storage.inbox import Term
 from svc.storage.keys import RELEASED_CHANNEL, lock_key
 from svc.storage.postgres_inbox import PostgresInbox
+from tests.peers import Peer, refusing_port
 
 BOT = 4503599627370495
 QUICKLY = 3.0  # the server notices at once; nothing here would happen later by itself
@@ -28,7 +28,7 @@ SLOWLY = 10.0  # for what the server does in its own time
 
 
 @dataclass
-class Bench:
+class LockBench:
     """Sessions of one bot's lock, and a pool beside them."""
 
     url: str
@@ -64,8 +64,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(database: Database) -> AsyncIterator[Bench]:
-    bench = Bench(database.url, database)
+async def bench(database: Database) -> AsyncIterator[LockBench]:
+    bench = LockBench(database.url, database)
     yield bench
     for session in bench.sessions:
         session.abandon()
@@ -84,7 +84,7 @@ async def closed(session: PostgresLockSession) -> bool:
     return session.closed.is_set()
 
 
-async def test_one_session_has_the_lock(bench: Bench) -> None:
+async def test_one_session_has_the_lock(bench: LockBench) -> None:
     """While one session has the lock no other gets it."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock() is True
@@ -92,7 +92,7 @@ async def test_one_session_has_the_lock(bench: Bench) -> None:
     assert await bench.lock_is_free() is False
 
 
-async def test_every_bot_has_its_lock(bench: Bench) -> None:
+async def test_every_bot_has_its_lock(bench: LockBench) -> None:
     """The locks of different bots in one database do not meet, nor one that somebody else takes on the bare id."""
     one, two = await bench.session(1), await bench.session(2)
     await bench.backend(one, "SELECT pg_advisory_lock(2)")
@@ -101,8 +101,8 @@ async def test_every_bot_has_its_lock(bench: Bench) -> None:
     assert -(2**63) <= lock_key(2**52 - 1) < 2**63
 
 
-async def test_release_is_heard_at_once(bench: Bench) -> None:
-    """A release frees the lock before it is announced, and whoever waits hears it and gets the lock."""
+async def test_a_release_notifies_those_who_wait_at_once(bench: LockBench) -> None:
+    """A release frees the lock before it notifies, and whoever waits is woken and gets the lock."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
     assert not await two.try_lock()
@@ -120,8 +120,8 @@ async def test_release_is_heard_at_once(bench: Bench) -> None:
     assert one.closed.is_set()
 
 
-async def test_a_release_right_after_the_attempt_is_not_missed(bench: Bench) -> None:
-    """A release that is announced between the attempt and the waiting is heard."""
+async def test_a_release_right_after_the_attempt_is_not_missed(bench: LockBench) -> None:
+    """A release between the attempt and the waiting wakes the one who waits."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
     assert not await two.try_lock()
@@ -131,8 +131,8 @@ async def test_a_release_right_after_the_attempt_is_not_missed(bench: Bench) -> 
         assert await two.try_lock()
 
 
-async def test_a_release_during_the_attempt_is_not_missed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release that is announced while the attempt is on its way back is heard, one from before it is not."""
+async def test_a_release_during_the_attempt_is_not_missed(bench: LockBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release while the attempt is on its way back wakes the one who waits; one from before it does not."""
     one = await bench.session()
     one._hear(None, 0, RELEASED_CHANNEL, str(BOT))
 
@@ -148,7 +148,7 @@ async def test_a_release_during_the_attempt_is_not_missed(bench: Bench, monkeypa
         await one.wait_for_release()
 
 
-async def test_releases_of_other_bots_are_not_heard(bench: Bench) -> None:
+async def test_releases_of_other_bots_notify_nobody(bench: LockBench) -> None:
     """Another bot's release wakes nobody; a later one of our own does, and it comes after the other."""
     ours, other, waiting = await bench.session(), await bench.session(2), await bench.session()
     assert await ours.try_lock()
@@ -162,7 +162,7 @@ async def test_releases_of_other_bots_are_not_heard(bench: Bench) -> None:
         await waiting.wait_for_release()
 
 
-async def test_abandon_frees_the_lock(bench: Bench) -> None:
+async def test_abandon_frees_the_lock(bench: LockBench) -> None:
     """A session that is closed without a word loses the lock as soon as the server sees it."""
     one, two = await bench.session(), await bench.session()
     assert await one.try_lock()
@@ -173,7 +173,7 @@ async def test_abandon_frees_the_lock(bench: Bench) -> None:
         await one.try_lock()
 
 
-async def test_a_silent_session_loses_the_lock(bench: Bench) -> None:
+async def test_a_silent_session_loses_the_lock(bench: LockBench) -> None:
     """The server closes a session that is silent for `server_timeout`, and no earlier: only then another gets it."""
     one, two = await bench.session(timeout=1), await bench.session()
     sent = trio.current_time()
@@ -185,7 +185,7 @@ async def test_a_silent_session_loses_the_lock(bench: Bench) -> None:
         await one.beat(Term(1, UUID(int=1)))
 
 
-async def test_a_session_that_beats_keeps_the_lock(bench: Bench) -> None:
+async def test_a_session_that_beats_keeps_the_lock(bench: LockBench) -> None:
     """As long as a session beats, the server lets it be."""
     one, two = await bench.session(timeout=1), await bench.session()
     term = await (await bench.inbox()).take_over(UUID(int=1), "one")
@@ -196,7 +196,7 @@ async def test_a_session_that_beats_keeps_the_lock(bench: Bench) -> None:
         assert not await two.try_lock()
 
 
-async def test_beat(bench: Bench) -> None:
+async def test_beat(bench: LockBench) -> None:
     """A beat is good while lock and term are ours, and only then."""
     inbox = await bench.inbox()
     one = await bench.session()
@@ -208,7 +208,7 @@ async def test_beat(bench: Bench) -> None:
     assert await one.beat(Term(term.epoch - 1, term.holder)) is False
 
 
-async def test_beat_after_a_new_term(bench: Bench) -> None:
+async def test_beat_after_a_new_term(bench: LockBench) -> None:
     """A beat is bad once another term has begun."""
     inbox = await bench.inbox()
     one = await bench.session()
@@ -223,8 +223,8 @@ async def test_beat_after_a_new_term(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "behind", ["SELECT pg_advisory_unlock_all()", "UNLISTEN *", "UNLISTEN svc_new_work", "UNLISTEN svc_lock_released"]
 )
-async def test_beat_after_something_got_lost(bench: Bench, behind: str) -> None:
-    """A beat is bad when the session lost its lock, or would no longer hear what is announced."""
+async def test_beat_after_something_got_lost(bench: LockBench, behind: str) -> None:
+    """A beat is bad when the session lost its lock, or would no longer be notified."""
     one = await bench.session()
     term = await (await bench.inbox()).take_over(UUID(int=1), "one")
     assert await one.try_lock()
@@ -233,7 +233,7 @@ async def test_beat_after_something_got_lost(bench: Bench, behind: str) -> None:
     assert await one.beat(term) is False
 
 
-async def test_beat_of_somebody_elses_lock(bench: Bench) -> None:
+async def test_beat_of_somebody_elses_lock(bench: LockBench) -> None:
     """That the lock is held is not enough: it has to be held by this session, and be this one."""
     one, two = await bench.session(), await bench.session()
     term = await (await bench.inbox()).take_over(UUID(int=1), "one")
@@ -245,7 +245,7 @@ async def test_beat_of_somebody_elses_lock(bench: Bench) -> None:
     assert await one.beat(term) is False
 
 
-async def test_a_killed_backend(bench: Bench) -> None:
+async def test_a_killed_backend(bench: LockBench) -> None:
     """When the server ends the session, a beat gets no answer, the session is not alive, and the lock is free."""
     one, two = await bench.session(), await bench.session()
     term = await (await bench.inbox()).take_over(UUID(int=1), "one")
@@ -258,14 +258,14 @@ async def test_a_killed_backend(bench: Bench) -> None:
     await until(two.try_lock, QUICKLY)
 
 
-async def test_a_killed_idle_backend(bench: Bench) -> None:
+async def test_a_killed_idle_backend(bench: LockBench) -> None:
     """A session that is not talking notices by itself that it was ended."""
     one = await bench.session()
     await bench.kill(one)
     await until(partial(closed, one), QUICKLY)
 
 
-async def test_release_of_a_dead_session(bench: Bench) -> None:
+async def test_release_of_a_dead_session(bench: LockBench) -> None:
     """Releasing a session that was ended says that it could not be done."""
     one = await bench.session()
     assert await one.try_lock()
@@ -274,8 +274,8 @@ async def test_release_of_a_dead_session(bench: Bench) -> None:
         await one.release()
 
 
-async def test_new_work_is_heard(bench: Bench) -> None:
-    """What another instance announces reaches the session of that bot, and of no other."""
+async def test_new_work_notifies_the_session(bench: LockBench) -> None:
+    """Another instance's notification reaches the sessions of that bot, and of no other."""
     heard: list[str] = []
     one = await bench.session(on_new_work=lambda: heard.append("ours"))
     other = await bench.session(2, on_new_work=lambda: heard.append("other bot's"))
@@ -291,7 +291,7 @@ async def test_new_work_is_heard(bench: Bench) -> None:
     assert heard == ["ours"]
 
 
-async def test_a_listener_that_raises_does_no_harm(bench: Bench) -> None:
+async def test_a_listener_that_raises_does_no_harm(bench: LockBench) -> None:
     """A fault in what is called for new work is logged, and the session lives on."""
 
     def fail() -> None:
@@ -306,7 +306,7 @@ async def test_a_listener_that_raises_does_no_harm(bench: Bench) -> None:
     assert await one.try_lock()
 
 
-async def test_a_cancelled_attempt_leaves_no_lock(bench: Bench) -> None:
+async def test_a_cancelled_attempt_leaves_no_lock(bench: LockBench) -> None:
     """Whenever an attempt is cancelled, abandoning the session frees the lock that it may have been granted."""
     rng = random.Random(1)
     cancelled = 0
@@ -320,7 +320,7 @@ async def test_a_cancelled_attempt_leaves_no_lock(bench: Bench) -> None:
     assert cancelled > 20
 
 
-async def test_connecting_when_cancelled_leaves_no_session(bench: Bench) -> None:
+async def test_connecting_when_cancelled_leaves_no_session(bench: LockBench) -> None:
     """A connection that is given up half way is closed."""
     rng = random.Random(1)
     for _ in range(30):
@@ -336,51 +336,40 @@ async def test_connecting_when_cancelled_leaves_no_session(bench: Bench) -> None
     await until(gone)
 
 
-async def test_a_server_that_is_away(bench: Bench) -> None:
+async def test_a_server_that_is_away(bench: LockBench) -> None:
     """Without a server the connection fails as the database's absence does."""
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
-    with trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
+    with refusing_port() as port, trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
         await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=lambda: None)
 
 
-async def test_a_database_that_refuses(bench: Bench) -> None:
+async def test_a_database_that_refuses(bench: LockBench) -> None:
     """An unknown database is a refusal."""
     with pytest.raises(DatabaseRefused):
         await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=lambda: None)
 
 
-@asynccontextmanager
-async def pooler_that_refuses() -> AsyncIterator[int]:
+async def refuse_parameters(stream: trio.SocketStream) -> None:
     """What PgBouncer says to a startup parameter that it does not know."""
-
-    async def serve(stream: trio.SocketStream) -> None:
-        # First the client asks for TLS, in eight bytes.
-        await stream.receive_some(8)
-        await stream.send_all(b"N")
-        await stream.receive_some(4096)
-        fields = b"SFATAL\0C08P01\0Munsupported startup parameter: idle_session_timeout\0\0"
-        await stream.send_all(b"E" + struct.pack("!i", len(fields) + 4) + fields)
-        await stream.aclose()
-
-    async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
-        yield listeners[0].socket.getsockname()[1]
-        nursery.cancel_scope.cancel()
+    # First the client asks for TLS, in eight bytes.
+    await stream.receive_some(8)
+    await stream.send_all(b"N")
+    await stream.receive_some(4096)
+    fields = b"SFATAL\0C08P01\0Munsupported startup parameter: idle_session_timeout\0\0"
+    await stream.send_all(b"E" + struct.pack("!i", len(fields) + 4) + fields)
 
 
-async def test_a_pooler_that_refuses_the_parameters(bench: Bench) -> None:
+async def test_a_pooler_that_refuses_the_parameters(bench: LockBench, nursery: trio.Nursery) -> None:
     """A pooler that does not take the startup parameters is named as what it is, with the way out."""
-    async with pooler_that_refuses() as port:
-        url = f"postgresql://x:secret@127.0.0.1:{port}/x"
-        with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
-            await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda: None)
+    pooler = Peer(refuse_parameters)
+    await nursery.start(pooler.serve)
+    url = f"postgresql://x:secret@127.0.0.1:{pooler.port}/x"
+    with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
+        await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda: None)
     assert "idle_session_timeout" in str(raised.value)
     assert "secret" not in str(raised.value)
 
 
-async def test_a_pooler_that_drops_the_parameters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pooler_that_drops_the_parameters(bench: LockBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pooler that swallows the startup parameters is found out."""
     connect = asyncpg.connect
 
@@ -392,14 +381,14 @@ async def test_a_pooler_that_drops_the_parameters(bench: Bench, monkeypatch: pyt
         await bench.session()
 
 
-async def test_a_pooler_that_changes_backends(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pooler_that_changes_backends(bench: LockBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pooler is found out by a process id that is not the one it announced, and the connection is closed."""
     monkeypatch.setattr(asyncpg.Connection, "get_server_pid", lambda _connection: -1)
     with pytest.raises(PoolerInTheWay, match="its backends change"):
         await bench.session()
 
 
-async def test_a_term_begins_only_while_its_lock_is_held(bench: Bench) -> None:
+async def test_a_term_begins_only_while_its_lock_is_held(bench: LockBench) -> None:
     """A take-over that was held up on its way, and whose lock has gone since, does not fence its successor."""
     inbox = await bench.inbox()
     one = await bench.session()

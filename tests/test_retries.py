@@ -14,12 +14,12 @@ from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.retry_policy import MAX_ATTEMPTS
 from telegram_client.updates import Update
-from tests.harness import Bot, running_bot
+from tests.harness import RunningBot, running_bot
 
 
-def begun_at(bot: Bot) -> list[float]:
+def begun_at(bot: RunningBot) -> list[float]:
     """When each attempt reached Telegram, or would have."""
-    return [call.at for call in bot.sandbox.telegram.journal.find("sendMessage")]
+    return [call.at for call in bot.sandbox.telegram.call_log.find("sendMessage")]
 
 
 async def test_backoff_doubles_up_to_a_minute(autojump_clock: trio.testing.MockClock) -> None:
@@ -137,7 +137,7 @@ async def test_in_doubt_skip_never_sends_twice(autojump_clock: trio.testing.Mock
         assert bot.logs.names(update_id).count("IN_DOUBT") == 1
 
 
-async def test_a_call_without_harm_is_repeated_without_doubt(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_harmless_call_is_repeated_and_not_in_doubt(autojump_clock: trio.testing.MockClock) -> None:
     """An edit whose answer was lost is made again: nothing about it is in doubt."""
     async with running_bot() as bot:
         await bot.send(7)

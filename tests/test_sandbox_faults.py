@@ -120,7 +120,7 @@ async def test_a_cut_connection_may_or_may_not_have_had_its_effect(
     with pytest.raises(httpx.RemoteProtocolError):
         await http.post("sendMessage", json=SEND)
     assert menus(sandbox) == effects
-    (call,) = sandbox.telegram.journal.find("sendMessage")
+    (call,) = sandbox.telegram.call_log.find("sendMessage")
     assert (call.took_effect, call.fault) == (bool(effects), kind)
 
 
@@ -207,7 +207,7 @@ async def test_a_shut_transport_reaches_nothing(sandbox: Sandbox) -> None:
         transport.shut()
         with pytest.raises(httpx.ConnectError):
             await http.post("sendMessage", json=SEND)
-    assert len(sandbox.telegram.journal) == 0
+    assert len(sandbox.telegram.call_log) == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/bot", f"/bot{DEMO_TOKEN}", "/botnonsense/getMe", "/file/x"])

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from functools import partial
-
 import pytest
 import trio
 
 from sandbox.asgi import asgi_post
 from sandbox.http_client import MAX_ANSWER, HttpPoster
+from tests.peers import OK, ScriptedServer, refusing_port
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BODY = b'{"update_id":1}'
 
 
-class Server:
-    """Answers each request with the next bytes; `b""` closes the connection instead."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.answers = deque(answers)
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.url = ""
-
-    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async with trio.open_nursery() as nursery:
-            listeners = await nursery.start(partial(trio.serve_tcp, self._connection, 0, host="127.0.0.1"))
-            self.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/hook?x=1"
-            task_status.started()
-
-    async def _connection(self, stream: trio.SocketStream) -> None:
-        self.connections += 1
-        async with stream:
-            request = b""
-            async for chunk in stream:
-                request += chunk
-                if request.endswith(BODY):
-                    self.requests.append(request)
-                    request = b""
-                    answer = self.answers.popleft()
-                    if not answer:
-                        return
-                    await stream.send_all(answer)
-                    if b"Connection: close" in answer:
-                        return
-
-
-async def post(poster: HttpPoster, server: Server) -> int:
+async def post(poster: HttpPoster, server: ScriptedServer) -> int:
     headers = [("Host", "localhost"), ("X-Some", "Thing"), ("Content-Length", str(len(BODY)))]
     with trio.fail_after(10):
-        return (await poster.post(server.url, headers, BODY)).status
+        return (await poster.post(f"{server.url}/hook?x=1", headers, BODY)).status
 
 
 async def test_headers_arrive_in_the_order_and_case_given_and_none_is_added(nursery: trio.Nursery) -> None:
-    server, poster = Server(OK), HttpPoster()
+    server, poster = ScriptedServer(OK), HttpPoster()
     await nursery.start(server.serve)
     assert await post(poster, server) == 200
     poster.close()
@@ -64,7 +29,7 @@ async def test_headers_arrive_in_the_order_and_case_given_and_none_is_added(nurs
 
 
 async def test_a_connection_is_used_again(nursery: trio.Nursery) -> None:
-    server, poster = Server(OK, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK), HttpPoster()
+    server, poster = ScriptedServer(OK, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", OK), HttpPoster()
     await nursery.start(server.serve)
     assert [await post(poster, server) for _ in range(3)] == [200, 503, 200]
     poster.close()
@@ -73,7 +38,7 @@ async def test_a_connection_is_used_again(nursery: trio.Nursery) -> None:
 
 async def test_a_connection_that_the_server_closes_is_replaced(nursery: trio.Nursery) -> None:
     closing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    server, poster = Server(closing, OK), HttpPoster()
+    server, poster = ScriptedServer(closing, OK), HttpPoster()
     await nursery.start(server.serve)
     assert [await post(poster, server) for _ in range(2)] == [200, 200]
     poster.close()
@@ -90,7 +55,7 @@ async def test_a_connection_that_the_server_closes_is_replaced(nursery: trio.Nur
     ],
 )
 async def test_a_broken_answer_is_an_os_error(nursery: trio.Nursery, answer: bytes) -> None:
-    server, poster = Server(answer, OK), HttpPoster()
+    server, poster = ScriptedServer(answer, OK), HttpPoster()
     await nursery.start(server.serve)
     with pytest.raises(OSError, match=r"closed|too long"):
         await post(poster, server)
@@ -99,11 +64,8 @@ async def test_a_broken_answer_is_an_os_error(nursery: trio.Nursery, answer: byt
 
 
 async def test_a_refused_connection_is_an_os_error() -> None:
-    with trio.socket.socket() as unused:
-        await unused.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        with pytest.raises(OSError, match="Connection refused"):
-            await HttpPoster().post(url, [("Host", "x")], b"")
+    with refusing_port() as port, pytest.raises(OSError, match="Connection refused"):
+        await HttpPoster().post(f"http://127.0.0.1:{port}/", [("Host", "x")], b"")
 
 
 async def test_https_is_not_spoken() -> None:
@@ -112,7 +74,7 @@ async def test_https_is_not_spoken() -> None:
 
 
 async def test_a_cancelled_post_leaves_no_connection_behind(nursery: trio.Nursery) -> None:
-    server, poster = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", OK), HttpPoster()
+    server, poster = ScriptedServer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", OK), HttpPoster()
     await nursery.start(server.serve)
     with trio.move_on_after(0.05) as scope:
         await post(poster, server)

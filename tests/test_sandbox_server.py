@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ import trio
 from sandbox.app import Sandbox
 from sandbox.http_server import MAX_BODY, MAX_HEADERS
 from sandbox.telegram import DEMO_TOKEN
+from tests.peers import OK, ScriptedServer
 
 USER = 7
 BOT = f"/bot{DEMO_TOKEN}"
@@ -210,24 +210,14 @@ async def test_a_taken_port_is_an_error(base_url: str) -> None:
 async def test_the_sandbox_delivers_over_sockets_one_update_after_another(
     sandbox: Sandbox, nursery: trio.Nursery
 ) -> None:
-    requests: list[bytes] = []
-    both = trio.Event()
-
-    async def webhook(stream: trio.SocketStream) -> None:
-        async with stream:
-            for _ in range(2):
-                requests.append(await stream.receive_some())
-                await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            both.set()
-            await stream.receive_some()
-
-    listeners = await nursery.start(partial(trio.serve_tcp, webhook, 0, host="127.0.0.1"))
-    port = listeners[0].socket.getsockname()[1]
+    webhook = ScriptedServer(OK, OK)
+    await nursery.start(webhook.serve)
     await nursery.start(sandbox.run)
-    sandbox.telegram.call(DEMO_TOKEN, "setWebhook", {"url": f"http://127.0.0.1:{port}/hook"})
+    sandbox.telegram.call(DEMO_TOKEN, "setWebhook", {"url": f"{webhook.url}/hook"})
     for text in ("first", "second"):
         sandbox.telegram.user_sends_text(USER, text)
     with trio.fail_after(10):
-        await both.wait()
-    assert [b'"text":"first"' in requests[0], b'"text":"second"' in requests[1]] == [True, True]
-    assert requests[0].startswith(b"POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
+        await webhook.finished.wait()
+    first, second = webhook.requests
+    assert [b'"text":"first"' in first, b'"text":"second"' in second] == [True, True]
+    assert first.startswith(b"POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")

@@ -7,35 +7,28 @@ from typing import Any
 
 import pytest
 
-from sandbox.answers import BLOCKED, DEACTIVATED, KICKED, Answer, upgraded
+from sandbox.answers import BLOCKED, DEACTIVATED, KICKED, ApiAnswer, upgraded
 from sandbox.state import MAX_MESSAGES_PER_CHAT, SandboxFull
 from sandbox.telegram import DEMO_TOKEN, Telegram
+from tests.manual_clock import ManualClock
 
 USER = 7
 MARKUP = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def telegram(clock: Clock) -> Telegram:
+def telegram(clock: ManualClock) -> Telegram:
     telegram = Telegram(now=clock)
     telegram.user_sends_text(USER, "/start", language_code="ru")
     return telegram
 
 
-def call(telegram: Telegram, method: str, **params: Any) -> Answer:
+def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
     return telegram.call(DEMO_TOKEN, method, params)
 
 
@@ -44,7 +37,7 @@ def send(telegram: Telegram, text: str = "hello", **params: Any) -> int:
     return message_id
 
 
-def refusal(answer: Answer) -> tuple[int, str]:
+def refusal(answer: ApiAnswer) -> tuple[int, str]:
     assert answer.body["ok"] is False
     assert answer.body["error_code"] == answer.status
     return answer.status, answer.body["description"]
@@ -70,7 +63,7 @@ def test_an_unknown_token_is_unauthorized_and_a_malformed_one_not_found(
 
 def test_method_names_are_case_insensitive(telegram: Telegram) -> None:
     assert call(telegram, "SENDmessage", chat_id=USER, text="x").status == 200
-    assert [entry.method for entry in telegram.journal] == ["sendMessage"]
+    assert [entry.method for entry in telegram.call_log] == ["sendMessage"]
 
 
 def test_an_unknown_method_is_not_found(telegram: Telegram) -> None:
@@ -177,7 +170,7 @@ def test_a_press_spins_until_it_is_answered(telegram: Telegram) -> None:
     assert [(press.answered, press.text) for press in telegram.presses(USER)] == [(True, "ok")]
 
 
-def test_a_late_or_unknown_callback_answer_is_refused(telegram: Telegram, clock: Clock) -> None:
+def test_a_late_or_unknown_callback_answer_is_refused(telegram: Telegram, clock: ManualClock) -> None:
     update = telegram.user_presses(USER, USER, send(telegram, reply_markup=MARKUP), "yes")
     assert update is not None
     clock.time += 151
@@ -240,7 +233,7 @@ def test_a_user_seen_only_in_a_group_has_not_started_the_bot(telegram: Telegram)
     assert call(telegram, "sendMessage", chat_id=9, text="x").status == 403
 
 
-def test_update_ids_are_sequential_int32_from_a_seeded_start(clock: Clock) -> None:
+def test_update_ids_are_sequential_int32_from_a_seeded_start(clock: ManualClock) -> None:
     starts = set()
     for seed in range(20):
         telegram = Telegram(seed=seed, now=clock)
@@ -262,17 +255,17 @@ def test_a_text_carries_who_where_and_when(telegram: Telegram) -> None:
     assert update.body["entities"] == [{"type": "bot_command", "offset": 0, "length": 5}]
 
 
-def test_the_journal_tells_effects_from_failures(telegram: Telegram) -> None:
+def test_the_call_log_tells_effects_from_failures(telegram: Telegram) -> None:
     send(telegram, "menu")
     call(telegram, "sendMessage", chat_id=8, text="menu")
-    assert len(telegram.journal.find("sendMessage")) == 2
-    (done,) = telegram.journal.find("sendmessage", chat_id=USER, status=200)
+    assert len(telegram.call_log.find("sendMessage")) == 2
+    (done,) = telegram.call_log.find("sendmessage", chat_id=USER, status=200)
     assert done.took_effect
     assert done.params["text"] == "menu"
-    assert DEMO_TOKEN not in repr(list(telegram.journal))
+    assert DEMO_TOKEN not in repr(list(telegram.call_log))
 
 
-def test_pending_updates_are_bounded_and_a_full_sandbox_changes_nothing(clock: Clock) -> None:
+def test_pending_updates_are_bounded_and_a_full_sandbox_changes_nothing(clock: ManualClock) -> None:
     telegram = Telegram(now=clock, max_pending=1)
     telegram.user_sends_text(USER, "fits")
     with pytest.raises(SandboxFull):
@@ -288,7 +281,7 @@ def test_a_chat_keeps_its_newest_messages(telegram: Telegram) -> None:
     assert seen[0]["text"] == "5"
 
 
-def test_bots_do_not_see_each_other(clock: Clock) -> None:
+def test_bots_do_not_see_each_other(clock: ManualClock) -> None:
     telegram = Telegram(["1:" + "A" * 35, "2:" + "B" * 35], now=clock)
     telegram.user_sends_text(USER, "hi", token="2:" + "B" * 35)
     assert telegram.messages(USER) == []

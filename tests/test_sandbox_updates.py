@@ -9,36 +9,29 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from sandbox.answers import Answer
+from sandbox.answers import ApiAnswer
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN, Telegram
+from tests.manual_clock import ManualClock
 
 URL = "http://127.0.0.1:9/hook"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def telegram(clock: Clock) -> Telegram:
+def telegram(clock: ManualClock) -> Telegram:
     return Telegram(now=clock)
 
 
-def call(telegram: Telegram, method: str, **params: Any) -> Answer:
+def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
     return telegram.call(DEMO_TOKEN, method, params)
 
 
-def texts(answer: Answer) -> list[str]:
+def texts(answer: ApiAnswer) -> list[str]:
     return [update["message"]["text"] for update in answer.body["result"]]
 
 
@@ -65,7 +58,7 @@ def test_a_negative_offset_keeps_the_newest(telegram: Telegram) -> None:
     assert texts(call(telegram, "getUpdates")) == ["c"]
 
 
-def test_expired_updates_are_gone(telegram: Telegram, clock: Clock) -> None:
+def test_expired_updates_are_gone(telegram: Telegram, clock: ManualClock) -> None:
     telegram.user_sends_text(7, "old")
     clock.time += 86_401
     assert texts(call(telegram, "getUpdates")) == []
@@ -88,7 +81,7 @@ def test_get_updates_conflicts_with_a_webhook(telegram: Telegram) -> None:
     )
 
 
-def test_set_webhook_says_whether_anything_changed(telegram: Telegram, clock: Clock) -> None:
+def test_set_webhook_says_whether_anything_changed(telegram: Telegram, clock: ManualClock) -> None:
     settings = {"url": URL, "secret_token": "s", "max_connections": 5}
     assert call(telegram, "setWebhook", **settings).body == {
         "ok": True,
@@ -101,7 +94,7 @@ def test_set_webhook_says_whether_anything_changed(telegram: Telegram, clock: Cl
     assert info(telegram)["max_connections"] == 5
 
 
-def test_set_webhook_twice_in_a_second_is_a_flood(telegram: Telegram, clock: Clock) -> None:
+def test_set_webhook_twice_in_a_second_is_a_flood(telegram: Telegram, clock: ManualClock) -> None:
     call(telegram, "setWebhook", url=URL)
     answer = call(telegram, "setWebhook", url=URL + "2")
     assert answer.status == 429
@@ -121,7 +114,7 @@ def test_set_webhook_twice_in_a_second_is_a_flood(telegram: Telegram, clock: Clo
     ],
 )
 def test_a_rejected_set_webhook_leaves_the_bot_with_none(
-    telegram: Telegram, clock: Clock, settings: dict[str, Any], why: str
+    telegram: Telegram, clock: ManualClock, settings: dict[str, Any], why: str
 ) -> None:
     call(telegram, "setWebhook", url=URL)
     clock.time += 1
@@ -139,7 +132,7 @@ def test_a_rejected_set_webhook_leaves_the_bot_with_none(
         (URL, False),
     ],
 )
-def test_a_strict_sandbox_takes_what_the_public_server_takes(clock: Clock, url: str, accepted: bool) -> None:
+def test_a_strict_sandbox_takes_what_the_public_server_takes(clock: ManualClock, url: str, accepted: bool) -> None:
     telegram = Telegram(now=clock, strict_webhooks=True)
     assert (call(telegram, "setWebhook", url=url).status == 200) is accepted
 
@@ -183,7 +176,7 @@ async def test_a_long_poll_ends_with_the_first_update(autojump_clock: MockClock,
         answer = await http.get("getUpdates?timeout=30")
     assert trio.current_time() == 3
     assert len(answer.json()["result"]) == 1
-    assert len(sandbox.telegram.journal.find("getUpdates")) == 1
+    assert len(sandbox.telegram.call_log.find("getUpdates")) == 1
 
 
 @pytest.mark.parametrize(

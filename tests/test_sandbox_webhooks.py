@@ -15,7 +15,7 @@ from trio.testing import MockClock
 
 from sandbox.app import Sandbox
 from sandbox.clock import TrioWallClock
-from sandbox.retry import Backoff
+from sandbox.redelivery import RedeliverySchedule
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 
@@ -23,7 +23,7 @@ URL = "http://localhost:9/hook"
 Step = int | PostResult | OSError
 
 
-class Webhook:
+class ScriptedWebhook:
     """A bot's side: takes `seconds` for each request, answers by the script and then with `default`."""
 
     def __init__(self, *script: Step, default: Step = 200, seconds: float = 0.0) -> None:
@@ -60,7 +60,7 @@ Start = Callable[..., Awaitable[Sandbox]]
 
 @pytest.fixture
 def start(nursery: trio.Nursery) -> Start:
-    async def start(webhook: Webhook, *, duplicate_rate: float = 0.0, **settings: Any) -> Sandbox:
+    async def start(webhook: ScriptedWebhook, *, duplicate_rate: float = 0.0, **settings: Any) -> Sandbox:
         sandbox = Sandbox(now=TrioWallClock(1_700_000_000), duplicate_rate=duplicate_rate)
         await nursery.start(sandbox.run_sender, webhook.post)
         set_webhook(sandbox, **settings)
@@ -79,7 +79,7 @@ def info(sandbox: Sandbox) -> dict[str, Any]:
 
 
 async def test_a_request_is_laid_out_as_telegrams(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook, secret_token="s3cret")
     update = sandbox.telegram.user_sends_text(7, "привет")
     await trio.sleep(1)
@@ -100,7 +100,7 @@ async def test_a_request_is_laid_out_as_telegrams(autojump_clock: MockClock, sta
 
 
 async def test_without_a_secret_there_is_no_secret_header(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1)
@@ -109,7 +109,7 @@ async def test_without_a_secret_there_is_no_secret_header(autojump_clock: MockCl
 
 @pytest.mark.parametrize("status", [200, 204, 299])
 async def test_any_2xx_is_a_success(autojump_clock: MockClock, start: Start, status: int) -> None:
-    webhook = Webhook(status, default=500)
+    webhook = ScriptedWebhook(status, default=500)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1000)
@@ -121,7 +121,7 @@ async def test_any_2xx_is_a_success(autojump_clock: MockClock, start: Start, sta
 async def test_a_failed_update_comes_at_once_then_after_2_to_64_s_then_every_1_to_2_minutes(
     autojump_clock: MockClock, start: Start
 ) -> None:
-    webhook = Webhook(default=503)
+    webhook = ScriptedWebhook(default=503)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1000)
@@ -133,7 +133,7 @@ async def test_a_failed_update_comes_at_once_then_after_2_to_64_s_then_every_1_t
 
 
 async def test_a_redirect_is_a_failure(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(302)
+    webhook = ScriptedWebhook(302)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1)
@@ -142,14 +142,14 @@ async def test_a_redirect_is_a_failure(autojump_clock: MockClock, start: Start) 
 
 
 def test_retry_after_is_obeyed_up_to_an_hour_and_grows_nothing() -> None:
-    backoff = Backoff(random.Random(0))
+    backoff = RedeliverySchedule(random.Random(0))
     assert [backoff.next(5), backoff.next(99_999), backoff.next(7)] == [5, 3600, 7]
     assert [backoff.next(), backoff.next(1), backoff.next()] == [2, 1, 4]
 
 
 async def test_retry_after_of_a_failing_answer_sets_the_pause(autojump_clock: MockClock, start: Start) -> None:
     busy = PostResult(503, [("retry-after", "9")])
-    webhook = Webhook(busy, busy, PostResult(503, [("Retry-After", "soon")]))
+    webhook = ScriptedWebhook(busy, busy, PostResult(503, [("Retry-After", "soon")]))
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(100)
@@ -157,7 +157,7 @@ async def test_retry_after_of_a_failing_answer_sets_the_pause(autojump_clock: Mo
 
 
 async def test_one_chat_is_serial_even_through_failures(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(500, 500, seconds=1)
+    webhook = ScriptedWebhook(500, 500, seconds=1)
     sandbox = await start(webhook)
     for text in "abc":
         sandbox.telegram.user_sends_text(7, text)
@@ -167,7 +167,7 @@ async def test_one_chat_is_serial_even_through_failures(autojump_clock: MockCloc
 
 
 async def test_other_chats_do_not_wait_for_one_that_fails(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(500, 500, 500, 500)
+    webhook = ScriptedWebhook(500, 500, 500, 500)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "fails")
     await trio.sleep(7)
@@ -177,7 +177,7 @@ async def test_other_chats_do_not_wait_for_one_that_fails(autojump_clock: MockCl
 
 
 async def test_a_press_and_a_message_of_one_chat_are_not_ordered(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=1)
+    webhook = ScriptedWebhook(seconds=1)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "warm up")
     await trio.sleep(3)
@@ -188,7 +188,7 @@ async def test_a_press_and_a_message_of_one_chat_are_not_ordered(autojump_clock:
 
 
 async def test_presses_of_one_user_are_serial_across_chats(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=1)
+    webhook = ScriptedWebhook(seconds=1)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "private")
     group = sandbox.telegram.user_sends_text(7, "group", chat_type="group", chat_id=-5)
@@ -201,7 +201,7 @@ async def test_presses_of_one_user_are_serial_across_chats(autojump_clock: MockC
 
 
 async def test_connections_start_with_one_and_grow_to_the_limit(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=0.25)
+    webhook = ScriptedWebhook(seconds=0.25)
     sandbox = await start(webhook, max_connections=25)
     for user_id in range(1, 400):
         sandbox.telegram.user_sends_text(user_id, "x")
@@ -215,7 +215,7 @@ async def test_connections_start_with_one_and_grow_to_the_limit(autojump_clock: 
 
 
 async def test_after_10_s_without_success_one_connection_has_to_do(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(200, default=500)
+    webhook = ScriptedWebhook(200, default=500)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(1, "passes")
     await trio.sleep(20)
@@ -229,7 +229,7 @@ async def test_after_10_s_without_success_one_connection_has_to_do(autojump_cloc
 
 
 async def test_no_answer_within_60_s_is_a_failure(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=1000)
+    webhook = ScriptedWebhook(seconds=1000)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(61)
@@ -240,7 +240,7 @@ async def test_no_answer_within_60_s_is_a_failure(autojump_clock: MockClock, sta
 async def test_errors_show_in_webhook_info_and_success_does_not_clear_them(
     autojump_clock: MockClock, start: Start
 ) -> None:
-    webhook = Webhook(503, ConnectionRefusedError(111, "Connection refused"))
+    webhook = ScriptedWebhook(503, ConnectionRefusedError(111, "Connection refused"))
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(10)
@@ -254,7 +254,7 @@ async def test_errors_show_in_webhook_info_and_success_does_not_clear_them(
 async def test_an_update_is_given_up_when_it_expires(
     autojump_clock: MockClock, start: Start, kind: str, lifetime: int
 ) -> None:
-    webhook = Webhook(200, default=500)
+    webhook = ScriptedWebhook(200, default=500)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "first")
     await trio.sleep(1)
@@ -269,7 +269,7 @@ async def test_an_update_is_given_up_when_it_expires(
 
 
 async def test_an_expired_update_lets_the_next_one_through(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(200, *[500] * 8)
+    webhook = ScriptedWebhook(200, *[500] * 8)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1)
@@ -280,7 +280,7 @@ async def test_an_expired_update_lets_the_next_one_through(autojump_clock: MockC
 
 
 async def test_a_lost_answer_makes_a_duplicate(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook)
     sandbox.sender.lose_answers(2)
     sandbox.telegram.user_sends_text(7, "x")
@@ -289,7 +289,7 @@ async def test_a_lost_answer_makes_a_duplicate(autojump_clock: MockClock, start:
 
 
 async def test_a_duplicate_rate_loses_that_share_of_answers(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook, duplicate_rate=0.5)
     for number in range(200):
         sandbox.telegram.user_sends_text(number + 1, "x")
@@ -299,7 +299,7 @@ async def test_a_duplicate_rate_loses_that_share_of_answers(autojump_clock: Mock
 
 
 async def test_a_changed_webhook_sends_what_was_in_flight_again(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=5)
+    webhook = ScriptedWebhook(seconds=5)
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(2)
@@ -312,7 +312,7 @@ async def test_a_changed_webhook_sends_what_was_in_flight_again(autojump_clock: 
 async def test_a_restarted_sender_sends_what_was_in_flight_again(
     autojump_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    webhook = Webhook(seconds=5)
+    webhook = ScriptedWebhook(seconds=5)
     sandbox = Sandbox()
     set_webhook(sandbox)
     sandbox.telegram.user_sends_text(7, "x")
@@ -325,7 +325,7 @@ async def test_a_restarted_sender_sends_what_was_in_flight_again(
 
 
 async def test_without_a_webhook_updates_wait(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook)
     sandbox.telegram.call(DEMO_TOKEN, "deleteWebhook", {})
     sandbox.telegram.user_sends_text(7, "x")
@@ -337,7 +337,7 @@ async def test_without_a_webhook_updates_wait(autojump_clock: MockClock, start: 
 
 
 async def test_dropping_pending_updates_in_mid_delivery_is_harmless(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook(seconds=1)
+    webhook = ScriptedWebhook(seconds=1)
     sandbox = await start(webhook)
     for text in "abc":
         sandbox.telegram.user_sends_text(7, text)
@@ -349,7 +349,7 @@ async def test_dropping_pending_updates_in_mid_delivery_is_harmless(autojump_clo
 
 
 async def test_an_unknown_kind_is_delivered_on_its_own(autojump_clock: MockClock, start: Start) -> None:
-    webhook = Webhook()
+    webhook = ScriptedWebhook()
     sandbox = await start(webhook)
     sandbox.telegram.push_update("telepathy", {"thought": "🙂"})
     await trio.sleep(1)
@@ -358,7 +358,7 @@ async def test_an_unknown_kind_is_delivered_on_its_own(autojump_clock: MockClock
 
 
 async def test_the_same_seed_gives_the_same_pauses(autojump_clock: MockClock, start: Start) -> None:
-    first, second = Webhook(default=500), Webhook(default=500)
+    first, second = ScriptedWebhook(default=500), ScriptedWebhook(default=500)
     for webhook in (first, second):
         sandbox = await start(webhook)
         sandbox.telegram.user_sends_text(7, "x")

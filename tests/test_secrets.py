@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 import trio
@@ -23,6 +24,7 @@ from telegram_client.errors import TelegramError
 from telegram_client.flood import FloodControl
 from telegram_client.uploads import InputFile
 from tests.harness import captured_logs, running_bot
+from tests.transports import FakeTransport
 
 # Its parts as well: the second is the secret itself.
 SECRETS = (DEMO_TOKEN, DEMO_TOKEN.partition(":")[2])
@@ -74,7 +76,7 @@ def shown(error: BaseException) -> list[str]:
     return texts
 
 
-def tells_nothing(*texts: str) -> None:
+def shows_nothing(*texts: str) -> None:
     for text in texts:
         for secret in SECRETS:
             assert secret not in text
@@ -87,7 +89,7 @@ async def provoke(url: str, fault: FaultKind, sandbox: Sandbox, params: dict[str
     errors = []
     for root in (url, "https://" + url.removeprefix("http://"), "http://127.0.0.1:1"):
         async with BotApi(DEMO_TOKEN, root=root) as api:
-            tells_nothing(repr(api), str(api))
+            shows_nothing(repr(api), str(api))
             with pytest.raises(TelegramError) as caught:
                 await api.call("sendPhoto" if "photo" in params else "sendMessage", params, timeout=timeout)
             errors.append(caught.value)
@@ -111,7 +113,7 @@ async def test_no_fault_of_a_call_tells_the_token(nursery: trio.Nursery, tmp_pat
         logging.getLogger("anybody").error("%r", group, exc_info=group)
     assert len(errors) == 6 * len(FAULTS)
     assert {"httpcore", "anybody"} <= log.loggers
-    tells_nothing(*log.lines, *shown(group))
+    shows_nothing(*log.lines, *shown(group))
     nursery.cancel_scope.cancel()
 
 
@@ -124,7 +126,7 @@ async def test_a_call_that_goes_well_tells_nothing(nursery: trio.Nursery) -> Non
             for _ in range(3):
                 await api.call("getMe")
     assert "httpcore" in log.loggers
-    tells_nothing(*log.lines)
+    shows_nothing(*log.lines)
     nursery.cancel_scope.cancel()
 
 
@@ -139,29 +141,21 @@ async def test_a_proxys_log_tells_nothing(nursery: trio.Nursery, monkeypatch: py
             with pytest.raises(TelegramError) as caught:
                 await api.call("getMe")
     assert "httpcore" in log.loggers
-    tells_nothing(*log.lines, *shown(caught.value))
+    shows_nothing(*log.lines, *shown(caught.value))
     nursery.cancel_scope.cancel()
 
 
 async def test_an_error_within_a_call_tells_nothing() -> None:
     """Not even one that nobody foresaw, with what surrounds it; a transport's request does not show its address."""
-    requests: list[Any] = []
 
-    async def broken(request: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        requests.append(request)
+    def broken(_: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError("unforeseen")
 
-    class Transport:
-        handle_async_request = staticmethod(broken)
-
-        async def aclose(self) -> None:
-            await trio.lowlevel.checkpoint()
-
-    async with BotApi(DEMO_TOKEN, open_transport=Transport) as api:  # type: ignore[arg-type]
+    transport = FakeTransport(broken)
+    async with BotApi(DEMO_TOKEN, open_transport=lambda: transport) as api:
         with pytest.raises(ZeroDivisionError) as caught:
             await api.call("getMe")
-    tells_nothing(*shown(caught.value), repr(requests[0]), repr(FloodControl()))
+    shows_nothing(*shown(caught.value), repr(transport.requests[0]), repr(FloodControl()))
 
 
 METHODS: dict[Intake, tuple[str, ...]] = {
@@ -193,12 +187,12 @@ async def test_a_service_with_every_fault_tells_nothing(
             await bot.drain()
     assert {"RETRY", "IN_DOUBT", "MAIN_MENU_SENT", "WEBHOOK_RETRY" if intake == "webhook" else "POLL_RETRY"} <= names
     assert "svc_events" in page
-    tells_nothing(lines, page, *log.lines)
+    shows_nothing(lines, page, *log.lines)
 
 
 def test_what_is_logged_by_mistake_is_hidden() -> None:
     """Should a line hold it all the same, the last step of the log hides it."""
     with captured_logs(secrets=(DEMO_TOKEN,)) as logs:
         structlog.get_logger().info("URL", url=f"https://api.telegram.org/bot{DEMO_TOKEN}/getMe")
-    tells_nothing(logs.out.getvalue())
+    shows_nothing(logs.out.getvalue())
     assert "/getMe" in logs.out.getvalue()

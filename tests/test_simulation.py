@@ -38,13 +38,13 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
 
 
 def test_different_seeds_give_different_traces() -> None:
-    """The seed decides something."""
+    """The trace depends on the seed."""
     assert run_seed(make_schedule(1)).trace != run_seed(make_schedule(2)).trace
 
 
-def test_every_kind_of_fault_is_met() -> None:
-    """The seeds of the usual run hold each kind of fault in at least twenty schedules."""
-    met = [{fault.kind for fault in make_schedule(seed).faults} for seed in range(500)]
+def test_every_kind_of_incident_is_met() -> None:
+    """The seeds of the usual run hold each kind of incident in at least twenty schedules."""
+    met = [{incident.kind for incident in make_schedule(seed).incidents} for seed in range(500)]
     assert all(sum(kind in kinds for kinds in met) >= 20 for kind in KINDS)
 
 

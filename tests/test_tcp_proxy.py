@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
+from tests.peers import Peer
 from tests.tcp_proxy import TcpProxy
 
 SOON = 5.0
 
 
 async def _echo(stream: trio.SocketStream) -> None:
-    with suppress(trio.BrokenResourceError):
-        async for data in stream:
-            await stream.send_all(data)
+    async for data in stream:
+        await stream.send_all(data)
 
 
 @asynccontextmanager
 async def echo_behind_proxy() -> AsyncIterator[TcpProxy]:
     async with trio.open_nursery() as nursery:
-        listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, _echo, 0)
-        proxy = TcpProxy(listeners[0].socket.getsockname()[1])
+        echo = Peer(_echo)
+        await nursery.start(echo.serve)
+        proxy = TcpProxy(echo.port)
         await nursery.start(proxy.run)
         with trio.fail_after(SOON):
             await trio.lowlevel.checkpoint()

@@ -79,7 +79,7 @@ def test_a_message_is_read() -> None:
 
 
 def test_a_press_is_read() -> None:
-    """A button press with its message, and one whose message is too old to be told."""
+    """A button press with its message, and one whose message is too old to be given."""
     message = Message(9, Chat(-5, "supergroup"), User(3, "ru"), "hi")
     found = read_update(encode("callback_query", KINDS["callback_query"][0]))
     assert found.callback_query == CallbackQuery("c", User(3, "ru"), message, "menu")
@@ -88,7 +88,7 @@ def test_a_press_is_read() -> None:
 
 
 def test_a_press_on_an_inaccessible_message_is_read() -> None:
-    """Telegram tells only chat and id of an old message; a date of 0 marks it."""
+    """Telegram gives only chat and id of an old message; a date of 0 marks it."""
     press = {"id": "c", "from": USER, "message": {"chat": CHAT, "message_id": 9, "date": 0}, "data": "menu"}
     found = read_update(encode("callback_query", press)).callback_query
     assert found is not None

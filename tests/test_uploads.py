@@ -17,6 +17,7 @@ import trio
 from telegram_client.client import BotApi
 from telegram_client.errors import NotSent, Refused
 from telegram_client.uploads import CHUNK, Form, InputFile
+from tests.peers import Peer
 
 TOKEN = "123456:ABC-def_1234567890abcdefghij"
 ANSWER = b'{"ok":true,"result":{"message_id":1}}'
@@ -26,10 +27,11 @@ LARGE = 50 * 1024 * 1024
 PHOTO = b"\r\n--x--\r\n\x00\xff" * 10_000
 
 
-class Server:
+class UploadServer(Peer):
     """An HTTP server that counts each request's body and keeps its beginning."""
 
     def __init__(self, status: int = 200, *, cut_after: int | None = None, stall: bool = False) -> None:
+        super().__init__(self._receive)
         self._status = status
         self._cut_after = cut_after
         self._stall = stall
@@ -40,41 +42,31 @@ class Server:
         self.body = bytearray()
         self.size = 0
         self.whole = 0
-        self.connections = 0
-        self.root = ""
 
-    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        async with trio.open_nursery() as nursery:
-            listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, self._connection, 0)
-            self.root = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
-            task_status.started()
-
-    async def _connection(self, stream: trio.SocketStream) -> None:
-        self.connections += 1
-        async with stream:
-            http = h11.Connection(h11.SERVER)
-            while (event := await self._event(http, stream)) is not None:
-                if isinstance(event, h11.Request):
-                    self.headers = {name.decode(): value.decode() for name, value in event.headers}
-                    self.target = event.target.decode()
-                    self.size = 0
-                    self.body.clear()
-                elif isinstance(event, h11.Data):
-                    self.size += len(event.data)
-                    if len(self.body) < KEPT:
-                        self.body += event.data
-                    if self._stall:
-                        self.stalled.set()
-                        await self.go_on.wait()
-                    if self._cut_after is not None and self.size > self._cut_after:
-                        return
-                else:
-                    self.whole += 1
-                    answer = ANSWER if self._status == 200 else NO
-                    head = h11.Response(status_code=self._status, headers=[("Content-Length", str(len(answer)))])
-                    out = [http.send(each) or b"" for each in (head, h11.Data(data=answer), h11.EndOfMessage())]
-                    await stream.send_all(b"".join(out))
-                    http.start_next_cycle()
+    async def _receive(self, stream: trio.SocketStream) -> None:
+        http = h11.Connection(h11.SERVER)
+        while (event := await self._event(http, stream)) is not None:
+            if isinstance(event, h11.Request):
+                self.headers = {name.decode(): value.decode() for name, value in event.headers}
+                self.target = event.target.decode()
+                self.size = 0
+                self.body.clear()
+            elif isinstance(event, h11.Data):
+                self.size += len(event.data)
+                if len(self.body) < KEPT:
+                    self.body += event.data
+                if self._stall:
+                    self.stalled.set()
+                    await self.go_on.wait()
+                if self._cut_after is not None and self.size > self._cut_after:
+                    return
+            else:
+                self.whole += 1
+                answer = ANSWER if self._status == 200 else NO
+                head = h11.Response(status_code=self._status, headers=[("Content-Length", str(len(answer)))])
+                out = [http.send(each) or b"" for each in (head, h11.Data(data=answer), h11.EndOfMessage())]
+                await stream.send_all(b"".join(out))
+                http.start_next_cycle()
 
     async def _event(self, http: h11.Connection, stream: trio.SocketStream) -> Any:
         """The next event; None when the client has gone."""
@@ -102,9 +94,9 @@ class Server:
 
 
 @pytest.fixture
-async def server(nursery: trio.Nursery) -> Server:
+async def server(nursery: trio.Nursery) -> UploadServer:
     """A server that takes everything."""
-    server = Server()
+    server = UploadServer()
     await nursery.start(server.serve)
     return server
 
@@ -140,7 +132,7 @@ async def upload(root: str, params: dict[str, Any]) -> Any:
             return await api.call("sendPhoto", params, timeout=20)
 
 
-async def test_a_file_is_sent_as_a_form(server: Server, photo: Path) -> None:
+async def test_a_file_is_sent_as_a_form(server: UploadServer, photo: Path) -> None:
     """The file as it is on disk; texts bare, everything else as JSON; what is None is left out."""
     params: dict[str, Any] = {
         "chat_id": -5,
@@ -152,7 +144,7 @@ async def test_a_file_is_sent_as_a_form(server: Server, photo: Path) -> None:
         "caption_entities": [],
         "parse_mode": None,
     }
-    assert await upload(server.root, params) == {"message_id": 1}
+    assert await upload(server.url, params) == {"message_id": 1}
     parts = server.parts()
     texts = {about["name"]: content.decode() for about, _, content in parts if about["filename"] == "None"}
     assert texts == {
@@ -167,19 +159,19 @@ async def test_a_file_is_sent_as_a_form(server: Server, photo: Path) -> None:
     assert files == [({"name": "photo", "filename": "photo.jpg"}, "application/octet-stream", PHOTO)]
 
 
-async def test_the_size_is_told_before(server: Server, photo: Path) -> None:
+async def test_the_size_is_told_before(server: UploadServer, photo: Path) -> None:
     """Content-Length, exactly, and no chunks; the address and the host as with any call."""
-    await upload(server.root, {"chat_id": 5, "photo": InputFile(photo)})
+    await upload(server.url, {"chat_id": 5, "photo": InputFile(photo)})
     assert int(server.headers["content-length"]) == server.size
     assert "transfer-encoding" not in server.headers
     assert server.target == f"/bot{TOKEN}/sendPhoto"
-    assert server.headers["host"] == server.root.removeprefix("http://")
+    assert server.headers["host"] == server.url.removeprefix("http://")
 
 
-async def test_a_large_file_is_streamed(server: Server, large: Path) -> None:
+async def test_a_large_file_is_streamed(server: UploadServer, large: Path) -> None:
     """50 MB leave with only a few chunks in memory at any time."""
     size = LARGE
-    async with BotApi(TOKEN, root=server.root) as api:
+    async with BotApi(TOKEN, root=server.url) as api:
         await api.call("getMe")
         tracemalloc.start()
         try:
@@ -194,39 +186,39 @@ async def test_a_large_file_is_streamed(server: Server, large: Path) -> None:
     assert peak < KEPT + 3 * 1024 * 1024
 
 
-async def test_an_album_names_its_files(server: Server, tmp_path: Path) -> None:
+async def test_an_album_names_its_files(server: UploadServer, tmp_path: Path) -> None:
     """Files are parameters of their own, which the media refer to."""
     paths = [tmp_path / name for name in ("a.jpg", "b.jpg")]
     for path in paths:
         path.write_bytes(path.name.encode())
     media = [{"type": "photo", "media": f"attach://file{number}"} for number in (0, 1)]
     files = {f"file{number}": InputFile(path) for number, path in enumerate(paths)}
-    await upload(server.root, {"chat_id": 5, "media": media, **files})
+    await upload(server.url, {"chat_id": 5, "media": media, **files})
     found = {str(about["name"]): content for about, _, content in server.parts()}
     assert (found["file0"], found["file1"]) == (b"a.jpg", b"b.jpg")
     assert found["media"].startswith(b'[{"type":"photo","media":"attach://file0"}')
 
 
-async def test_a_files_name_cannot_break_out_of_its_header(server: Server, photo: Path) -> None:
+async def test_a_files_name_cannot_break_out_of_its_header(server: UploadServer, photo: Path) -> None:
     """Quotes and line ends are escaped as browsers do it; the name may be another than the path's."""
-    await upload(server.root, {"photo": InputFile(photo, name='а"\r\nX: y\r\n\r\n.jpg')})
+    await upload(server.url, {"photo": InputFile(photo, name='а"\r\nX: y\r\n\r\n.jpg')})
     head = bytes(server.body[:300])
     assert 'filename="а%22%0D%0AX: y%0D%0A%0D%0A.jpg"\r\n'.encode() in head
 
 
-async def test_a_name_that_is_no_text_is_sent_as_far_as_it_is(server: Server, tmp_path: Path) -> None:
+async def test_a_name_that_is_no_text_is_sent_as_far_as_it_is(server: UploadServer, tmp_path: Path) -> None:
     """A file system holds names of any bytes; the upload does not fail for that."""
     path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
     path.write_bytes(b"x")
-    await upload(server.root, {"photo": InputFile(path)})
+    await upload(server.url, {"photo": InputFile(path)})
     assert b'filename="caf?.jpg"' in server.body
 
 
-async def test_an_empty_file_is_a_file(server: Server, tmp_path: Path) -> None:
+async def test_an_empty_file_is_a_file(server: UploadServer, tmp_path: Path) -> None:
     """Telegram refuses it; the form is right all the same, and the connection is used again."""
     path = tmp_path / "empty"
     path.touch()
-    async with BotApi(TOKEN, root=server.root) as api:
+    async with BotApi(TOKEN, root=server.url) as api:
         for _ in range(2):
             await api.call("sendDocument", {"document": InputFile(path)})
             assert [content for _, _, content in server.parts()] == [b""]
@@ -234,7 +226,7 @@ async def test_an_empty_file_is_a_file(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe"])
-async def test_what_is_no_file_is_not_sent(server: Server, tmp_path: Path, kind: str) -> None:
+async def test_what_is_no_file_is_not_sent(server: UploadServer, tmp_path: Path, kind: str) -> None:
     """Said before a connection is opened, with the path, and no wait for a named pipe's other end."""
     path = tmp_path / kind
     if kind == "folder":
@@ -242,22 +234,22 @@ async def test_what_is_no_file_is_not_sent(server: Server, tmp_path: Path, kind:
     elif kind == "pipe":
         os.mkfifo(path)
     with pytest.raises(NotSent, match=kind) as caught:
-        await upload(server.root, {"chat_id": 5, "photo": InputFile(path)})
+        await upload(server.url, {"chat_id": 5, "photo": InputFile(path)})
     assert caught.value.chat_id == 5
     assert server.connections == 0
 
 
-async def test_parameters_that_are_no_json_close_the_file_again(server: Server, photo: Path) -> None:
+async def test_parameters_that_are_no_json_close_the_file_again(server: UploadServer, photo: Path) -> None:
     """TypeError, as without a file; the file that was open already is closed."""
     with pytest.raises(TypeError):
-        await upload(server.root, {"photo": InputFile(photo), "text": object()})
+        await upload(server.url, {"photo": InputFile(photo), "text": object()})
     assert server.connections == 0
     assert open_files(photo) == []
 
 
 async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(nursery: trio.Nursery, large: Path) -> None:
     """The size that was told cannot be kept any more: the connection is given up, and the server has a part at most."""
-    server = Server(stall=True)
+    server = UploadServer(stall=True)
     await nursery.start(server.serve)
 
     async def shrink() -> None:
@@ -267,13 +259,13 @@ async def test_a_file_that_shrinks_while_it_is_sent_is_not_sent(nursery: trio.Nu
 
     nursery.start_soon(shrink)
     with pytest.raises(NotSent, match="shorter") as caught:
-        await upload(server.root, {"chat_id": 5, "photo": InputFile(large)})
+        await upload(server.url, {"chat_id": 5, "photo": InputFile(large)})
     assert caught.value.chat_id == 5
     assert server.whole == 0
     assert open_files(large) == []
 
 
-async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) -> None:
+async def test_a_file_that_grows_is_sent_as_it_was(server: UploadServer, photo: Path) -> None:
     """What is appended meanwhile is not part of what was announced."""
     form = await Form.open({"photo": InputFile(photo)})
     with photo.open("ab") as file:
@@ -285,29 +277,29 @@ async def test_a_file_that_grows_is_sent_as_it_was(server: Server, photo: Path) 
 
 async def test_a_connection_cut_within_the_file_is_not_sent(nursery: trio.Nursery, large: Path) -> None:
     """The server has a part of the request at most: asking again is safe."""
-    server = Server(cut_after=1024 * 1024)
+    server = UploadServer(cut_after=1024 * 1024)
     await nursery.start(server.serve)
     with pytest.raises(NotSent) as caught:
-        await upload(server.root, {"chat_id": 5, "photo": InputFile(large)})
+        await upload(server.url, {"chat_id": 5, "photo": InputFile(large)})
     assert caught.value.chat_id == 5
     assert server.whole == 0
 
 
 async def test_a_refused_upload_is_refused(nursery: trio.Nursery, photo: Path) -> None:
     """The answer is read as any other's."""
-    server = Server(status=400)
+    server = UploadServer(status=400)
     await nursery.start(server.serve)
     with pytest.raises(Refused):
-        await upload(server.root, {"photo": InputFile(photo)})
+        await upload(server.url, {"photo": InputFile(photo)})
 
 
 async def test_a_cancelled_upload_closes_its_file(nursery: trio.Nursery, large: Path) -> None:
     """Whatever ends the call, in the midst of the file too, ends the reading."""
-    server = Server(stall=True)
+    server = UploadServer(stall=True)
     await nursery.start(server.serve)
     with trio.fail_after(20):
         async with trio.open_nursery() as calls:
-            calls.start_soon(upload, server.root, {"photo": InputFile(large)})
+            calls.start_soon(upload, server.url, {"photo": InputFile(large)})
             await server.stalled.wait()
             assert len(open_files(large)) == 1
             calls.cancel_scope.cancel()

@@ -25,7 +25,7 @@ START = b'{"update_id":7,\n"message":{"message_id":1,"chat":{"id":5,"type":"priv
 ROOT = Path(__file__).parent.parent
 
 
-class Client:
+class WebhookClient:
     """A client of a webhook, which makes one request at a time."""
 
     def __init__(self, *, hints: int = 10, secret: str = SECRET) -> None:
@@ -82,7 +82,7 @@ class Client:
 
 async def test_a_stored_update_is_answered_with_an_empty_200() -> None:
     """200 without a body, once the update is stored as it came, and a hint for the workers."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         assert await client.post(START[:20], START[20:]) == 200
     assert client.request.body == b""
@@ -96,7 +96,7 @@ async def test_a_stored_update_is_answered_with_an_empty_200() -> None:
 
 async def test_no_answer_leaves_before_the_store_has_returned() -> None:
     """The first byte of a 200 is sent after the commit, not before and not beside it."""
-    client = Client()
+    client = WebhookClient()
     client.store.may_return = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.post, START)
@@ -112,7 +112,7 @@ async def test_no_answer_leaves_before_the_store_has_returned() -> None:
 )
 async def test_a_request_without_the_secret_is_refused_unread(secret: str | bytes | None) -> None:
     """401 for a missing, wrong or non-ASCII secret, before a byte of the body is read."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         assert await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": secret}) == 401
     assert client.request.receives == 0
@@ -131,14 +131,14 @@ async def test_the_secret_is_compared_in_constant_time(monkeypatch: pytest.Monke
         return original(left, right)
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    assert await Client().post(START) == 200
+    assert await WebhookClient().post(START) == 200
     assert seen == [(SECRET.encode(), SECRET.encode())]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"])
 async def test_only_post_is_allowed(method: str) -> None:
     """405 with Allow for any other method."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(START, method=method) == 405
     assert client.request.headers["allow"] == "POST"
     assert client.request.receives == 0
@@ -159,13 +159,13 @@ async def test_only_post_is_allowed(method: str) -> None:
 )
 async def test_only_json_is_accepted(content_type: str | None, status: int) -> None:
     """415 for what does not call itself JSON; parameters and case do not matter."""
-    assert await Client().post(START, headers={"Content-Type": content_type}) == status
+    assert await WebhookClient().post(START, headers={"Content-Type": content_type}) == status
 
 
 @pytest.mark.parametrize("length", [str(MAX_BODY + 1), "9" * 20, "9" * 5000])
 async def test_a_body_announced_as_too_large_is_not_read(length: str) -> None:
     """413 by Content-Length alone, however absurd the number is."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(START, headers={"Content-Length": length}) == 413
     assert client.request.receives == 0
 
@@ -173,14 +173,14 @@ async def test_a_body_announced_as_too_large_is_not_read(length: str) -> None:
 @pytest.mark.parametrize("length", ["-1", "+5", "1.5", "abc", "", "0x10", "٣", "5, 5"])
 async def test_a_malformed_length_is_a_bad_request(length: str) -> None:
     """400 for a Content-Length that is no number; Telegram never sends one."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(START, headers={"Content-Length": length}) == 400
     assert client.request.receives == 0
 
 
 async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
     """413 by actual size where no length was announced (chunked), without reading the rest."""
-    client = Client()
+    client = WebhookClient()
     chunks = [b"x" * 65536] * 40
     assert await client.post(*chunks, headers={"Content-Length": None}) == 413
     assert client.request.receives == MAX_BODY // 65536 + 1
@@ -190,7 +190,7 @@ async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
 async def test_the_largest_body_allowed_is_stored() -> None:
     """A body of exactly 1 MiB is taken."""
     padding = b" " * (MAX_BODY - len(START))
-    client = Client()
+    client = WebhookClient()
     assert await client.post(START, padding) == 200
     assert len(client.store.stored[7].payload) == MAX_BODY
 
@@ -223,7 +223,7 @@ async def test_the_largest_body_allowed_is_stored() -> None:
 )
 async def test_a_body_that_is_not_an_update_is_a_bad_request(body: bytes) -> None:
     """400 with a JSON reason, one line in the log, nothing stored."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         assert await client.post(body) == 400
     assert list(json.loads(client.request.body)) == ["error"]
@@ -237,14 +237,14 @@ async def test_a_body_that_is_not_an_update_is_a_bad_request(body: bytes) -> Non
 @pytest.mark.parametrize("update_id", [0, -1, 2**31 - 1, 2**63 - 1, -(2**63)])
 async def test_any_64_bit_id_is_taken(update_id: int) -> None:
     """Ids are random and may restart anywhere: no value is special."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(b'{"update_id":%d,"message":{}}' % update_id) == 200
     assert list(client.store.stored) == [update_id]
 
 
 async def test_an_unknown_kind_is_stored() -> None:
     """A kind that Telegram adds tomorrow is accepted today."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(b'{"update_id":8,"brand_new":{"from":{"id":3}}}') == 200
     assert (client.store.stored[8].kind, client.store.stored[8].chat_id) == ("brand_new", 3)
 
@@ -262,7 +262,7 @@ async def test_an_unknown_kind_is_stored() -> None:
 )
 async def test_an_update_that_cannot_be_stored_is_left_with_telegram(fault: Exception) -> None:
     """503 with Retry-After whatever the store raises, and no hint."""
-    client = Client()
+    client = WebhookClient()
     client.store.fault = fault
     with captured_logs() as logs:
         assert await client.post(START) == 503
@@ -274,7 +274,7 @@ async def test_an_update_that_cannot_be_stored_is_left_with_telegram(fault: Exce
 
 async def test_a_store_that_hangs_is_given_two_seconds(autojump_clock: trio.testing.MockClock) -> None:
     """503 after exactly 2 s without a commit; the store is cancelled."""
-    client = Client()
+    client = WebhookClient()
     client.store.delay = 60.0
     began = trio.current_time()
     with captured_logs() as logs:
@@ -287,14 +287,14 @@ async def test_a_store_that_hangs_is_given_two_seconds(autojump_clock: trio.test
 
 async def test_a_store_that_is_just_in_time_counts(autojump_clock: trio.testing.MockClock) -> None:
     """A commit after 1.9 s is a commit: 200."""
-    client = Client()
+    client = WebhookClient()
     client.store.delay = 1.9
     assert await client.post(START) == 200
 
 
 async def test_a_slow_body_is_given_ten_seconds(autojump_clock: trio.testing.MockClock) -> None:
     """408 once the body has taken 10 s in all, however steadily it drips."""
-    client = Client()
+    client = WebhookClient()
     began = trio.current_time()
     assert await client.post(*([b" "] * 100), pause=1.0) == 408
     assert trio.current_time() - began == pytest.approx(10.0)
@@ -303,13 +303,13 @@ async def test_a_slow_body_is_given_ten_seconds(autojump_clock: trio.testing.Moc
 
 async def test_a_body_within_ten_seconds_is_taken(autojump_clock: trio.testing.MockClock) -> None:
     """Slow is not too slow: a body in nine pieces, one a second."""
-    client = Client()
+    client = WebhookClient()
     assert await client.post(*([b" "] * 8), START, pause=1.0) == 200
 
 
 async def test_a_cancelled_request_is_cancelled() -> None:
     """Shutdown goes through: neither an answer nor a 503 takes the place of the cancellation."""
-    client = Client()
+    client = WebhookClient()
     client.store.delay = 3600.0
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
@@ -322,7 +322,7 @@ async def test_a_cancelled_request_is_cancelled() -> None:
 
 async def test_a_full_hint_channel_is_no_error() -> None:
     """With no room for another hint the update is stored and acknowledged all the same."""
-    client = Client(hints=1)
+    client = WebhookClient(hints=1)
     with captured_logs() as logs:
         for update_id in (1, 2, 3):
             assert await client.post(b'{"update_id":%d}' % update_id) == 200
@@ -333,14 +333,14 @@ async def test_a_full_hint_channel_is_no_error() -> None:
 
 async def test_nobody_listening_to_hints_is_no_error() -> None:
     """With the receiving end of the hints closed the update is stored and acknowledged all the same."""
-    client = Client()
+    client = WebhookClient()
     client.hints.close()
     assert await client.post(START) == 200
 
 
 async def test_a_duplicate_is_acknowledged_and_not_hinted() -> None:
     """Telegram repeats an update until it gets a 200, so a duplicate gets one too; but no second hint."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         assert [await client.post(START), await client.post(START)] == [200, 200]
     assert client.hinted() == [7]
@@ -361,7 +361,7 @@ async def test_a_client_that_hangs_up_leaves_one_line(
     bodies: tuple[bytes, ...], then: list[dict[str, Any]], length: str | None
 ) -> None:
     """A request that never became whole is not stored, not answered, and one line in the log."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         assert await client.post(*bodies, headers={"Content-Length": length}, then=then) is None
     assert client.store.stored == {}
@@ -371,7 +371,7 @@ async def test_a_client_that_hangs_up_leaves_one_line(
 
 async def test_no_line_holds_the_secret_or_the_message() -> None:
     """Neither the secret nor what a user wrote is logged."""
-    client = Client()
+    client = WebhookClient()
     with captured_logs() as logs:
         await client.post(START.replace(b"/start", b"my diary"))
         await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": SECRET + "1"})
@@ -462,7 +462,7 @@ def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:
 
 async def test_without_a_secret_nobody_is_let_in() -> None:
     """INTAKE=polling needs none, and an empty header must not match it."""
-    client = Client(secret="")
+    client = WebhookClient(secret="")
     for header in ("", None):
         assert await client.post(START, headers={"X-Telegram-Bot-Api-Secret-Token": header}) == 401
     assert client.store.stored == {}
@@ -481,7 +481,7 @@ async def test_without_a_secret_nobody_is_let_in() -> None:
 )
 async def test_everything_else_is_passed_on_untouched(scope: dict[str, str]) -> None:
     """As middleware it answers HTTP at exactly /webhook; the rest of the application gets what the server gave."""
-    client = Client()
+    client = WebhookClient()
 
     async def send(_message: Any) -> None:
         raise AssertionError("answered")

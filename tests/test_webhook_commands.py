@@ -9,13 +9,13 @@ import pytest
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.state import Webhook
+from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations.webhook_commands import delete_webhook, set_webhook, show_webhook
 from tests.harness import SECRET, settings_for_tests
 
 URL = "https://bot.example/webhook"
-OLD = Webhook("https://old.example/", "an-older-one")
+OLD = WebhookSettings("https://old.example/", "an-older-one")
 Output = pytest.CaptureFixture[str]
 
 
@@ -48,7 +48,7 @@ async def test_set_sets_address_and_secret(
     sandbox.telegram.bot().allowed_updates = frozenset({"poll"})
     assert await set_webhook(settings(), open_transport=sandbox.transport)
     bot = sandbox.telegram.bot()
-    assert bot.webhook == Webhook(URL, SECRET, 40)
+    assert bot.webhook == WebhookSettings(URL, SECRET, 40)
     assert bot.allowed_updates is None
     assert len(bot.pending) == 1
     assert printed(capsys) == ([f"the webhook is set: {URL}"], [])
@@ -56,9 +56,9 @@ async def test_set_sets_address_and_secret(
 
 async def test_set_changes_the_secret_alone_too(autojump_clock: trio.testing.MockClock, sandbox: Sandbox) -> None:
     """Telegram cannot show the secret, so it is sent whatever stands there."""
-    sandbox.telegram.bot().webhook = Webhook(URL, "an-older-one")
+    sandbox.telegram.bot().webhook = WebhookSettings(URL, "an-older-one")
     assert await set_webhook(settings(), open_transport=sandbox.transport)
-    assert sandbox.telegram.bot().webhook == Webhook(URL, SECRET, 40)
+    assert sandbox.telegram.bot().webhook == WebhookSettings(URL, SECRET, 40)
 
 
 async def test_set_waits_as_telegram_says(autojump_clock: trio.testing.MockClock, sandbox: Sandbox) -> None:

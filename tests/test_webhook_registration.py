@@ -13,13 +13,14 @@ import trio
 from prometheus_client import CollectorRegistry
 
 from sandbox.app import Sandbox
-from sandbox.journal import Call
-from sandbox.state import Webhook
+from sandbox.call_log import RecordedCall
+from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.intake.webhook_registration import CHECK_EVERY, Change, Target, change_needed, register_webhook, target_of
 from svc.observability.metrics import WebhookHealth
 from telegram_client.client import BotApi
 from tests.harness import DEADLOCK, SECRET, Logs, captured_logs, running_bot, settings_for_tests
+from tests.transports import FakeTransport
 
 URL = "https://bot.example/webhook"
 TARGET = Target(URL, SECRET)
@@ -46,12 +47,12 @@ class Registered:
         return pending, at, errors
 
     @property
-    def sets(self) -> list[Call]:
+    def sets(self) -> list[RecordedCall]:
         """Every setWebhook so far."""
-        return self.sandbox.telegram.journal.find("setWebhook")
+        return self.sandbox.telegram.call_log.find("setWebhook")
 
     @property
-    def webhook(self) -> Webhook | None:
+    def webhook(self) -> WebhookSettings | None:
         """What Telegram has."""
         return self.sandbox.telegram.bot().webhook
 
@@ -75,7 +76,7 @@ async def registering(target: Target | None = TARGET, sandbox: Sandbox | None = 
 
 
 def set_by_hand(sandbox: Sandbox, **params: Any) -> None:
-    sandbox.telegram.bot().webhook = Webhook(**{"url": URL, "secret_token": SECRET, **params})
+    sandbox.telegram.bot().webhook = WebhookSettings(**{"url": URL, "secret_token": SECRET, **params})
 
 
 def have_failed(sandbox: Sandbox, message: str, *, at: int) -> None:
@@ -139,7 +140,7 @@ def test_the_settings_say_what_it_should_be() -> None:
 async def test_it_is_set_once(autojump_clock: trio.testing.MockClock) -> None:
     """A bot without a webhook gets it, and an hour of checks later that was the only call."""
     async with registering() as registered:
-        assert registered.webhook == Webhook(URL, SECRET, 40)
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
         await trio.sleep(3000)
         assert len(registered.sets) == 1
         assert [line["reason"] for line in registered.logs.of("WEBHOOK_SET")] == ["the webhook is not set"]
@@ -150,7 +151,7 @@ async def test_a_changed_secret_is_taken_over(autojump_clock: trio.testing.MockC
     sandbox = Sandbox(strict_webhooks=True)
     set_by_hand(sandbox, secret_token="an-older-one")
     async with registering(sandbox=sandbox) as registered:
-        assert registered.webhook == Webhook(URL, SECRET, 40)
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
         assert len(registered.sets) == 1
 
 
@@ -170,7 +171,7 @@ async def test_pending_updates_stay(autojump_clock: trio.testing.MockClock) -> N
     set_by_hand(sandbox, url="https://old.example/")
     sandbox.telegram.user_sends_text(7, "/start")
     async with registering(sandbox=sandbox) as registered:
-        assert registered.webhook == Webhook(URL, SECRET, 40)
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
         assert len(sandbox.telegram.bot().pending) == 1
 
 
@@ -203,7 +204,7 @@ async def test_a_failed_call_is_made_again(autojump_clock: trio.testing.MockCloc
     sandbox.faults.order(fault, method=method, count=3)
     async with registering(sandbox=sandbox) as registered:
         await trio.sleep(60)
-        assert registered.webhook == Webhook(URL, SECRET, 40)
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
         assert len(registered.logs.of("WEBHOOK_RETRY")) == 3
         assert len(registered.logs.of("WEBHOOK_SET")) == 1
 
@@ -219,7 +220,7 @@ async def test_a_refusal_is_tried_again_ever_more_seldom(autojump_clock: trio.te
         assert 40 < delays[-1] <= 60
         sandbox.faults.clear()
         await trio.sleep(60)
-        assert registered.webhook == Webhook(URL, SECRET, 40)
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
 
 
 async def test_an_answer_that_makes_no_sense_ends_nothing(autojump_clock: trio.testing.MockClock) -> None:
@@ -228,7 +229,7 @@ async def test_an_answer_that_makes_no_sense_ends_nothing(autojump_clock: trio.t
     usual = '{"ok":true,"result":true}'
     with captured_logs() as logs:
         registered = Registered(Sandbox(), logs)
-        transport = httpx.MockTransport(lambda _: httpx.Response(200, text=next(answers, usual)))
+        transport = FakeTransport(lambda _: httpx.Response(200, text=next(answers, usual)))
         async with BotApi(DEMO_TOKEN, connections=1, open_transport=lambda: transport) as api:
             with trio.move_on_after(30):
                 await register_webhook(api, TARGET, health=registered.health, rng=random.Random(0))
@@ -266,7 +267,7 @@ async def test_pending_updates_and_failed_deliveries_are_shown(autojump_clock: t
 
 
 async def test_an_error_is_logged_when_it_is_new(autojump_clock: trio.testing.MockClock) -> None:
-    """Once for each failure that Telegram tells of, not once for each check."""
+    """Once for each failure that Telegram reports, not once for each check."""
     async with registering() as registered:
         for at in (100, 200):
             have_failed(registered.sandbox, "Wrong response from the webhook: 401 Unauthorized", at=at)
@@ -329,5 +330,5 @@ async def test_passive_never_sets_the_webhook(autojump_clock: trio.testing.MockC
     """An instance that waits for the lock leaves the webhook alone, also with a WEBHOOK_URL of its own."""
     async with running_bot(passive=True, webhook_url="https://mine.example/webhook") as bot:
         await trio.sleep(600)
-        calls = [call.params["url"] for call in bot.sandbox.telegram.journal.find("setWebhook")]
+        calls = [call.params["url"] for call in bot.sandbox.telegram.call_log.find("setWebhook")]
         assert calls == ["https://bot.example/webhook"]  # the harness's own

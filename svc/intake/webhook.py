@@ -104,7 +104,7 @@ class WebhookMiddleware:
         """Take `update` in; raises Rejected with 503 if it is not committed in time, whatever the reason."""
         reason = "no commit in time"
         try:
-            with trio.move_on_after(STORE_DEADLINE):
+            with trio.CancelScope(deadline=trio.current_time() + STORE_DEADLINE):
                 await self._intake.accept(update)
                 return
         except (DatabaseUnavailable, DatabaseRefused) as error:
@@ -129,7 +129,7 @@ async def _read(receive: Receive, expected: int) -> bytes:
     """The whole body; `expected` is the least number of bytes it may have."""
     chunks: list[bytes] = []
     size = 0
-    with trio.move_on_after(BODY_DEADLINE):
+    with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -24,7 +24,7 @@ from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
 from svc.waiting import Wakeup
 
 STATEMENT_TIMEOUT = 1.0
-_LAST_WORDS = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
+_SESSION_ENDED = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
 
 BEAT = """
 SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
@@ -33,7 +33,7 @@ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND 
    AND ARRAY(SELECT pg_listening_channels()) @> $5::text[] AS ours
 """
 
-UNLOCK_AND_ANNOUNCE = "SELECT pg_advisory_unlock($1), pg_notify($2, $3)"
+UNLOCK_AND_NOTIFY = "SELECT pg_advisory_unlock($1), pg_notify($2, $3)"
 
 
 class PoolerInTheWay(Exception):
@@ -69,7 +69,7 @@ class PostgresLockSession:
         await self._released.wait()
 
     async def release(self) -> None:
-        await self._value(UNLOCK_AND_ANNOUNCE, self._key, RELEASED_CHANNEL, str(self._bot_id))
+        await self._value(UNLOCK_AND_NOTIFY, self._key, RELEASED_CHANNEL, str(self._bot_id))
         self.abandon()
 
     def abandon(self) -> None:
@@ -98,7 +98,7 @@ class PostgresLockSession:
                 return await trio_asyncio.aio_as_trio(self._connection.fetchval)(sql, *args, timeout=STATEMENT_DEADLINE)
         except DatabaseUnavailable as error:
             # asyncpg's termination listener is silent where the server's last word answered a statement.
-            if self._connection.is_closed() or isinstance(error.__cause__, _LAST_WORDS):
+            if self._connection.is_closed() or isinstance(error.__cause__, _SESSION_ENDED):
                 self.closed.set()
             raise
 

@@ -17,7 +17,8 @@ import httpx
 import trio
 
 from sandbox.app import Sandbox
-from sandbox.postgres import PostgresFailed, free_port, temporary_postgres
+from sandbox.ports import free_port
+from sandbox.postgres import PostgresFailed, temporary_postgres
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations.demo_instance import LOOPBACK, Instance
 from svc.operations.exit_codes import DONE, FAILED, INTERRUPTED

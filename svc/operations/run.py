@@ -13,6 +13,7 @@ from svc.bot.handlers import make_decide
 from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
 from svc.leadership.postgres_lock import connect_lock
+from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
@@ -45,6 +46,7 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
             await nursery.start(partial(drain_on_signal, service.lifecycle.drain, deadline=deadline))
+            nursery.start_soon(measure_loop_lag, metrics.loop_lag)
             await service.run(http)
             nursery.cancel_scope.cancel(reason="the service has ended")
 

@@ -1,4 +1,4 @@
-"""The inbox without a database, with the same meaning as `PostgresInbox`: `test_inbox_contract` runs over both."""
+"""The inbox without a database, with the same meaning as `PostgresInbox`: `tests/inbox_contract` runs over both."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ class MemoryInbox:
         self.on_notify: Callable[[], None] | None = None
         self._back = trio.Event()
         self._owed: list[tuple[Attempt, Ending]] = []
+
+    @property
+    def settlements_waiting(self) -> int:
+        """How many settlements wait for the database to come back."""
+        return len(self._owed)
 
     def go_away(self) -> None:
         """The database is gone until `come_back`."""

@@ -1,4 +1,4 @@
-"""Run one seed with its story, or many, in as many processes as are asked for."""
+"""Run one seed, with its schedule and its trace, or many, in as many processes as are asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong and when: data made from a seed, each seed with its own mix of faults."""
+"""What goes wrong and when: data made from a seed, each seed with its own mix of incidents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 KINDS = (
     "kill",  # and a new instance a moment later
     "drain",  # SIGTERM, with a new instance beside it
-    "pause",  # SIGSTOP and SIGCONT: nothing crosses
+    "pause",  # SIGSTOP and SIGCONT: nothing passes its link
     "cut_database",
     "cut_lock",
     "cut_telegram",
@@ -21,7 +21,7 @@ KINDS = (
     "bot_api_cut_before",
     "bot_api_cut_after",
     "bot_api_slow",
-    "lose_acks",  # Telegram does not hear the webhook's 200
+    "lose_acks",  # the webhook's 200 does not reach Telegram
 )
 
 CHAOS = 30.0
@@ -29,8 +29,8 @@ UPDATES = 40
 
 
 @dataclass(frozen=True)
-class Fault:
-    """At `at` seconds, `kind` befalls instance number `who` (modulo those alive) for `lasting` seconds or `count`."""
+class Incident:
+    """At `at` seconds, `kind` happens to instance `who` (modulo those alive) for `lasting` seconds or `count` times."""
 
     at: float
     kind: str
@@ -40,7 +40,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Message:
+class UserMessage:
     """At `at` seconds a user writes."""
 
     at: float
@@ -49,26 +49,26 @@ class Message:
 
 @dataclass(frozen=True)
 class Schedule:
-    """One seed's story."""
+    """All that happens in the run of one seed."""
 
     seed: int
     instances: int
     policy: str
     latency: float
-    messages: tuple[Message, ...]
-    faults: tuple[Fault, ...]
+    messages: tuple[UserMessage, ...]
+    incidents: tuple[Incident, ...]
 
     def __str__(self) -> str:
         head = f"seed {self.seed}: {self.instances} instances, IN_DOUBT={self.policy}, latency {self.latency:.3f} s"
         lines = [
-            f"  {fault.at:6.2f} {fault.kind} instance {fault.who}, {fault.lasting:.2f} s, {fault.count} times"
-            for fault in self.faults
+            f"  {each.at:6.2f} {each.kind} instance {each.who}, {each.lasting:.2f} s, {each.count} times"
+            for each in self.incidents
         ]
         return "\n".join([head, *lines])
 
 
 def make_schedule(seed: int) -> Schedule:
-    """The story of `seed`."""
+    """The schedule of `seed`, the same every time."""
     rng = random.Random(seed)
     kinds = rng.sample(KINDS, rng.randint(1, 6))
     users = rng.randint(1, 12)
@@ -78,10 +78,10 @@ def make_schedule(seed: int) -> Schedule:
         policy=rng.choice(("resend", "resend", "skip")),
         latency=rng.choice((0.0, 0.01, 0.3)),
         messages=tuple(
-            Message(at, rng.randint(1, users)) for at in sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
+            UserMessage(at, rng.randint(1, users)) for at in sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
         ),
-        faults=tuple(
-            Fault(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
+        incidents=tuple(
+            Incident(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
             for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
         ),
     )

@@ -1,4 +1,4 @@
-"""One run of one seed: the world, its faults as they happen, and what must hold after every step and at the end."""
+"""One run of one seed: the world, its incidents as they happen, and what must hold after every step and at the end."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from tests.harness import SECRET, settings_for_tests
 from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
-from tests.simulation.door import Door, DoorInbox, DoorLockSession, DoorTransport
-from tests.simulation.schedule import CHAOS, Fault, Schedule
+from tests.simulation.link import InboxOverLink, Link, LockSessionOverLink, TransportOverLink
+from tests.simulation.schedule import CHAOS, Incident, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
 CALM = 400.0
@@ -46,18 +46,18 @@ class Violation(BaseException):
 
 
 @dataclass
-class Instance:
+class SimulatedInstance:
     """One process."""
 
     number: int
-    door: Door
+    link: Link
     service: Service
     scope: trio.CancelScope
-    lock_sessions: list[DoorLockSession] = field(default_factory=list)
+    lock_sessions: list[LockSessionOverLink] = field(default_factory=list)
 
 
 class World:
-    """Everything around the instances, and the judge."""
+    """Everything around the instances, and the checks of what they do."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -66,7 +66,7 @@ class World:
         self.inbox = MemoryInbox()
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
-        self.instances: list[Instance] = []
+        self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
         self.sent: dict[int, list[int]] = defaultdict(list)
         self.effects: Counter[int] = Counter()
@@ -94,30 +94,28 @@ class World:
             nursery.cancel_scope.cancel(reason="the run is over")
         self._judge()
 
-    # --- instances
-
     def start_instance(self) -> None:
         """A new process comes up."""
         self._count += 1
-        door = Door(self.rng)
-        instance = Instance(self._count, door, self._service(self._count, door), trio.CancelScope())
+        link = Link(self.rng)
+        instance = SimulatedInstance(self._count, link, self._service(self._count, link), trio.CancelScope())
         self.instances.append(instance)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
 
-    async def _live(self, instance: Instance) -> None:
+    async def _live(self, instance: SimulatedInstance) -> None:
         with instance.scope:
             await instance.service.run()
         if instance in self.instances:
             self.instances.remove(instance)
         self.note(f"instance {instance.number} has ended")
 
-    def _service(self, number: int, door: Door) -> Service:
-        inbox = DoorInbox(self.inbox, door)
+    def _service(self, number: int, link: Link) -> Service:
+        inbox = InboxOverLink(self.inbox, link)
 
-        async def connect(on_new_work: Callable[[], None]) -> DoorLockSession:
-            await door.leg("lock")
-            session = DoorLockSession(await self.lock.connect(on_new_work), door)
+        async def connect(on_new_work: Callable[[], None]) -> LockSessionOverLink:
+            await link.leg("lock")
+            session = LockSessionOverLink(await self.lock.connect(on_new_work), link)
             instance = next(each for each in self.instances if each.number == number)
             instance.lock_sessions.append(session)
             self._nursery.start_soon(session.listen)
@@ -136,9 +134,9 @@ class World:
                 writers=inbox.run,
                 connect_lock=connect,
                 database_answers=_yes,
-                open_transport=lambda: DoorTransport(
+                open_transport=lambda: TransportOverLink(
                     self.sandbox.transport(latency=self.schedule.latency),
-                    door,
+                    link,
                     lambda request: self._arrived(number, request),
                 ),
                 rng=random.Random(f"{self.schedule.seed}/{number}"),
@@ -146,8 +144,6 @@ class World:
         )
         _watch_periods(service, number)
         return service
-
-    # --- users and Telegram
 
     async def _users(self) -> None:
         for message in self.schedule.messages:
@@ -157,14 +153,14 @@ class World:
             self.note(f"user {message.user} writes update {update.id}")
 
     async def _deliver(self, url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:
-        reachable = [each for each in self.instances if not each.door.shut]
+        reachable = [each for each in self.instances if not each.link.closed]
         if not reachable:
             raise ConnectionRefusedError("nobody listens")
         instance = self.rng.choice(reachable)
         with trio.move_on_after(60):
-            await instance.door.leg("telegram")
+            await instance.link.leg("telegram")
             result = await asgi_post(instance.service.app)(url, headers, body)
-            await instance.door.leg("telegram")
+            await instance.link.leg("telegram")
             if result.status == 200:
                 self.accepted.add(json.loads(body)["update_id"])
             return result
@@ -182,60 +178,60 @@ class World:
         if holder not in sessions and not any(_may_still_send(session) for session in sessions):
             raise Violation(f"G2/G5: instance {number} sends update {update_id} without holding the lock")
 
-    # --- faults
-
     async def _chaos(self) -> None:
-        for fault in self.schedule.faults:
-            await trio.sleep_until(fault.at)
-            self.note(f"FAULT {fault.kind} {fault.who} {fault.lasting} {fault.count}")
-            self._befall(fault)
+        for incident in self.schedule.incidents:
+            await trio.sleep_until(incident.at)
+            self.note(f"INCIDENT {incident.kind} {incident.who} {incident.lasting} {incident.count}")
+            self._happen(incident)
 
-    def _befall(self, fault: Fault) -> None:
-        if fault.kind.startswith("bot_api_"):
-            kind = FaultKind(fault.kind.removeprefix("bot_api_"))
-            self.sandbox.faults.order(kind, count=fault.count, method="sendMessage", delay=fault.lasting, retry_after=2)
-        elif fault.kind == "lose_acks":
-            self.sandbox.sender.lose_answers(fault.count)
-        elif fault.kind == "database_away":
+    def _happen(self, incident: Incident) -> None:
+        if incident.kind.startswith("bot_api_"):
+            kind = FaultKind(incident.kind.removeprefix("bot_api_"))
+            self.sandbox.faults.order(
+                kind, count=incident.count, method="sendMessage", delay=incident.lasting, retry_after=2
+            )
+        elif incident.kind == "lose_acks":
+            self.sandbox.sender.lose_answers(incident.count)
+        elif incident.kind == "database_away":
             self.inbox.go_away()
-            self._later(fault.lasting, self.inbox.come_back)
+            self._later(incident.lasting, self.inbox.come_back)
         elif self.instances:
-            self._befall_instance(fault, self.instances[fault.who % len(self.instances)])
+            self._happen_to(incident, self.instances[incident.who % len(self.instances)])
 
-    def _befall_instance(self, fault: Fault, instance: Instance) -> None:
-        door = instance.door
-        match fault.kind:
+    def _happen_to(self, incident: Incident, instance: SimulatedInstance) -> None:
+        link = instance.link
+        match incident.kind:
             case "kill":
                 self._kill(instance)
-                self._later(fault.lasting / 4, self.start_instance)
+                self._later(incident.lasting / 4, self.start_instance)
             case "drain":
                 self.start_instance()
                 if not instance.service.lifecycle.draining.is_set():
                     instance.service.lifecycle.drain("SIGTERM")
             case "pause":
-                self._cut(door, ("database", "lock", "telegram"), fault.lasting)
+                self._cut(link, ("database", "lock", "telegram"), incident.lasting)
             case "cut_database" | "cut_lock" | "cut_telegram":
-                self._cut(door, (fault.kind.removeprefix("cut_"),), fault.lasting)
+                self._cut(link, (incident.kind.removeprefix("cut_"),), incident.lasting)
             case "lossy_database":
-                door.loss = 0.3
-                self._later(fault.lasting, lambda: setattr(door, "loss", 0.0))
+                link.loss = 0.3
+                self._later(incident.lasting, lambda: setattr(link, "loss", 0.0))
             case "end_lock_session":
                 for session in instance.lock_sessions:
-                    if door.holds("lock") and not session.session.closed.is_set():
+                    if link.is_cut("lock") and not session.session.closed.is_set():
                         session.session.orphaned = True
                     session.session.abandon()
 
-    def _kill(self, instance: Instance) -> None:
-        instance.door.shut = True
+    def _kill(self, instance: SimulatedInstance) -> None:
+        instance.link.closed = True
         self.instances.remove(instance)
         for session in instance.lock_sessions:
             session.session.abandon()  # the kernel closes a dead process's sockets
         instance.scope.cancel(reason="killed")
 
-    def _cut(self, door: Door, whats: tuple[str, ...], lasting: float) -> None:
-        for what in whats:
-            door.hold(what)
-            self._later(lasting, partial(door.let, what))
+    def _cut(self, link: Link, parts: tuple[str, ...], lasting: float) -> None:
+        for part in parts:
+            link.cut(part)
+            self._later(lasting, partial(link.restore, part))
 
     def _later(self, seconds: float, action: Callable[[], object]) -> None:
         async def wait() -> None:
@@ -243,8 +239,6 @@ class World:
             action()
 
         self._nursery.start_soon(wait)
-
-    # --- the end
 
     def _calm(self) -> None:
         self.note("CALM")
@@ -266,7 +260,7 @@ class World:
             raise Violation(f"G4: lost {sorted(lost)}, dead {sorted(self.inbox.dead)}")
         order: dict[int, list[int]] = defaultdict(list)
         effects: Counter[int] = Counter()
-        for call in self.sandbox.telegram.journal.find("sendMessage"):
+        for call in self.sandbox.telegram.call_log.find("sendMessage"):
             if call.took_effect:
                 update_id = int(call.params["text"])
                 effects[update_id] += 1
@@ -302,12 +296,12 @@ def _watch_periods(service: Service, number: int) -> None:
 def _may_still_send(session: MemoryLockSession) -> bool:
     """Whether a call may leave though the lock has gone: the news is on its way.
 
-    The news of a connection's end takes no time here, but within that instant a call may still leave. And two faults
+    The news of a connection's end takes no time here, but within that instant a call may still leave. And two incidents
     at once, the server ending a session whose holder is cut off from it, leave the holder its lease: it begins
     nothing any more (the fence), but a call of what it had begun may leave. The row is in doubt for its successor.
     """
-    patience = LeaseTimes(session.server.timeout).length if session.orphaned else 0.0
-    return trio.current_time() - session.ended_at <= patience
+    lease_left = LeaseTimes(session.server.timeout).length if session.orphaned else 0.0
+    return trio.current_time() - session.ended_at <= lease_left
 
 
 def _echo_id(update: Update) -> Reply:

@@ -1,4 +1,4 @@
-"""The journal of Bot API calls: what took effect, what failed and how. Tests assert on it."""
+"""The log of Bot API calls: what took effect, what failed and how. Tests assert on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_CALLS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RecordedCall:
     """One call. `status` is that of the answer, or 0 if there was no effect and no answer; `at` is Unix time.
 
     `fault` names the fault that was ordered for it. A call cut off after its effect has status 200 and fault
@@ -37,13 +37,13 @@ class Call:
         return None if value is None else str(value)
 
 
-class Journal:
+class CallLog:
     """The last calls, oldest first; at most `size` are kept."""
 
     def __init__(self, size: int = MAX_CALLS) -> None:
-        self._calls: deque[Call] = deque(maxlen=size)
+        self._calls: deque[RecordedCall] = deque(maxlen=size)
 
-    def record(self, call: Call) -> None:
+    def record(self, call: RecordedCall) -> None:
         """Add a call."""
         self._calls.append(call)
 
@@ -51,7 +51,9 @@ class Journal:
         """Forget everything."""
         self._calls.clear()
 
-    def find(self, method: str | None = None, *, chat_id: int | None = None, status: int | None = None) -> list[Call]:
+    def find(
+        self, method: str | None = None, *, chat_id: int | None = None, status: int | None = None
+    ) -> list[RecordedCall]:
         """The calls of a method, to a chat, with a status; oldest first."""
         return [
             call
@@ -64,5 +66,5 @@ class Journal:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[RecordedCall]:
         return iter(self._calls)

@@ -9,7 +9,7 @@ LATER = (60.0, 120.0)
 MAX_RETRY_AFTER = 3_600
 
 
-class Backoff:
+class RedeliverySchedule:
     """The pauses for one update: at once, 2, 4, ... 64 s, and from then on a random 60 to 120 s."""
 
     def __init__(self, rng: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""The door between an instance and the world, and the parts of the service that go through it."""
+"""The network link between an instance and everything else, and the parts of the service that go over it."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from tests.memory.lock import MemoryLockSession
 T = TypeVar("T")
 
 
-class Door:
-    """What an instance's crossings meet. `paused` holds all of them up, `shut` is for ever."""
+class Link:
+    """What an instance's round trips go over. `loss` is the share of legs that get lost, `closed` is for ever."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.shut = False
+        self.closed = False
         self.loss = 0.0
-        self._held: dict[str, trio.Event] = {}
+        self._cuts: dict[str, trio.Event] = {}
 
-    def hold(self, what: str) -> None:
-        """Nothing passes to `what` ("database", "lock", "telegram") until `let`."""
-        self._held.setdefault(what, trio.Event())
+    def cut(self, what: str) -> None:
+        """Nothing passes to or from `what` ("database", "lock", "telegram") until `restore`."""
+        self._cuts.setdefault(what, trio.Event())
 
-    def let(self, what: str) -> None:
+    def restore(self, what: str) -> None:
         """`what` can be reached again."""
-        held = self._held.pop(what, None)
-        if held is not None:
-            held.set()
+        cut = self._cuts.pop(what, None)
+        if cut is not None:
+            cut.set()
 
-    def holds(self, what: str) -> bool:
+    def is_cut(self, what: str) -> bool:
         """Whether `what` is cut off."""
-        return what in self._held
+        return what in self._cuts
 
     async def leg(self, what: str) -> None:
-        """One way through: held up while `what` is cut off, for ever once the door is shut."""
+        """One leg of a round trip: held up while `what` is cut off, for ever once the link is closed."""
         await trio.lowlevel.checkpoint()
-        while what in self._held:
-            await self._held[what].wait()
-        if self.shut:
+        while what in self._cuts:
+            await self._cuts[what].wait()
+        if self.closed:
             await trio.sleep_forever()
 
     async def statement(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -65,16 +65,16 @@ class Door:
         raise DatabaseUnavailable("no answer in time")
 
 
-class DoorInbox:
-    """`Inbox` through a door, with the real group commit in front of the memory's statements."""
+class InboxOverLink:
+    """`Inbox` over a link, with the real group commit in front of the statements in memory."""
 
-    def __init__(self, inbox: MemoryInbox, door: Door) -> None:
+    def __init__(self, inbox: MemoryInbox, link: Link) -> None:
         self._inbox = inbox
-        self._door = door
+        self._link = link
         self._stores: GroupCommit[Received, bool] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
         self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(
-            self._settle, durable=True, rng=door.rng
+            self._settle, durable=True, rng=link.rng
         )
 
     async def run(self) -> None:
@@ -96,31 +96,31 @@ class DoorInbox:
         await self._settlements.flush()
 
     async def dismiss(self, update_id: int) -> None:
-        await self._door.statement(lambda: self._inbox.dismiss(update_id))
+        await self._link.statement(lambda: self._inbox.dismiss(update_id))
 
     async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        return await self._door.statement(lambda: self._inbox.backfill(limit, without=without))
+        return await self._link.statement(lambda: self._inbox.backfill(limit, without=without))
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        return await self._door.statement(lambda: self._inbox.take_over(holder, instance))
+        return await self._link.statement(lambda: self._inbox.take_over(holder, instance))
 
     async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
-        return await self._door.statement(lambda: self._inbox.mark_lost(term, held, age))
+        return await self._link.statement(lambda: self._inbox.mark_lost(term, held, age))
 
     async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
-        return await self._door.statement(lambda: self._inbox.resolve_doubts(term, policy, age))
+        return await self._link.statement(lambda: self._inbox.resolve_doubts(term, policy, age))
 
     async def prune(self, age: float, limit: int) -> int:
-        return await self._door.statement(lambda: self._inbox.prune(age, limit))
+        return await self._link.statement(lambda: self._inbox.prune(age, limit))
 
     async def notify_leader(self) -> None:
-        await self._door.statement(self._inbox.notify_leader)
+        await self._link.statement(self._inbox.notify_leader)
 
     async def _store(self, group: Sequence[Received]) -> list[bool]:
-        return await self._door.statement(lambda: _each(self._inbox.store, group))
+        return await self._link.statement(lambda: _each(self._inbox.store, group))
 
     async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
-        return await self._door.statement(lambda: _each(self._inbox.begin, group))
+        return await self._link.statement(lambda: _each(self._inbox.begin, group))
 
     async def _settle(self, group: Sequence[tuple[Attempt, Ending]]) -> list[None]:
         async def work() -> list[None]:
@@ -130,21 +130,21 @@ class DoorInbox:
                 await self._inbox.settle(attempt, ending)
             return [None] * len(group)
 
-        return await self._door.statement(work)
+        return await self._link.statement(work)
 
 
-class DoorLockSession:
-    """`LockSession` through a door."""
+class LockSessionOverLink:
+    """`LockSession` over a link."""
 
-    def __init__(self, session: MemoryLockSession, door: Door) -> None:
+    def __init__(self, session: MemoryLockSession, link: Link) -> None:
         self.session = session
-        self._door = door
+        self._link = link
         self.closed = trio.Event()
 
     async def listen(self) -> None:
-        """Hear of the connection's end, once that comes through the door."""
+        """Learn of the connection's end, once that has come over the link."""
         await self.session.closed.wait()
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         self.closed.set()
 
     @property
@@ -152,46 +152,46 @@ class DoorLockSession:
         return None
 
     async def try_lock(self) -> bool:
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         taken = await self.session.try_lock()
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         return taken
 
     async def beat(self, term: Term) -> bool:
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         ours = await self.session.beat(term)
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         return ours
 
     async def wait_for_release(self) -> None:
         await self.session.wait_for_release()
-        await self._door.leg("lock")
+        await self._link.leg("lock")
 
     async def release(self) -> None:
-        await self._door.leg("lock")
+        await self._link.leg("lock")
         await self.session.release()
 
     def abandon(self) -> None:
-        # Through a closed or held door not even the end of a connection is heard: the server has to find out.
-        if not self._door.shut and not self._door.holds("lock"):
+        # Over a closed or cut link not even the end of a connection gets through: the server has to find out by itself.
+        if not self._link.closed and not self._link.is_cut("lock"):
             self.session.abandon()
         else:
             self.session.on_new_work = _nothing
 
 
-class DoorTransport(httpx.AsyncBaseTransport):
-    """The way to Telegram through a door; `arrived` is called right before a request has its effect."""
+class TransportOverLink(httpx.AsyncBaseTransport):
+    """The way to Telegram over a link; `arrived` is called right before a request has its effect."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, door: Door, arrived: Callable[[httpx.Request], None]) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, link: Link, arrived: Callable[[httpx.Request], None]) -> None:
         self._inner = inner
-        self._door = door
+        self._link = link
         self._arrived = arrived
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self._door.leg("telegram")
+        await self._link.leg("telegram")
         self._arrived(request)
         response = await self._inner.handle_async_request(request)
-        await self._door.leg("telegram")
+        await self._link.leg("telegram")
         return response
 
 

@@ -1,0 +1,1 @@
+"""What `Inbox` promises, over both of its implementations: on a real Postgres, and in memory."""

@@ -1,0 +1,32 @@
+"""Each test of the contract runs once with the inbox in memory and once with the one in Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from svc.storage.inbox import Inbox
+from svc.storage.inbox_sql import PLANNER
+from tests.conftest import open_database
+from tests.inbox_contract.under_test import InboxUnderTest, MemoryInboxUnderTest, postgres_inbox
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+def inbox_url(request: pytest.FixtureRequest) -> str | None:
+    url: str | None = request.getfixturevalue("database_url") if request.param == "postgres" else None
+    return url
+
+
+@pytest.fixture
+async def tested(inbox_url: str | None) -> AsyncIterator[InboxUnderTest]:
+    if inbox_url is None:
+        yield MemoryInboxUnderTest()
+    else:
+        async with open_database(inbox_url, setup=PLANNER) as database, postgres_inbox(database) as tested:
+            yield tested
+
+
+@pytest.fixture
+def inbox(tested: InboxUnderTest) -> Inbox:
+    return tested.inbox

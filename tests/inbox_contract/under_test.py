@@ -1,0 +1,170 @@
+"""Both inboxes with a look behind them, and the steps that every test of the contract takes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import trio
+import trio.testing
+
+from svc.storage.database import Database
+from svc.storage.inbox import Attempt, BeginOutcome, Inbox, Received, Term
+from svc.storage.postgres_inbox import PostgresInbox
+from tests.flaky_database import FlakyDatabase
+from tests.memory.inbox import MemoryInbox, Processed, Row
+
+BOT = 4503599627370495  # the largest id that the Bot API promises: 52 bits
+LONG_AGO = 0.0  # an age that everything has
+EVER = 1e6  # an age that nothing has
+FOREIGN = UUID(int=13)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an update has become: its state or outcome, and its counts."""
+
+    state: str
+    attempts: int = 0
+    doubts: int = 0
+
+
+class InboxUnderTest(Protocol):
+    """An inbox, and a look behind it."""
+
+    inbox: Inbox
+
+    async def row(self, update_id: int) -> Seen | None:
+        """The row in the inbox."""
+
+    async def processed(self) -> dict[int, Seen]:
+        """What has been done."""
+
+    async def dead(self) -> dict[int, tuple[bytes, str]]:
+        """The payloads and reasons of the dead."""
+
+    def go_away(self) -> None:
+        """Every statement is lost until `come_back`."""
+
+    def come_back(self) -> None:
+        """Statements are answered again."""
+
+    async def leave_over(self, update: Received) -> None:
+        """Put a row in although the update may have been processed, as a store that raced with a settle does."""
+
+
+class MemoryInboxUnderTest:
+    def __init__(self) -> None:
+        self.memory = MemoryInbox()
+        self.inbox: Inbox = self.memory
+
+    async def row(self, update_id: int) -> Seen | None:
+        row = self.memory.rows.get(update_id)
+        return Seen(row.state, row.attempts, row.doubts) if row else None
+
+    async def processed(self) -> dict[int, Seen]:
+        def seen(row: Processed) -> Seen:
+            return Seen(row.outcome, row.attempts, row.doubts)
+
+        return {update_id: seen(row) for update_id, row in self.memory.processed.items()}
+
+    async def dead(self) -> dict[int, tuple[bytes, str]]:
+        return {update_id: (update.payload, reason) for update_id, (update, reason) in self.memory.dead.items()}
+
+    def go_away(self) -> None:
+        self.memory.go_away()
+
+    def come_back(self) -> None:
+        self.memory.come_back()
+
+    async def leave_over(self, update: Received) -> None:
+        self.memory.rows.setdefault(update.update_id, Row(update, available=trio.current_time()))
+
+
+class PostgresInboxUnderTest:
+    def __init__(self, database: FlakyDatabase, inbox: PostgresInbox, bot_id: int) -> None:
+        self.database = database
+        self.inbox: Inbox = inbox
+        self.bot_id = bot_id
+
+    async def row(self, update_id: int) -> Seen | None:
+        rows = await self._fetch(
+            "SELECT state, attempts, doubts FROM inbox WHERE bot_id = $1 AND update_id = $2", update_id
+        )
+        return Seen(*rows[0]) if rows else None
+
+    async def processed(self) -> dict[int, Seen]:
+        rows = await self._fetch("SELECT update_id, outcome, attempts, doubts FROM processed_updates WHERE bot_id = $1")
+        return {update_id: Seen(*rest) for update_id, *rest in rows}
+
+    async def dead(self) -> dict[int, tuple[bytes, str]]:
+        rows = await self._fetch("SELECT update_id, payload, reason FROM dead_updates WHERE bot_id = $1")
+        return {update_id: (payload, reason) for update_id, payload, reason in rows}
+
+    def go_away(self) -> None:
+        self.database.away = True
+
+    def come_back(self) -> None:
+        self.database.away = False
+
+    async def leave_over(self, update: Received) -> None:
+        await self._fetch(
+            "INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)"
+            " VALUES ($1, $2, $3, $4, $5, 'test') ON CONFLICT DO NOTHING",
+            update.update_id,
+            update.chat_id,
+            update.kind,
+            update.payload,
+        )
+
+    async def _fetch(self, sql: str, *args: Any) -> list[Any]:
+        return await self.database.fetch(sql, self.bot_id, *args)
+
+
+@asynccontextmanager
+async def postgres_inbox(database: Database, bot_id: int = BOT) -> AsyncIterator[PostgresInboxUnderTest]:
+    async with trio.open_nursery() as nursery:
+        flaky = FlakyDatabase(database)
+        inbox = PostgresInbox(flaky, bot_id, "one")
+        nursery.start_soon(inbox.run)
+        yield PostgresInboxUnderTest(flaky, inbox, bot_id)
+        nursery.cancel_scope.cancel(reason="the test is over")
+
+
+def an_update(update_id: int, chat_id: int = 7, payload: bytes = b"{}") -> Received:
+    return Received(update_id, chat_id, "message", payload, trio.current_time())
+
+
+async def store(inbox: Inbox, *update_ids: int, chat_id: int = 7) -> None:
+    for update_id in update_ids:
+        assert await inbox.store(an_update(update_id, chat_id))
+
+
+async def new_term(inbox: Inbox) -> Term:
+    return await inbox.take_over(uuid4(), "one")
+
+
+async def begun(inbox: Inbox, update_id: int, term: Term, token: int = 1) -> Attempt:
+    attempt = Attempt(update_id, term, token)
+    assert (await inbox.begin(attempt)).outcome is BeginOutcome.BEGUN
+    return attempt
+
+
+async def outcome(inbox: Inbox, update_id: int, term: Term, token: int = 2) -> BeginOutcome:
+    return (await inbox.begin(Attempt(update_id, term, token))).outcome
+
+
+async def at_once(*calls: Callable[[], Awaitable[Any]]) -> list[Any]:
+    """Call all of `calls` in one scheduling step, so that they share a group; their results in order."""
+    results: list[Any] = [None] * len(calls)
+
+    async def one(index: int) -> None:
+        results[index] = await calls[index]()
+
+    async with trio.open_nursery() as nursery:
+        for index in range(len(calls)):
+            nursery.start_soon(one, index)
+    return results
