@@ -88,6 +88,15 @@ async def test_another_terms_epoch_ends_the_period(autojump_clock: trio.testing.
         assert len(bot.menus(7)) == 1
 
 
+async def test_a_heartbeat_that_finds_the_lock_gone_ends_the_period(autojump_clock: trio.testing.MockClock) -> None:
+    """The connection stands, but the server says that the lock is not this session's any more."""
+    async with running_bot() as bot:
+        bot.lock.holder = None
+        await bot.state(State.PASSIVE)
+        assert [line["reason"] for line in bot.logs.of("LOCK_LOST")] == ["the lock or the term is no longer ours"]
+        await bot.state(State.ACTIVE)
+
+
 async def test_work_cut_off_by_the_lease_is_in_doubt_for_the_next_term(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
