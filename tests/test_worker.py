@@ -42,6 +42,7 @@ async def test_it_waits_for_the_database(
         assert tries == [update_id] * 2
         assert [line["update_id"] for line in bot.logs.of("DB_LOST")] == [update_id]
         assert bot.inbox.processed[update_id].outcome == "ignored"
+        assert len(bot.logs.of("DONE")) == 1, "what failed was reported as done"
 
 
 async def test_what_is_processed_already_is_not_answered_again(autojump_clock: trio.testing.MockClock) -> None:
