@@ -22,6 +22,18 @@ def in_state(state: State) -> Lifecycle[str]:
     return lifecycle
 
 
+def booted() -> Lifecycle[str]:
+    """A lifecycle in PASSIVE that has not been ACTIVE yet."""
+    lifecycle: Lifecycle[str] = Lifecycle(lambda _step: None)
+    lifecycle.booted()
+    return lifecycle
+
+
+async def wait(lifecycle: Lifecycle[str], got: list[str]) -> None:
+    """Stand at the event, and note what it opens onto."""
+    got.append(await lifecycle.active.wait())
+
+
 @pytest.mark.parametrize("state", [State.BOOT, State.PASSIVE, State.DRAINING])
 async def test_no_period_outside_of_active(state: State, autojump_clock: trio.testing.MockClock) -> None:
     """Whoever waits in another state gets nothing, however long; also where there was a period before."""
@@ -33,16 +45,10 @@ async def test_no_period_outside_of_active(state: State, autojump_clock: trio.te
 
 async def test_all_who_wait_get_the_period_at_once(autojump_clock: trio.testing.MockClock) -> None:
     """And whoever comes while it is open gets it too."""
-    lifecycle: Lifecycle[str] = Lifecycle(lambda _step: None)
-    lifecycle.booted()
-    got: list[str] = []
-
-    async def wait() -> None:
-        got.append(await lifecycle.active.wait())
-
+    lifecycle, got = booted(), list[str]()
     async with trio.open_nursery() as nursery:
         for _ in range(3):
-            nursery.start_soon(wait)
+            nursery.start_soon(wait, lifecycle, got)
         await trio.testing.wait_all_tasks_blocked()
         assert got == []
         assert lifecycle.active.tasks_waiting == 3
@@ -54,15 +60,9 @@ async def test_all_who_wait_get_the_period_at_once(autojump_clock: trio.testing.
 
 async def test_opened_and_closed_in_one_step_lets_nobody_through(autojump_clock: trio.testing.MockClock) -> None:
     """The waiters wake, look again and wait on: none of them is handed a period that has ended."""
-    lifecycle: Lifecycle[str] = Lifecycle(lambda _step: None)
-    lifecycle.booted()
-    got: list[str] = []
-
-    async def wait() -> None:
-        got.append(await lifecycle.active.wait())
-
+    lifecycle, got = booted(), list[str]()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(wait)
+        nursery.start_soon(wait, lifecycle, got)
         await trio.testing.wait_all_tasks_blocked()
         lifecycle.lock_acquired("ended", epoch=1)
         lifecycle.lock_lost("at once")
