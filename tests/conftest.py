@@ -5,7 +5,6 @@ A test with a real Postgres never uses the mock clock, which jumps while a socke
 
 from __future__ import annotations
 
-import gc
 import itertools
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -39,12 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and {"postgres", "postgres_to_break"} & set(item.fixturenames):
             item.add_marker(pytest.mark.postgres)
-
-
-def pytest_collection_finish() -> None:
-    """What is imported and collected stays to the end: the garbage collector need not look at it after every test."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
