@@ -11,7 +11,7 @@ stand in an outer nursery: after a crash they still write down what has been sen
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,8 +66,8 @@ class Parts:
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
     """Writes the inbox's and the transition log's groups until cancelled."""
-    connect_lock: Callable[[Callable[[], None]], Awaitable[LockSession]]
-    """Opens a session to the lock server; its argument is called when other instances tell of new work."""
+    connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
+    """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
     database_answers: Callable[[], Awaitable[bool]]
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
@@ -91,7 +91,7 @@ class Service:
         self._terms = Terms(
             self.lifecycle,
             Election(
-                partial(parts.connect_lock, self._new_work.set),
+                partial(parts.connect_lock, lambda _update_ids: self._new_work.set()),
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,

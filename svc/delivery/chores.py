@@ -47,10 +47,11 @@ async def backfill(period: ActivePeriod) -> None:
     while True:
         queue.wants_backfill.clear()
         limit = min(BACKFILL_ROWS, queue.room)
-        found = await or_later(partial(period.inbox.backfill, limit, without=queue.ids)) if limit else []
-        for update in found or ():
+        window = await or_later(partial(period.inbox.backfill, limit, without=queue.ids)) if limit else None
+        found = window.updates if window is not None else []
+        for update in found:
             queue.add(update)
-        if found is not None and len(found) == limit:
+        if limit and len(found) == limit:
             queue.expect_more()
         with trio.move_on_at(min(trio.current_time() + BACKFILL_EVERY, queue.next_due())):
             await queue.wants_backfill.wait()
@@ -70,9 +71,10 @@ async def look_after_doubts(period: ActivePeriod) -> None:
 
 
 async def _resolve_doubts(period: ActivePeriod) -> None:
-    await period.inbox.mark_lost(period.term, period.tokens, SEND_DEADLINE)
-    for update_id in await period.inbox.resolve_doubts(period.term, period.in_doubt, SEND_DEADLINE):
-        log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=period.term.epoch)
+    inbox, term = period.inbox, period.term
+    for update_id, how in await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens):
+        if how != "repeat":
+            log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
         period.queue.wants_backfill.set()
 
 

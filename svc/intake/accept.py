@@ -7,11 +7,12 @@ it back out of the inbox, so it may get lost.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 import trio
 
-from svc.storage.inbox import Received
+from svc.storage.inbox import Received, StoreOutcome
 
 log = structlog.get_logger()
 
@@ -19,10 +20,10 @@ log = structlog.get_logger()
 class Intake:
     """Takes updates in.
 
-    `store` commits one and returns whether it is new; `hints` is the memory channel to the workers.
+    `store` commits one; `hints` is the memory channel to the workers.
     """
 
-    def __init__(self, store: Callable[[Received], Awaitable[bool]], hints: trio.MemorySendChannel[Received]) -> None:
+    def __init__(self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: trio.MemorySendChannel[Received]) -> None:
         self._store = store
         self._hints = hints
 
@@ -33,11 +34,12 @@ class Intake:
         all the same, and the update can be given to `accept` again. After the commit nothing waits, so an update that
         is committed in time is not cancelled.
         """
-        if not await self._store(update):
+        outcome = await self._store(update)
+        if outcome is StoreOutcome.DUPLICATE:
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
-        self._hint(update)
+        self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST))
         return True
 
     def _hint(self, update: Received) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -67,7 +67,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
             nursery.start_soon(inbox.run)
             nursery.start_soon(transition_log.run)
 
-    async def connect(on_new_work: Callable[[], None]) -> LockSession:
+    async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSession:
         return await connect_lock(
             settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=on_new_work
         )

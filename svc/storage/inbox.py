@@ -1,8 +1,8 @@
 """The inbox: every update that has been accepted and is not finished. What intake, leadership and workers know of it.
 
 The life of an update: `store` makes it pending, `begin` by one attempt of the current term makes it processing, and
-that attempt's `settle` ends it: done, pending again for a later attempt, or dead, with its payload kept. What a term
-left processing when it ended is marked in doubt by the next one's `take_over`; `resolve_doubts` applies the policy.
+that attempt's `settle` ends it: done, pending again for a later attempt, or dead, with its payload kept. An update that
+is processing under an older term, or that no worker holds, is in doubt: `resolve_doubts` applies the policy to it.
 
 Two classes implement `Inbox`, and the same tests run over both: `PostgresInbox`, and the one in memory that the tests
 use.
@@ -11,19 +11,27 @@ use.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from svc.settings.environment import InDoubtPolicy
+
+
+NO_CHAT = 0
+"""The `chat_id` of an update that belongs to no chat and no user: it shares no order with any other."""
+
+SENDS_IN_DOUBT = 2
+"""How often a message is sent, at most, where it cannot be told whether the send before arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """An update in the inbox. `payload` is its JSON as it came, `arrived` the time of that on Trio's clock.
 
-    `has_followers`: younger updates of its chat are in the inbox too. Known only of what `backfill` returns.
+    After a replay, `arrived` is the time of the replay. `is_first`: nothing older of its chat was in the inbox when it
+    was stored. `has_followers`: younger updates of its chat are in the inbox too, known only of what was read back.
     """
 
     update_id: int
@@ -32,6 +40,26 @@ class Received:
     payload: bytes
     arrived: float
     has_followers: bool = False
+    is_first: bool = False
+
+
+class StoreOutcome(Enum):
+    """What became of an update that was given to `store`."""
+
+    DUPLICATE = "duplicate"  # it was here, or has been processed before
+    FIRST = "first"  # stored; nothing else of its chat waits
+    BEHIND = "behind"  # stored; others of its chat are in the inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the inbox: what may be worked on in it, in the order of ids.
+
+    `end` is the last id that was looked at, after which the next window begins; None where the inbox ends.
+    """
+
+    updates: list[Received]
+    end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +72,15 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at one update. `token` is random, so `begin` and `settle` know their own attempt when repeated."""
+    """One try at one update. `token` is random, so `begin` and `settle` know their own attempt when repeated.
+
+    `repeatable`: every call that it makes may be made twice without harm.
+    """
 
     update_id: int
     term: Term
     token: int
+    repeatable: bool = field(default=False, compare=False)
 
 
 class BeginOutcome(Enum):
@@ -106,18 +138,39 @@ class CallMade:
     ms: float
 
 
+class Resolved(NamedTuple):
+    """An update that was in doubt and what `resolve_doubts` made of it.
+
+    repeat: all its calls are repeatable, so it waits for another attempt and nothing is counted. resend: it waits for
+    another attempt. skip: it is done. dead: it has been sent SENDS_IN_DOUBT times already.
+    """
+
+    update_id: int
+    how: Literal["repeat", "resend", "skip", "dead"]
+
+
 class Inbox(Protocol):
     """The inbox of one bot, as one instance uses it.
 
     Every method but `flush` may raise DatabaseUnavailable, after which the write may or may not have been done: all of
     them are safe to repeat.
+
+    An update *may be worked on* if it is pending, due, and nothing older of its chat is in the inbox. The methods that
+    read back return at most a bounded number of rows and bytes, whatever waits, and cost the same whatever waits.
     """
 
-    async def store(self, update: Received) -> bool:
-        """Commit `update`; False if it was here or has been processed before."""
+    async def store(self, update: Received) -> StoreOutcome:
+        """Commit `update`, unless it was here or has been processed before.
+
+        A DUPLICATE means what the others mean: the update is as safe as any that was stored just now, also where a
+        commit waits for a standby.
+        """
 
     async def begin(self, attempt: Attempt) -> Begun:
-        """Mark the update as being processed by this attempt, if it may begin. Repeated, the same answer."""
+        """Mark the update as being processed by this attempt, if it may begin. Repeated, the same answer.
+
+        If its caller is cancelled, an update that was begun for nobody is put back.
+        """
 
     async def dismiss(self, update_id: int) -> None:
         """Record as ignored a pending update that needs no answer.
@@ -128,33 +181,54 @@ class Inbox(Protocol):
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         """Record how a begun attempt ended, and the calls that it made. The term need not be current: it did happen.
 
-        The record is made even if the caller is cancelled meanwhile or the database is away for a time.
+        The record is made even if the caller is cancelled (it may be already) or the database is away for a time.
         """
 
     async def flush(self) -> None:
         """Return once no settlement waits to be written. Through an outage of the database it waits."""
 
-    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        """Read back what is to be worked on: the oldest unfinished update of each chat, where it is pending and due.
+    async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
+        """The next window behind the id `after` (None: the oldest): what in it may be worked on, at most `limit`.
 
-        At most `limit`, in the order of their ids, and none whose id is in `without`.
+        None whose id is in `without`. If `limit` cuts the window short, its `end` is the last update returned.
         """
 
+    async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        """Of the window with the highest ids, the latest that may be worked on, the latest first; at most `limit`."""
+
+    async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
+        """Those of these updates that may be worked on, due or not: whoever asks knows that they are."""
+
+    async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
+        """The oldest updates of each of these chats, in order, `limit` a chat; none where the oldest must wait."""
+
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        """Begin a new term and mark what older ones left processing as in doubt.
+        """Begin a new term: whatever older ones left processing is in doubt by that.
 
         With `lock_pid`, the server process of the lock's session, only if that one holds the lock; otherwise
         DatabaseUnavailable.
         """
 
-    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
-        """Mark as in doubt what this term began over `age` seconds ago under a token not in `held`; how many."""
+    async def resolve_doubts(
+        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+    ) -> Sequence[Resolved]:
+        """Decide on what is in doubt and began over `age` seconds ago: begun by older terms, or by this term under a
+        token that is not in `held`. Nothing, unless `term` is the current one.
+        """
 
-    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
-        """Apply `policy` to rows in doubt that began over `age` seconds ago; their update ids."""
+    async def note_deciding(self, term: Term, update_id: int | None) -> int:
+        """Note that this update's handler is about to be called (None: no longer any); returns how many earlier leaders
+        ended while theirs was being called for it.
+        """
+
+    async def note_pause(self, term: Term, reason: str | None) -> None:
+        """Note for `svc status` that sending is paused, and why; None: it goes on."""
 
     async def prune(self, age: float, limit: int) -> int:
         """Forget up to `limit` processed updates older than `age` seconds; how many."""
 
-    async def notify_leader(self) -> None:
-        """Tell the instance that leads that something was stored."""
+    async def prune_dead(self, age: float, limit: int) -> int:
+        """Forget up to `limit` dead updates that died over `age` seconds ago; how many."""
+
+    async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
+        """Tell the instance that leads that these updates were stored (none: that something was)."""

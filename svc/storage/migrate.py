@@ -148,9 +148,12 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    outside = migration.sql.startswith("-- without a transaction")
     try:
+        for statement in migration.sql.split(";") if outside else ():
+            await connection.execute(statement, timeout=FILE_TIMEOUT)
         async with connection.transaction():
-            await connection.execute(migration.sql, timeout=FILE_TIMEOUT)
+            await connection.execute("" if outside else migration.sql, timeout=FILE_TIMEOUT)
             await connection.execute(
                 "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
                 migration.version,

@@ -11,6 +11,8 @@ import trio
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
+    NO_CHAT,
+    SENDS_IN_DOUBT,
     Attempt,
     BeginOutcome,
     Begun,
@@ -19,9 +21,14 @@ from svc.storage.inbox import (
     Done,
     Ending,
     Received,
+    Resolved,
     Retry,
+    StoreOutcome,
     Term,
+    Window,
 )
+
+WINDOW = 2000
 
 
 @dataclass
@@ -37,6 +44,8 @@ class Row:
     started: float = 0.0
     available: float = 0.0
     last_error: str | None = None
+    repeatable: bool = False
+    blamed: int = 0
 
 
 @dataclass
@@ -60,10 +69,13 @@ class MemoryInbox:
         self.rows: dict[int, Row] = {}
         self.processed: dict[int, Processed] = {}
         self.dead: dict[int, tuple[Received, str]] = {}
+        self.died_at: dict[int, float] = {}
         self.term: Term | None = None
+        self.paused: str | None = None
+        self._deciding: tuple[int, int | None] = (0, None)
         self.away = False
         self.notified = 0
-        self.on_notify: Callable[[], None] | None = None
+        self.on_notify: Callable[[Sequence[int]], None] | None = None
         self._back = trio.Event()
         self._owed: list[tuple[Attempt, Ending]] = []
 
@@ -90,12 +102,15 @@ class MemoryInbox:
         if self.away:
             raise DatabaseUnavailable("away")
 
-    async def store(self, update: Received) -> bool:
+    async def store(self, update: Received) -> StoreOutcome:
         await self._crossing()
         if update.update_id in self.rows or update.update_id in self.processed:
-            return False
-        self.rows[update.update_id] = Row(update, available=trio.current_time())
-        return True
+            return StoreOutcome.DUPLICATE
+        alone = update.chat_id == NO_CHAT or all(
+            row.update.chat_id != update.chat_id for row in self.rows.values()
+        )
+        self.rows[update.update_id] = Row(replace(update, is_first=False), available=trio.current_time())
+        return StoreOutcome.FIRST if alone else StoreOutcome.BEHIND
 
     async def begin(self, attempt: Attempt) -> Begun:
         await self._crossing()
@@ -111,6 +126,7 @@ class MemoryInbox:
         if row.state != "pending" or self._older(row):
             return Begun(BeginOutcome.BUSY)
         row.state, row.epoch, row.token = "processing", attempt.term.epoch, attempt.token
+        row.repeatable = attempt.repeatable
         row.attempts += 1
         row.started = trio.current_time()
         return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts)
@@ -146,55 +162,85 @@ class MemoryInbox:
                 row.available = trio.current_time() + delay
                 row.doubts += doubts
             case Dead(reason, doubts):
-                self.dead[attempt.update_id] = (row.update, reason)
-                self._finish(row, "dead", doubts)
+                self._die(row, reason, doubts)
 
-    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+    async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
         await self._crossing()
-        now = trio.current_time()
-        due = [
-            row
-            for _, row in sorted(self.rows.items())
-            if row.state == "pending"
-            and row.available <= now
-            and row.update.update_id not in without
-            and not self._older(row)
-        ]
-        return [replace(row.update, has_followers=self._younger(row)) for row in due[:limit]]
+        behind = [update_id for update_id in sorted(self.rows) if after is None or update_id > after]
+        looked_at = behind[:WINDOW]
+        found = [self._read(update_id) for update_id in looked_at if self._may_go(update_id, due=True)]
+        found = [update for update in found if update.update_id not in without]
+        if len(found) > limit:
+            found = found[:limit]
+            return Window(found, found[-1].update_id if found else after)
+        return Window(found, looked_at[-1] if len(behind) > WINDOW else None)
+
+    async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        await self._crossing()
+        latest = sorted(self.rows, reverse=True)[:WINDOW]
+        found = [each for each in latest if each not in without and self._may_go(each, due=True)]
+        return [self._read(update_id) for update_id in found[:limit]]
+
+    async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
+        await self._crossing()
+        return [self._read(each) for each in sorted(set(update_ids)) if self._may_go(each, due=False)]
+
+    async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
+        await self._crossing()
+        found: list[Received] = []
+        for chat_id in sorted(set(chat_ids) - {NO_CHAT}):
+            chat = sorted(each for each, row in self.rows.items() if row.update.chat_id == chat_id)
+            if chat and self._may_go(chat[0], due=True):
+                found += [self._read(each) for each in chat[:limit] if self.rows[each].state == "pending"]
+        return found
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         await self._crossing()
         self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
-        for row in self.rows.values():
-            if row.state == "processing":
-                row.state = "in_doubt"
         return self.term
 
-    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
-        await self._crossing()
-        latest = trio.current_time() - age
-        lost = [
-            row
-            for row in self.rows.values()
-            if row.state == "processing" and row.epoch == term.epoch and row.token not in held and row.started < latest
-        ]
-        for row in lost:
-            row.state = "in_doubt"
-        return len(lost)
-
-    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
+    async def resolve_doubts(
+        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+    ) -> Sequence[Resolved]:
         await self._crossing()
         if term != self.term:
             return []
         latest = trio.current_time() - age
-        rows = [row for row in self.rows.values() if row.state == "in_doubt" and row.started <= latest]
-        for row in rows:
-            if policy == "skip":
-                self._finish(row, "in_doubt", 1)
-            else:
-                row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
-                row.doubts += 1
-        return [row.update.update_id for row in rows]
+        doubtful = [
+            row
+            for row in self.rows.values()
+            if row.state == "processing"
+            and row.started <= latest
+            and (row.epoch != term.epoch or row.token not in held)
+        ]
+        return [self._resolve(row, policy) for row in doubtful]
+
+    def _resolve(self, row: Row, policy: InDoubtPolicy) -> Resolved:
+        update_id = row.update.update_id
+        if not row.repeatable and policy == "skip":
+            self._finish(row, "in_doubt", 1)
+            return Resolved(update_id, "skip")
+        if not row.repeatable and row.doubts + 1 >= SENDS_IN_DOUBT:
+            self._die(row, "it cannot be told whether it was sent", 1)
+            return Resolved(update_id, "dead")
+        row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
+        row.doubts += not row.repeatable
+        return Resolved(update_id, "repeat" if row.repeatable else "resend")
+
+    async def note_deciding(self, term: Term, update_id: int | None) -> int:
+        await self._crossing()
+        epoch, deciding = self._deciding
+        if epoch > term.epoch:
+            return 0
+        if deciding in self.rows and epoch < term.epoch:
+            self.rows[deciding].blamed += 1
+        self._deciding = term.epoch, update_id
+        return self.rows[update_id].blamed if update_id in self.rows else 0
+
+    async def note_pause(self, term: Term, reason: str | None) -> None:
+        await self._crossing()
+        if term == self.term:
+            self.paused = reason
 
     async def prune(self, age: float, limit: int) -> int:
         await self._crossing()
@@ -204,11 +250,35 @@ class MemoryInbox:
             del self.processed[update_id]
         return len(old)
 
-    async def notify_leader(self) -> None:
+    async def prune_dead(self, age: float, limit: int) -> int:
+        await self._crossing()
+        latest = trio.current_time() - age
+        old = sorted((at, update_id) for update_id, at in self.died_at.items() if at < latest)[:limit]
+        for _, update_id in old:
+            del self.dead[update_id], self.died_at[update_id]
+        return len(old)
+
+    async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
         await self._crossing()
         self.notified += 1
         if self.on_notify is not None:
-            self.on_notify()
+            self.on_notify(update_ids)
+
+    def _may_go(self, update_id: int, *, due: bool) -> bool:
+        row = self.rows.get(update_id)
+        if row is None or row.state != "pending" or (due and row.available > trio.current_time()):
+            return False
+        return not self._older(row)
+
+    def _read(self, update_id: int) -> Received:
+        row = self.rows[update_id]
+        return replace(row.update, has_followers=self._younger(row))
+
+    def _die(self, row: Row, reason: str, doubts: int) -> None:
+        update_id = row.update.update_id
+        self.dead[update_id] = (row.update, reason)
+        self.died_at[update_id] = trio.current_time()
+        self._finish(row, "dead", doubts)
 
     def _finish(self, row: Row, outcome: str, doubts: int) -> None:
         del self.rows[row.update.update_id]
@@ -217,13 +287,13 @@ class MemoryInbox:
         )
 
     def _older(self, row: Row) -> bool:
-        return any(
+        return row.update.chat_id != NO_CHAT and any(
             other.update.chat_id == row.update.chat_id and other.update.update_id < row.update.update_id
             for other in self.rows.values()
         )
 
     def _younger(self, row: Row) -> bool:
-        return any(
+        return row.update.chat_id != NO_CHAT and any(
             other.update.chat_id == row.update.chat_id and other.update.update_id > row.update.update_id
             for other in self.rows.values()
         )

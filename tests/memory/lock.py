@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -22,17 +22,17 @@ class MemoryLockServer:
     blocked: bool = False
     """While True nobody is given the lock: somebody else holds it."""
 
-    async def connect(self, on_new_work: Callable[[], None]) -> MemoryLockSession:
+    async def connect(self, on_new_work: Callable[[Sequence[int]], None]) -> MemoryLockSession:
         """Open a session."""
         await trio.lowlevel.checkpoint()
         session = MemoryLockSession(self, on_new_work)
         self.sessions.append(session)
         return session
 
-    def notify_new_work(self) -> None:
+    def notify_new_work(self, update_ids: Sequence[int] = ()) -> None:
         """What `NOTIFY` does for every listening session."""
         for session in self.sessions:
-            session.on_new_work()
+            session.on_new_work(update_ids)
 
     def unblock(self) -> None:
         """Somebody else lets the lock go, and notifies those who wait."""
@@ -54,7 +54,7 @@ class MemoryLockServer:
 class MemoryLockSession:
     """`LockSession` on a MemoryLockServer. `cut` is a connection on which nothing arrives any more."""
 
-    def __init__(self, server: MemoryLockServer, on_new_work: Callable[[], None]) -> None:
+    def __init__(self, server: MemoryLockServer, on_new_work: Callable[[Sequence[int]], None]) -> None:
         self.server = server
         self.on_new_work = on_new_work
         self.released = trio.Event()

@@ -13,7 +13,17 @@ import trio
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import Attempt, Begun, CallMade, Ending, Received, Term
+from svc.storage.inbox import (
+    Attempt,
+    Begun,
+    CallMade,
+    Ending,
+    Received,
+    Resolved,
+    StoreOutcome,
+    Term,
+    Window,
+)
 from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockSession
 
@@ -71,7 +81,7 @@ class InboxOverLink:
     def __init__(self, inbox: MemoryInbox, link: Link) -> None:
         self._inbox = inbox
         self._link = link
-        self._stores: GroupCommit[Received, bool] = GroupCommit(self._store)
+        self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
         self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(
             self._settle, durable=True, rng=link.rng
@@ -83,7 +93,7 @@ class InboxOverLink:
             nursery.start_soon(self._begins.run)
             nursery.start_soon(self._settlements.run)
 
-    async def store(self, update: Received) -> bool:
+    async def store(self, update: Received) -> StoreOutcome:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
@@ -98,25 +108,42 @@ class InboxOverLink:
     async def dismiss(self, update_id: int) -> None:
         await self._link.statement(lambda: self._inbox.dismiss(update_id))
 
-    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        return await self._link.statement(lambda: self._inbox.backfill(limit, without=without))
+    async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
+        return await self._link.statement(lambda: self._inbox.backfill(limit, after=after, without=without))
+
+    async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
+        return await self._link.statement(lambda: self._inbox.newest(limit, without=without))
+
+    async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
+        return await self._link.statement(lambda: self._inbox.fetch(update_ids))
+
+    async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
+        return await self._link.statement(lambda: self._inbox.followers(chat_ids, limit))
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         return await self._link.statement(lambda: self._inbox.take_over(holder, instance))
 
-    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
-        return await self._link.statement(lambda: self._inbox.mark_lost(term, held, age))
+    async def resolve_doubts(
+        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+    ) -> Sequence[Resolved]:
+        return await self._link.statement(lambda: self._inbox.resolve_doubts(term, policy, age, held))
 
-    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
-        return await self._link.statement(lambda: self._inbox.resolve_doubts(term, policy, age))
+    async def note_deciding(self, term: Term, update_id: int | None) -> int:
+        return await self._link.statement(lambda: self._inbox.note_deciding(term, update_id))
+
+    async def note_pause(self, term: Term, reason: str | None) -> None:
+        await self._link.statement(lambda: self._inbox.note_pause(term, reason))
 
     async def prune(self, age: float, limit: int) -> int:
         return await self._link.statement(lambda: self._inbox.prune(age, limit))
 
-    async def notify_leader(self) -> None:
-        await self._link.statement(self._inbox.notify_leader)
+    async def prune_dead(self, age: float, limit: int) -> int:
+        return await self._link.statement(lambda: self._inbox.prune_dead(age, limit))
 
-    async def _store(self, group: Sequence[Received]) -> list[bool]:
+    async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
+        await self._link.statement(lambda: self._inbox.notify_leader(update_ids))
+
+    async def _store(self, group: Sequence[Received]) -> list[StoreOutcome]:
         return await self._link.statement(lambda: _each(self._inbox.store, group))
 
     async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
@@ -199,5 +226,5 @@ async def _each(work: Callable[[T], Awaitable[object]], group: Sequence[T]) -> l
     return [await work(item) for item in group]
 
 
-def _nothing() -> None:
+def _nothing(_update_ids: Sequence[int]) -> None:
     """Nobody listens any more."""

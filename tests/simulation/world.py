@@ -7,7 +7,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -113,7 +113,7 @@ class World:
     def _service(self, number: int, link: Link) -> Service:
         inbox = InboxOverLink(self.inbox, link)
 
-        async def connect(on_new_work: Callable[[], None]) -> LockSessionOverLink:
+        async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSessionOverLink:
             await link.leg("lock")
             session = LockSessionOverLink(await self.lock.connect(on_new_work), link)
             instance = next(each for each in self.instances if each.number == number)
