@@ -10,8 +10,6 @@ ALTER TABLE inbox
     -- How many leaders have ended while its handler was being called.
     ADD COLUMN blamed     integer     NOT NULL DEFAULT 0;
 
-UPDATE inbox SET aged_from = received_at;
-
 ALTER TABLE leadership
     -- Why nothing is sent at the moment, if so, and since when.
     ADD COLUMN paused_reason text,
