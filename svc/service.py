@@ -28,6 +28,7 @@ from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.follower import follow
+from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -48,7 +49,8 @@ from telegram_client.flood import FloodControl
 log = structlog.get_logger()
 
 HINTS = 1000
-FLUSH_DEADLINE = 1.0
+# Seconds for writing down what is known, also where a drain has used up its time.
+LEAST_FLUSH = 1.0
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
 
@@ -124,6 +126,7 @@ class Service:
                 if await self._until_draining(self._boot):
                     self.lifecycle.booted()
                     await self._terms.run()
+                await self._write_down()
                 with trio.move_on_after(self._settings.linger):
                     await self._follow()
             nursery.cancel_scope.cancel(reason="drained")
@@ -152,13 +155,13 @@ class Service:
             root=settings.telegram_api_root,
             connections=settings.workers + 1,  # one for the webhook's registration
             open_transport=parts.open_transport,
-        ) as sender:
+        ) as api:
             took = trio.current_time() - leader.heard
             with parts.metrics.leading(took, lambda: leader.lease.left):
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
-                    sender=sender,
+                    sender=LeasedSender(api, leader.lease),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._new_work),
                     decide=parts.decide,
@@ -191,10 +194,20 @@ class Service:
             try:
                 yield
             finally:
-                with trio.move_on_after(FLUSH_DEADLINE, shield=True):
-                    await self._parts.inbox.flush()
-                    await self._parts.transition_log.flush()
+                await self._write_down()  # noqa: ASYNC102 (shields itself, with a deadline)
             nursery.cancel_scope.cancel(reason="drained")
+
+    async def _write_down(self) -> None:
+        """Wait until what is known of sends is in the database, for as long as a drain may take.
+
+        After a crash that counts from now: nobody else could tell what became of them.
+        """
+        now = trio.current_time()
+        began = min(self.lifecycle.drain_began, now)
+        deadline = max(began + self._settings.drain_timeout, now + LEAST_FLUSH)
+        with trio.CancelScope(deadline=deadline, shield=True):
+            await self._parts.inbox.flush()
+            await self._parts.transition_log.flush()
 
     def _http(self, nursery: trio.Nursery, config: Config | None) -> AbstractAsyncContextManager[None]:
         if config is None:
