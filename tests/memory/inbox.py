@@ -65,7 +65,8 @@ class MemoryInbox:
     database is back, also if its caller is cancelled meanwhile; and `flush`, which waits for that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, window: int = WINDOW) -> None:
+        self._window = window
         self.rows: dict[int, Row] = {}
         self.processed: dict[int, Processed] = {}
         self.dead: dict[int, tuple[Received, str]] = {}
@@ -167,17 +168,17 @@ class MemoryInbox:
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
         await self._crossing()
         behind = [update_id for update_id in sorted(self.rows) if after is None or update_id > after]
-        looked_at = behind[:WINDOW]
+        looked_at = behind[: self._window]
         found = [self._read(update_id) for update_id in looked_at if self._may_go(update_id, due=True)]
         found = [update for update in found if update.update_id not in without]
         if len(found) > limit:
             found = found[:limit]
             return Window(found, found[-1].update_id if found else after)
-        return Window(found, looked_at[-1] if len(behind) > WINDOW else None)
+        return Window(found, looked_at[-1] if len(behind) > self._window else None)
 
     async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         await self._crossing()
-        latest = sorted(self.rows, reverse=True)[:WINDOW]
+        latest = sorted(self.rows, reverse=True)[: self._window]
         found = [each for each in latest if each not in without and self._may_go(each, due=True)]
         return [self._read(update_id) for update_id in found[:limit]]
 
