@@ -20,9 +20,9 @@ from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
 from svc.storage.database import (
     Database,
-    DatabaseRefused,
     DatabaseUnavailable,
     asyncio_loop,
+    idle_transaction_limit,
     open_database,
     retry_until_up,
 )
@@ -41,7 +41,8 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     OSError (the port is taken).
     """
     http = load_config(settings.host, settings.port)
-    async with asyncio_loop(), open_database(settings.database_url, setup=PLANNER) as database:
+    sessions = {**PLANNER, **idle_transaction_limit(settings.lease)}
+    async with asyncio_loop(), open_database(settings.database_url, settings=sessions) as database:
         service = Service(real_parts(settings, metrics, database))
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
@@ -75,7 +76,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
     async def answers() -> bool:
         try:
             await database.fetch("SELECT 1")
-        except (DatabaseUnavailable, DatabaseRefused):
+        except DatabaseUnavailable:
             return False
         return True
 

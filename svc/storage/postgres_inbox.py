@@ -20,7 +20,7 @@ from svc.storage.settlements import Settlement, statements
 class PostgresInbox:
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
-    The database should have been opened with `setup=inbox_sql.PLANNER`: without it everything works, but slowly on a
+    The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
     large inbox.
     """
 
