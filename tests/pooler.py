@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from typing import Literal
+from urllib.parse import urlsplit
 
 import trio
 
@@ -117,25 +118,26 @@ class Pooler(Peer):
 
     async def _relay(self, client: Wire, server: Wire, message: tuple[bytes, bytes]) -> bool:
         """Pass on, `message` first, until the transaction ends (in that mode) or the client does: then True."""
-        asked = 0
+        asked, ended = 0, False
+
+        async def answers(both: trio.CancelScope) -> None:
+            nonlocal asked
+            while True:
+                kind, body = await server.message()
+                asked -= kind == READY
+                await client.send(kind, body)
+                if self._mode == "transaction" and kind == READY and body == b"I" and not asked:
+                    both.cancel()
+
         async with trio.open_nursery() as nursery:
-
-            async def answers() -> None:
-                nonlocal asked
-                while True:
-                    kind, body = await server.message()
-                    asked -= kind == READY
-                    await client.send(kind, body)
-                    if self._mode == "transaction" and kind == READY and body == b"I" and not asked:
-                        nursery.cancel_scope.cancel()
-
-            nursery.start_soon(answers)
+            nursery.start_soon(answers, nursery.cancel_scope)
             while message[0] != END:
                 asked += message[0] in ASKS
                 await server.send(*message)
                 message = await client.message()
-            return True
-        return False
+            ended = True
+            nursery.cancel_scope.cancel()
+        return ended
 
     async def _connect(self, parameters: dict[str, str]) -> Wire:
         server = Wire(await trio.open_tcp_stream("127.0.0.1", self._target))
@@ -160,3 +162,14 @@ async def _startup(client: Wire) -> dict[str, str] | None:
             return dict(zip(texts[::2], texts[1::2], strict=True))
         else:
             return None
+
+
+async def pooler_before(
+    nursery: trio.Nursery, url: str, mode: Mode, *, size: int = 20, turns: bool = False
+) -> tuple[Pooler, str]:
+    """A Pooler in front of the server of `url`, and the address that leads through it."""
+    port = urlsplit(url).port
+    assert port is not None
+    pooler = Pooler(port, mode, size=size, turns=turns)
+    await nursery.start(pooler.serve)
+    return pooler, url.replace(f":{port}/", f":{pooler.port}/")

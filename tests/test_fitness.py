@@ -9,11 +9,8 @@ import trio
 
 from sandbox.postgres import EmbeddedPostgres
 from svc.storage.asyncio_loop import asyncio_loop
-from svc.storage.database import Database
 from svc.storage.fitness import Unfit, examine
-from tests.conftest import open_database
-from tests.pooler import Mode, Pooler
-from tests.test_inbox_plans import NAMES, PLANNER, switches
+from tests.pooler import pooler_before
 
 FSYNC = "fsync is off: a crash of its machine may lose everything"  # the tests' server is so
 
@@ -53,58 +50,18 @@ async def test_the_address_may_turn_it_on(off: str) -> None:
     assert await found(f"{off}?synchronous_commit=on") == [FSYNC]
 
 
-async def behind(
-    nursery: trio.Nursery, url: str, mode: Mode, *, size: int = 20, turns: bool = False
-) -> tuple[Pooler, str]:
-    port = urlsplit(url).port
-    assert port is not None
-    pooler = Pooler(port, mode, size=size, turns=turns)
-    await nursery.start(pooler.serve)
-    return pooler, url.replace(f":{port}/", f":{pooler.port}/")
-
-
 @pytest.mark.parametrize("size", [1, 2, 20])
 @pytest.mark.parametrize("turns", [False, True])
 async def test_a_pooler_in_transaction_mode_is_refused(
     nursery: trio.Nursery, database_url: str, size: int, turns: bool
 ) -> None:
     """Sessions there have no settings of their own: those of the inbox would be others' too."""
-    _, url = await behind(nursery, database_url, "transaction", size=size, turns=turns)
+    _, url = await pooler_before(nursery, database_url, "transaction", size=size, turns=turns)
     (line,) = await found(url)
     assert line.startswith("unfit: 127.0.0.1 is a connection pooler in transaction mode")
 
 
 async def test_a_pooler_in_session_mode_is_fit(nursery: trio.Nursery, database_url: str) -> None:
     """There a session has its server process for itself."""
-    _, url = await behind(nursery, database_url, "session")
+    _, url = await pooler_before(nursery, database_url, "session")
     assert await found(url) == [FSYNC]
-
-
-async def test_a_pooler_that_refuses_parameters_does_without(nursery: trio.Nursery, database_url: str) -> None:
-    """The settings are set by a statement then; that they are refused is tried out once."""
-    pooler, url = await behind(nursery, database_url, "session")
-    async with open_database(url, settings=PLANNER) as database:
-        assert await switches(database) == PLANNER
-        assert await _limits(database) == LIMITS
-        await database.close()
-        assert await switches(database) == PLANNER
-    assert [set(NAMES) < set(parameters) for parameters in pooler.parameters] == [True, False, False]
-
-
-async def test_sessions_have_their_limits(database: Database) -> None:
-    """Without a pooler by the parameters of their start."""
-    assert await _limits(database) == LIMITS
-
-
-LIMITS = {
-    "application_name": "svc",
-    "default_transaction_isolation": "read committed",
-    "idle_in_transaction_session_timeout": "3000",
-    "lock_timeout": "500",
-    "statement_timeout": "3000",
-}
-
-
-async def _limits(database: Database) -> dict[str, str]:
-    rows = await database.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1::text[])", list(LIMITS))
-    return {row["name"]: row["setting"] for row in rows}

@@ -311,7 +311,7 @@ async def test_an_unforeseen_error_of_the_server_splits_a_group_too(autojump_clo
                 raise StatementFailed("could not read block 7")
             return await write(group)
 
-        callers.commit._write = damaged  # type: ignore[assignment]
+        callers.commit._write = damaged
         await first(callers)
         await callers.submit(2, 3, 4)
         await trio.sleep(10)
