@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 import trio
 
@@ -13,12 +15,24 @@ from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure
 from svc.delivery.sending import Delivery, Failure
 from svc.observability.errors import describe
-from svc.storage.inbox import Attempt, Begun, CallMade, Dead, Done, Ending, Received, Retry
+from svc.storage.inbox import Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
 from telegram_client.errors import TelegramError
 from telegram_client.flood import Turn
 
 APOLOGY_DEADLINE = 5.0
 GIVEN_UP = "given up before it was sent"
+
+
+async def give_up(inbox: Inbox, attempt: Attempt, made: Sequence[CallMade] = ()) -> Ending:
+    """Have it recorded that nothing was sent, in the background: also where the caller is being cancelled.
+
+    Changes nothing if the attempt has not begun.
+    """
+    ending = Retry(0.0, GIVEN_UP)
+    with trio.CancelScope(shield=True) as wait:
+        wait.cancel(reason="the record is made without being waited for")
+        await inbox.settle(attempt, ending, made)
+    return ending
 
 
 class BegunAttempt:
@@ -57,18 +71,18 @@ class BegunAttempt:
         except trio.Cancelled:
             # The lease has ended. A call that has left is answered all the same, so what is cancelled was not sent, or
             # may be made twice.
-            await self._record(Retry(0.0, GIVEN_UP))  # noqa: ASYNC102 (only the wait is cancelled)
+            self._say(await give_up(self._period.inbox, self._attempt, self._made))  # noqa: ASYNC102 (does not wait)
             raise
-        await self._record(ending)
+        try:
+            await self._period.inbox.settle(self._attempt, ending, self._made)
+        finally:
+            self._say(ending)
         if isinstance(ending, Dead):
             await self._apologise()
         return ending
 
-    async def _record(self, ending: Ending) -> None:
-        try:
-            await self._period.inbox.settle(self._attempt, ending, self._made)
-        finally:
-            log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
+    def _say(self, ending: Ending) -> None:
+        log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
 
     async def _act(self) -> Ending:
         if self._decision.dead is not None:

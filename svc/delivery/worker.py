@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from svc.delivery.active_period import ActivePeriod
-from svc.delivery.attempt import BegunAttempt
+from svc.delivery.attempt import BegunAttempt, give_up
 from svc.delivery.deciding import Decision
 from svc.delivery.outcome_log import log_ending
 from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
@@ -54,6 +54,14 @@ class _Worker:
         self._log = log.bind(worker=name, epoch=period.term.epoch)
 
     async def run(self) -> None:
+        try:
+            await self._work()
+        finally:
+            while self._period.unsure:
+                _, attempt = self._period.unsure.popitem()
+                await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
+
+    async def _work(self) -> None:
         queue = self._period.queue
         while True:
             try:
@@ -132,15 +140,19 @@ class _Worker:
     async def _begin(self, attempt: Attempt) -> Begun | None:
         """None if the row is busy: whether it was begun will be known by the next try of this same attempt."""
         # If an answer was lost, asking again finds the row begun by this same attempt.
-        while True:
-            try:
-                return await self._period.inbox.begin(attempt)
-            except DatabaseBusy as error:
-                self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
-                return None
-            except DatabaseUnavailable as error:
-                self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
-            await trio.sleep(BEGIN_AGAIN_AFTER)
+        try:
+            while True:
+                try:
+                    return await self._period.inbox.begin(attempt)
+                except DatabaseBusy as error:
+                    self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
+                    return None
+                except DatabaseUnavailable as error:
+                    self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
+                await trio.sleep(BEGIN_AGAIN_AFTER)
+        except trio.Cancelled:
+            await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
+            raise
 
     async def _not_begun(self, update: Received, outcome: BeginOutcome) -> Ending | _Left:
         match outcome:
