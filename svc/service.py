@@ -22,13 +22,16 @@ import structlog
 import trio
 from hypercorn.config import Config
 
-from statemachine import Lifecycle, Transition
+from statemachine import Lifecycle, State, Transition
 from svc.bot.handlers import Decide
 from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
+from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.leased_sender import LeasedSender
+from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -87,8 +90,10 @@ class Service:
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
         self._hints, self._hints_out = trio.open_memory_channel[Received](HINTS)
         self._new_work = Wakeup()
-        # Outlives a term: Telegram's patience does too.
+        # These outlive a term: Telegram's patience and what it thinks of the token do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
+        self._pause = SendingPause(parts.metrics, parts.rng)
+        self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
             self.lifecycle,
@@ -110,6 +115,7 @@ class Service:
             secret=parts.settings.webhook_secret,
             instance=parts.settings.instance_id,
             database_answers=parts.database_answers,
+            more_health=self._more_health,
         )
 
     async def run(self, http: Config | None = None) -> None:
@@ -117,6 +123,10 @@ class Service:
 
         `http` None leaves the HTTP server out: a test calls `app` itself.
         """
+        with self._watchdog.watching():
+            await self._live(http)
+
+    async def _live(self, http: Config | None) -> None:
         async with self._writers(), trio.open_nursery() as nursery:
             for number in range(self._settings.workers):
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
@@ -138,6 +148,7 @@ class Service:
         yield chores.release_held
         yield chores.look_after_doubts
         yield chores.prune
+        yield self._watch_pause
         yield self._register_webhook if self._settings.intake == "webhook" else self._poll
 
     async def _boot(self) -> bool:
@@ -164,12 +175,21 @@ class Service:
                     sender=LeasedSender(api, leader.lease),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._new_work),
-                    decide=parts.decide,
+                    deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
                     in_doubt=settings.in_doubt,
                     metrics=parts.metrics,
                     rng=parts.rng,
                     flood=self._flood,
+                    pause=self._pause,
                 )
+
+    async def _watch_pause(self, period: ActivePeriod) -> None:
+        await self._pause.watch(period.sender, period.inbox, period.term)
+
+    def _more_health(self) -> dict[str, str]:
+        """What /healthz says besides the state: why the leader sends nothing, if so."""
+        reason = self._pause.reason
+        return {"paused": reason} if reason is not None and self.lifecycle.state is State.ACTIVE else {}
 
     async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng
