@@ -10,6 +10,7 @@ stand in an outer nursery: after a crash they still write down what has been sen
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -28,6 +29,9 @@ from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.follower import follow
+from svc.delivery.hints import Hints
+from svc.delivery.new_work import NewWork
+from svc.delivery.retention import Kept, Retention
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -39,15 +43,15 @@ from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
-from svc.storage.inbox import Inbox, Received, Term
+from svc.storage.inbox import Inbox, Term
 from svc.storage.transition_log import TransitionLog
-from svc.waiting import Wakeup, until
+from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 
 log = structlog.get_logger()
 
-HINTS = 1000
+HOUR = 3600.0
 FLUSH_DEADLINE = 1.0
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
@@ -83,15 +87,15 @@ class Service:
         self._parts = parts
         self._settings = settings
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
-        self._hints, self._hints_out = trio.open_memory_channel[Received](HINTS)
-        self._new_work = Wakeup()
+        self._hints = Hints()
+        self._news = NewWork()
         # Outlives a term: Telegram's patience does too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
             self.lifecycle,
             Election(
-                partial(parts.connect_lock, lambda _update_ids: self._new_work.set()),
+                partial(parts.connect_lock, self._news.tell),
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,
@@ -128,21 +132,33 @@ class Service:
                     await self._follow()
             nursery.cancel_scope.cancel(reason="drained")
 
-    def _chores(self) -> Iterator[Callable[[ActivePeriod], Awaitable[None]]]:
+    def _chores(self) -> Iterator[chores.Chore]:
         """What is done besides answering while ACTIVE, until draining."""
-        yield partial(chores.take_hints, self._hints_out)
-        yield chores.backfill
-        yield chores.release_held
-        yield chores.look_after_doubts
-        yield chores.prune
-        yield self._register_webhook if self._settings.intake == "webhook" else self._poll
+        chores_by_name: dict[str, chores.Chore] = {
+            "HINTS": partial(chores.take_hints, self._hints),
+            "BACKFILL": chores.backfill,
+            "HELD": chores.release_held,
+            "DOUBTS": chores.look_after_doubts,
+            "PRUNE": self._prune,
+            "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
+        }
+        for name, chore in chores_by_name.items():
+            yield chores.kept_up(name, chore, self._parts.rng)
+
+    async def _prune(self, _period: ActivePeriod) -> None:
+        settings, inbox = self._settings, self._parts.inbox
+        await Retention(
+            Kept(inbox.prune, settings.keep_processed * HOUR),
+            Kept(self._parts.transition_log.prune, settings.keep_transitions * HOUR),
+            Kept(inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
+        ).run()
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
         return True
 
     async def _follow(self) -> None:
-        await follow(self._hints_out, self._parts.inbox, self._settings.passive_hold)
+        await follow(self._hints, self._parts.inbox, self._settings.passive_hold)
 
     @asynccontextmanager
     async def _open_period(self, leader: Leader) -> AsyncIterator[ActivePeriod]:
@@ -160,7 +176,7 @@ class Service:
                     lease=leader.lease,
                     sender=sender,
                     inbox=parts.inbox,
-                    queue=ChatQueue(self._new_work),
+                    queue=ChatQueue(self._news),
                     decide=parts.decide,
                     in_doubt=settings.in_doubt,
                     metrics=parts.metrics,

@@ -61,6 +61,7 @@ EVENTS: dict[str, Look] = {
     "DB_WAIT": Look("BOOT", "⏳"),
     "DB_LOST": Look("DB", "⚠️"),
     "ASYNCIO": Look("DB", "⚠️"),
+    "CHORE_FAILED": Look("CHORES", "💥"),
     "STUCK": Look("STATE", "🧱"),
     "DRAIN_TIMEOUT": Look("STATE", "⌛"),
     "EXIT": Look("STATE", "👋"),
