@@ -29,6 +29,9 @@ HTML_PAGE = (
 )
 
 
+_WITH_EFFECT = {FaultKind.CUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.SLOW, FaultKind.SLOW_AFTER}
+
+
 class ConnectionCut(Exception):
     """The client gets no answer: its connection is to be closed."""
 
@@ -70,7 +73,7 @@ class Api:
         fault = self._faults.take(method, params) if token in self._telegram.bots else None
         if fault is None:
             return _reply(await self._call(token, method, params))
-        if fault.kind in {FaultKind.CUT_AFTER, FaultKind.SLOW, FaultKind.SLOW_AFTER}:
+        if fault.kind in _WITH_EFFECT:
             return await self._perform_badly(fault, token, method, params)
         reply = _instead(fault)
         self._telegram.record(token, method, params, reply.status if reply else 0, fault.kind)
@@ -86,6 +89,8 @@ class Api:
         reply = _reply(await self._call(token, method, params, fault.kind))
         if fault.kind is FaultKind.CUT_AFTER:
             raise ConnectionCut
+        if fault.kind is FaultKind.ERROR_AFTER:
+            return _reply(Refusal(fault.status, fault.description).answer())
         if fault.kind is FaultKind.SLOW_AFTER:
             await trio.sleep(fault.delay)
         return reply

@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     HTML = "html"  # 502 with a page of HTML, as from a proxy; no effect
     CUT_BEFORE = "cut_before"  # the connection closes, no effect
     CUT_AFTER = "cut_after"  # the effect happens, the connection closes without an answer
+    ERROR_AFTER = "error_after"  # the effect happens, the answer is an error: a gateway that gave up waiting
     SLOW = "slow"  # the effect and the answer come `delay` seconds late
     SLOW_AFTER = "slow_after"  # the effect happens at once, the answer comes `delay` seconds late
     HANG = "hang"  # no effect and no answer
@@ -30,8 +31,8 @@ class FaultKind(StrEnum):
 class Fault:
     """One rule. It applies to the next `count` calls (None: all, until cleared) of the method and the chat, if given.
 
-    `retry_after` (whole seconds) is for FLOOD, `status` and `description` for ERROR, `delay` (seconds) for SLOW and
-    SLOW_AFTER.
+    `retry_after` (whole seconds) is for FLOOD, `status` and `description` for ERROR and ERROR_AFTER, `delay` (seconds)
+    for SLOW and SLOW_AFTER.
     """
 
     kind: FaultKind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -60,13 +61,14 @@ class Lifecycle(Generic[Period]):
     """The state of this instance, and the only place that changes it.
 
     `active` is the event that workers wait on: entering ACTIVE opens it, leaving ACTIVE closes it. `draining` is set
-    once and for good. `on_transition` is called after every step, synchronously, with what happened. Made inside
+    once and for good, at the time `drain_began` on Trio's clock (infinity before). `on_transition` is called after every step, synchronously, with what happened. Made inside
     `trio.run`, whose clock measures how long a state lasts.
     """
 
     def __init__(self, on_transition: Callable[[Transition], None]) -> None:
         self.active: ActiveEvent[Period] = ActiveEvent()
         self.draining = trio.Event()
+        self.drain_began = math.inf
         self._on_transition = on_transition
         self._entered = trio.current_time()
         self._changed = trio.Event()
@@ -137,6 +139,7 @@ class Lifecycle(Generic[Period]):
         self.active.close()
 
     def _enter_draining(self, _event: EventData) -> None:
+        self.drain_began = trio.current_time()
         self.draining.set()
 
     def _moved(self, event: EventData) -> None:

@@ -10,7 +10,6 @@ stand in an outer nursery: after a crash they still write down what has been sen
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -30,8 +29,9 @@ from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.follower import follow
 from svc.delivery.hints import Hints
+from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.new_work import NewWork
-from svc.delivery.retention import Kept, Retention
+from svc.delivery.retention import prune
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -51,8 +51,8 @@ from telegram_client.flood import FloodControl
 
 log = structlog.get_logger()
 
-HOUR = 3600.0
-FLUSH_DEADLINE = 1.0
+# Seconds for writing down what is known, also where a drain has used up its time.
+LEAST_FLUSH = 1.0
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
 
@@ -128,6 +128,7 @@ class Service:
                 if await self._until_draining(self._boot):
                     self.lifecycle.booted()
                     await self._terms.run()
+                await self._write_down()
                 with trio.move_on_after(self._settings.linger):
                     await self._follow()
             nursery.cancel_scope.cancel(reason="drained")
@@ -139,19 +140,11 @@ class Service:
             "BACKFILL": chores.backfill,
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
-            "PRUNE": self._prune,
+            "PRUNE": partial(prune, self._settings, self._parts.transition_log),
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
         }
         for name, chore in chores_by_name.items():
             yield chores.kept_up(name, chore, self._parts.rng)
-
-    async def _prune(self, _period: ActivePeriod) -> None:
-        settings, inbox = self._settings, self._parts.inbox
-        await Retention(
-            Kept(inbox.prune, settings.keep_processed * HOUR),
-            Kept(self._parts.transition_log.prune, settings.keep_transitions * HOUR),
-            Kept(inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
-        ).run()
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
@@ -168,13 +161,13 @@ class Service:
             root=settings.telegram_api_root,
             connections=settings.workers + 1,  # one for the webhook's registration
             open_transport=parts.open_transport,
-        ) as sender:
+        ) as api:
             took = trio.current_time() - leader.heard
             with parts.metrics.leading(took, lambda: leader.lease.left):
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
-                    sender=sender,
+                    sender=LeasedSender(api, leader.lease),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
                     decide=parts.decide,
@@ -207,10 +200,20 @@ class Service:
             try:
                 yield
             finally:
-                with trio.move_on_after(FLUSH_DEADLINE, shield=True):
-                    await self._parts.inbox.flush()
-                    await self._parts.transition_log.flush()
+                await self._write_down()  # noqa: ASYNC102 (shields itself, with a deadline)
             nursery.cancel_scope.cancel(reason="drained")
+
+    async def _write_down(self) -> None:
+        """Wait until what is known of sends is in the database, for as long as a drain may take.
+
+        After a crash that counts from now: nobody else could tell what became of them.
+        """
+        now = trio.current_time()
+        began = min(self.lifecycle.drain_began, now)
+        deadline = max(began + self._settings.drain_timeout, now + LEAST_FLUSH)
+        with trio.CancelScope(deadline=deadline, shield=True):
+            await self._parts.inbox.flush()
+            await self._parts.transition_log.flush()
 
     def _http(self, nursery: trio.Nursery, config: Config | None) -> AbstractAsyncContextManager[None]:
         if config is None:

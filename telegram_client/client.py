@@ -7,7 +7,7 @@ logs every URL at INFO, and the URL holds the token.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -80,16 +80,27 @@ class BotApi:
     ) -> None:
         await self._connections.aclose()
 
-    async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        on_sent: Callable[[], None] | None = None,
+    ) -> Any:
         """Call `method` with `params` (JSON types) and return the decoded `result`.
 
         `timeout` replaces the client's total deadline, in seconds. Raises Refused, NotSent (also for a file that
         cannot be read) or InDoubt; TypeError or ValueError for what cannot be written as JSON. An edit that changes
         nothing counts as done and returns True.
+
+        `on_sent` is called at the moment from which on the whole request has left and the server may act on it.
         """
         body = None if params and has_file(params) else JsonBody(_encode_params(params or {}))
         exchange = Exchange(method, params or {}, self._timeout if timeout is None else timeout)
         response: Response | None = None
+        if on_sent is not None:
+            exchange.on_written = on_sent
         with trio.CancelScope(deadline=trio.current_time() + exchange.timeout):
             async with self._in_flight:
                 if body is None:
@@ -115,7 +126,7 @@ class BotApi:
             form.close()
 
     async def _send(self, exchange: Exchange, body: JsonBody | Form, content_type: str, size: int) -> Response | None:
-        exchange.body = body
+        exchange.watch(body)
         try:
             return await self._connections.exchange(self._request(exchange, body, content_type, size))
         except _NOT_SENT as error:

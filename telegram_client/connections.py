@@ -28,6 +28,7 @@ class Connections:
     def __init__(self, open_transport: OpenTransport) -> None:
         self._open = open_transport
         self._free: list[httpx.AsyncBaseTransport] = []
+        self._closed = False
 
     async def exchange(self, request: httpx.Request) -> Response:
         """Send `request` and read its answer: status, headers, and the answer or None if it is not Telegram's.
@@ -43,15 +44,17 @@ class Connections:
             # Half-way through an answer, or with a connection whose state nobody knows: not used again.
             await _close(transport)  # noqa: ASYNC102 (shields itself)
             raise
-        if answer is None:
-            # Not Telegram's answer, or a part of one; what comes behind it would be taken for the next call's.
+        if answer is None or self._closed:
+            # Not Telegram's answer, or a part of one: what comes behind it would be taken for the next call's. Or a
+            # call that has outlived everybody who could make another.
             await _close(transport)
         else:
             self._free.append(transport)
         return response.status_code, response.headers, answer
 
     async def aclose(self) -> None:
-        """Close all that are free, in a second each at most, also when cancelled."""
+        """Close all that are free, in a second each at most, also when cancelled; the others after their answers."""
+        self._closed = True
         while self._free:
             await _close(self._free.pop())
 

@@ -2,28 +2,29 @@
 
 How sure a failure is follows from one observation: whether the transport has asked for what comes after the request's
 last byte. It does so only when that byte's write has returned. If not, the server has at most a part of the request,
-which nobody acts on: not sent, unless it refuses. If so: in doubt.
+which nobody acts on: not sent, unless it refuses. If so: in doubt. (A cancelled write has not written all: Trio's
+`send_all` is not cancelled once the last byte is out.)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import httpx
 
 from telegram_client.errors import InDoubt, NotSent, TelegramError
-from telegram_client.uploads import Form
+from telegram_client.uploads import Form, nobody_asks
 
 
 class JsonBody(httpx.AsyncByteStream):
-    """A body of one piece. `all_written` is set once whoever has taken that piece asks for more."""
+    """A body of one piece. `written` is called once whoever has taken that piece asks for more."""
 
-    __slots__ = ("_taken", "all_written", "data")
+    __slots__ = ("_taken", "data", "written")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.all_written = False
+        self.written: Callable[[], None] = nobody_asks
         self._taken = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -31,7 +32,7 @@ class JsonBody(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         if self._taken:
-            self.all_written = True
+            self.written()
             raise StopAsyncIteration
         self._taken = True
         return self.data
@@ -48,17 +49,18 @@ class Request(httpx.Request):
         """The body at once, for transports without a network: who has it may have acted on it."""
         if not isinstance(self.stream, JsonBody):
             return super().content
-        self.stream.all_written = True
+        self.stream.written()
         return self.stream.data
 
 
 class Exchange:
-    """One call: its parameters, the body that is written, and the `failure` it has met, if any.
+    """One call: its parameters, whether its request has been `all_written`, and the `failure` it has met, if any.
 
-    `timeout` is the whole call's, in seconds.
+    `timeout` is the whole call's, in seconds. `all_written` means that the server may act on it; `on_written` is called
+    at that moment.
     """
 
-    __slots__ = ("body", "chat_id", "failure", "method", "params", "timeout")
+    __slots__ = ("all_written", "chat_id", "failure", "method", "on_written", "params", "timeout")
 
     def __init__(self, method: str, params: Mapping[str, Any], timeout: float) -> None:
         self.method = method
@@ -66,13 +68,18 @@ class Exchange:
         self.timeout = timeout
         chat_id = params.get("chat_id")
         self.chat_id = chat_id if isinstance(chat_id, int) else None
-        self.body: JsonBody | Form | None = None
+        self.all_written = False
+        self.on_written: Callable[[], None] = nobody_asks
         self.failure: TelegramError | None = None
 
-    @property
-    def all_written(self) -> bool:
-        """Whether the whole request has been written, so that the server may act on it."""
-        return self.body is not None and self.body.all_written
+    def watch(self, body: JsonBody | Form) -> None:
+        """`body` is the one that is written: notice when all of it is."""
+        body.written = self._written
+
+    def _written(self) -> None:
+        if not self.all_written:
+            self.all_written = True
+            self.on_written()
 
     def not_sent(self, description: str, **more: Any) -> NotSent:
         """The error of a call that certainly had no effect."""

@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,16 +40,20 @@ def has_file(params: Mapping[str, Any]) -> bool:
     return any(isinstance(value, InputFile) for value in params.values())
 
 
+def nobody_asks() -> None:
+    """What is called when a body is written, where nobody has asked to be told."""
+
+
 class Form(httpx.AsyncByteStream):
     """The body of a call with files. Its `size` in bytes is known before it is sent.
 
-    `all_written` is set once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a
+    `written` is called once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a
     file that can be read, and if a file shrinks while it is sent.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        self.all_written = False
+        self.written: Callable[[], None] = nobody_asks
         self._boundary = secrets.token_hex(16)
         self._parts: deque[bytes | tuple[BinaryIO, int]] = deque()
         self._files = ExitStack()
@@ -90,7 +94,7 @@ class Form(httpx.AsyncByteStream):
                     raise OSError("the file has become shorter while it was sent")
                 self._parts.appendleft((file, remaining - len(chunk)))
                 return chunk
-        self.all_written = True
+        self.written()
         raise StopAsyncIteration
 
     def _fill(self, params: Mapping[str, Any]) -> None:

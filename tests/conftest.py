@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
@@ -84,7 +84,7 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh, migrated database as `svc run` opens it for the inbox, inside asyncpg's loop."""
-    async with open_database(database_url, setup=PLANNER) as database:
+    async with open_database(database_url, settings=PLANNER) as database:
         yield database
 
 
@@ -97,9 +97,9 @@ def _fresh_database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, setup: str = "") -> AsyncIterator[Database]:
+async def open_database(url: str, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Database]:
     """A Database inside asyncpg's loop, closed at the end of the block. Loops do not nest: one a test."""
-    async with asyncio_loop(), database_module.open_database(url, setup=setup) as database:
+    async with asyncio_loop(), database_module.open_database(url, settings=settings) as database:
         with trio.fail_after(TEST_DEADLINE):
             await trio.lowlevel.checkpoint()
             yield database

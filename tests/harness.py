@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +120,7 @@ class RunningBot:
 async def running_bot(
     *,
     passive: bool = False,
+    standby: bool = False,
     decide: Decide | None = None,
     sandbox: Sandbox | None = None,
     inbox: MemoryInbox | None = None,
@@ -130,6 +131,8 @@ async def running_bot(
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
+
+    `passive`: the lock is taken from all; `standby`: another bot holds it.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
     the service's settings.
@@ -157,12 +160,22 @@ async def running_bot(
         with trio.fail_after(DEADLOCK):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_live, bot)
-                await nursery.start(sandbox.run_sender, asgi_post(bot.service.app))
-                url = {"url": "https://bot.example/webhook", "secret_token": SECRET, "max_connections": 40}
-                assert sandbox.telegram.call(DEMO_TOKEN, "setWebhook", url).status == 200
-                await bot.state(State.PASSIVE if passive else State.ACTIVE)
+                if not standby:
+                    await _deliver_to(bot, nursery)
+                await bot.state(State.PASSIVE if passive or standby else State.ACTIVE)
                 yield bot
                 nursery.cancel_scope.cancel(reason="the test is over")
+
+
+def second_bot(bot: RunningBot, **settings: Any) -> AbstractAsyncContextManager[RunningBot]:
+    """Another instance of the same bot, PASSIVE as long as `bot` leads: the same Telegram, database and lock."""
+    return running_bot(standby=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=bot.lock, **settings)
+
+
+async def _deliver_to(bot: RunningBot, nursery: trio.Nursery) -> None:
+    await nursery.start(bot.sandbox.run_sender, asgi_post(bot.service.app))
+    url = {"url": "https://bot.example/webhook", "secret_token": SECRET, "max_connections": 40}
+    assert bot.sandbox.telegram.call(DEMO_TOKEN, "setWebhook", url).status == 200
 
 
 async def _live(bot: RunningBot) -> None:

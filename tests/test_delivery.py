@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -49,7 +49,14 @@ class ScriptedSender:
         self.calls: list[tuple[float, str, Any]] = []
         self.timeouts: list[float] = []
 
-    async def call(self, method: str, params: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> Any:
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        on_sent: Callable[[], None] | None = None,
+    ) -> Any:
         assert timeout is not None
         self.calls.append((trio.current_time(), method, (params or {}).get("chat_id")))
         self.timeouts.append(timeout)

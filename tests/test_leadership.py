@@ -97,20 +97,36 @@ async def test_a_heartbeat_that_finds_the_lock_gone_ends_the_period(autojump_clo
         await bot.state(State.ACTIVE)
 
 
-async def test_work_cut_off_by_the_lease_is_in_doubt_for_the_next_term(
+async def test_answers_that_are_on_their_way_are_heard_when_the_lock_is_lost(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """The message had left when the lease ended: recorded, resent after the send deadline, and said."""
-    async with running_bot(latency=1.0) as bot:
+    """Sixteen requests have left when the lock's connection ends: their answers are written down, nobody gets two."""
+    async with running_bot(latency=1.0, workers=16) as bot:
         session = bot.lock.holder
         assert session is not None
-        update_id = await bot.send(7)
-        while not bot.calls():
+        for user in range(1, 17):
+            await bot.send(user)
+        while len(bot.calls()) < 16:
             await trio.sleep(0.01)
         session.abandon()
         await bot.state(State.PASSIVE)
         await bot.state(State.ACTIVE)
-        assert bot.inbox.rows[update_id].state == "in_doubt"
+        await bot.send(17)
+        await bot.settled()
+        assert [len(bot.menus(user)) for user in range(1, 18)] == [1] * 17
+        assert sum(row.doubts for row in bot.inbox.processed.values()) == 0
+
+
+async def test_an_answer_that_never_comes_is_in_doubt(autojump_clock: trio.testing.MockClock) -> None:
+    """The message had left when the lease ended, and its answer is lost: recorded, sent again, and said."""
+    async with running_bot() as bot:
+        session = bot.lock.holder
+        assert session is not None
+        bot.sandbox.faults.order("slow_after", method="sendMessage", delay=60.0)
+        update_id = await bot.send(7)
+        while not bot.calls():
+            await trio.sleep(0.01)
+        session.abandon()
         await bot.settled()
         assert bot.inbox.processed[update_id].doubts == 1
         assert len(bot.menus(7)) == 2

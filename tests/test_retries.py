@@ -109,7 +109,7 @@ async def test_a_revoked_token_keeps_updates_for_replay(autojump_clock: trio.tes
 
 @pytest.mark.parametrize(
     ("fault", "options"),
-    [("cut_after", {}), ("html", {}), ("error", {"status": 500}), ("hang", {})],
+    [("cut_after", {}), ("error_after", {"status": 504}), ("html", {}), ("error", {"status": 500}), ("hang", {})],
 )
 async def test_a_send_in_doubt_is_sent_again_and_said(
     fault: Any, options: dict[str, Any], autojump_clock: trio.testing.MockClock
@@ -122,7 +122,7 @@ async def test_a_send_in_doubt_is_sent_again_and_said(
         assert bot.logs.names(update_id).count("IN_DOUBT") == 1
         assert bot.inbox.processed[update_id].doubts == 1
         # One more message than there should be only where the first one had arrived.
-        assert len(bot.menus(7)) == (2 if fault == "cut_after" else 1)
+        assert len(bot.menus(7)) == (2 if fault.endswith("after") else 1)
         assert bot.metrics.registry.get_sample_value("svc_events_total", {"event": "IN_DOUBT"}) == 1
 
 

@@ -124,6 +124,14 @@ async def test_a_cut_connection_may_or_may_not_have_had_its_effect(
     assert (call.took_effect, call.fault) == (bool(effects), kind)
 
 
+async def test_an_error_may_come_after_the_effect(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    """A gateway that passed the request on and gave up waiting for the answer."""
+    sandbox.faults.order("error_after", status=504)
+    answer = await http.post("sendMessage", json=SEND)
+    assert answer.status_code == 504
+    assert menus(sandbox) == 1
+
+
 async def test_slow_delays_the_effect_and_slow_after_only_the_answer(
     autojump_clock: MockClock, sandbox: Sandbox, http: httpx.AsyncClient, nursery: trio.Nursery
 ) -> None:

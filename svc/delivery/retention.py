@@ -9,8 +9,12 @@ from functools import partial
 
 import trio
 
+from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
+from svc.settings.environment import Settings
+from svc.storage.transition_log import TransitionLog
 
+HOUR = 3600.0
 # After a takeover the menus come first.
 PRUNE_AFTER = 1.0
 PRUNE_EVERY = 60.0
@@ -28,6 +32,15 @@ class Kept:
 
     prune: Prune
     seconds: float
+
+
+async def prune(settings: Settings, transition_log: TransitionLog, period: ActivePeriod) -> None:
+    """Forget what is over and old enough, as the settings want it, until cancelled."""
+    await Retention(
+        Kept(period.inbox.prune, settings.keep_processed * HOUR),
+        Kept(transition_log.prune, settings.keep_transitions * HOUR),
+        Kept(period.inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
+    ).run()
 
 
 class Retention:

@@ -142,7 +142,6 @@ class Delivery:
         return await self._request(call) if in_time else self._no_time(call)
 
     async def _request(self, call: Call) -> Failure | None:
-        await _lease_checked()
         try:
             await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
         except Refused as error:
@@ -176,12 +175,3 @@ class Delivery:
 
     def _time_left(self) -> float:
         return self._deadline - trio.current_time()
-
-
-async def _lease_checked() -> None:
-    """Do not return once the lease is over: it is the deadline of the scope that this runs in.
-
-    After a pause of the whole process the deadline has passed, but its cancellation arrives only at the next wait.
-    """
-    if trio.current_time() >= trio.current_effective_deadline():
-        await trio.sleep_forever()

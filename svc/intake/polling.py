@@ -20,7 +20,7 @@ import trio
 
 from svc.intake.accept import Intake
 from svc.observability.errors import describe
-from svc.storage.database import DatabaseRefused, DatabaseUnavailable
+from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
 from svc.waiting import Backoff
 from telegram_client.client import BotApi, OpenTransport
@@ -140,7 +140,7 @@ class _Poller:
                 try:
                     await self._intake.accept(update)
                 except Exception as error:
-                    if not isinstance(error, DatabaseUnavailable | DatabaseRefused):
+                    if not isinstance(error, DatabaseUnavailable):
                         log.exception("NOT_STORED", update_id=update.update_id)
                     errors.append(error)
                     return

@@ -17,7 +17,7 @@ import trio
 from svc.intake.accept import Intake
 from svc.intake.middleware import App, Headers, Receive, Send, answer
 from svc.observability.metrics import Metrics
-from svc.storage.database import DatabaseRefused, DatabaseUnavailable
+from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
 from telegram_client.updates import NotAnUpdate, read_envelope
 
@@ -107,7 +107,7 @@ class WebhookMiddleware:
             with trio.CancelScope(deadline=trio.current_time() + STORE_DEADLINE):
                 await self._intake.accept(update)
                 return
-        except (DatabaseUnavailable, DatabaseRefused) as error:
+        except DatabaseUnavailable as error:
             reason = str(error)
         except Exception:
             # Even after a bug the update is not lost: it is not acknowledged, so Telegram sends it again.

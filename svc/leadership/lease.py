@@ -8,12 +8,13 @@ session no earlier than T after that heartbeat, which is later than the lease's 
 stopped before another can start. Only the rates of clocks matter, not their times.
 
 Whatever acts does so in a scope of the lease, whose deadline is the lease's end. No heartbeat, no acting, without any
-task having to notice.
+task having to notice. Who has made a request and only waits for its answer acts no more: that is seen through to its
+end, also past the lease's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ class Lease:
         self._reason: str | None = None
         self._ended = trio.Event()
         self._scopes: set[trio.CancelScope] = set()
+        # Who waits for an answer, shielded from the lease's end.
+        self._asking: set[trio.CancelScope] = set()
         self._left = Wakeup()
 
     @property
@@ -73,8 +76,13 @@ class Lease:
 
     @property
     def occupied(self) -> bool:
-        """Whether a task is still in one of its scopes."""
-        return bool(self._scopes)
+        """Whether a task in one of its scopes may still act."""
+        return len(self._scopes) > len(self._asking)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no task is in one of its scopes: nobody waits for an answer either."""
+        return not self._scopes
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -89,6 +97,31 @@ class Lease:
         finally:
             self._scopes.discard(scope)
             self._left.set()
+
+    @contextmanager
+    def asking(self) -> Iterator[Callable[[], None]]:
+        """A block, within a scope, that makes one request. Call what it yields when the request has left.
+
+        From then on the block only waits for an answer: it does not act, and the lease's end does not cut it off.
+        `give_up_answers` does: the block then ends without an exception.
+        """
+        answer = trio.CancelScope()
+
+        def has_left() -> None:
+            answer.shield = True
+            self._asking.add(answer)
+            self._left.set()
+
+        try:
+            with answer:
+                yield has_left
+        finally:
+            self._asking.discard(answer)
+
+    def give_up_answers(self) -> None:
+        """Wait no longer for the answers to requests that have left."""
+        for answer in self._asking:
+            answer.cancel(reason="no answer in time")
 
     def renew(self, deadline: float) -> None:
         """A heartbeat came back: act until `deadline`. Too late, it changes nothing."""
@@ -113,6 +146,11 @@ class Lease:
                 await self._ended.wait()
 
     async def vacated(self) -> None:
-        """Return once no task is in one of its scopes."""
-        while self._scopes:
+        """Return once no task in one of its scopes may still act."""
+        while self.occupied:
+            await self._left.wait()
+
+    async def emptied(self) -> None:
+        """Return once it is empty."""
+        while not self.empty:
             await self._left.wait()

@@ -1,14 +1,15 @@
 """The loop that walks the states: follow until elected, lead until the term ends, again; until DRAINING.
 
 A term is entered and left here and nowhere else. Entering opens the ACTIVE event, onto which the workers wait. Leaving
-takes, in this order: nothing new begins; in a drain, what is in flight is finished; the lease is ended, which cancels
-what still runs; all of it is waited for; only then the lock is released. So when another instance can be elected,
-nothing of this one acts any more.
+takes, in this order: nothing new begins; in a drain, what is in flight is given a moment to finish; the lease is ended,
+which cancels what still acts; all of it is waited for; only then the lock is released. So when another instance can be
+elected, nothing of this one acts any more. A request that has left may still wait for its answer: that holds up neither
+the lock nor the next term.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ import trio
 
 from statemachine import Lifecycle
 from svc.leadership.election import Election, Leader
+from svc.leadership.lease import Lease
 from svc.shutdown import end_process_now
 from svc.waiting import first_of, until
 
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 
 # Once its lease has ended all work is cancelled; what then still runs may not live on: another may lead by now.
 CANCEL_DEADLINE = 1.0
+# In a drain, how long the lead is kept for sends to finish. One that hangs must not silence all chats.
+HANDOVER_PATIENCE = 1.0
 
 
 class Closable(Protocol):
@@ -40,7 +44,7 @@ class Terms(Generic[Period]):
     """One instance's terms.
 
     `follow` is what a follower does, cancelled once elected. `open_period` makes what the ACTIVE event opens onto, for
-    as long as its block lasts. A drain waits `drain_timeout` seconds for what is in flight.
+    as long as its block lasts. A drain waits for the last answers until `drain_timeout` seconds after it began.
     """
 
     def __init__(
@@ -60,10 +64,13 @@ class Terms(Generic[Period]):
 
     async def run(self) -> None:
         """PASSIVE and ACTIVE in turn, until DRAINING. The lifecycle is in PASSIVE, or DRAINING already."""
+        leases: list[Lease] = []
         while not self._lifecycle.draining.is_set():
             leader = await self._be_passive()
             if leader is not None:
                 await self._be_active(leader)
+                leases = [lease for lease in (*leases, leader.lease) if not lease.empty]
+        await self._hear_last_answers(leases)
 
     async def _be_passive(self) -> Leader | None:
         """Follow until elected; None if draining came first."""
@@ -93,11 +100,20 @@ class Terms(Generic[Period]):
             log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
             await first_of(lease.ended, draining.wait)
             period.close()
-            with trio.move_on_after(self._drain_timeout) as drain:
-                await first_of(lease.ended, lease.vacated)
-            if drain.cancelled_caught:
-                log.error("DRAIN_TIMEOUT", seconds=self._drain_timeout)
+            with trio.move_on_after(min(HANDOVER_PATIENCE, self._drain_timeout)):
+                await first_of(lease.ended, lease.emptied)
             nursery.cancel_scope.cancel(reason="the term has ended")
+
+    async def _hear_last_answers(self, leases: Sequence[Lease]) -> None:
+        """The lead has been given up; what has been asked of the Bot API is still answered."""
+        with trio.move_on_at(self._lifecycle.drain_began + self._drain_timeout) as drain:
+            for lease in leases:
+                await lease.emptied()
+        if drain.cancelled_caught:
+            log.error("DRAIN_TIMEOUT", seconds=self._drain_timeout)
+            for lease in leases:
+                lease.give_up_answers()
+                await lease.emptied()
 
     async def _step_down(self, leader: Leader) -> None:
         """End the lease, wait until nobody acts under it, and let the lock go."""

@@ -23,7 +23,7 @@ def run_reporting(command: Callable[[], Awaitable[bool]]) -> int:
     code = FAILED
     try:
         code = DONE if trio.run(run) else FAILED
-    except* (DatabaseRefused, DatabaseUnavailable, MigrationError) as group:
+    except* (DatabaseUnavailable, MigrationError) as group:
         for error in leaves(group):
             print(f"svc: {_explained(error)}", file=sys.stderr)
     return code
@@ -31,8 +31,8 @@ def run_reporting(command: Callable[[], Awaitable[bool]]) -> int:
 
 def _explained(error: BaseException) -> str:
     match error:
-        case DatabaseUnavailable():
-            return f"the database does not answer: {error}"
         case DatabaseRefused():
             return f"the database cannot be used: {error}"
+        case DatabaseUnavailable():
+            return f"the database does not answer: {error}"
     return str(error)

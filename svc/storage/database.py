@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -19,17 +19,21 @@ import trio
 import trio_asyncio
 
 from svc.storage.asyncio_loop import asyncio_loop
-from svc.storage.errors import LOST, DatabaseRefused, DatabaseUnavailable, mapped_errors
-from svc.storage.hosts import CONNECT_DEADLINE, Connection, Hosts
+from svc.storage.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable, StatementFailed, mapped_errors
+from svc.storage.hosts import CONNECT_DEADLINE, Connection
+from svc.storage.sessions import Sessions, close_connection, milliseconds
 from svc.waiting import Backoff
 
 __all__ = [
     "Connection",
     "Database",
+    "DatabaseBusy",
     "DatabaseRefused",
     "DatabaseUnavailable",
+    "StatementFailed",
     "asyncio_loop",
     "column",
+    "idle_transaction_limit",
     "open_database",
     "retry_until_up",
 ]
@@ -40,25 +44,48 @@ T = TypeVar("T")
 
 POOL_SIZE = 8
 # In seconds.
-CLOSE_CONNECTION_DEADLINE = 0.3
 CLOSE_DEADLINE = 2.0
 MAX_IDLE = 300.0
 STATEMENT_DEADLINE = 1.5
+# Shorter than a statement may take: who waits for a row that somebody else has should hear so from the server, which
+# leaves the session as it was, and not by running out of time.
+LOCK_TIMEOUT = 0.5
+# Where nobody says otherwise; the service's own sessions have LEASE.
+IDLE_IN_TRANSACTION = 3.0
+
+
+def session_settings() -> dict[str, str]:
+    """What every session is told when it is opened. Most are for when this process is stopped, or its host gone: then
+    the server ends by itself what it had begun, and lets others have the rows.
+    """
+    return {
+        "application_name": "svc",
+        # The statements are written for it; a role or a database may have another default.
+        "default_transaction_isolation": "read committed",
+        "lock_timeout": milliseconds(LOCK_TIMEOUT),
+        "statement_timeout": milliseconds(2 * STATEMENT_DEADLINE),
+        **idle_transaction_limit(IDLE_IN_TRANSACTION),
+    }
+
+
+def idle_transaction_limit(seconds: float) -> dict[str, str]:
+    """The setting after which the server ends a session that has begun a transaction and is silent."""
+    return {"idle_in_transaction_session_timeout": milliseconds(seconds)}
 
 
 class Database:
     """At most POOL_SIZE connections. Every call has a deadline; every loss is DatabaseUnavailable.
 
-    `setup` is SQL that every connection runs once, when it is opened: the settings of its session.
+    `settings` are what every session is told besides `session_settings()`, or instead of it.
 
     Not asyncpg's pool: that one starts two tasks and resets the session for every use, which costs as much as the
     statement itself (measured: 365 microseconds a statement against 245).
     """
 
-    def __init__(self, url: str, *, setup: str = "") -> None:
+    def __init__(self, url: str, *, settings: Mapping[str, str] | None = None) -> None:
         self.url = url
-        self.setup = setup
-        self._hosts = Hosts(url)
+        self.settings = dict(settings or {})
+        self._sessions = Sessions(url)
         self._limit = trio.CapacityLimiter(POOL_SIZE)
         self._open: set[Connection] = set()
         # The one used last comes first; each with the time of that use, on asyncio's clock.
@@ -89,7 +116,8 @@ class Database:
     async def on_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `work`, an asyncio coroutine function that gets a connection, in one crossing.
 
-        Raises DatabaseUnavailable, also when no connection is free within CONNECT_DEADLINE, or DatabaseRefused.
+        Raises DatabaseUnavailable, also when no connection is free within CONNECT_DEADLINE; which of its kinds tells
+        why. What the server says about the data given is raised as it is.
         """
         with trio.CancelScope(deadline=trio.current_time() + CONNECT_DEADLINE) as waiting:
             async with self._limit:
@@ -110,7 +138,7 @@ class Database:
         except BaseException:
             # Cut off in the middle: the statement is cancelled on the server, and the session is not used again.
             self._open.discard(connection)
-            await _close_connection(connection)  # noqa: ASYNC102 (asyncio's side, bounded)
+            await close_connection(connection)  # noqa: ASYNC102 (asyncio's side, bounded)
             raise
         self._give_back(connection)
         return result
@@ -140,24 +168,17 @@ class Database:
             self._free.append((connection, asyncio.get_running_loop().time()))
 
     async def _connect(self) -> Connection:
-        connection = await self._hosts.connect(
-            command_timeout=STATEMENT_DEADLINE, server_settings={"application_name": "svc"}
+        connection = await self._sessions.open(
+            session_settings() | self.settings, statement_deadline=STATEMENT_DEADLINE
         )
-        try:
-            if self.setup:
-                # Not as parameters of the connection's start: a pooler refuses those that it does not know.
-                await connection.execute(self.setup)
-        except BaseException:
-            await _close_connection(connection)  # noqa: ASYNC102 (asyncio's side, bounded)
-            raise
         self._open.add(connection)
         return connection
 
 
 @asynccontextmanager
-async def open_database(url: str, *, setup: str = "") -> AsyncIterator[Database]:
+async def open_database(url: str, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Database]:
     """A Database inside asyncio_loop, whose connections are closed at the end of the block."""
-    database = Database(url, setup=setup)
+    database = Database(url, settings=settings)
     try:
         yield database
     finally:
@@ -165,20 +186,17 @@ async def open_database(url: str, *, setup: str = "") -> AsyncIterator[Database]
             await database.close()
 
 
-async def _close_connection(connection: Connection) -> None:
-    # Short: whoever was cancelled waits for this, and a lost lease leaves a second to end everything.
-    try:
-        await connection.close(timeout=CLOSE_CONNECTION_DEADLINE)
-    except LOST:
-        connection.terminate()
-
-
 async def retry_until_up(work: Callable[[], Awaitable[T]], *, first: float = 0.1, longest: float = 2.0) -> T:
-    """The result of `work`, tried again after pauses of `first` to `longest` seconds while the database is away."""
+    """The result of `work`, tried again after pauses of `first` to `longest` seconds while the database is away.
+
+    Raises DatabaseRefused at once: this is for BOOT, when somebody can still mend what is refused.
+    """
     backoff = Backoff(first, longest, random.Random())  # noqa: S311 (jitter)
     while True:
         try:
             return await work()
+        except DatabaseRefused:
+            raise
         except DatabaseUnavailable as error:
             delay = backoff.next()
             log.warning("DB_WAIT", error=str(error), ms=int(delay * 1000))

@@ -23,7 +23,7 @@ async def tested(inbox_url: str | None) -> AsyncIterator[InboxUnderTest]:
     if inbox_url is None:
         yield MemoryInboxUnderTest()
     else:
-        async with open_database(inbox_url, setup=PLANNER) as database, postgres_inbox(database) as tested:
+        async with open_database(inbox_url, settings=PLANNER) as database, postgres_inbox(database) as tested:
             yield tested
 
 

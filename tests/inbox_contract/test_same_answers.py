@@ -136,7 +136,7 @@ def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
     async def both() -> None:
         whole_script = [("take_over",), *script]
         async with (
-            open_database(database_url, setup=PLANNER) as database,
+            open_database(database_url, settings=PLANNER) as database,
             postgres_inbox(database, next(_bot_ids)) as real,
         ):
             assert await Player(real).play(whole_script) == await Player(MemoryInboxUnderTest()).play(whole_script)

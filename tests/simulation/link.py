@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import httpx
@@ -24,8 +24,8 @@ from svc.storage.inbox import (
     Term,
     Window,
 )
-from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockSession
+from tests.simulation.database import STATEMENT_DEADLINE, SimulatedDatabase
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class Link:
 
     async def statement(self, work: Callable[[], Awaitable[T]]) -> T:
         """A database statement: either leg may be lost, or take longer than its deadline."""
-        with trio.move_on_after(1.5):
+        with trio.move_on_after(STATEMENT_DEADLINE + 0.1):
             await self.leg("database")
             if self.rng.random() < self.loss:
                 raise DatabaseUnavailable("the statement was lost")
@@ -78,8 +78,9 @@ class Link:
 class InboxOverLink:
     """`Inbox` over a link, with the real group commit in front of the statements in memory."""
 
-    def __init__(self, inbox: MemoryInbox, link: Link) -> None:
-        self._inbox = inbox
+    def __init__(self, database: SimulatedDatabase, link: Link) -> None:
+        self._database = database
+        self._inbox = database.inbox
         self._link = link
         self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
@@ -106,48 +107,48 @@ class InboxOverLink:
         await self._settlements.flush()
 
     async def dismiss(self, update_id: int) -> None:
-        await self._link.statement(lambda: self._inbox.dismiss(update_id))
+        await self._run(lambda: self._inbox.dismiss(update_id), rows=[update_id])
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
-        return await self._link.statement(lambda: self._inbox.backfill(limit, after=after, without=without))
+        return await self._run(lambda: self._inbox.backfill(limit, after=after, without=without), writes=False)
 
     async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        return await self._link.statement(lambda: self._inbox.newest(limit, without=without))
+        return await self._run(lambda: self._inbox.newest(limit, without=without), writes=False)
 
     async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
-        return await self._link.statement(lambda: self._inbox.fetch(update_ids))
+        return await self._run(lambda: self._inbox.fetch(update_ids), writes=False)
 
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        return await self._link.statement(lambda: self._inbox.followers(chat_ids, limit))
+        return await self._run(lambda: self._inbox.followers(chat_ids, limit), writes=False)
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        return await self._link.statement(lambda: self._inbox.take_over(holder, instance))
+        return await self._run(lambda: self._inbox.take_over(holder, instance))
 
     async def resolve_doubts(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
     ) -> Sequence[Resolved]:
-        return await self._link.statement(lambda: self._inbox.resolve_doubts(term, policy, age, held))
+        return await self._run(lambda: self._inbox.resolve_doubts(term, policy, age, held))
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
-        return await self._link.statement(lambda: self._inbox.note_deciding(term, update_id))
+        return await self._run(lambda: self._inbox.note_deciding(term, update_id))
 
     async def note_pause(self, term: Term, reason: str | None) -> None:
-        await self._link.statement(lambda: self._inbox.note_pause(term, reason))
+        await self._run(lambda: self._inbox.note_pause(term, reason))
 
     async def prune(self, age: float, limit: int) -> int:
-        return await self._link.statement(lambda: self._inbox.prune(age, limit))
+        return await self._run(lambda: self._inbox.prune(age, limit))
 
     async def prune_dead(self, age: float, limit: int) -> int:
-        return await self._link.statement(lambda: self._inbox.prune_dead(age, limit))
+        return await self._run(lambda: self._inbox.prune_dead(age, limit))
 
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
-        await self._link.statement(lambda: self._inbox.notify_leader(update_ids))
+        await self._run(lambda: self._inbox.notify_leader(update_ids), writes=False)
 
     async def _store(self, group: Sequence[Received]) -> list[StoreOutcome]:
-        return await self._link.statement(lambda: _each(self._inbox.store, group))
+        return await self._run(lambda: _each(self._inbox.store, group), rows=[each.update_id for each in group])
 
     async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
-        return await self._link.statement(lambda: _each(self._inbox.begin, group))
+        return await self._run(lambda: _each(self._inbox.begin, group), rows=[each.update_id for each in group])
 
     async def _settle(self, group: Sequence[tuple[Attempt, Ending]]) -> list[None]:
         async def work() -> list[None]:
@@ -157,7 +158,10 @@ class InboxOverLink:
                 await self._inbox.settle(attempt, ending)
             return [None] * len(group)
 
-        return await self._link.statement(work)
+        return await self._run(work, rows=[attempt.update_id for attempt, _ in group])
+
+    async def _run(self, work: Callable[[], Awaitable[T]], *, rows: Collection[int] = (), writes: bool = True) -> T:
+        return await self._link.statement(lambda: self._database.run(work, rows=rows, writes=writes))
 
 
 class LockSessionOverLink:
@@ -206,19 +210,37 @@ class LockSessionOverLink:
             self.session.on_new_work = _nothing
 
 
-class TransportOverLink(httpx.AsyncBaseTransport):
-    """The way to Telegram over a link; `arrived` is called right before a request has its effect."""
+class Observer(Protocol):
+    """What watches the calls of one instance."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, link: Link, arrived: Callable[[httpx.Request], None]) -> None:
+    def arrived(self, request: httpx.Request) -> None:
+        """Called right before a request has its effect."""
+
+    def unheard(self, request: httpx.Request, waited: float, *, cancelled: bool) -> None:
+        """Called where a request that had arrived ends without an answer that tells what became of it."""
+
+
+class TransportOverLink(httpx.AsyncBaseTransport):
+    """The way to Telegram over a link."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, link: Link, observer: Observer) -> None:
         self._inner = inner
         self._link = link
-        self._arrived = arrived
+        self._observer = observer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._link.leg("telegram")
-        self._arrived(request)
-        response = await self._inner.handle_async_request(request)
-        await self._link.leg("telegram")
+        self._observer.arrived(request)
+        began = trio.current_time()
+        try:
+            response = await self._inner.handle_async_request(request)
+            await self._link.leg("telegram")
+        except BaseException as error:
+            cancelled = isinstance(error, trio.Cancelled)
+            self._observer.unheard(request, trio.current_time() - began, cancelled=cancelled)
+            raise
+        if response.status_code >= 500:
+            self._observer.unheard(request, trio.current_time() - began, cancelled=False)
         return response
 
 

@@ -15,8 +15,18 @@ KINDS = (
     "lossy_database",  # statements or their answers get lost
     "end_lock_session",
     "database_away",
+    "postgres_restarts",  # every session ends, requests are on their way
+    "standby_away",  # commits wait for it; it returns
+    "primary_lost",  # commits wait for the standby, and then it takes over
+    "statements_refused",
+    "rows_locked",  # by somebody else
+    "stall_in_drain",  # SIGTERM while the database does not answer
+    "backlog_of_one",  # one user writes a lot at once
+    "backlog_of_many",
     "bot_api_flood",
     "bot_api_error",
+    "bot_api_error_after",  # a gateway answers 504 after Telegram has sent the message
+    "bot_api_unauthorized",  # 401 for everything, for a while
     "bot_api_html",
     "bot_api_cut_before",
     "bot_api_cut_after",
@@ -70,7 +80,7 @@ class Schedule:
 def make_schedule(seed: int) -> Schedule:
     """The schedule of `seed`, the same every time."""
     rng = random.Random(seed)
-    kinds = rng.sample(KINDS, rng.randint(1, 6))
+    kinds = rng.sample(KINDS, rng.randint(1, 8))
     users = rng.randint(1, 12)
     return Schedule(
         seed=seed,

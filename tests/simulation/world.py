@@ -28,21 +28,28 @@ from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
+from svc.storage.inbox import SENDS_IN_DOUBT
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
-from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.doubts import DoubtAudit, Violation
 from tests.simulation.link import InboxOverLink, Link, LockSessionOverLink, TransportOverLink
 from tests.simulation.schedule import CHAOS, Incident, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
 CALM = 400.0
 EPOCH = 1_700_000_000.0
-
-
-class Violation(BaseException):
-    """An invariant does not hold. Not an Exception: the workers would take it for a failed call."""
+DRAIN_TIMEOUT = 20.0
+DATABASE_INCIDENTS = (
+    "database_away",
+    "postgres_restarts",
+    "standby_away",
+    "primary_lost",
+    "statements_refused",
+    "rows_locked",
+)
 
 
 @dataclass
@@ -63,14 +70,16 @@ class World:
         self.schedule = schedule
         self.rng = random.Random(schedule.seed + 1)
         self.sandbox = Sandbox(seed=schedule.seed, now=TrioWallClock(EPOCH))
-        self.inbox = MemoryInbox()
+        self.database = SimulatedDatabase()
+        self.inbox = self.database.inbox
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
+        self.doubts = DoubtAudit(self.database)
         self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
         self.sent: dict[int, list[int]] = defaultdict(list)
-        self.effects: Counter[int] = Counter()
         self.trace: list[str] = []
+        self.over = False
         self._count = 0
 
     def note(self, text: str) -> None:
@@ -91,6 +100,7 @@ class World:
             await trio.sleep_until(CHAOS)
             self._calm()
             await self._settle()
+            self.over = True
             nursery.cancel_scope.cancel(reason="the run is over")
         self._judge()
 
@@ -100,23 +110,28 @@ class World:
         link = Link(self.rng)
         instance = SimulatedInstance(self._count, link, self._service(self._count, link), trio.CancelScope())
         self.instances.append(instance)
+        self.doubts.started(self._count, link)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
 
     async def _live(self, instance: SimulatedInstance) -> None:
         with instance.scope:
-            await instance.service.run()
+            try:
+                await instance.service.run()
+            except Exception as error:
+                raise Violation(f"G8: instance {instance.number} ended by itself") from error
         if instance in self.instances:
             self.instances.remove(instance)
         self.note(f"instance {instance.number} has ended")
 
     def _service(self, number: int, link: Link) -> Service:
-        inbox = InboxOverLink(self.inbox, link)
+        inbox = InboxOverLink(self.database, link)
 
         async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSessionOverLink:
             await link.leg("lock")
             session = LockSessionOverLink(await self.lock.connect(on_new_work), link)
-            instance = next(each for each in self.instances if each.number == number)
+            instance = self.instance(number)
+            assert instance is not None
             instance.lock_sessions.append(session)
             self._nursery.start_soon(session.listen)
             return session
@@ -124,7 +139,7 @@ class World:
         service = Service(
             Parts(
                 settings=settings_for_tests(
-                    instance_id=f"i{number}", in_doubt=self.schedule.policy, workers=4, drain_timeout=5.0
+                    instance_id=f"i{number}", in_doubt=self.schedule.policy, workers=4, drain_timeout=DRAIN_TIMEOUT
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
@@ -137,7 +152,7 @@ class World:
                 open_transport=lambda: TransportOverLink(
                     self.sandbox.transport(latency=self.schedule.latency),
                     link,
-                    lambda request: self._arrived(number, request),
+                    Calls(self, number),
                 ),
                 rng=random.Random(f"{self.schedule.seed}/{number}"),
             )
@@ -148,9 +163,12 @@ class World:
     async def _users(self) -> None:
         for message in self.schedule.messages:
             await trio.sleep_until(message.at)
-            update = self.sandbox.telegram.user_sends_text(message.user, "x")
-            assert update is not None
-            self.note(f"user {message.user} writes update {update.id}")
+            self._write(message.user)
+
+    def _write(self, user: int) -> None:
+        update = self.sandbox.telegram.user_sends_text(user, "x")
+        assert update is not None
+        self.note(f"user {user} writes update {update.id}")
 
     async def _deliver(self, url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:
         reachable = [each for each in self.instances if not each.link.closed]
@@ -166,17 +184,19 @@ class World:
             return result
         raise ConnectionResetError("no answer")
 
-    def _arrived(self, number: int, request: httpx.Request) -> None:
+    def check_sender(self, number: int, update_id: int) -> None:
         """A call of an instance reaches Telegram: it must be the one that leads, within its lease."""
-        content = json.loads(request.content)
-        update_id = int(content.get("text", "0"))
         self.note(f"instance {number} sends update {update_id}")
         self.lock.expire()
         holder = self.lock.holder
-        instance = next((each for each in self.instances if each.number == number), None)
+        instance = self.instance(number)
         sessions = [each.session for each in instance.lock_sessions] if instance else []
         if holder not in sessions and not any(_may_still_send(session) for session in sessions):
             raise Violation(f"G2/G5: instance {number} sends update {update_id} without holding the lock")
+
+    def instance(self, number: int) -> SimulatedInstance | None:
+        """The instance of that number, if it lives."""
+        return next((each for each in self.instances if each.number == number), None)
 
     async def _chaos(self) -> None:
         for incident in self.schedule.incidents:
@@ -185,18 +205,69 @@ class World:
             self._happen(incident)
 
     def _happen(self, incident: Incident) -> None:
-        if incident.kind.startswith("bot_api_"):
-            kind = FaultKind(incident.kind.removeprefix("bot_api_"))
-            self.sandbox.faults.order(
-                kind, count=incident.count, method="sendMessage", delay=incident.lasting, retry_after=2
-            )
-        elif incident.kind == "lose_acks":
+        kind, lasting = incident.kind, incident.lasting
+        if kind.startswith("bot_api_"):
+            self._trouble_bot_api(incident)
+        elif kind == "lose_acks":
             self.sandbox.sender.lose_answers(incident.count)
-        elif incident.kind == "database_away":
-            self.inbox.go_away()
-            self._later(incident.lasting, self.inbox.come_back)
+        elif kind == "backlog_of_one":
+            for _ in range(15 * incident.count):
+                self._write(incident.who + 1)
+        elif kind == "backlog_of_many":
+            for user in range(15 * incident.count):
+                self._write(100 + user)
+        elif kind in DATABASE_INCIDENTS:
+            self._trouble_database(kind, lasting)
         elif self.instances:
             self._happen_to(incident, self.instances[incident.who % len(self.instances)])
+
+    def _trouble_bot_api(self, incident: Incident) -> None:
+        faults, name = self.sandbox.faults, incident.kind.removeprefix("bot_api_")
+        if name == "unauthorized":
+            fault = faults.order(FaultKind.ERROR, count=None, status=401, description="Unauthorized")
+            self._later(incident.lasting, lambda: fault in faults.rules and faults.rules.remove(fault))
+            return
+        status = {"error_after": 504}.get(name, 500)
+        faults.order(
+            FaultKind(name),
+            count=incident.count,
+            method="sendMessage",
+            delay=incident.lasting,
+            retry_after=2,
+            status=status,
+        )
+
+    def _trouble_database(self, kind: str, lasting: float) -> None:
+        database, inbox = self.database, self.inbox
+        match kind:
+            case "database_away":
+                inbox.go_away()
+                self._later(lasting, inbox.come_back)
+            case "postgres_restarts":
+                self._end_sessions()
+                inbox.go_away()
+                self._later(min(lasting, 1.0), inbox.come_back)
+            case "standby_away":
+                database.standby_goes()
+                self._later(lasting, database.standby_returns)
+            case "primary_lost":
+                database.standby_goes()
+                self._later(lasting, self._fail_over)
+            case "statements_refused":
+                database.refusing = True
+                self._later(lasting, lambda: setattr(database, "refusing", False))
+            case "rows_locked":
+                rows = set(self.rng.sample(sorted(inbox.rows), min(3, len(inbox.rows))))
+                database.locked |= rows
+                self._later(lasting, lambda: database.locked.difference_update(rows))
+
+    def _fail_over(self) -> None:
+        self._end_sessions()
+        self.database.fail_over()
+
+    def _end_sessions(self) -> None:
+        for session in list(self.lock.sessions):
+            session.abandon()
 
     def _happen_to(self, incident: Incident, instance: SimulatedInstance) -> None:
         link = instance.link
@@ -206,6 +277,11 @@ class World:
                 self._later(incident.lasting / 4, self.start_instance)
             case "drain":
                 self.start_instance()
+                if not instance.service.lifecycle.draining.is_set():
+                    instance.service.lifecycle.drain("SIGTERM")
+            case "stall_in_drain":
+                self.start_instance()
+                self._cut(link, ("database",), incident.lasting)
                 if not instance.service.lifecycle.draining.is_set():
                     instance.service.lifecycle.drain("SIGTERM")
             case "pause":
@@ -223,6 +299,7 @@ class World:
 
     def _kill(self, instance: SimulatedInstance) -> None:
         instance.link.closed = True
+        self.doubts.killed(instance.number)
         self.instances.remove(instance)
         for session in instance.lock_sessions:
             session.session.abandon()  # the kernel closes a dead process's sockets
@@ -244,6 +321,7 @@ class World:
         self.note("CALM")
         self.sandbox.faults.clear()
         self.sandbox.sender._answers_to_lose = 0
+        self.database.calm()
         if not self.instances:
             self.start_instance()
 
@@ -256,8 +334,9 @@ class World:
 
     def _judge(self) -> None:
         lost = self.accepted - set(self.inbox.processed)
-        if lost or self.inbox.dead:
-            raise Violation(f"G4: lost {sorted(lost)}, dead {sorted(self.inbox.dead)}")
+        dead = {each for each in self.inbox.dead if self.inbox.processed[each].doubts < SENDS_IN_DOUBT}
+        if lost or dead:
+            raise Violation(f"G4: lost {sorted(lost)}, dead by no fault of their own {sorted(dead)}")
         order: dict[int, list[int]] = defaultdict(list)
         effects: Counter[int] = Counter()
         for call in self.sandbox.telegram.call_log.find("sendMessage"):
@@ -266,15 +345,48 @@ class World:
                 effects[update_id] += 1
                 order[int(call.params["chat_id"])].append(update_id)
         for update_id, row in self.inbox.processed.items():
-            most = 1 + row.doubts
-            least = 0 if row.outcome == "in_doubt" else 1
+            most = min(1 + row.doubts, SENDS_IN_DOUBT)
+            least = 0 if row.outcome in ("in_doubt", "dead") else 1
             if not least <= effects[update_id] <= most:
                 raise Violation(
                     f"G3/G7: update {update_id} had {effects[update_id]} effects, {row.doubts} doubts, {row.outcome}"
                 )
+        self.doubts.judge()
         for chat_id, ids in order.items():
             if ids != sorted(ids):
                 raise Violation(f"G6: chat {chat_id} saw {ids}")
+
+
+class Calls:
+    """The calls of one instance, as they are seen on the way to Telegram. Implements `Observer`."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self._world = world
+        self._number = number
+
+    def arrived(self, request: httpx.Request) -> None:
+        if request.url.path.endswith("/sendMessage"):
+            self._world.check_sender(self._number, _update_of(request))
+
+    def unheard(self, request: httpx.Request, waited: float, *, cancelled: bool) -> None:
+        if not request.url.path.endswith("/sendMessage"):
+            return
+        world, update_id = self._world, _update_of(request)
+        world.doubts.excuse(update_id)
+        instance = world.instance(self._number)
+        if cancelled and not world.over and instance is not None and waited < _patience(request, instance):
+            raise Violation(f"G7: instance {self._number} throws away the answer to update {update_id}")
+
+
+def _update_of(request: httpx.Request) -> int:
+    return int(json.loads(request.content)["text"])
+
+
+def _patience(request: httpx.Request, instance: SimulatedInstance) -> float:
+    """Seconds that an answer has to be waited for: the call's own deadline, or what is left of a drain."""
+    timeout: float = request.extensions["timeout"]["read"]
+    drained_for = trio.current_time() - instance.service.lifecycle.drain_began
+    return 0.0 if drained_for >= DRAIN_TIMEOUT else timeout - 0.001
 
 
 def _watch_periods(service: Service, number: int) -> None:

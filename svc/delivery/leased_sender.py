@@ -1,0 +1,58 @@
+"""The object that can send: the Bot API client, bound to one term's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import trio
+
+from svc.leadership.lease import Lease
+from telegram_client.errors import InDoubt
+from telegram_client.sender import Sender
+
+
+class LeasedSender:
+    """Calls the Bot API for as long as `lease` lasts. Implements `telegram_client.sender.Sender`.
+
+    A request leaves within the lease or not at all. Once it has left, its answer is waited for even if the lease ends:
+    what became of it is then known and can be written down. A question (get...) can be asked again and is cut off.
+    """
+
+    def __init__(self, api: Sender, lease: Lease) -> None:
+        self._api = api
+        self._lease = lease
+
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        on_sent: Callable[[], None] | None = None,
+    ) -> Any:
+        """Make the call, within a scope of the lease. Cancelled, it was not sent, unless it is a question.
+
+        Raises TelegramError: InDoubt also where the answer is given up.
+        """
+        await _lease_checked()
+        if method.startswith("get"):
+            return await self._api.call(method, params, timeout=timeout, on_sent=on_sent)
+        with self._lease.asking() as has_left:
+
+            def sent() -> None:
+                has_left()
+                if on_sent is not None:
+                    on_sent()
+
+            return await self._api.call(method, params, timeout=timeout, on_sent=sent)
+        raise InDoubt(method, "its answer was given up")
+
+
+async def _lease_checked() -> None:
+    """Do not return once the lease is over: it is the deadline of the scope that this runs in.
+
+    After a pause of the whole process the deadline has passed, but its cancellation arrives only at the next wait.
+    """
+    if trio.current_time() >= trio.current_effective_deadline():
+        await trio.sleep_forever()

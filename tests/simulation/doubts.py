@@ -1,0 +1,70 @@
+"""Which doubts of a run have a reason. One without was made by the service itself: it threw away what it knew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from svc.settings.environment import InDoubtPolicy
+from svc.storage.inbox import Resolved, Term
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.link import Link
+
+
+class Violation(BaseException):
+    """An invariant does not hold. Not an Exception: the workers would take it for a failed call."""
+
+
+class DoubtAudit:
+    """Counts the reasons for which an update may be in doubt, by update.
+
+    A reason is: an answer that did not come, a process that was killed with the update in its hands, and a policy that
+    was applied while the owner could not reach the database.
+    """
+
+    def __init__(self, database: SimulatedDatabase) -> None:
+        self._database = database
+        self._reasons: Counter[int] = Counter()
+        self._links: dict[int, Link] = {}
+        self._leaders: dict[int, int] = {}
+        self._take_over, self._resolve = database.inbox.take_over, database.inbox.resolve_doubts
+        database.inbox.take_over = self._note_leader  # type: ignore[method-assign]
+        database.inbox.resolve_doubts = self._note_resolved  # type: ignore[method-assign]
+
+    def started(self, number: int, link: Link) -> None:
+        """A new instance, and the link that it has to everything else."""
+        self._links[number] = link
+
+    def excuse(self, update_id: int) -> None:
+        """There is a reason why nobody knows what became of this update's send."""
+        self._reasons[update_id] += 1
+
+    def killed(self, number: int) -> None:
+        """This instance knows nothing any more of what it had in its hands."""
+        for update_id, row in self._database.inbox.rows.items():
+            if row.state == "processing" and row.epoch is not None and self._leaders.get(row.epoch) == number:
+                self.excuse(update_id)
+
+    def judge(self) -> None:
+        """Raise Violation for an update with more doubts than reasons."""
+        for update_id, row in self._database.inbox.processed.items():
+            if row.doubts > self._reasons[update_id]:
+                reasons = self._reasons[update_id]
+                raise Violation(f"G7: update {update_id} was {row.doubts} times in doubt, for {reasons} reasons")
+
+    async def _note_leader(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
+        term = await self._take_over(holder, instance, lock_pid)
+        self._leaders[term.epoch] = int(instance.removeprefix("i"))
+        return term
+
+    async def _note_resolved(
+        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+    ) -> Sequence[Resolved]:
+        owners = {each: self._leaders.get(row.epoch or 0, 0) for each, row in self._database.inbox.rows.items()}
+        resolved = await self._resolve(term, policy, age, held)
+        for update_id, _ in resolved:
+            link = self._links.get(owners[update_id])
+            if self._database.troubled or link is None or link.is_cut("database") or link.loss:
+                self.excuse(update_id)
+        return resolved
