@@ -147,7 +147,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
         else:
             await _apply_statements(connection, migration)
     except _NotNow as error:
-        oldest = await connection.fetchval(OLDEST_TRANSACTION)
+        oldest = await connection.fetchval(OLDEST_TRANSACTION)  # noqa: ASYNC120 (asyncio's side, bounded)
         raise MigrationError(
             f"{migration.name} failed: a table that it changes was in use at every try for {TABLE_PATIENCE:g} s "
             f"({error}). Look in pg_stat_activity for long transactions, such as a dump's"

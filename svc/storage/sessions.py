@@ -56,11 +56,11 @@ class Sessions:
 async def _set_all(connection: Connection, settings: Mapping[str, str]) -> None:
     try:
         await connection.fetch(SET_ALL, list(settings), list(settings.values()))
-    except TimeoutError as error:
-        await close_connection(connection)
-        raise DatabaseUnavailable(describe(error)) from error
-    except BaseException:
-        await close_connection(connection)  # noqa: ASYNC102 (asyncio's side, bounded)
+    except BaseException as error:
+        await close_connection(connection)  # noqa: ASYNC102, ASYNC120 (asyncio's side, bounded)
+        if isinstance(error, TimeoutError):
+            # Not one statement among others that may be fine: there is no session.
+            raise DatabaseUnavailable(describe(error)) from error
         raise
 
 
