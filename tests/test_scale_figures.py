@@ -14,6 +14,7 @@ import pytest
 from benchmarks.scale import report
 from benchmarks.scale.fill import BOT_ID, FIRST_PENDING, add_pending, add_processed, connect
 from benchmarks.scale.inside.timed_service import STEPS
+from benchmarks.scale.machine import Usage, usage
 from benchmarks.scale.rows import Finding, Findings, Row, goal, verdict
 from benchmarks.scale.timings import Timings, read_timings
 from svc.bot.catalog import load_catalog
@@ -96,6 +97,15 @@ def test_timings_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_timings(path) == Timings()
     path.write_text(json.dumps({"at": 5.0, "counts": {"a": {-3: 2}}, "failed": {"a": 1}, "first": {"a": 4.0}}))
     assert read_timings(path) == Timings(5.0, {"a": Counter({-3: 2})}, Counter({"a": 1}), {"a": 4.0})
+
+
+def test_what_others_use_of_the_machine_is_what_is_not_ours() -> None:
+    """In processors; a reading in which ours has run ahead of everybody's by a tick is none."""
+    before = Usage(at=10.0, everybody=100.0, ours=40.0)
+    assert before.foreign_until(Usage(at=12.0, everybody=104.0, ours=41.0)) == 1.5
+    assert before.foreign_until(Usage(at=12.0, everybody=101.0, ours=41.01)) == 0.0
+    now = usage()
+    assert 0 < now.ours < now.everybody
 
 
 @pytest.mark.parametrize(

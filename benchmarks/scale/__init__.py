@@ -2,6 +2,7 @@
 
     __main__.py   the command line
     plan.py       how many rows, how long, which scenes
+    machine.py    what it runs on, and how much of that others use
     rows.py       the rows of the table, their goals and verdicts
     report.py     the table, and the file of all values
     stage.py      a side's database and its instances
@@ -9,6 +10,7 @@
     backlog.py    scenes on a deep inbox: taking over, draining, memory, `svc status`
     one_chat.py   the scene of one chat with a very long backlog
     pruning.py    the scene of forgetting processed updates under load
+    others.py     users who write meanwhile
     instance.py   one instance of the service, with a Bot API of its own
     timings.py    what the stopwatch inside the instances has counted
     inside/       that stopwatch: it runs in the instance's process, by the Python of the measured checkout

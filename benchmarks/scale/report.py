@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS
+from benchmarks.scale.machine import machine
 from benchmarks.scale.plan import Plan
 from benchmarks.scale.rows import ROWS, Finding, Findings, Row, goal, verdict
 
+QUIET = 0.15
+"""Up to so many processors busy with something else, the machine counts as idle."""
 _PACKAGES = ("asyncpg", "hypercorn", "quart-trio", "trio")
 
 
@@ -34,7 +35,7 @@ def table(found: dict[str, Findings]) -> str:
         for row in ROWS
         if (finding := findings_of.rows.get(row.key)) and finding.note
     ]
-    return "\n".join([*lines, *notes])
+    return "\n".join([*lines, *notes, *_noise(found)])
 
 
 def missed(found: Findings) -> list[str]:
@@ -42,21 +43,6 @@ def missed(found: Findings) -> list[str]:
     return [
         row.words.strip() for row in ROWS if row.key in found.rows and verdict(row, found.rows[row.key]) == "missed"
     ]
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "processor": models[0] if models else platform.machine(),
-        "processors": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "load_average": os.getloadavg(),
-    }
 
 
 def save(plan: Plan, found: dict[str, Findings], conditions: dict[str, Any]) -> Path:
@@ -72,6 +58,17 @@ def save(plan: Plan, found: dict[str, Findings], conditions: dict[str, Any]) -> 
     }
     path.write_text(json.dumps(content, indent=1, default=str) + "\n")
     return path
+
+
+def _noise(found: dict[str, Findings]) -> list[str]:
+    """A line for every side that had not the machine to itself."""
+    loud = {side: {step: busy for step, busy in of.foreign.items() if busy > QUIET} for side, of in found.items()}
+    return [
+        f"{side}: the machine was not idle. Others kept so many processors busy: "
+        + ", ".join(f"{busy:.1f} ({step})" for step, busy in steps.items())
+        for side, steps in loud.items()
+        if steps
+    ]
 
 
 def _cell(row: Row, finding: Finding | None) -> str:

@@ -32,38 +32,43 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All that was measured of one side. `details` has what is behind the rows, `complaints` which scene broke off."""
+    """All that was measured of one side.
+
+    `details` has what is behind the rows, `complaints` which scene broke off, `foreign` how many processors were busy
+    with something else, by step.
+    """
 
     rows: dict[str, Finding] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
+    foreign: dict[str, float] = field(default_factory=dict)
 
 
 ROWS = (
     Row("takeover_1m", "1 M pending, 10 M processed: lock acquired to the first call", "ms", most=100),
-    Row("take_over_1m", "  of that the statement of taking over", "ms", 1, most=100),
-    Row("kill_1m", "  kill -9 to the next one's first call", "ms"),
+    Row("take_over_1m", "  of that taking over itself, 1 M", "ms", 1, most=100),
+    Row("kill_1m", "  kill -9 to the next one's first call, 1 M", "ms"),
     Row("takeover_5m", "5 M pending, 10 M processed: lock acquired to the first call", "ms", most=100),
-    Row("take_over_5m", "  of that the statement of taking over", "ms", 1, most=100),
-    Row("kill_5m", "  kill -9 to the next one's first call", "ms"),
+    Row("take_over_5m", "  of that taking over itself, 5 M", "ms", 1, most=100),
+    Row("kill_5m", "  kill -9 to the next one's first call, 5 M", "ms"),
     Row("one_chat_drain", "one chat of 250,000: its own drain", "/s", least=300),
     Row("others_p50", "  others' wait for their menu, p50", "ms", 1),
     Row("others_p50_without", "  the same without that chat, p50", "ms", 1),
     Row("others_p99", "  others' wait for their menu, p99", "ms", 1),
     Row("others_p99_without", "  the same without that chat, p99", "ms", 1),
     Row("reading_1m", "reading back p99, draining 1 M", "ms", 1, most=30),
-    Row("reading_2_5m", "  draining 2.5 M", "ms", 1, most=30),
-    Row("reading_5m", "  draining 5 M", "ms", 1, most=30),
-    Row("reading_one_chat", "  one chat of 250,000", "ms", 1, most=30),
-    Row("reading_pruning", "  pruning", "ms", 1, most=30),
+    Row("reading_2_5m", "reading back p99, draining 2.5 M", "ms", 1, most=30),
+    Row("reading_5m", "reading back p99, draining 5 M", "ms", 1, most=30),
+    Row("reading_one_chat", "reading back p99, one chat of 250,000", "ms", 1, most=30),
+    Row("reading_pruning", "reading back p99, pruning", "ms", 1, most=30),
     Row("store_p99", "store p99, draining 1 M", "ms", 1, most=15),
-    Row("begin_p99", "begin p99", "ms", 1, most=15),
-    Row("settle_p99", "settle p99", "ms", 1, most=15),
+    Row("begin_p99", "begin p99, draining 1 M", "ms", 1, most=15),
+    Row("settle_p99", "settle p99, draining 1 M", "ms", 1, most=15),
     Row("drained", "  menus in that time", "/s"),
     Row("memory", "memory at its peak, draining 2.5 M", "MiB", 1, most=100),
     Row("pruned", "pruning 10 M beside 500 updates/s", "/s"),
-    Row("prune_minutes", "  until it is done", "min", 1, most=20),
-    Row("prune_ack_p99", "  ack p99 meanwhile", "ms", 1, most=20),
+    Row("prune_minutes", "  until pruning is done", "min", 1, most=20),
+    Row("prune_ack_p99", "  ack p99 while pruning", "ms", 1, most=20),
     Row("status", "svc status, 5 M pending", "s", 2, most=1),
 )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.scale.instance import Instance, running_instance
+from benchmarks.scale.machine import usage
 from benchmarks.scale.others import Others
 from benchmarks.scale.plan import Plan
 from benchmarks.scale.rows import Finding, Findings
@@ -50,16 +51,8 @@ class Stage:
         self.database_url = self.server.url_of(name)
         # A new load's ids begin anew.
         self._numbers = Numbers()
-        subprocess.run(
-            [self.checkout.python, "-m", "svc", "migrate"],
-            cwd=self.checkout.folder,
-            env=service_environment(self.database_url, "http://127.0.0.1:9", 8080),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            check=True,
-            timeout=MIGRATE_DEADLINE,
-        )
         try:
+            self._migrate()
             yield
         finally:
             self.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -80,7 +73,7 @@ class Stage:
     async def step(self, words: str, keys: tuple[str, ...], deadline: float) -> AsyncIterator[None]:
         """One step of a scene, which measures the rows `keys`. If it fails, they say why, and the scene goes on."""
         say(f"{self.name}: {words}")
-        reason = ""
+        reason, before = "", usage()
         try:
             async with asyncio.timeout(deadline):
                 yield
@@ -88,6 +81,7 @@ class Stage:
             failure = leaves(group)[0]
             reason = str(failure) or f"not done within {deadline:.0f} s"
             say(f"  failed: {reason}")
+        self.findings.foreign[words] = before.foreign_until(usage())
         for key in keys:
             self.findings.rows.setdefault(key, Finding(None, reason.partition("\n")[0] or "not measured"))
 
@@ -102,6 +96,20 @@ class Stage:
         calls = sum(timings.calls(name) for name in READING_BACK)
         note = f"{failed} of {calls} calls failed" if failed else ""
         self.found(key, timings.slowest(READING_BACK, 0.99), note)
+
+    def _migrate(self) -> None:
+        done = subprocess.run(
+            [self.checkout.python, "-m", "svc", "migrate"],
+            cwd=self.checkout.folder,
+            env=service_environment(self.database_url, "http://127.0.0.1:9", 8080),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=MIGRATE_DEADLINE,
+        )
+        if done.returncode:
+            raise SideFailed(f"svc migrate ended with {done.returncode}: {done.stderr.strip()[-300:]}")
 
     def _load_menu(self, chat: int) -> None:
         if self._others is not None:
