@@ -138,7 +138,7 @@ class Side:
         give_up = time.monotonic() + READY_DEADLINE
         while not await _is_in(state, self.port):
             if self._process.poll() is not None or time.monotonic() > give_up:
-                raise SideFailed(f"{self.name} did not become {state}\n{self.log_tail()}")
+                raise SideFailed(f"{self.name} was not {state} in {READY_DEADLINE:.0f} s\n{self.log_tail()}")
             await asyncio.sleep(0.05)
 
 

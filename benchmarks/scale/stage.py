@@ -80,7 +80,8 @@ class Stage:
         except* FAILURES as group:
             failure = leaves(group)[0]
             reason = str(failure) or f"not done within {deadline:.0f} s"
-            say(f"  failed: {reason}")
+            # Of an instance that failed, its last words come last.
+            say("  failed: " + "\n    ".join(dict.fromkeys((reason.splitlines()[0], reason.splitlines()[-1]))))
         self.findings.foreign[words] = before.foreign_until(usage())
         for key in keys:
             self.findings.rows.setdefault(key, Finding(None, reason.partition("\n")[0] or "not measured"))
