@@ -16,7 +16,7 @@ import trio
 import trio_asyncio
 
 from svc.observability.errors import describe
-from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable
+from svc.storage.database import STATEMENT_DEADLINE, DatabaseRefused, DatabaseUnavailable
 from svc.storage.errors import mapped_errors
 from svc.storage.hosts import Hosts
 from svc.storage.inbox import Term
@@ -35,7 +35,7 @@ SELECT {lock_is_held("$1", "pg_backend_pid()")}
 UNLOCK_AND_NOTIFY = "SELECT pg_advisory_unlock($1), pg_notify($2, $3)"
 
 
-class PoolerInTheWay(Exception):
+class PoolerInTheWay(DatabaseRefused):
     """The lock's address leads to a connection pooler, which breaks session locks silently."""
 
 
@@ -109,8 +109,8 @@ async def connect_lock(
 ) -> PostgresLockSession:
     """Open the connection and prove that it is what the lease needs.
 
-    `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable,
-    DatabaseRefused, or PoolerInTheWay if the address leads to a pooler.
+    `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable, of its
+    kinds PoolerInTheWay if the address leads to a pooler.
     """
     with mapped_errors():
         session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
@@ -127,7 +127,7 @@ async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Calla
         # Of several hosts the one that takes writes: a standby would grant a lock of its own, worth nothing.
         connection = await Hosts(url).connect(
             server_settings={name: str(value) for name, value in milliseconds.items()}
-            | {"application_name": "svc lock"}
+            | {"application_name": "svc lock", "default_transaction_isolation": "read committed"}
         )
     except asyncpg.ProtocolViolationError as error:
         # Here, because further out it would count as a lost connection.
