@@ -99,7 +99,9 @@ async def test_a_restart_of_the_server_throws_no_answer_away(postgres_to_break: 
         await once_each(fleet)
 
 
-async def test_what_is_known_outlives_a_stall_in_a_drain(postgres: EmbeddedPostgres, empty_database_url: str) -> None:
+async def test_what_is_known_outlives_a_stall_in_a_drain(
+    postgres: EmbeddedPostgres, empty_database_url: str
+) -> None:
     """SIGTERM while the database answers nothing: the process ends when it has written down what it has sent."""
     async with trio.open_nursery() as nursery, running_fleet(empty_database_url) as fleet:
         proxy = TcpProxy(postgres.port)

@@ -23,9 +23,7 @@ class Intake:
     `store` commits one; `hints` is the memory channel to the workers.
     """
 
-    def __init__(
-        self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: trio.MemorySendChannel[Received]
-    ) -> None:
+    def __init__(self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: trio.MemorySendChannel[Received]) -> None:
         self._store = store
         self._hints = hints
 

@@ -35,7 +35,8 @@ RETURNING epoch
 _ENTRY = """jsonb_strip_nulls(jsonb_build_object(
         'at', now(), 'began', i.started_at, 'epoch', i.epoch,
         'why', CASE i.epoch WHEN $2 THEN 'no worker holds it' ELSE 'its term has ended' END,
-        'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END, 'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
+        'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END,
+        'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
 _STORY = with_entry("i.history", _ENTRY)
 
 RESOLVE_DOUBTS = f"""

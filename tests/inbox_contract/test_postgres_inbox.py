@@ -241,11 +241,9 @@ async def test_a_clock_that_was_set_back_hides_nothing(
         await store(inbox, update_id, chat_id=update_id)
     await inbox.settle(await begun(inbox, 2, term), Retry(60, "flood"))
     await begun(inbox, 3, term)
-    await database.fetch(
-        f"UPDATE inbox SET received_at = received_at + interval '{set_back}', aged_from = aged_from + interval '{set_back}',"
-        f" available_at = available_at + interval '{set_back}', retried_at = retried_at + interval '{set_back}',"
-        f" started_at = started_at + interval '{set_back}'"
-    )
+    times = ("received_at", "aged_from", "available_at", "retried_at", "started_at")
+    later = ", ".join(f"{time} = {time} + interval '{set_back}'" for time in times)
+    await database.fetch(f"UPDATE inbox SET {later}")
     assert await ids_read_back(inbox) == ids(await inbox.followers([1, 2], 16)) == [1, 2]
     assert ids(await inbox.newest(10)) == [2, 1]
     term = await new_term(inbox)
