@@ -9,7 +9,12 @@ from typing import Any
 from svc.operations.inspect_text import moment_text
 from svc.storage.inbox import SENDS_IN_DOUBT
 
-EVENTS = {"replay": "replayed by an operator"}
+EVENTS = {
+    "replay": "replay by an operator",
+    "repeat": "repeat: in doubt, and every call may be made twice without harm",
+    "resend": "resend: in doubt, so it is sent once more",
+    "skipped": "skipped: in doubt, so it is not sent again",
+}
 """What an event of the history is called, where its own name does not say enough."""
 
 
@@ -36,12 +41,12 @@ def _life(update: dict[str, Any]) -> Iterator[str]:
 
 
 def _entry(entry: dict[str, Any]) -> Iterator[str]:
-    where = "".join(f" {name}={entry[name]}" for name in ("instance", "epoch", "why") if name in entry)
+    where = "".join(f" {name}={entry[name]}" for name in ("instance", "epoch") if name in entry)
     if "began" in entry:
         yield f"{_time_of(entry['began'])} begun{where}"
     for call in entry.get("calls", ()):
         yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms"
-    more = "".join(f" {name}={entry[name]}" for name in ("delay", "error") if name in entry)
+    more = "".join(f" {name}={entry[name]}" for name in ("why", "delay", "error") if name in entry)
     event = EVENTS.get(entry["event"], entry["event"])
     yield f"{_time_of(entry['at'])} {event}{'' if 'began' in entry else where}{more}"
 

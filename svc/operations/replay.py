@@ -9,15 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from svc.storage.database import Database, column
+from svc.storage.history import with_entry
 from svc.storage.keys import NEW_WORK_CHANNEL
 
 BATCH = 1000
 # Payloads are moved: a statement with more of them would not be done by its deadline.
 BATCH_BYTES = 8 * 1024 * 1024
 
-# Back to the inbox as if it had just come: no attempts, and its age counts from here. Its doubts and its history stay,
-# of which the first entry and the latest are kept where it is long. The row that keeps a redelivery out goes in the
-# same statement. Should the update wait in the inbox already, it stays there as it is.
+_STORY = with_entry("history", "jsonb_build_object('at', now(), 'event', 'replay')")
+
+# Back to the inbox as if it had just come: no attempts, and its age counts from here. Its doubts and its history stay.
+# The row that keeps a redelivery out goes in the same statement. Should the update wait in the inbox already, it stays
+# there as it is.
 _PUT_BACK = """
 dead AS (
     DELETE FROM dead_updates d USING looked_at l
@@ -29,13 +32,11 @@ dead AS (
     INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, doubts, aged_from,
                        history)
     SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, doubts, now(),
-           CASE WHEN jsonb_array_length(history) < 40 THEN history
-                ELSE jsonb_path_query_array(history, '$[0, last - 37 to last]') END
-           || jsonb_build_object('at', now(), 'event', 'replay')
+           STORY
     FROM dead
     ON CONFLICT DO NOTHING
 )
-"""
+""".replace("STORY", _STORY)
 _ONLY_FIND = "dead AS (SELECT update_id FROM looked_at WHERE chosen)"
 
 # The next rows behind the id $2: at most $3 of them and $4 bytes of payload, but one at least.

@@ -22,8 +22,8 @@ SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM 
 WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
 """
 
-# Each is found by an index, in its order: the condition of "processing" is that of the partial index inbox_begun, and
-# the latest dead are those with the highest ids. What an ended term has begun is in doubt, whatever its row says.
+# Each is found by an index, in its order: the condition of "processing" is that of the partial index inbox_begun. What
+# an ended term has begun is in doubt, whatever its row says.
 LIST: dict[UpdateState, str] = {
     "pending": """
 SELECT update_id, chat_id, update_type, received_at, state, attempts, doubts, last_error AS note FROM inbox
@@ -38,7 +38,7 @@ FROM inbox WHERE bot_id = $1 AND state <> 'pending' ORDER BY update_id LIMIT $2
 """,
     "dead": """
 SELECT update_id, chat_id, update_type, received_at, 'dead' AS state, attempts, doubts, reason AS note FROM dead_updates
-WHERE bot_id = $1 ORDER BY update_id DESC LIMIT $2
+WHERE bot_id = $1 ORDER BY died_at DESC LIMIT $2
 """,
     "done": """
 SELECT update_id, chat_id, update_type, received_at, 'done' AS state, attempts, doubts, outcome AS note
@@ -48,11 +48,11 @@ FROM processed_updates WHERE bot_id = $1 ORDER BY processed_at DESC LIMIT $2
 
 REASONS = """
 SELECT reason, count(*) AS updates, min(died_at) AS first_died_at, max(died_at) AS last_died_at
-FROM (SELECT reason, died_at FROM dead_updates WHERE bot_id = $1 ORDER BY update_id DESC LIMIT $3) AS latest
+FROM (SELECT reason, died_at FROM dead_updates WHERE bot_id = $1 ORDER BY died_at DESC LIMIT $3) AS latest
 GROUP BY reason ORDER BY updates DESC, reason LIMIT $2
 """
 REASONS_OF = 100_000
-"""The reasons are counted of so many dead updates, those with the highest ids."""
+"""The reasons are counted of so many dead updates, those that died last."""
 
 SHOW = """
 SELECT update_id, chat_id, update_type, received_at, received_by,
