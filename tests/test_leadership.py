@@ -168,7 +168,7 @@ async def test_a_refusal_after_boot_is_waited_out(autojump_clock: trio.testing.M
     async def connect() -> MemoryLockSession:
         if refusals:
             raise refusals.pop()
-        return await server.connect(lambda: None)
+        return await server.connect(lambda _update_ids: None)
 
     async def take_over(holder: UUID, _lock_pid: int | None) -> Term:
         await trio.lowlevel.checkpoint()
