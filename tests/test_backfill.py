@@ -19,7 +19,6 @@ from svc.storage.inbox import Received, Window
 from tests.harness import captured_logs
 from tests.memory.large_inbox import LargeInbox
 
-
 T = TypeVar("T")
 
 
@@ -105,7 +104,7 @@ async def reading(inbox: SlowInbox, *, workers: int = 4, takes: float = 0.01) ->
 
 
 async def test_after_a_takeover_the_sweep_finds_everything(autojump_clock: trio.testing.MockClock) -> None:
-    """Nothing was hinted or notified: 3,000 chats with three updates each, in windows of 100 rows, each once, in order."""
+    """Nothing was hinted or notified: 3,000 chats with three updates each, in windows of 100 rows: in order."""
     inbox = SlowInbox(window=100)
     inbox.fill(update(number, number % 3000 + 1) for number in range(1, 9001))
     async with reading(inbox) as running:
@@ -141,7 +140,7 @@ async def test_a_chats_own_backlog_is_worked_off_without_a_stop(autojump_clock: 
 async def test_windows_that_bring_nothing_are_paced_and_the_round_goes_on(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """50,000 rows of a chat that must wait for an hour: ten windows a second at most, and who is behind them is found."""
+    """50,000 rows of a chat that must wait for an hour: ten windows a second, and who is behind them is found."""
     inbox = SlowInbox()
     inbox.fill(update(number, 1) for number in range(1, 50_001))
     inbox.rows[1].attempts, inbox.rows[1].available = 1, trio.current_time() + 3600
@@ -196,7 +195,7 @@ async def test_where_nobody_knows_what_is_new_the_newest_are_looked_at(
 async def test_answers_that_are_cut_off_by_their_bytes_are_asked_for_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """An answer has 8 MiB at most: of twenty notified updates of a mebibyte each, and of their chats, none is forgotten."""
+    """An answer has 8 MiB at most: of twenty notified updates of a mebibyte, and their chats, none is forgotten."""
     inbox = SlowInbox()
     async with reading(inbox) as running:
         await trio.sleep(0.5)
@@ -213,7 +212,7 @@ async def test_answers_that_are_cut_off_by_their_bytes_are_asked_for_again(
 
 
 async def test_while_the_database_is_away_nothing_is_forgotten(autojump_clock: trio.testing.MockClock) -> None:
-    """Ids that are due or told of, and a chat that runs dry, are asked for again, about once a second, until it is back."""
+    """Ids that are due or told of, and a chat that runs dry, are asked for again about once a second."""
     inbox = SlowInbox()
     inbox.fill(update(number, 1) for number in range(1, 41))
     inbox.fill([update(50, 2)])

@@ -53,7 +53,7 @@ class AfterOutage:
 
 
 @asynccontextmanager
-async def after_outage(waiting: int = WAITING, **settings: float) -> AsyncIterator[tuple[AfterOutage, RunningBot]]:
+async def after_outage(waiting: int = WAITING) -> AsyncIterator[tuple[AfterOutage, RunningBot]]:
     outage = AfterOutage()
     outage.inbox.fill(start(number, number) for number in range(1, waiting + 1))
 
@@ -61,9 +61,7 @@ async def after_outage(waiting: int = WAITING, **settings: float) -> AsyncIterat
         await trio.sleep(0.05)
         return outage.answer(request)
 
-    async with running_bot(
-        inbox=outage.inbox, transport=lambda: FakeTransport(handle), send_rate=RATE, **settings
-    ) as bot:
+    async with running_bot(inbox=outage.inbox, transport=lambda: FakeTransport(handle), send_rate=RATE) as bot:
         yield outage, bot
 
 
@@ -100,7 +98,7 @@ async def test_newcomers_leave_most_of_the_rate_to_the_backlog(autojump_clock: t
 async def test_newcomers_that_come_faster_than_their_share_wait_with_the_others(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """300 write at once beside a backlog of 600: the last ones are answered first, all of them in the end, each once."""
+    """300 write at once beside a backlog of 600: the last are answered first, all of them in the end, each once."""
     async with after_outage(600) as (outage, bot):
         await trio.sleep(0.1)
         for number in range(300):
