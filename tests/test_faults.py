@@ -157,7 +157,9 @@ async def test_postgres_restarts_and_crashes_under_load(postgres_to_break: Embed
 
 
 CRASH_IN_TERM_1 = """
-CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'sabotage'; END $$;
+CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'sabotage' USING ERRCODE = 'data_exception'; -- any other class is the server's, and waited out
+END $$;
 CREATE TRIGGER crash BEFORE UPDATE ON inbox FOR EACH ROW
 WHEN (NEW.state = 'processing' AND NEW.epoch = 1) EXECUTE FUNCTION crash();
 """

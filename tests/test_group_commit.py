@@ -6,12 +6,14 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+import structlog.testing
 import trio
 import trio.testing
 
-from svc.storage.database import DatabaseUnavailable
+from svc.storage.database import DatabaseBusy, DatabaseUnavailable, StatementFailed
 from svc.storage.group_commit import LONGEST_BACKOFF, GroupCommit, Overloaded
 
 BAD = 13
@@ -23,21 +25,29 @@ class BadItem(Exception):
 
 @dataclass
 class Table:
-    """Where groups are written. `write` takes a second; while `away` it fails, an item BAD fails its whole group."""
+    """Where groups are written. `write` takes a second; while `away` it fails, an item BAD fails its whole group while
+    `refuses`, and so does one that is `locked`.
+    """
 
     groups: list[list[int]] = field(default_factory=list)
+    tried: list[list[int]] = field(default_factory=list)
     tries: list[float] = field(default_factory=list)
+    locked: set[int] = field(default_factory=set)
+    refuses: bool = True
     away: bool = False
     goes_away_after: int | None = None
 
     async def write(self, group: Sequence[int]) -> list[int]:
         self.tries.append(trio.current_time())
+        self.tried.append(list(group))
         await trio.sleep(1)
         if self.goes_away_after is not None and len(self.groups) >= self.goes_away_after:
             self.away = True
         if self.away:
             raise DatabaseUnavailable("away")
-        if BAD in group:
+        if self.locked & set(group):
+            raise DatabaseBusy("locked")
+        if BAD in group and self.refuses:
             raise BadItem
         self.groups.append(list(group))
         return [item * 10 for item in group]
@@ -73,11 +83,15 @@ class Callers:
         return {item: type(result) for item, result in self.results.items() if isinstance(result, Exception)}
 
 
+async def first(callers: Callers) -> None:
+    """Let item 1 be on its way, so that those who come next are one group."""
+    await callers.submit(1)
+    await trio.testing.wait_all_tasks_blocked()
+
+
 @asynccontextmanager
-async def running(
-    table: Table, *, size: int = 100, waiting: int = 2000, durable: bool = False
-) -> AsyncIterator[Callers]:
-    commit: GroupCommit[int, int] = GroupCommit(table.write, size=size, waiting=waiting, durable=durable)
+async def running(table: Table, **options: Any) -> AsyncIterator[Callers]:
+    commit: GroupCommit[int, int] = GroupCommit(table.write, **options)
     with trio.fail_after(3600):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(commit.run)
@@ -143,11 +157,10 @@ async def test_a_group_has_a_largest_size(autojump_clock: trio.testing.MockClock
         assert table.rows == list(range(20, 28))
 
 
-@pytest.mark.parametrize("durable", [False, True])
-async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
+async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.MockClock) -> None:
     """A caller that comes when `waiting` others wait is told so at once, and its item is not written."""
     table = Table()
-    async with running(table, waiting=2, durable=durable) as callers:
+    async with running(table, waiting=2) as callers:
         await callers.submit(1)
         await trio.testing.wait_all_tasks_blocked()
         await callers.submit(2, 3)
@@ -160,11 +173,47 @@ async def test_no_more_may_wait_than_the_bound(autojump_clock: trio.testing.Mock
         assert table.rows == [1, 2, 3]
 
 
-@pytest.mark.parametrize("durable", [False, True])
-async def test_a_bad_item_fails_alone(autojump_clock: trio.testing.MockClock, durable: bool) -> None:
+async def test_no_more_may_wait_than_the_bytes_allow(autojump_clock: trio.testing.MockClock) -> None:
+    """What waits is weighed too; what leaves makes room, and one that is larger than the bound goes if none waits."""
+    table = Table()
+    async with running(table, weigh=int, bytes_waiting=100) as callers:
+        await callers.submit(200)
+        await trio.testing.wait_all_tasks_blocked()
+        await callers.submit(60, 39)
+        with pytest.raises(Overloaded):
+            await callers.commit.submit(2)
+        await callers.submit(1)
+        callers.scopes[60].cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        await callers.submit(50)
+        await callers.commit.flush()
+        assert table.groups == [[200], [39, 1, 50]]
+
+
+async def test_a_group_has_a_largest_weight(autojump_clock: trio.testing.MockClock) -> None:
+    """Groups are cut by what their items weigh; one that is too heavy for any group goes alone."""
+    table = Table()
+    async with running(table, weigh=int, group_bytes=100) as callers:
+        await callers.submit(50, 51, 49, 200, 1, 99)
+        await callers.commit.flush()
+        assert table.groups == [[50], [51, 49], [200], [1, 99]]
+
+
+async def test_a_durable_item_is_never_refused_for_want_of_room(autojump_clock: trio.testing.MockClock) -> None:
+    """What has happened must be written down, however much else waits for that."""
+    table = Table(away=True)
+    async with running(table, waiting=2, weigh=int, bytes_waiting=10, durable=True) as callers:
+        await callers.submit(*range(20, 30))
+        await trio.sleep(60)
+        table.away = False
+        await callers.commit.flush()
+        assert table.rows == list(range(20, 30))
+
+
+async def test_a_bad_item_fails_alone(autojump_clock: trio.testing.MockClock) -> None:
     """An item that the database refuses does not fail its neighbours, nor those who come later."""
     table = Table()
-    async with running(table, durable=durable) as callers:
+    async with running(table) as callers:
         await callers.submit(1)
         await trio.testing.wait_all_tasks_blocked()
         await callers.submit(2, BAD, 4)
@@ -172,6 +221,101 @@ async def test_a_bad_item_fails_alone(autojump_clock: trio.testing.MockClock, du
         assert await callers.commit.submit(5) == 50
         assert callers.errors() == {BAD: BadItem}
         assert sorted(table.rows) == [1, 2, 4, 5]
+
+
+async def test_a_durable_bad_item_is_kept_and_tried_alone(autojump_clock: trio.testing.MockClock) -> None:
+    """It holds up neither its neighbours, nor those who come later, nor a flush; each refusal is logged."""
+    table = Table()
+    with structlog.testing.capture_logs() as logs:
+        async with running(table, durable=True) as callers:
+            await first(callers)
+            await callers.submit(2, BAD, 4)
+            await callers.commit.flush()
+            assert table.groups == [[1], [2], [4]]
+            await trio.sleep(600)
+            assert await callers.commit.submit(5) == 50
+            assert table.tried.count([BAD]) == len(logs) > 5
+            assert {line["event"] for line in logs} == {"NOT_WRITTEN"}
+            assert callers.errors() == {}
+            table.refuses = False
+            await trio.sleep(70)
+            assert callers.results[BAD] == BAD * 10
+    assert sorted(table.rows) == [1, 2, 4, 5, BAD]
+
+
+async def test_a_locked_item_is_busy_alone(autojump_clock: trio.testing.MockClock) -> None:
+    """An item whose row somebody else has locked does not hold up its neighbours: their group is written singly."""
+    table = Table(locked={3})
+    async with running(table) as callers:
+        await first(callers)
+        await callers.submit(2, 3, 4)
+        await callers.commit.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        assert callers.errors() == {3: DatabaseBusy}
+        assert table.tried == [[1], [2, 3, 4], [2], [3], [4]]
+
+
+async def test_a_durable_locked_item_is_tried_alone_while_others_go_on(autojump_clock: trio.testing.MockClock) -> None:
+    """Nobody waits for somebody else's row, and it is written soon after it is free."""
+    table = Table(locked={3})
+    async with running(table, durable=True) as callers:
+        await first(callers)
+        await callers.submit(2, 3, 4)
+        await trio.sleep(60)
+        assert table.groups == [[1], [2], [4]]
+        before = trio.current_time()
+        assert await callers.commit.submit(5) == 50
+        assert trio.current_time() - before == 1
+        table.locked.clear()
+        await callers.commit.flush()
+        assert trio.current_time() - before <= 4
+        assert table.rows == [1, 2, 4, 5, 3]
+        await trio.testing.wait_all_tasks_blocked()
+        assert callers.results == {1: 10, 2: 20, 3: 30, 4: 40}
+
+
+async def test_a_locked_table_is_not_asked_for_each_item(autojump_clock: trio.testing.MockClock) -> None:
+    """After three items in a row that were busy the rest of the group is given up for now."""
+    table = Table(locked=set(range(20, 40)))
+    async with running(table) as callers:
+        await first(callers)
+        await callers.submit(*range(20, 40))
+        await callers.commit.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        assert [len(group) for group in table.tried] == [1, 20, 1, 1, 1]
+        assert callers.errors() == dict.fromkeys(range(20, 40), DatabaseBusy)
+
+
+async def test_durable_items_survive_a_locked_table(autojump_clock: trio.testing.MockClock) -> None:
+    """All are written once the lock is gone, those that were set aside and those that were not tried."""
+    table = Table(locked=set(range(20, 40)))
+    async with running(table, durable=True) as callers:
+        await first(callers)
+        await callers.submit(*range(20, 40))
+        await trio.sleep(30)
+        assert table.rows == [1]
+        table.locked.clear()
+        await callers.commit.flush()
+        assert sorted(table.rows) == [1, *range(20, 40)]
+        assert callers.errors() == {}
+
+
+async def test_an_unforeseen_error_of_the_server_splits_a_group_too(autojump_clock: trio.testing.MockClock) -> None:
+    """One row that the server cannot deal with, a damaged page say, holds up nobody else."""
+    table = Table()
+    async with running(table, durable=True) as callers:
+        write = table.write
+
+        async def damaged(group: Sequence[int]) -> list[int]:
+            if 3 in group:
+                raise StatementFailed("could not read block 7")
+            return await write(group)
+
+        callers.commit._write = damaged
+        await first(callers)
+        await callers.submit(2, 3, 4)
+        await trio.sleep(10)
+        assert table.groups == [[1], [2], [4]]
 
 
 async def test_a_loss_fails_the_whole_group(autojump_clock: trio.testing.MockClock) -> None:
@@ -259,7 +403,7 @@ async def test_a_durable_split_group_is_not_written_twice(autojump_clock: trio.t
         table.away, table.goes_away_after = False, None
         await callers.commit.flush()
         assert table.rows == [1, 2, 4]
-        assert callers.errors() == {BAD: BadItem}
+        assert callers.errors() == {}
 
 
 async def test_a_cancelled_caller_leaves(autojump_clock: trio.testing.MockClock) -> None:
@@ -331,3 +475,28 @@ async def test_flush(autojump_clock: trio.testing.MockClock) -> None:
         await callers.commit.flush()
         assert trio.current_time() == 3
         assert table.rows == [1, 2, 3]
+
+
+async def test_what_was_written_for_nobody_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    """An item whose caller leaves while its group is written is handed back after that, written or not."""
+    abandoned: list[tuple[float, int]] = []
+    table = Table(locked={4})
+    async with running(table, abandoned=lambda item: abandoned.append((trio.current_time(), item))) as callers:
+        await callers.submit(1, 2)
+        await trio.testing.wait_all_tasks_blocked()
+        await callers.submit(3)
+        callers.scopes[1].cancel()
+        callers.scopes[3].cancel()  # it waits, and takes its item along
+        await callers.commit.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        assert abandoned == [(1.0, 1)]
+        await callers.submit(7)
+        await trio.testing.wait_all_tasks_blocked()
+        await callers.submit(4, 5, 6)
+        await trio.sleep(1.5)  # they are being written
+        callers.scopes[6].cancel()
+        await callers.commit.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        assert abandoned == [(1.0, 1), (6.0, 6)]
+        assert table.tried[2:] == [[7], [4, 5, 6], [4], [5]]
+        assert table.rows == [1, 2, 7, 5]

@@ -7,25 +7,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import structlog.testing
 import trio
 
 from sandbox.postgres import EmbeddedPostgres
 from svc.storage import migrate as migrate_module
-from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
-from svc.storage.migrate import (
-    ADVISORY_LOCK,
+from svc.storage.database import LOCK_TIMEOUT, Connection, Database, DatabaseRefused, DatabaseUnavailable
+from svc.storage.migrate import ADVISORY_LOCK, TABLE_LOCK_TIMEOUT, migrate, pending_migrations
+from svc.storage.migration_files import (
     Applied,
     Migration,
     MigrationError,
-    migrate,
     missing,
-    pending_migrations,
     shipped_migrations,
+    statements_of,
 )
 from tests.conftest import open_database
 
 ONE = Migration(1, "0001_one.sql", "CREATE TABLE one (id int); CREATE TABLE one_b (id int);")
 TWO = Migration(2, "0002_two.sql", "CREATE TABLE two (id int);")
+ALTER = Migration(2, "0002_two.sql", "ALTER TABLE one ADD COLUMN more int;")
 
 
 @pytest.fixture
@@ -46,6 +47,13 @@ async def tables(database: Database) -> set[str]:
 async def applied(database: Database) -> list[tuple[int, str]]:
     rows = await database.fetch("SELECT version, name FROM schema_migrations ORDER BY version")
     return [(row["version"], row["name"]) for row in rows]
+
+
+async def until(database: Database, sql: str) -> None:
+    """Return once `sql` finds a row."""
+    with trio.fail_after(10):
+        while not await database.fetch(sql):
+            pass
 
 
 def names(migrations: Sequence[Migration]) -> list[str]:
@@ -197,23 +205,127 @@ async def held_by_another(database: Database, lock: str) -> AsyncIterator[None]:
 
 async def test_the_lock_is_held(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that waits too long for another one's migration gives up with one line."""
-    monkeypatch.setattr(migrate_module, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrate_module, "MIGRATION_PATIENCE", 0.0)
     lock = f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"
     async with open_database(empty_database_url) as database, held_by_another(database, lock):
         with pytest.raises(MigrationError, match="another instance holds the migration lock"):
             await migrate(database)
 
 
-async def test_a_table_is_locked(empty_database_url: str, ship: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that waits too long for a table that somebody uses is named."""
-    monkeypatch.setattr(migrate_module, "LOCK_TIMEOUT", "50ms")
+@pytest.fixture
+async def in_use(empty_database_url: str, ship: Any) -> AsyncIterator[Database]:
+    """A database with the table `one`, and a file that is still to be applied to it."""
     async with open_database(empty_database_url) as database:
         ship(ONE)
         await migrate(database)
-        ship(ONE, Migration(2, "0002_two.sql", "ALTER TABLE one ADD COLUMN more int;"))
-        async with held_by_another(database, "LOCK TABLE one"):
-            with pytest.raises(MigrationError, match=r"^0002_two\.sql failed: .*lock timeout"):
-                await migrate(database)
+        ship(ONE, ALTER)
+        yield database
+
+
+async def test_a_table_is_locked(in_use: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that waits too long for a table that somebody uses is named, and whose transaction is the oldest."""
+    monkeypatch.setattr(migrate_module, "TABLE_PATIENCE", 0.0)
+    async with held_by_another(in_use, "LOCK TABLE one"):
+        with pytest.raises(MigrationError) as raised:
+            await migrate(in_use)
+    line = str(raised.value)
+    assert line.startswith("0002_two.sql failed: a table that it changes was in use")
+    assert "lock timeout" in line
+    assert "pg_stat_activity" in line
+    assert "the oldest is of process" in line
+    assert "\n" not in line
+
+
+async def test_a_long_reader_holds_up_the_migration_and_no_writer(in_use: Database) -> None:
+    """A writer that stands behind a migration, which stands behind a reader, goes on as soon as that gives up."""
+
+    async def write(connection: Connection) -> None:
+        await connection.execute("SET LOCAL lock_timeout = '10s'")
+        await connection.execute("INSERT INTO one VALUES (1)", timeout=10)
+
+    with structlog.testing.capture_logs() as logs:
+        async with trio.open_nursery() as nursery, held_by_another(in_use, "SELECT FROM one"):
+            nursery.start_soon(migrate, in_use)
+            await until(in_use, "SELECT FROM pg_locks WHERE relation = 'one'::regclass AND NOT granted")
+            await in_use.transaction(write)
+        # The reader has ended, and the nursery with the migration: it went through.
+    assert await applied(in_use) == [(1, ONE.name), (2, ALTER.name)]
+    assert {(line["event"], line["name"]) for line in logs} == {("MIGRATION_WAIT", ALTER.name)}
+
+
+def test_running_instances_wait_longer_for_a_lock_than_migrations() -> None:
+    """So none of their statements fails because a migration stands before it."""
+    assert TABLE_LOCK_TIMEOUT < LOCK_TIMEOUT
+
+
+CONCURRENTLY = Migration(
+    2,
+    "0002_two.sql",
+    """-- without a transaction
+-- The index of the one; of both.
+DROP INDEX CONCURRENTLY IF EXISTS one_id;
+CREATE INDEX CONCURRENTLY one_id ON one (id);
+""",
+)
+IS_VALID = "SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = to_regclass('one_id')"
+
+
+async def test_a_file_without_a_transaction(in_use: Database, ship: Any) -> None:
+    """Its statements are run one by one, outside of a transaction, and recorded in the end."""
+    ship(ONE, CONCURRENTLY)
+    assert await migrate(in_use) == [CONCURRENTLY]
+    assert [row["valid"] for row in await in_use.fetch(IS_VALID)] == [True]
+    assert await migrate(in_use) == []
+
+
+async def test_an_index_that_was_interrupted_is_made_good(in_use: Database, ship: Any) -> None:
+    """An instance that is stopped while it builds an index leaves one that is not valid; the next one replaces it."""
+    ship(ONE, CONCURRENTLY)
+    async with held_by_another(in_use, "LOCK TABLE one IN ROW EXCLUSIVE MODE"):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(migrate, in_use)
+            await until(in_use, f"{IS_VALID} AND NOT indisvalid")
+            nursery.cancel_scope.cancel()
+        assert [row["valid"] for row in await in_use.fetch(IS_VALID)] == [False]
+        assert await applied(in_use) == [(1, ONE.name)]
+    with trio.fail_after(10):
+        assert await migrate(in_use) == [CONCURRENTLY]
+    assert [row["valid"] for row in await in_use.fetch(IS_VALID)] == [True]
+
+
+async def test_instances_that_wait_do_not_hold_up_an_index(in_use: Database, ship: Any) -> None:
+    """An index that is built concurrently waits for every transaction; who waits for the migration has none open."""
+    ship(ONE, CONCURRENTLY)
+    results: list[Migration] = []
+
+    async def start() -> None:
+        results.extend(await migrate(in_use))
+
+    async with trio.open_nursery() as nursery, held_by_another(in_use, "LOCK TABLE one IN ROW EXCLUSIVE MODE"):
+        nursery.start_soon(start)
+        await until(in_use, f"{IS_VALID} AND NOT indisvalid")
+        with structlog.testing.capture_logs() as logs:
+            nursery.start_soon(start)
+            while not logs:
+                await trio.lowlevel.checkpoint()
+    assert results == [CONCURRENTLY]
+    assert {(line["event"], line["lock"]) for line in logs} == {("MIGRATION_WAIT", "migrations")}
+
+
+def test_statements() -> None:
+    """A file is cut at its semicolons, and not at those in text, names, comments and bodies of functions."""
+    sql = """-- one; two
+    SELECT 'it''s; here', "a;b"; /* c; d */
+    DO $x$ BEGIN PERFORM 1; END $x$;
+    ;
+    SELECT $1;SELECT $$;$$ -- the end;
+    """
+    assert statements_of(sql) == [
+        "-- one; two\n    SELECT 'it''s; here', \"a;b\"",
+        "/* c; d */\n    DO $x$ BEGIN PERFORM 1; END $x$",
+        "SELECT $1",
+        "SELECT $$;$$ -- the end;",
+    ]
 
 
 async def test_a_cancelled_migration_frees_the_lock(empty_database_url: str, ship: Any) -> None:
@@ -223,9 +335,7 @@ async def test_a_cancelled_migration_frees_the_lock(empty_database_url: str, shi
         async with trio.open_nursery() as nursery:
             nursery.start_soon(migrate, database)
             sleeping = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-            with trio.fail_after(10):
-                while not await database.fetch(sleeping):
-                    pass
+            await until(database, sleeping)
             nursery.cancel_scope.cancel()
         ship(ONE)
         with trio.fail_after(10):

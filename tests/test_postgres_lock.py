@@ -339,13 +339,13 @@ async def test_connecting_when_cancelled_leaves_no_session(bench: LockBench) -> 
 async def test_a_server_that_is_away(bench: LockBench) -> None:
     """Without a server the connection fails as the database's absence does."""
     with refusing_port() as port, trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
-        await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=lambda: None)
+        await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
 
 
 async def test_a_database_that_refuses(bench: LockBench) -> None:
     """An unknown database is a refusal."""
     with pytest.raises(DatabaseRefused):
-        await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=lambda: None)
+        await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
 
 
 async def refuse_parameters(stream: trio.SocketStream) -> None:
@@ -364,7 +364,7 @@ async def test_a_pooler_that_refuses_the_parameters(bench: LockBench, nursery: t
     await nursery.start(pooler.serve)
     url = f"postgresql://x:secret@127.0.0.1:{pooler.port}/x"
     with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
-        await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda: None)
+        await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
     assert "idle_session_timeout" in str(raised.value)
     assert "secret" not in str(raised.value)
 

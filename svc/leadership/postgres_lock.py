@@ -7,7 +7,7 @@ session when it has been silent for the lease's `server_timeout`, which is what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,19 +16,18 @@ import trio
 import trio_asyncio
 
 from svc.observability.errors import describe
-from svc.storage.database import STATEMENT_DEADLINE, DatabaseUnavailable
+from svc.storage.database import STATEMENT_DEADLINE, DatabaseRefused, DatabaseUnavailable
 from svc.storage.errors import mapped_errors
 from svc.storage.hosts import Hosts
 from svc.storage.inbox import Term
-from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
+from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_is_held, lock_key, new_work_ids
 from svc.waiting import Wakeup
 
 STATEMENT_TIMEOUT = 1.0
 _SESSION_ENDED = (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.IdleSessionTimeoutError)
 
-BEAT = """
-SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
-                 AND ((classid::bigint << 32) | objid::bigint) = $1 AND objsubid = 1)
+BEAT = f"""
+SELECT {lock_is_held("$1", "pg_backend_pid()")}
    AND EXISTS (SELECT FROM leadership WHERE bot_id = $2 AND epoch = $3 AND holder = $4)
    AND ARRAY(SELECT pg_listening_channels()) @> $5::text[] AS ours
 """
@@ -36,14 +35,17 @@ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND 
 UNLOCK_AND_NOTIFY = "SELECT pg_advisory_unlock($1), pg_notify($2, $3)"
 
 
-class PoolerInTheWay(Exception):
+class PoolerInTheWay(DatabaseRefused):
     """The lock's address leads to a connection pooler, which breaks session locks silently."""
 
 
 class PostgresLockSession:
-    """The connection for one bot's lock. Implements `svc.leadership.election.LockSession`."""
+    """The connection for one bot's lock. Implements `svc.leadership.election.LockSession`.
 
-    def __init__(self, connection: Any, bot_id: int, on_new_work: Callable[[], None]) -> None:
+    `on_new_work` is called with the ids of updates that other instances stored; with none where it is not said which.
+    """
+
+    def __init__(self, connection: Any, bot_id: int, on_new_work: Callable[[Sequence[int]], None]) -> None:
         self._connection = connection
         self._bot_id = bot_id
         self._key = lock_key(bot_id)
@@ -85,12 +87,11 @@ class PostgresLockSession:
         self.closed.set()
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
-        if payload != str(self._bot_id):
-            return
         if channel == RELEASED_CHANNEL:
-            self._released.set()
-        else:
-            self._on_new_work()
+            if payload == str(self._bot_id):
+                self._released.set()
+        elif (update_ids := new_work_ids(str(payload), self._bot_id)) is not None:
+            self._on_new_work(update_ids)
 
     async def _value(self, sql: str, *args: Any) -> Any:
         try:
@@ -104,19 +105,19 @@ class PostgresLockSession:
 
 
 async def connect_lock(
-    url: str, bot_id: int, *, server_timeout: float, on_new_work: Callable[[], None]
+    url: str, bot_id: int, *, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]
 ) -> PostgresLockSession:
     """Open the connection and prove that it is what the lease needs.
 
-    `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable,
-    DatabaseRefused, or PoolerInTheWay if the address leads to a pooler.
+    `server_timeout` (seconds) is how long the server lets the session be silent. Raises DatabaseUnavailable, of its
+    kinds PoolerInTheWay if the address leads to a pooler.
     """
     with mapped_errors():
         session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
         return session
 
 
-async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[], None]) -> PostgresLockSession:
+async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]) -> PostgresLockSession:
     milliseconds = {
         "idle_session_timeout": round(server_timeout * 1000),
         "idle_in_transaction_session_timeout": round(server_timeout * 1000),
@@ -126,7 +127,7 @@ async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Calla
         # Of several hosts the one that takes writes: a standby would grant a lock of its own, worth nothing.
         connection = await Hosts(url).connect(
             server_settings={name: str(value) for name, value in milliseconds.items()}
-            | {"application_name": "svc lock"}
+            | {"application_name": "svc lock", "default_transaction_isolation": "read committed"}
         )
     except asyncpg.ProtocolViolationError as error:
         # Here, because further out it would count as a lost connection.

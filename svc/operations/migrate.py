@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from svc.settings.environment import Settings
 from svc.storage.database import open_database
-from svc.storage.migrate import migrate, pending_migrations
+from svc.storage.migrate import MIGRATION_SESSIONS, migrate, pending_migrations
 
 
 async def migrate_database(settings: Settings, *, check: bool) -> bool:
@@ -13,7 +13,7 @@ async def migrate_database(settings: Settings, *, check: bool) -> bool:
     With `check` only name them; then False if there are any. Raises MigrationError, DatabaseUnavailable or
     DatabaseRefused.
     """
-    async with open_database(settings.database_url) as database:
+    async with open_database(settings.database_url, settings=MIGRATION_SESSIONS) as database:
         found = await (pending_migrations(database) if check else migrate(database))
     for migration in found:
         print(f"{'missing' if check else 'applied'} {migration.name}")

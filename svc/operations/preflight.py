@@ -7,10 +7,11 @@ from typing import Any
 
 import trio
 
-from svc.leadership.postgres_lock import PoolerInTheWay, connect_lock
+from svc.leadership.postgres_lock import connect_lock
 from svc.operations.progress import OrderedLines
 from svc.settings.environment import Settings
-from svc.storage.database import Connection, DatabaseRefused, DatabaseUnavailable, open_database
+from svc.storage.database import Connection, DatabaseUnavailable, open_database
+from svc.storage.fitness import examine
 from svc.storage.migrate import OLDEST_POSTGRES, MigrationError
 from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
@@ -28,7 +29,7 @@ class NotFit(Exception):
 Check = tuple[str, Callable[[Settings], Awaitable[str]]]
 """The name of a check, and the function that returns what it found or raises one of EXPECTED."""
 
-EXPECTED = (NotFit, DatabaseRefused, DatabaseUnavailable, MigrationError, PoolerInTheWay, TelegramError)
+EXPECTED = (NotFit, DatabaseUnavailable, MigrationError, TelegramError)
 
 
 async def preflight(settings: Settings, checks: Sequence[Check] | None = None) -> bool:
@@ -64,9 +65,11 @@ async def _result(check: Check, settings: Settings) -> tuple[bool, str]:
 
 
 async def check_database(settings: Settings) -> str:
-    """The server's version, that it takes writes, and the user's rights."""
+    """The server's version, that it takes writes and keeps them, and the user's rights."""
+    warnings = await examine(settings.database_url)
     async with open_database(settings.database_url) as database:
-        return await database.on_connection(_look_at_database)
+        found = await database.on_connection(_look_at_database)
+    return "; ".join([found, *warnings])
 
 
 async def _look_at_database(connection: Connection) -> str:
@@ -92,7 +95,7 @@ async def _look_at_database(connection: Connection) -> str:
 async def check_lock(settings: Settings) -> str:
     """That a session on the lock's address is a session of its own, with the timeouts that the lease needs."""
     session = await connect_lock(
-        settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=lambda: None
+        settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=lambda _update_ids: None
     )
     session.abandon()
     return "no pooler in the way, the session's timeouts are taken"

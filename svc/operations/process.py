@@ -11,7 +11,6 @@ import trio
 
 from svc.bot.catalog import CatalogError
 from svc.intake.http_server import ConfigError
-from svc.leadership.postgres_lock import PoolerInTheWay
 from svc.observability.errors import describe, leaves
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
@@ -21,7 +20,7 @@ from svc.settings.environment import Settings
 from svc.storage.database import DatabaseRefused
 from svc.storage.migrate import MigrationError
 
-EXPECTED = (ConfigError, CatalogError, DatabaseRefused, MigrationError, PoolerInTheWay, OSError)
+EXPECTED = (ConfigError, CatalogError, DatabaseRefused, MigrationError, OSError)
 """Reasons why an instance cannot run that the operator has to remove: logged as one line, without a traceback."""
 
 # Where there is no hard limit: more than are ever needed.

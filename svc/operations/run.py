@@ -20,14 +20,16 @@ from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
 from svc.storage.database import (
     Database,
+    DatabaseRefused,
     DatabaseUnavailable,
     asyncio_loop,
     idle_transaction_limit,
     open_database,
     retry_until_up,
 )
+from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
-from svc.storage.migrate import migrate
+from svc.storage.migrate import MIGRATION_SESSIONS, migrate
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.transition_log import PostgresTransitionLog
 
@@ -37,8 +39,8 @@ log = structlog.get_logger()
 async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """Run one instance until a signal ends it.
 
-    Raises what makes that impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused, PoolerInTheWay,
-    OSError (the port is taken).
+    Raises what makes that impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused (also for a server
+    that is unfit and a pooler in the way), OSError (the port is taken).
     """
     http = load_config(settings.host, settings.port)
     sessions = {**PLANNER, **idle_transaction_limit(settings.lease)}
@@ -58,8 +60,10 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
     transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
 
     async def prepare() -> None:
+        await retry_until_up(partial(examine, settings.database_url))
+        await _try_lock_address(settings)
         # On sessions of its own: a migration may have to scan and sort, which the inbox's are told not to.
-        async with open_database(settings.database_url) as plain:
+        async with open_database(settings.database_url, settings=MIGRATION_SESSIONS) as plain:
             for applied in await retry_until_up(partial(migrate, plain)):
                 log.info("MIGRATED", name=applied.name)
 
@@ -68,10 +72,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
             nursery.start_soon(inbox.run)
             nursery.start_soon(transition_log.run)
 
-    async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSession:
-        return await connect_lock(
-            settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=on_new_work
-        )
+    connect = partial(_connect_lock, settings)
 
     async def answers() -> bool:
         try:
@@ -90,4 +91,24 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         writers=writers,
         connect_lock=connect,
         database_answers=answers,
+    )
+
+
+async def _try_lock_address(settings: Settings) -> None:
+    """Raises DatabaseRefused if the lock's address can never serve. One that is away is waited for later: until then
+    this instance can store updates.
+    """
+    try:
+        session = await _connect_lock(settings, lambda _update_ids: None)
+    except DatabaseRefused:
+        raise
+    except DatabaseUnavailable as error:
+        log.warning("DB_LOST", error=str(error))
+    else:
+        session.abandon()
+
+
+async def _connect_lock(settings: Settings, on_new_work: Callable[[Sequence[int]], None]) -> LockSession:
+    return await connect_lock(
+        settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=on_new_work
     )

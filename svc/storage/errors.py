@@ -89,17 +89,6 @@ def _kind_of(error: Exception) -> type[DatabaseUnavailable] | None:
         return DatabaseBusy
     if isinstance(error, REFUSED):
         return DatabaseRefused
-    if _is_about_the_data(error):
+    if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in _DATA_CLASSES:
         return None
     return DatabaseUnavailable if isinstance(error, LOST) else StatementFailed
-
-
-def _is_about_the_data(error: Exception) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in _DATA_CLASSES
-    # What asyncpg itself cannot encode. Of its own errors only this one and one about addresses are ValueErrors.
-    return (
-        isinstance(error, asyncpg.InterfaceError)
-        and isinstance(error, ValueError)
-        and not isinstance(error, asyncpg.ClientConfigurationError)
-    )

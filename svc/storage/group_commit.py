@@ -107,6 +107,10 @@ class GroupCommit(Generic[Item, Result]):
             raise entry.error
         return entry.result  # type: ignore[return-value]
 
+    def put(self, item: Item) -> None:
+        """Write `item`, of a durable one, with the next group; nobody waits for it but `flush`."""
+        self._accept(Entry(item, self._weigh(item) if self._weigh else 0))
+
     async def flush(self) -> None:
         """Return once nothing waits or is being written. For ever, if something waits and `run` does not run.
 

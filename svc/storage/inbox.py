@@ -200,7 +200,11 @@ class Inbox(Protocol):
         """Those of these updates that may be worked on, due or not: whoever asks knows that they are."""
 
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        """The oldest updates of each of these chats, in order, `limit` a chat; none where the oldest must wait."""
+        """Of the `limit` oldest updates of each of these chats, those that are pending, in order.
+
+        None from the first on that has to wait: for a retry, or for what becomes of a doubt. That the oldest of the
+        chat is in flight is no reason to wait.
+        """
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         """Begin a new term: whatever older ones left processing is in doubt by that.

@@ -1,17 +1,23 @@
-"""The statements of the inbox, with their reasons. `postgres_inbox` runs them; each is safe to repeat.
+"""The statements that write the inbox, with their reasons. `postgres_inbox` runs them; each is safe to repeat.
 
-$1 is the bot's id in every statement. Where a list of rows goes in, it comes as one array a column.
+$1 is the bot's id in every statement. Where a list of rows goes in, it comes as one array a column. Each write is one
+statement and so a transaction of its own: a process that is stopped on the way holds no lock.
 
-A group's rows are joined to the inbox by its whole primary key, and OFFSET 0 hides from the planner that the bot is the
-same in all of them. Otherwise, where it has no statistics (a new database, a restored one), it takes one bot for a few
-rows and reads all that the inbox holds for each row of the group (measured at 2,000 rows: begin of 16 took 25 ms, with
-it 1.1).
+A group's rows are joined to the inbox by its whole primary key, and OFFSET 0 or MATERIALIZED hides from the planner
+that the bot is the same in all of them. Otherwise, where it has no statistics (a new database, a restored one), it
+takes one bot for a few rows and reads all that the inbox holds for each row of the group (measured at 2,000 rows: begin
+of 16 took 25 ms, with it 1.1).
 """
+
+from __future__ import annotations
+
+from svc.storage.history import with_entry
 
 # The settings of every session that is for the inbox. Its tables are empty one minute and hold a million rows the next.
 # A plan that is cached, or made from what the last ANALYZE saw, then scans all of them for every group (measured: begin
-# 10 ms at 30,000 rows, backfill 620 ms at 300,000). Every statement below has its index: planned afresh and left no
-# other choice, both stay flat (0.7 and 3 ms).
+# 10 ms at 30,000 rows, backfill 620 ms at 300,000). Every statement has its index: planned afresh and left no other
+# choice, they stay flat. A few sort what they have found; older servers count a sort that is switched off as so dear
+# that they would compile the whole statement first.
 PLANNER = {
     "plan_cache_mode": "force_custom_plan",
     "enable_seqscan": "off",
@@ -20,16 +26,39 @@ PLANNER = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
+    "jit": "off",
 }
 
+_PROCESSED_COLUMNS = """
+    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
+     history)
+"""
+_DEAD_COLUMNS = """
+    (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
+"""
+
 # An update that has been processed is left out although its row is gone from the inbox: Telegram may deliver it again.
+#
+# A group in which nothing is new would write nothing, and so its commit would wait for nothing: not for the standby
+# either, which may not have what the first delivery wrote. A message in the log gives it something to wait for. All
+# that was committed before lies before it.
+#
+# `alone` looks at the inbox as it was before this statement.
 STORE = """
-INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
-SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, $6
-FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[]) AS u (update_id, chat_id, update_type, payload)
-WHERE NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = u.update_id)
-ON CONFLICT DO NOTHING
-RETURNING update_id
+WITH new AS (
+    INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
+    SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, $6
+    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[]) AS u (update_id, chat_id, update_type, payload)
+    WHERE NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = u.update_id)
+    ON CONFLICT DO NOTHING
+    RETURNING update_id, chat_id
+)
+SELECT new.update_id, NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = new.chat_id
+                                    AND new.chat_id <> 0) AS alone
+FROM new
+UNION ALL
+SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
+                  ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END
 """
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An
@@ -39,16 +68,17 @@ WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 )
 UPDATE inbox i
-SET state = 'processing', epoch = $2, token = w.token,
+SET state = 'processing', epoch = $2, token = w.token, repeatable = w.repeatable,
     attempts = i.attempts + CASE i.state WHEN 'pending' THEN 1 ELSE 0 END,
     started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
-FROM (SELECT $1::bigint AS bot_id, u.* FROM unnest($4::bigint[], $5::bigint[]) AS u (update_id, token) OFFSET 0) AS w,
+FROM (SELECT $1::bigint AS bot_id, u.*
+      FROM unnest($4::bigint[], $5::bigint[], $6::boolean[]) AS u (update_id, token, repeatable) OFFSET 0) AS w,
      term
 WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id
   AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
     OR (i.state = 'pending'
-        AND NOT EXISTS (SELECT FROM inbox o
-                        WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id)
+        AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND i.chat_id <> 0
+                          AND o.update_id < i.update_id)
         AND NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)))
 RETURNING i.update_id, i.attempts, i.doubts
 """
@@ -68,98 +98,64 @@ DELETE FROM inbox i WHERE bot_id = $1 AND update_id = ANY ($2::bigint[]) AND sta
   AND EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)
 """
 
-# None of the three asks for the current term: they record what did happen, also for a row that was marked in doubt
-# meanwhile. The token is enough to tell this attempt from a later one.
-SETTLE_DONE = """
-WITH done AS (
-    DELETE FROM inbox i
-    USING (SELECT $1::bigint AS bot_id, u.*
-           FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
-               AS u (update_id, epoch, token, doubts, entry, outcome) OFFSET 0) AS s
-    WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-    RETURNING i.*, s.outcome, s.doubts AS new_doubts, s.entry
-)
-INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
-     history)
-SELECT bot_id, update_id, $8, update_type, received_at, outcome, attempts, doubts + new_doubts, chat_id, received_by,
-       history || (jsonb_build_object('at', now(), 'began', started_at) || entry::jsonb)
-FROM done
-ON CONFLICT DO NOTHING
-"""
+_OWN_ROW = "i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token"
+_STORY = with_entry("i.history", "(jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb)")
 
-# The token goes, so that the same settlement repeated changes nothing. Of a history that has become long the second
-# entry goes: the first and the latest say most.
-SETTLE_RETRY = """
-UPDATE inbox i
-SET state = 'pending', available_at = now() + make_interval(secs => s.delay), last_error = s.error,
-    doubts = i.doubts + s.doubts, token = NULL,
-    history = CASE WHEN jsonb_array_length(i.history) < 40 THEN i.history ELSE i.history - 1 END
-              || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb)
-FROM (SELECT $1::bigint AS bot_id, u.*
-      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::float8[], $8::text[])
-          AS u (update_id, epoch, token, doubts, entry, delay, error) OFFSET 0) AS s
-WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-"""
-
-# The payload is kept in dead_updates, for a replay; processed_updates keeps a redelivery out.
-SETTLE_DEAD = """
-WITH dead AS (
-    DELETE FROM inbox i
-    USING (SELECT $1::bigint AS bot_id, u.*
-           FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::text[])
-               AS u (update_id, epoch, token, doubts, entry, reason) OFFSET 0) AS s
-    WHERE i.bot_id = s.bot_id AND i.update_id = s.update_id AND i.epoch = s.epoch AND i.token = s.token
-    RETURNING i.*, s.reason, s.doubts AS new_doubts,
-              i.history || (jsonb_build_object('at', now(), 'began', i.started_at) || s.entry::jsonb) AS story
-), kept AS (
-    INSERT INTO dead_updates
-        (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
-    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts,
-           doubts + new_doubts, reason, story
-    FROM dead ON CONFLICT DO NOTHING
+# Endings of every kind in one statement. None asks for the current term: they record what did happen, also for a row
+# that has been decided on as in doubt meanwhile. The token is enough to tell this attempt from a later one.
+#
+# With a retry the token goes, so that the same settlement repeated changes nothing. With a dead one the payload is
+# kept for a replay; processed_updates keeps a redelivery out.
+SETTLE = f"""
+WITH s AS MATERIALIZED (
+    SELECT $1::bigint AS bot_id, u.*
+    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::float8[])
+        AS u (update_id, epoch, token, doubts, entry, ending, said, delay)
+), retried AS (
+    UPDATE inbox i
+    SET state = 'pending', available_at = now() + make_interval(secs => s.delay), retried_at = now(),
+        last_error = s.said, doubts = i.doubts + s.doubts, token = NULL, history = {_STORY}
+    FROM s WHERE {_OWN_ROW} AND s.ending = 'retry'
+), ended AS (
+    DELETE FROM inbox i USING s WHERE {_OWN_ROW} AND s.ending <> 'retry'
+    RETURNING i.*, s.ending, s.said, i.doubts + s.doubts AS all_doubts, {_STORY} AS story
+), dead AS (
+    INSERT INTO dead_updates {_DEAD_COLUMNS}
+    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, all_doubts, said, story
+    FROM ended WHERE ending = 'dead'
+    ON CONFLICT DO NOTHING
 )
-INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
-     history)
-SELECT bot_id, update_id, $8, update_type, received_at, 'dead', attempts, doubts + new_doubts, chat_id, received_by,
-       story
-FROM dead
+INSERT INTO processed_updates {_PROCESSED_COLUMNS}
+SELECT bot_id, update_id, $2, update_type, received_at, CASE ending WHEN 'dead' THEN 'dead' ELSE said END, attempts,
+       all_doubts, chat_id, received_by, story
+FROM ended
 ON CONFLICT DO NOTHING
 """
 
 # Only a pending row: one that an attempt has begun is for that attempt to settle.
-DISMISS = """
+DISMISS = f"""
 WITH done AS (
     DELETE FROM inbox i
     USING (SELECT $1::bigint AS bot_id, u.* FROM unnest($2::bigint[]) AS u (update_id) OFFSET 0) AS w
     WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND i.state = 'pending'
     RETURNING i.*
 )
-INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
-     history)
+INSERT INTO processed_updates {_PROCESSED_COLUMNS}
 SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history
 FROM done
 ON CONFLICT DO NOTHING
 """
 
-# The oldest unfinished update of each chat. Where that one is in flight, in doubt or waits for a retry, its chat is
-# left out: a younger one may not overtake it.
-BACKFILL = """
-SELECT update_id, chat_id, update_type, payload, extract(epoch FROM now() - received_at)::float8 AS age,
-       EXISTS (SELECT FROM inbox y
-               WHERE y.bot_id = $1 AND y.chat_id = i.chat_id AND y.update_id > i.update_id) AS has_followers
-FROM inbox i
-WHERE bot_id = $1 AND state = 'pending' AND available_at <= now() AND update_id NOT IN (SELECT unnest($3::bigint[]))
-  AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id)
-ORDER BY update_id LIMIT $2
+# A few thousand at a time, so that no statement comes near its deadline. By their place on disk, which nobody changes:
+# these rows are written once.
+_PRUNE = """
+WITH gone AS (
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {table}
+        WHERE bot_id = $1 AND {since} < now() - make_interval(secs => $2) ORDER BY {since} LIMIT $3))
+    RETURNING update_id
+)
+SELECT count(*)::int AS count FROM gone
 """
-
-# A few thousand at a time, so that no statement comes near its deadline.
-PRUNE = """
-DELETE FROM processed_updates WHERE (bot_id, update_id) IN (
-    SELECT bot_id, update_id FROM processed_updates
-    WHERE bot_id = $1 AND processed_at < now() - make_interval(secs => $2) ORDER BY processed_at LIMIT $3
-) RETURNING update_id
-"""
+PRUNE = _PRUNE.format(table="processed_updates", since="processed_at")
+PRUNE_DEAD = _PRUNE.format(table="dead_updates", since="died_at")

@@ -1,25 +1,51 @@
-"""The schema's migrations: plain SQL files, each applied once, in one transaction, and never changed afterwards."""
+"""The schema's migrations: plain SQL files, each applied once and never changed afterwards.
+
+A file is one transaction. While it waits for a table behind somebody's long transaction, everybody else waits behind
+it; so it waits for a moment only, lets them pass, and tries again. A file whose first line is
+`-- without a transaction` is for `CREATE INDEX CONCURRENTLY`, which holds up nobody and needs to be outside of one.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from importlib import resources
 
 import asyncpg
+import structlog
 
-from svc.storage.database import Connection, Database
+from svc.storage.database import LOCK_TIMEOUT, Connection, Database
+from svc.storage.migration_files import (
+    Applied,
+    Migration,
+    MigrationError,
+    missing,
+    shipped_migrations,
+    statements_of,
+)
+from svc.storage.sessions import milliseconds
+from svc.waiting import Backoff
+
+__all__ = ["MIGRATION_SESSIONS", "Migration", "MigrationError", "migrate", "pending_migrations", "shipped_migrations"]
+
+log = structlog.get_logger()
 
 # An arbitrary constant; only the migrations of this service use it.
 ADVISORY_LOCK = 7_240_514_590_001
 # idle_session_timeout, on which the lease stands, came with 14.
 OLDEST_POSTGRES = 14
-# For the migration lock and for each table that a file changes.
-LOCK_TIMEOUT = "30s"
-# For one file, in seconds.
+MIGRATION_SESSIONS = {"statement_timeout": "0"}
+"""The settings of sessions for `migrate`: building an index may take its time."""
+# In seconds. For a table: less than the sessions of running instances wait for a lock, so that none of their statements
+# fails because a migration stands in the queue before it.
+TABLE_LOCK_TIMEOUT = LOCK_TIMEOUT * 0.8
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 5.0
+TABLE_PATIENCE = 60.0
+# For another instance that is migrating.
+MIGRATION_PATIENCE = 120.0
+# For one file, or one statement of a file without a transaction.
 FILE_TIMEOUT = 600.0
 
 # Errors for which the file is not to blame: a right is missing, or the next try may succeed.
@@ -32,8 +58,6 @@ _NOT_THE_FILE = (
     asyncpg.TransactionRollbackError,
 )
 
-_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-
 CREATE_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version    integer     PRIMARY KEY,
@@ -42,59 +66,15 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
-
-
-class MigrationError(Exception):
-    """The schema cannot be brought to what this code needs; the text, one line, says why."""
-
-
-@dataclass(frozen=True)
-class Migration:
-    """One file."""
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def sha256(self) -> str:
-        """The checksum of its content."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Applied:
-    """One row of schema_migrations."""
-
-    version: int
-    name: str
-    sha256: str
-
-
-def shipped_migrations() -> list[Migration]:
-    """The files of the package `migrations`, in order; raises MigrationError for a name that does not fit."""
-    files = [path for path in resources.files("migrations").iterdir() if path.name.endswith(".sql")]
-    migrations = []
-    for path in sorted(files, key=lambda path: path.name):
-        match = _NAME.fullmatch(path.name)
-        if match is None:
-            raise MigrationError(f"{path.name} is not called NNNN_name.sql")
-        migrations.append(Migration(int(match[1]), path.name, path.read_text("utf-8")))
-    versions = [migration.version for migration in migrations]
-    if versions != list(range(1, len(versions) + 1)):
-        raise MigrationError(f"the migrations are not numbered 1, 2, 3, ...: {versions}")
-    return migrations
-
-
-def missing(shipped: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
-    """What is still to be applied. Raises MigrationError if the database is newer or a file was changed."""
-    if len(applied) > len(shipped):
-        newest = applied[-1].name
-        raise MigrationError(f"the database is newer than this program: it has {newest}, which is not known here")
-    for migration, row in zip(shipped, applied, strict=False):
-        if (migration.version, migration.sha256) != (row.version, row.sha256):
-            raise MigrationError(f"{migration.name} was changed after it was applied: add a new file instead")
-    return list(shipped[len(applied) :])
+RECORD = "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)"
+OLDEST_TRANSACTION = """
+SELECT format('the oldest is of process %s (%s), %s s old', pid,
+              coalesce(nullif(application_name, ''), usename::text, backend_type),
+              extract(epoch FROM now() - xact_start)::int)
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+ORDER BY xact_start LIMIT 1
+"""
 
 
 async def pending_migrations(database: Database) -> list[Migration]:
@@ -107,10 +87,11 @@ async def pending_migrations(database: Database) -> list[Migration]:
 
 
 async def migrate(database: Database) -> list[Migration]:
-    """Apply what is missing, one transaction a file, under a lock that instances starting together wait for.
+    """Apply what is missing, file by file, under a lock that instances starting together wait for.
 
-    Returns what was applied. Raises MigrationError (the server is too old or the database newer than this program, a
-    file was changed, a statement failed, the lock was not free within 30 s), DatabaseUnavailable or DatabaseRefused.
+    Returns what was applied. `database` is one with MIGRATION_SESSIONS. Raises MigrationError (the server is too old
+    or the database newer than this program, a file was changed, a statement failed, a lock was not to be had),
+    DatabaseUnavailable or DatabaseRefused.
     """
     return await database.on_connection(_migrate)
 
@@ -130,8 +111,6 @@ async def _migrate(connection: Connection) -> list[Migration]:
             for migration in todo:
                 await _apply(connection, migration)
             return todo
-    except asyncpg.LockNotAvailableError as error:
-        raise MigrationError("another instance holds the migration lock for over 30 s") from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(f"the database user may not change the schema: {_line(error)}") from error
 
@@ -140,30 +119,84 @@ async def _migrate(connection: Connection) -> list[Migration]:
 async def _locked(connection: Connection) -> AsyncIterator[None]:
     # The session goes back to the pool as it was.
     async with AsyncExitStack() as undo:
-        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-        undo.push_async_callback(connection.execute, "RESET lock_timeout")
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK, timeout=60)
+        await _take_lock(connection)
         undo.push_async_callback(connection.execute, "SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
+        undo.push_async_callback(connection.execute, "RESET lock_timeout")
         yield
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
-    outside = migration.sql.startswith("-- without a transaction")
+async def _take_lock(connection: Connection) -> None:
+    # Asked for again and again: a statement that waited would be an open transaction, and CREATE INDEX CONCURRENTLY
+    # in the instance that has the lock would wait for it.
+    async def ask() -> None:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
+            raise _NotNow("another instance is migrating")
+
     try:
-        for statement in migration.sql.split(";") if outside else ():
-            await connection.execute(statement, timeout=FILE_TIMEOUT)
-        async with connection.transaction():
-            await connection.execute("" if outside else migration.sql, timeout=FILE_TIMEOUT)
-            await connection.execute(
-                "INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)",
-                migration.version,
-                migration.name,
-                migration.sha256,
-            )
+        await _repeat(ask, MIGRATION_PATIENCE, lock="migrations")
+    except _NotNow as error:
+        raise MigrationError(f"another instance holds the migration lock for over {MIGRATION_PATIENCE:g} s") from error
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    timeout = TABLE_LOCK_TIMEOUT if migration.in_transaction else FILE_TIMEOUT
+    try:
+        await connection.execute(f"SET lock_timeout = {milliseconds(timeout)}")
+        if migration.in_transaction:
+            await _repeat(lambda: _apply_whole(connection, migration), TABLE_PATIENCE, name=migration.name)
+        else:
+            await _apply_statements(connection, migration)
+    except _NotNow as error:
+        oldest = await connection.fetchval(OLDEST_TRANSACTION)
+        raise MigrationError(
+            f"{migration.name} failed: a table that it changes was in use at every try for {TABLE_PATIENCE:g} s "
+            f"({error}). Look in pg_stat_activity for long transactions, such as a dump's"
+            + (f"; {oldest}" if oldest else "")
+        ) from error
+    except TimeoutError as error:
+        raise MigrationError(f"{migration.name} failed: not done within {FILE_TIMEOUT:g} s") from error
     except _NOT_THE_FILE:
         raise
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name} failed: {_line(error)}") from error
+
+
+async def _apply_whole(connection: Connection, migration: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(migration.sql, timeout=FILE_TIMEOUT)
+            await _record(connection, migration)
+    except asyncpg.LockNotAvailableError as error:
+        raise _NotNow(_line(error)) from error
+
+
+async def _apply_statements(connection: Connection, migration: Migration) -> None:
+    for statement in statements_of(migration.sql):
+        await connection.execute(statement, timeout=FILE_TIMEOUT)
+    await _record(connection, migration)
+
+
+async def _record(connection: Connection, migration: Migration) -> None:
+    await connection.execute(RECORD, migration.version, migration.name, migration.sha256)
+
+
+class _NotNow(Exception):
+    """Somebody else has what is needed; the text says what the server said."""
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], patience: float, **about: str) -> None:
+    """Do `work` until it does not raise _NotNow, for `patience` seconds; each wait is logged. On the asyncio side."""
+    backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, random.Random())  # noqa: S311 (jitter)
+    give_up = asyncio.get_running_loop().time() + patience
+    while True:
+        try:
+            return await work()
+        except _NotNow as error:
+            delay = backoff.next()
+            if asyncio.get_running_loop().time() + delay > give_up:
+                raise
+            log.warning("MIGRATION_WAIT", **about, error=str(error), ms=int(delay * 1000))
+        await asyncio.sleep(delay)
 
 
 def _line(error: asyncpg.PostgresError) -> str:

@@ -1,4 +1,4 @@
-"""The inbox in Postgres: `inbox_sql` and `term_sql`, where store, begin, settle and dismiss are written in groups."""
+"""The inbox in Postgres, where store, begin, settle and dismiss are written in groups."""
 
 from __future__ import annotations
 
@@ -9,27 +9,46 @@ import trio
 
 from svc.settings.environment import InDoubtPolicy
 from svc.storage import inbox_sql, term_sql
-from svc.storage.database import Connection, Database, column
+from svc.storage.database import Connection, Database
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, CallMade, Ending, Received, Term
-from svc.storage.keys import NEW_WORK_CHANNEL, lock_key
-from svc.storage.settlements import Settlement, statements
+from svc.storage.inbox import (
+    NO_CHAT,
+    SENDS_IN_DOUBT,
+    Attempt,
+    BeginOutcome,
+    Begun,
+    CallMade,
+    Ending,
+    Received,
+    Resolved,
+    Retry,
+    StoreOutcome,
+    Term,
+)
+from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
+from svc.storage.reading import InboxReader
+from svc.storage.reading_sql import WINDOW
+from svc.storage.settlements import Settlement, settle_arguments, storable
+
+GIVEN_UP = "given up before it was sent"
+CANNOT_BE_TOLD = "it cannot be told whether it was sent"
 
 
-class PostgresInbox:
+class PostgresInbox(InboxReader):
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
     The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
     large inbox.
     """
 
-    def __init__(self, database: Database, bot_id: int, instance: str) -> None:
-        self._database = database
-        self._bot_id = bot_id
+    def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = WINDOW) -> None:
+        super().__init__(database, bot_id, window)
         self._instance = instance
-        self._stores: GroupCommit[Received, bool] = GroupCommit(self._store_group)
-        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group)
+        self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(
+            self._store_group, weigh=lambda update: len(update.payload)
+        )
+        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group, abandoned=self._put_back)
         self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle_group, durable=True)
         self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group)
 
@@ -41,7 +60,7 @@ class PostgresInbox:
             nursery.start_soon(self._settlements.run)
             nursery.start_soon(self._dismissals.run)
 
-    async def store(self, update: Received) -> bool:
+    async def store(self, update: Received) -> StoreOutcome:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
@@ -54,52 +73,57 @@ class PostgresInbox:
         await self._settlements.submit(Settlement(attempt, ending, calls))
 
     async def flush(self) -> None:
+        # What is being begun first: if its caller is gone, that is still to be put back.
+        await self._begins.flush()
         await self._settlements.flush()
 
-    async def backfill(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        rows = await self._database.fetch(inbox_sql.BACKFILL, self._bot_id, limit, list(without))
-        now = trio.current_time()
-        return [
-            Received(
-                row["update_id"],
-                row["chat_id"],
-                row["update_type"],
-                row["payload"],
-                now - row["age"],
-                row["has_followers"],
-            )
-            for row in rows
-        ]
-
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        async def work(connection: Connection) -> int:
-            epoch: int = await connection.fetchval(term_sql.NEW_TERM, self._bot_id, holder, instance)
-            held = lock_pid is None or await connection.fetchval(
-                term_sql.LOCK_IS_HELD, lock_key(self._bot_id), lock_pid
-            )
-            if not held:
-                raise DatabaseUnavailable("the lock was lost before its term began")
-            await connection.execute(term_sql.MARK_OLDER_TERMS, self._bot_id, epoch)
-            return epoch
+        key = lock_key(self._bot_id)
+        rows = await self._database.fetch(term_sql.NEW_TERM, self._bot_id, holder, instance, key, lock_pid)
+        if not rows:
+            raise DatabaseUnavailable("the lock was lost before its term began")
+        return Term(rows[0]["epoch"], holder)
 
-        return Term(await self._database.transaction(work), holder)
+    async def resolve_doubts(
+        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+    ) -> Sequence[Resolved]:
+        rows = await self._database.fetch(
+            term_sql.RESOLVE_DOUBTS,
+            *self._key_of(term),
+            age,
+            list(held),
+            policy,
+            SENDS_IN_DOUBT,
+            self._instance,
+            CANNOT_BE_TOLD,
+        )
+        return [Resolved(row["update_id"], row["how"]) for row in rows]
 
-    async def mark_lost(self, term: Term, held: Collection[int], age: float) -> int:
-        return len(await self._database.fetch(term_sql.MARK_LOST, self._bot_id, term.epoch, list(held), age))
+    async def note_deciding(self, term: Term, update_id: int | None) -> int:
+        ((blamed, _),) = await self._database.fetch(term_sql.NOTE_DECIDING, self._bot_id, term.epoch, update_id)
+        assert isinstance(blamed, int)
+        return blamed
 
-    async def resolve_doubts(self, term: Term, policy: InDoubtPolicy, age: float) -> Sequence[int]:
-        args = (self._bot_id, term.epoch, term.holder, age)
-        if policy == "resend":
-            return column(await self._database.fetch(term_sql.RESEND_DOUBTS, *args), "update_id")
-        return column(await self._database.fetch(term_sql.SKIP_DOUBTS, *args, self._instance), "update_id")
+    async def note_pause(self, term: Term, reason: str | None) -> None:
+        text = None if reason is None else storable(reason)
+        await self._database.fetch(term_sql.NOTE_PAUSE, *self._key_of(term), text)
 
     async def prune(self, age: float, limit: int) -> int:
-        return len(await self._database.fetch(inbox_sql.PRUNE, self._bot_id, age, limit))
+        return await self._prune(inbox_sql.PRUNE, age, limit)
 
-    async def notify_leader(self) -> None:
-        await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, str(self._bot_id))
+    async def prune_dead(self, age: float, limit: int) -> int:
+        return await self._prune(inbox_sql.PRUNE_DEAD, age, limit)
 
-    async def _store_group(self, group: Sequence[Received]) -> list[bool]:
+    async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
+        payload = new_work_payload(self._bot_id, update_ids)
+        await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, payload)
+
+    async def _prune(self, sql: str, age: float, limit: int) -> int:
+        (row,) = await self._database.fetch(sql, self._bot_id, age, limit)
+        count: int = row["count"]
+        return count
+
+    async def _store_group(self, group: Sequence[Received]) -> list[StoreOutcome]:
         # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
         updates = sorted(group, key=lambda update: update.update_id)
         rows = await self._database.fetch(
@@ -111,9 +135,7 @@ class PostgresInbox:
             [update.payload for update in updates],
             self._instance,
         )
-        fresh = set(column(rows, "update_id"))
-        # Of an update that comes twice in one group, one is fresh.
-        return [_take(update.update_id, fresh) for update in group]
+        return _store_outcomes(group, {row["update_id"]: row["alone"] for row in rows})
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
         ids = [attempt.update_id for attempt in group]
@@ -121,11 +143,16 @@ class PostgresInbox:
             # The end of one term and the start of the next can meet in a group, and so can two attempts at one
             # update, of which only one may hear that it has begun.
             return [begun for attempt in group for begun in await self._begin_group([attempt])]
-        leader = (self._bot_id, group[0].term.epoch, group[0].term.holder)
-        tokens = [attempt.token for attempt in group]
+        leader = self._key_of(group[0].term)
+        attempts = sorted(group, key=lambda attempt: attempt.update_id)
+        columns = (
+            [attempt.update_id for attempt in attempts],
+            [attempt.token for attempt in attempts],
+            [attempt.repeatable for attempt in attempts],
+        )
 
         async def work(connection: Connection) -> dict[int, Begun]:
-            rows = await connection.fetch(inbox_sql.BEGIN, *leader, ids, tokens)
+            rows = await connection.fetch(inbox_sql.BEGIN, *leader, *columns)
             begun = {row["update_id"]: Begun(BeginOutcome.BEGUN, row["attempts"], row["doubts"]) for row in rows}
             rest = [update_id for update_id in ids if update_id not in begun]
             return begun | (await self._why_not(connection, leader, rest) if rest else {})
@@ -144,26 +171,40 @@ class PostgresInbox:
             await connection.execute(inbox_sql.FORGET_PROCESSED, self._bot_id, processed)
         return {update_id: Begun(outcome) for update_id, outcome in why.items()}
 
+    def _put_back(self, attempt: Attempt) -> None:
+        """Nobody hears whether this attempt has begun. If it has, nothing was sent."""
+        self._settlements.put(Settlement(attempt, Retry(0, GIVEN_UP)))
+
     async def _settle_group(self, group: Sequence[Settlement]) -> list[None]:
-        todo = statements(group, self._bot_id, self._instance)
-
-        async def work(connection: Connection) -> None:
-            for sql, args in todo:
-                await connection.execute(sql, *args)
-
-        # The usual group is one statement, which needs no transaction around it.
-        await (self._database.on_connection if len(todo) == 1 else self._database.transaction)(work)
+        await self._database.fetch(inbox_sql.SETTLE, *settle_arguments(group, self._bot_id, self._instance))
         return [None] * len(group)
 
     async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
-        await self._database.fetch(inbox_sql.DISMISS, self._bot_id, list(group), self._instance)
+        await self._database.fetch(inbox_sql.DISMISS, self._bot_id, sorted(group), self._instance)
         return [None] * len(group)
 
+    def _key_of(self, term: Term) -> tuple[int, int, UUID]:
+        """$1 to $3 of every statement that asks for a term."""
+        return self._bot_id, term.epoch, term.holder
 
-def _take(update_id: int, fresh: set[int]) -> bool:
-    found = update_id in fresh
-    fresh.discard(update_id)
-    return found
+
+def _store_outcomes(group: Sequence[Received], new: dict[int, bool]) -> list[StoreOutcome]:
+    """What became of each of `group`, where `new` has what was stored and whether its chat had nothing in the inbox.
+
+    Of an update that comes twice in one group one is new, and of several new ones of a chat the oldest is the first.
+    """
+    outcomes = [StoreOutcome.DUPLICATE] * len(group)
+    chats: set[int] = set()
+    for place in sorted(range(len(group)), key=lambda place: group[place].update_id):
+        update = group[place]
+        alone = new.pop(update.update_id, None)
+        if alone is None:
+            continue
+        is_first = alone and update.chat_id not in chats
+        outcomes[place] = StoreOutcome.FIRST if is_first else StoreOutcome.BEHIND
+        if update.chat_id != NO_CHAT:
+            chats.add(update.chat_id)
+    return outcomes
 
 
 def _why(*, leads: bool, processed: bool) -> BeginOutcome:

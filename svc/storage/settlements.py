@@ -1,19 +1,15 @@
-"""From settlements to statements: how the endings of a group of attempts are written, without doing it."""
+"""From settlements to a statement: how the endings of a group of attempts are written, without doing it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
-from svc.storage import inbox_sql
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Retry
 
 LONGEST_TEXT = 1000
-
-Kind = TypeVar("Kind", Done, Retry, Dead)
-Statement = tuple[str, tuple[Any, ...]]
 
 
 class Settlement(NamedTuple):
@@ -21,39 +17,52 @@ class Settlement(NamedTuple):
 
     attempt: Attempt
     ending: Ending
-    calls: Sequence[CallMade]
+    calls: Sequence[CallMade] = ()
 
 
-def statements(group: Sequence[Settlement], bot_id: int, instance: str) -> list[Statement]:
-    """SQL and arguments that record `group`: one statement for each kind of ending that occurs in it."""
-    made: list[Statement] = []
-    if done := _of(Done, group):
-        outcomes = [ending.outcome for _, ending in done]
-        made.append((inbox_sql.SETTLE_DONE, (bot_id, *_columns(done, instance), outcomes, instance)))
-    if retried := _of(Retry, group):
-        delays = [ending.delay for _, ending in retried]
-        errors = [_storable(ending.error) for _, ending in retried]
-        made.append((inbox_sql.SETTLE_RETRY, (bot_id, *_columns(retried, instance), delays, errors)))
-    if dead := _of(Dead, group):
-        reasons = [_storable(ending.reason) for _, ending in dead]
-        made.append((inbox_sql.SETTLE_DEAD, (bot_id, *_columns(dead, instance), reasons, instance)))
-    return made
+class _Said(NamedTuple):
+    """An ending as `inbox_sql.SETTLE` takes it: its kind, its outcome, error or reason, and a retry's delay."""
+
+    kind: str
+    text: str
+    delay: float = 0.0
 
 
-def _of(kind: type[Kind], group: Sequence[Settlement]) -> list[tuple[Settlement, Kind]]:
-    return [(settlement, settlement.ending) for settlement in group if isinstance(settlement.ending, kind)]
+def settle_arguments(group: Sequence[Settlement], bot_id: int, instance: str) -> tuple[Any, ...]:
+    """The arguments of `inbox_sql.SETTLE` that record `group`.
 
-
-def _columns(settled: Sequence[tuple[Settlement, Ending]], instance: str) -> tuple[list[Any], ...]:
-    """What every kind of ending has, column by column: $2 to $6 of each statement."""
-    attempts = [settlement.attempt for settlement, _ in settled]
+    In the order of ids, as whoever else writes several rows takes them.
+    """
+    settled = sorted(group, key=lambda settlement: settlement.attempt.update_id)
+    attempts = [settlement.attempt for settlement in settled]
+    endings = [_said(settlement.ending) for settlement in settled]
     return (
+        bot_id,
+        instance,
         [attempt.update_id for attempt in attempts],
         [attempt.term.epoch for attempt in attempts],
         [attempt.token for attempt in attempts],
-        [ending.doubts for _, ending in settled],
-        [_history_entry(settlement, instance) for settlement, _ in settled],
+        [settlement.ending.doubts for settlement in settled],
+        [_history_entry(settlement, instance) for settlement in settled],
+        [ending.kind for ending in endings],
+        [ending.text for ending in endings],
+        [ending.delay for ending in endings],
     )
+
+
+def storable(text: str) -> str:
+    """`text` as Postgres can store it: without NUL and lone surrogates, and not over LONGEST_TEXT characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT]
+
+
+def _said(ending: Ending) -> _Said:
+    match ending:
+        case Done(outcome):
+            return _Said("done", outcome)
+        case Retry(delay, error):
+            return _Said("retry", storable(error), delay)
+        case Dead(reason):
+            return _Said("dead", storable(reason))
 
 
 def _history_entry(settlement: Settlement, instance: str) -> str:
@@ -64,12 +73,7 @@ def _history_entry(settlement: Settlement, instance: str) -> str:
         case Done(outcome):
             entry["event"] = outcome
         case Retry(delay, error):
-            entry |= {"event": "retry", "delay": delay, "error": _storable(error)}
+            entry |= {"event": "retry", "delay": delay, "error": storable(error)}
         case Dead(reason):
-            entry |= {"event": "dead", "error": _storable(reason)}
+            entry |= {"event": "dead", "error": storable(reason)}
     return msgspec.json.encode(entry).decode()
-
-
-def _storable(text: str) -> str:
-    """`text` as Postgres can store it: without NUL and lone surrogates, and not over LONGEST_TEXT characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT]

@@ -1,71 +1,109 @@
-"""The statements of a leader's term: how it begins, and what becomes of the updates that nobody works on any more.
+"""The statements of a leader's term: how it begins, what becomes of the updates that nobody works on any more, and what
+a leader notes for whoever comes after it.
 
-A row in doubt is one whose message may or may not have been sent. `postgres_inbox` runs these; $1 is the bot's id
-unless a comment says otherwise.
+A row in doubt is one whose message may or may not have been sent: it was begun under an older term, or under this one
+by an attempt that no worker holds. `postgres_inbox` runs these; $1 is the bot's id.
 """
 
-NEW_TERM = """
-INSERT INTO leadership AS l (bot_id, epoch, holder, instance_id) VALUES ($1, 1, $2, $3)
+from __future__ import annotations
+
+from svc.storage.history import with_entry
+from svc.storage.keys import lock_is_held
+
+_HELD = f"($5::int IS NULL OR {lock_is_held('$4', '$5')})"
+
+# Whatever waits, one row is written: with the epoch, all that older terms left processing is in doubt.
+#
+# $4 is the lock's key, $5 the server process of the session that should hold it: a take-over that was held up on its
+# way must not fence a healthy successor. The row of the term may have to be waited for, since a `begin` of the old term
+# holds a lock on it; so pg_locks is looked at after that (a condition of DO UPDATE is asked with the row in hand).
+NEW_TERM = f"""
+INSERT INTO leadership AS l (bot_id, epoch, holder, instance_id)
+SELECT $1::bigint, 1, $2::uuid, $3::text WHERE {_HELD}
 ON CONFLICT (bot_id) DO UPDATE
-SET epoch = l.epoch + 1, holder = $2, instance_id = $3, acquired_at = now()
+SET epoch = l.epoch + 1, holder = $2, instance_id = $3, acquired_at = now(), paused_reason = NULL, paused_at = NULL
+WHERE {_HELD}
 RETURNING epoch
 """
 
-# A statement of its own, after NEW_TERM in the same transaction. NEW_TERM may have waited for a `begin` of the old
-# term, which holds a lock on the leadership row; only a later statement sees what that one has committed.
-MARK_OLDER_TERMS = """
-UPDATE inbox
-SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'event', 'in_doubt', 'epoch', epoch,
-                                                                'why', 'its term has ended')
-WHERE bot_id = $1 AND state = 'processing' AND epoch < $2
-"""
+# Like `begin`, this reads its own term FOR SHARE: an old leader must not decide for the new one. The tokens that
+# workers hold are in $5. The age ($4, seconds) gives the owner of an ended term the time to settle what it was sending,
+# and spares an attempt that began after the list of tokens was made. A clock that was set back does not make it wait.
+#
+# Rows that somebody has locked are left for the next time. The token stays, so that a settlement that comes late still
+# counts. $6 is the policy, $7 how many sends in doubt there may be, $8 the instance, $9 the reason of the dead.
+_ENTRY = """jsonb_strip_nulls(jsonb_build_object(
+        'at', now(), 'began', i.started_at, 'epoch', i.epoch,
+        'why', CASE i.epoch WHEN $2 THEN 'no worker holds it' ELSE 'its term has ended' END,
+        'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END, 'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
+_STORY = with_entry("i.history", _ENTRY)
 
-# Asked in the transaction of NEW_TERM: a take-over that was held up on its way must not fence a healthy successor. $1
-# is the lock's key, $2 the server process of the session that should hold it; pg_locks shows the key in two halves.
-LOCK_IS_HELD = """
-SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = $2
-                 AND ((classid::bigint << 32) | objid::bigint) = $1)
-"""
-
-# A worker that ended without settling leaves its row processing under the current term. The tokens that workers hold
-# are in $3; the age spares an attempt that began after that list was made.
-MARK_LOST = """
-UPDATE inbox
-SET state = 'in_doubt', history = history || jsonb_build_object('at', now(), 'event', 'in_doubt', 'epoch', epoch,
-                                                                'why', 'no worker holds it')
-WHERE bot_id = $1 AND state = 'processing' AND epoch = $2 AND token <> ALL ($3::bigint[])
-  AND started_at < now() - make_interval(secs => $4)
-RETURNING update_id
-"""
-
-# Like `begin`, both read their own term FOR SHARE: an old leader must not decide for the new one. The age gives the
-# owner of an ended term the time to settle what it was sending.
-RESEND_DOUBTS = """
+RESOLVE_DOUBTS = f"""
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
+), d AS MATERIALIZED (
+    SELECT i.bot_id, i.update_id,
+           CASE WHEN i.repeatable THEN 'repeat'
+                WHEN $6 = 'skip' THEN 'skip'
+                WHEN i.doubts + 1 >= $7 THEN 'dead'
+                ELSE 'resend' END AS how
+    FROM inbox i
+    WHERE i.bot_id = $1 AND i.state <> 'pending' AND EXISTS (SELECT FROM term)
+      AND (i.state = 'in_doubt' OR i.epoch <> $2 OR i.token <> ALL ($5::bigint[]))
+      AND i.started_at NOT BETWEEN now() - make_interval(secs => $4) AND now() + interval '1 minute'
+    ORDER BY i.update_id LIMIT 500
+    FOR UPDATE SKIP LOCKED
+), again AS (
+    UPDATE inbox i
+    SET state = 'pending', available_at = now(), retried_at = now(), last_error = 'in doubt', history = {_STORY},
+        doubts = i.doubts + CASE d.how WHEN 'resend' THEN 1 ELSE 0 END
+    FROM d WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id AND d.how IN ('repeat', 'resend')
+), ended AS (
+    DELETE FROM inbox i USING d
+    WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id AND d.how IN ('skip', 'dead')
+    RETURNING i.*, d.how, {_STORY} AS story
+), dead AS (
+    INSERT INTO dead_updates
+        (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
+    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts + 1, $9, story
+    FROM ended WHERE how = 'dead'
+    ON CONFLICT DO NOTHING
+), processed AS (
+    INSERT INTO processed_updates
+        (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id,
+         received_by, history)
+    SELECT bot_id, update_id, $8, update_type, received_at, CASE how WHEN 'dead' THEN 'dead' ELSE 'in_doubt' END,
+           attempts, doubts + 1, chat_id, received_by, story
+    FROM ended
+    ON CONFLICT DO NOTHING
 )
-UPDATE inbox i
-SET state = 'pending', available_at = now(), doubts = doubts + 1, last_error = 'in doubt',
-    history = history || jsonb_build_object('at', now(), 'event', 'resend', 'epoch', $2::bigint)
-FROM term
-WHERE bot_id = $1 AND state = 'in_doubt' AND started_at <= now() - make_interval(secs => $4)
-RETURNING update_id
+SELECT update_id, how FROM d
 """
 
-SKIP_DOUBTS = """
-WITH term AS MATERIALIZED (
-    SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
-), skipped AS (
-    DELETE FROM inbox i USING term
-    WHERE bot_id = $1 AND state = 'in_doubt' AND started_at <= now() - make_interval(secs => $4)
-    RETURNING i.*
+# This has to survive the process and not the server, so its commit waits for no disk and no standby. The first note of
+# a term blames the update that the former leader had noted; a former leader that comes late notes nothing.
+NOTE_DECIDING = """
+WITH former AS MATERIALIZED (
+    SELECT epoch, update_id FROM deciding WHERE bot_id = $1 FOR UPDATE
+), noted AS (
+    INSERT INTO deciding AS d (bot_id, epoch, update_id) VALUES ($1, $2, $3)
+    ON CONFLICT (bot_id) DO UPDATE SET epoch = $2, update_id = $3 WHERE d.epoch <= $2
+    RETURNING epoch
+), blamed AS (
+    UPDATE inbox i SET blamed = i.blamed + 1 FROM former, noted
+    WHERE i.bot_id = $1 AND i.update_id = former.update_id AND former.epoch < $2
+    RETURNING i.update_id, i.blamed
 )
-INSERT INTO processed_updates
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
-     history)
-SELECT bot_id, update_id, $5, update_type, received_at, 'in_doubt', attempts, doubts + 1, chat_id, received_by,
-       history || jsonb_build_object('at', now(), 'event', 'skipped', 'epoch', $2::bigint)
-FROM skipped
-ON CONFLICT DO NOTHING
-RETURNING update_id
+SELECT CASE WHEN EXISTS (SELECT FROM noted)
+            THEN coalesce((SELECT blamed FROM blamed WHERE update_id = $3),
+                          (SELECT blamed FROM inbox WHERE bot_id = $1 AND update_id = $3), 0)
+            ELSE 0 END AS blamed,
+       set_config('synchronous_commit', 'off', true)
+"""
+
+# Since when it is paused is kept where only the reason changes.
+NOTE_PAUSE = """
+UPDATE leadership
+SET paused_reason = $4, paused_at = CASE WHEN $4::text IS NULL THEN NULL ELSE coalesce(paused_at, now()) END
+WHERE bot_id = $1 AND epoch = $2 AND holder = $3 AND paused_reason IS DISTINCT FROM $4
 """

@@ -49,6 +49,7 @@ class WriteQueue(Generic[Item, Result]):
         return len(self._entries) < self._count_bound and self._weight + weight <= self._weight_bound
 
     def add(self, entry: Entry[Item, Result]) -> None:
+        """Let `entry` be the last."""
         self._entries.append(entry)
         self._weight += entry.weight
 

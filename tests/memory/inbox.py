@@ -27,9 +27,7 @@ from svc.storage.inbox import (
     Term,
     Window,
 )
-
-WINDOW = 2000
-
+from svc.storage.reading_sql import READ_BYTES, WINDOW
 
 @dataclass
 class Row:
@@ -167,37 +165,39 @@ class MemoryInbox:
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
         await self._crossing()
-        behind = [update_id for update_id in sorted(self.rows) if after is None or update_id > after]
-        looked_at = behind[: self._window]
-        found = [self._read(update_id) for update_id in looked_at if self._may_go(update_id, due=True)]
-        found = [update for update in found if update.update_id not in without]
-        if len(found) > limit:
-            found = found[:limit]
+        looked_at = [each for each in sorted(self.rows) if after is None or each > after][: self._window]
+        ready = [each for each in looked_at if each not in without and self._may_go(each, due=True)]
+        found = self._read(ready[:limit])
+        if len(found) < len(ready):
             return Window(found, found[-1].update_id if found else after)
-        return Window(found, looked_at[-1] if len(behind) > self._window else None)
+        return Window(found, looked_at[-1] if len(looked_at) == self._window else None)
 
     async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
         await self._crossing()
         latest = sorted(self.rows, reverse=True)[: self._window]
-        found = [each for each in latest if each not in without and self._may_go(each, due=True)]
-        return [self._read(update_id) for update_id in found[:limit]]
+        return self._read([each for each in latest if each not in without and self._may_go(each, due=True)][:limit])
 
     async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
         await self._crossing()
-        return [self._read(each) for each in sorted(set(update_ids)) if self._may_go(each, due=False)]
+        return self._read([each for each in sorted(set(update_ids)) if self._may_go(each, due=False)])
 
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
         await self._crossing()
-        found: list[Received] = []
+        found: list[int] = []
         for chat_id in sorted(set(chat_ids) - {NO_CHAT}):
             chat = sorted(each for each, row in self.rows.items() if row.update.chat_id == chat_id)
-            if chat and self._may_go(chat[0], due=True):
-                found += [self._read(each) for each in chat[:limit] if self.rows[each].state == "pending"]
-        return found
+            for place, update_id in enumerate(chat[:limit]):
+                row = self.rows[update_id]
+                if row.state == "pending" and self._is_due(row):
+                    found.append(update_id)
+                elif place > 0 or not self._in_flight(row):
+                    break
+        return self._read(found)
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         await self._crossing()
         self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
+        self.paused = None
         return self.term
 
     async def resolve_doubts(
@@ -267,13 +267,27 @@ class MemoryInbox:
 
     def _may_go(self, update_id: int, *, due: bool) -> bool:
         row = self.rows.get(update_id)
-        if row is None or row.state != "pending" or (due and row.available > trio.current_time()):
+        if row is None or row.state != "pending" or (due and not self._is_due(row)):
             return False
         return not self._older(row)
 
-    def _read(self, update_id: int) -> Received:
-        row = self.rows[update_id]
-        return replace(row.update, has_followers=self._younger(row))
+    def _is_due(self, row: Row) -> bool:
+        return row.attempts == 0 or row.available <= trio.current_time()
+
+    def _in_flight(self, row: Row) -> bool:
+        return row.state == "processing" and self.term is not None and row.epoch == self.term.epoch
+
+    def _read(self, update_ids: Sequence[int]) -> list[Received]:
+        """These updates, as many as READ_BYTES allow, but one at least."""
+        found: list[Received] = []
+        total = 0
+        for update_id in update_ids:
+            row = self.rows[update_id]
+            total += len(row.update.payload)
+            if found and total > READ_BYTES:
+                break
+            found.append(replace(row.update, has_followers=self._younger(row)))
+        return found
 
     def _die(self, row: Row, reason: str, doubts: int) -> None:
         update_id = row.update.update_id
