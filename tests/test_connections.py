@@ -98,6 +98,7 @@ class Watched:
         self.ended: list[tuple[str, float]] = []
         self.has_asked = False
         self.context = ServerContext(None)
+        self.connections = self.context.connections
         self.config = Config.from_mapping({"keep_alive_timeout": 75, **config})
         self._watch = IdleWatch(cast(FastConnection, self))
 

@@ -152,6 +152,19 @@ async def test_bytes_sent_after_a_refused_upgrade_harm_nobody() -> None:
         await server.is_well()
 
 
+@pytest.mark.parametrize("asked", [HEALTHZ, post(b'{"update_id":1}')], ids=["a page", "an update"])
+@pytest.mark.parametrize("behind", [b"\r\n\r\n", b"x" * 100_000, HEALTHZ], ids=["blank lines", "bytes", "a request"])
+async def test_bytes_behind_the_last_request_cost_no_answer(asked: bytes, behind: bytes) -> None:
+    """A request that asks to close is answered, whatever comes behind it; then the connection ends, and its tasks."""
+    request = asked.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n")
+    async with serving() as server:
+        async with await server.client() as client:
+            assert await client.ask(request + behind) == 200
+            await client.closed()
+        await tasks_are(server.tasks_at_rest)
+        assert server.logs.errors() == []
+
+
 def late_app(_server: Server) -> QuartTrio:
     """One that answers an update without reading it, once all of it that has room is waiting."""
     app = QuartTrio("late")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -34,21 +34,17 @@ async def silent_connections(service: ServiceProcess, count: int) -> AsyncIterat
     """`count` connections to the instance that say nothing; they are closed at the end of the block."""
     port = httpx.URL(service.url).port
     assert port is not None
-    streams = []
-    try:
+    async with AsyncExitStack() as stack:
         with trio.fail_after(DEADLINE):
             for _ in range(count):
-                streams.append(await trio.open_tcp_stream("127.0.0.1", port))
+                await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", port))
         yield
-    finally:
-        for stream in streams:
-            stream.socket.close()
 
 
 async def page(service: ServiceProcess) -> int | None:
     """The status of /healthz."""
     answer = await service.get("/healthz")
-    return answer and answer.status_code
+    return None if answer is None else answer.status_code
 
 
 async def post(service: ServiceProcess) -> int:

@@ -53,15 +53,19 @@ class SafeConnection(TCPServer):
         It also accepts connections until the process has no open file left, and then none, for as long as they last.
         Test: test_silent_connections_keep_nobody_out.
         """
-        assert isinstance(self.context, ServerContext)
-        connections = self.context.connections
-        connections.add(self, most_connections_here(getattr(self.config, "max_connections", MAX_CONNECTIONS)))
+        self.connections.add(self, most_connections_here(getattr(self.config, "max_connections", MAX_CONNECTIONS)))
         try:
             await super().run()
         except* Exception as group:
             log.warning("CONNECTION", error=describe(leaves(group)[0]))
         finally:
-            connections.remove(self)
+            self.connections.remove(self)
+
+    @property
+    def connections(self) -> OpenConnections:
+        """All connections of this one's server."""
+        assert isinstance(self.context, ServerContext)
+        return self.context.connections
 
     def close_now(self) -> None:
         """Close the socket; the tasks of this connection find that out and end."""
@@ -163,14 +167,14 @@ class IdleWatch:
             self._scope = trio.CancelScope()
             task_group.spawn(self._watch, self._scope)
             return
-        self._connection.context.connections.waits(self._connection)
+        self._connection.connections.waits(self._connection)
         if self._connection.context.terminated.is_set():
             await self._close()
 
     async def stop(self) -> None:
         """A request has come: the connection is not idle."""
         self._idle_since = None
-        self._connection.context.connections.works(self._connection)
+        self._connection.connections.works(self._connection)
 
     def end(self) -> None:
         """The connection is at its end: there is nothing left to watch."""

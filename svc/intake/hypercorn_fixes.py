@@ -26,8 +26,24 @@ from hypercorn.trio.task_group import TaskGroup, _handle
 
 from svc.intake.hypercorn_connections import FastConnection, ServerContext
 
-
 # Safety: what one client does must not harm the others.
+
+
+class LastRequest(h11.Connection):
+    """HTTP/1.1 as h11 reads it, where bytes may come behind a request that is the last of its connection.
+
+    For h11 they are an error, at which Hypercorn answers 400 in place of the application, or closes the connection
+    within its answer. Here they are left until the answer is out, after which the connection is closed anyway.
+    Test: test_bytes_behind_the_last_request_cost_no_answer.
+    """
+
+    answered = False
+
+    def next_event(self) -> Any:
+        """The next event of the request, or PAUSED for what is not to be looked at yet."""
+        if self.their_state is h11.MUST_CLOSE and not self.answered and self.trailing_data[0]:
+            return h11.PAUSED
+        return super().next_event()
 
 
 class PlainHttp11(H11Protocol):
@@ -38,6 +54,15 @@ class PlainHttp11(H11Protocol):
     of the application is too late: the error is raised before it is called. Test:
     test_an_upgrade_is_answered_as_the_request_it_is, and the DEADLY requests.
     """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        most = self.config.h11_max_incomplete_size
+        self._requests = self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
+
+    async def _maybe_recycle(self) -> None:
+        self._requests.answered = True
+        await super()._maybe_recycle()
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would look for HTTP/2 here."""
