@@ -66,6 +66,7 @@ EVENTS: dict[str, Look] = {
     "DB_LOST": Look("DB", "⚠️"),
     "NOT_WRITTEN": Look("DB", "💥"),
     "ASYNCIO": Look("DB", "⚠️"),
+    "CHORE_FAILED": Look("CHORES", "💥"),
     "STUCK": Look("STATE", "🧱"),
     "DRAIN_TIMEOUT": Look("STATE", "⌛"),
     "EXIT": Look("STATE", "👋"),

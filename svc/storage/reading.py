@@ -22,9 +22,7 @@ class InboxReader:
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
         """See `Inbox`."""
-        rows = await self._database.fetch(
-            reading_sql.BACKFILL, self._bot_id, limit, list(without), self._window, after
-        )
+        rows = await self._database.fetch(reading_sql.BACKFILL, self._bot_id, limit, list(without), self._window, after)
         updates = _received(row for row in rows if row["update_id"] is not None)
         if rows[0]["ready"] > len(updates):
             return Window(updates, updates[-1].update_id if updates else after)
