@@ -1,4 +1,4 @@
-"""The planner's switches: what they are for, which sessions have them, and which do not."""
+"""How many rows the statements of the inbox read, which is what the planner's switches are for; and who has those."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from svc.observability.metrics import Metrics
 from svc.operations import inspect, reports, run
 from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, Received, Retry, Term
+from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, Received, Resolved, Retry, Term
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.reading_sql import WINDOW
 from svc.storage.settlements import Settlement
 from tests.conftest import open_database
 from tests.harness import settings_for_tests
 
 BOT = 1
-ROWS = 20_000
+ROWS = 30_000
 FILL = f"""
 INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
-SELECT {BOT}, n, n, 'message', '{{}}', 'one' FROM generate_series(1, {ROWS}) n
+SELECT {BOT}, n, 1 + n % $1::bigint, 'message', '{{}}', 'one' FROM generate_series(1, {ROWS}) n
 """
 FILL_PROCESSED = f"""
 INSERT INTO processed_updates (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, chat_id,
@@ -66,7 +67,7 @@ class Measured:
         return count
 
 
-async def measured_on(database: Database) -> Measured:
+async def measured_on(database: Database, chats: int = ROWS) -> Measured:
     term = Term(1, UUID(int=1))
     inbox = PostgresInbox(database, BOT, "one")
     assert await inbox.take_over(term.holder, "one") == term
@@ -74,7 +75,12 @@ async def measured_on(database: Database) -> Measured:
     for _ in range(10):
         await inbox._begin_group([Attempt(1, term, 5)])
         await inbox.backfill(100)
-    await database.fetch(FILL)
+        await inbox.newest(100)
+        await inbox.fetch([1, 2])
+        await inbox.followers([1, 2], 16)
+        await inbox.resolve_doubts(term, "resend", 0, [5])
+        await inbox.prune(0, 100)
+    await database.fetch(FILL, chats)
     await database.fetch(FILL_PROCESSED)
     return Measured(database, term)
 
@@ -82,6 +88,11 @@ async def measured_on(database: Database) -> Measured:
 @pytest.fixture
 async def measured(database: Database) -> Measured:
     return await measured_on(database)
+
+
+@pytest.fixture(params=[1, 100, ROWS], ids=["one chat", "100 chats", "all of different chats"])
+async def backlog(database: Database, request: pytest.FixtureRequest) -> Measured:
+    return await measured_on(database, request.param)
 
 
 @pytest.fixture
@@ -110,17 +121,61 @@ async def test_begin_and_settle_read_their_own_rows(measured: Measured, ending: 
 
 @pytest.mark.parametrize("size", [1, 20, 100])
 async def test_the_others_read_their_own_rows(measured: Measured, size: int) -> None:
-    """The same of store, dismiss and backfill."""
+    """The same of store and dismiss, and of reading by key."""
     inbox, ids = measured.inbox, [attempt.update_id for attempt in measured.attempts(size)]
     new = [Received(ROWS + number, 7, "message", b"{}", 0.0) for number in range(1, size + 1)]
     assert await measured.reads(partial(inbox._store_group, new)) <= 4 * size
     assert await measured.reads(partial(inbox._dismiss_group, ids)) <= 4 * size
-    assert await measured.reads(partial(inbox.backfill, size)) <= 4 * size
+    assert await measured.reads(partial(inbox.fetch, [update_id + 500 for update_id in ids])) <= 4 * size
+
+
+async def test_a_window_is_read_whatever_waits(backlog: Measured) -> None:
+    """Reading back looks at the rows of one window, and once at the index for each that may be the first of its chat."""
+    inbox = backlog.inbox
+    for call in (
+        partial(inbox.backfill, 100),
+        partial(inbox.backfill, 100, after=ROWS // 2),
+        partial(inbox.backfill, 100, after=ROWS - 10),
+        partial(inbox.newest, 100),
+    ):
+        assert await backlog.reads(call) <= 2 * WINDOW + 4 * 100
+
+
+async def test_the_next_of_a_chat_are_read_by_key(backlog: Measured) -> None:
+    """However deep a chat's backlog, its next few cost a few rows each."""
+    inbox = backlog.inbox
+    assert await backlog.reads(partial(inbox.followers, [1], 16)) <= 4 * 16
+    assert await backlog.reads(partial(inbox.followers, range(1, 11), 16)) <= 10 * 4 * 16
+
+
+async def test_taking_over_reads_one_row(backlog: Measured) -> None:
+    """A new term does not look at the inbox."""
+    assert await backlog.reads(lambda: backlog.inbox.take_over(UUID(int=2), "two")) <= 3
+
+
+async def test_doubts_are_found_among_all_that_waits(backlog: Measured) -> None:
+    """What is in flight or in doubt has an index of its own: none of the rows that wait is looked at."""
+    inbox = backlog.inbox
+    await inbox._begin_group([Attempt(1, backlog.term, 5), Attempt(2, backlog.term, 6)])
+    term = await inbox.take_over(UUID(int=2), "two")
+    found: list[Resolved] = []
+
+    async def resolve() -> None:
+        found.extend(await inbox.resolve_doubts(term, "resend", 0, []))
+
+    assert await backlog.reads(resolve) <= 20
+    assert (1, "resend") in found
+
+
+async def test_pruning_reads_what_it_forgets(measured: Measured) -> None:
+    """The oldest are found by their age, and not by looking at all that is kept."""
+    assert await measured.reads(partial(measured.inbox.prune, 0, 500)) <= 2 * 500
+    assert await measured.reads(partial(measured.inbox.prune, 3600, 500)) <= 3
 
 
 async def test_without_the_switches_all_rows_are_read(without_switches: Measured) -> None:
     """What the switches are for, and proof that the counting above notices it."""
-    assert await without_switches.reads(partial(without_switches.inbox.backfill, 20)) >= ROWS
+    assert await without_switches.reads(partial(without_switches.inbox.prune, 0, 500)) >= ROWS
 
 
 async def switches(database: Database) -> dict[str, str]:

@@ -40,6 +40,7 @@ STATEMENTS = {
     "new_term",
     "resolve_doubts: resend",
     "resolve_doubts: dead",
+    "resolve_doubts: nothing",
     "store_beside_settle",
 }
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
@@ -140,7 +141,7 @@ async def test_a_redelivery_beside_its_settlement_leaves_a_row_that_never_begins
             racers.start_soon(store_again)
             await waiting(database, 2)
             await trio_asyncio.aio_as_trio(other.execute)("ROLLBACK")
-        assert stored_again == [StoreOutcome.FIRST]
+        assert stored_again == [StoreOutcome.BEHIND]
         assert [row["state"] for row in await database.fetch("SELECT state FROM inbox")] == ["pending"]
         assert (await inbox.begin(Attempt(1, term, 6))).outcome is BeginOutcome.DUPLICATE
         assert await database.fetch("SELECT FROM inbox") == []

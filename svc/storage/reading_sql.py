@@ -26,6 +26,10 @@ _FOLLOWED = """(i.chat_id <> 0 AND EXISTS (
 _COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload,
        extract(epoch FROM now() - i.aged_from)::float8 AS age, {_FOLLOWED} AS has_followers"""
 
+# Row by row, by the whole key: OFFSET 0 keeps the planner from reading all rows of the bot for the few it is told of.
+_CHOSEN_ROWS = """chosen CROSS JOIN LATERAL (
+    SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id OFFSET 0) AS i"""
+
 # `found` has the ids and sizes of what may be returned, in `order`; this takes as many of them as there is room for.
 _WITHIN_BOUNDS = f"""
     SELECT update_id FROM (
@@ -53,8 +57,7 @@ WITH looked AS MATERIALIZED (
 SELECT all_of_it.*, {_COLUMNS}
 FROM (SELECT (SELECT count(*) FROM looked) AS looked, (SELECT max(update_id) FROM looked) AS last,
              (SELECT count(*) FROM found) AS ready) AS all_of_it
-LEFT JOIN (chosen CROSS JOIN LATERAL (SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id) AS i)
-    ON true
+LEFT JOIN ({_CHOSEN_ROWS}) ON true
 ORDER BY i.{order}
 """
 
@@ -72,7 +75,7 @@ WITH found AS MATERIALIZED (
     WHERE i.state = 'pending' AND {_NOTHING_OLDER}
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order="update_id", limit="ALL")})
 SELECT {_COLUMNS}
-FROM chosen CROSS JOIN LATERAL (SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id) AS i
+FROM {_CHOSEN_ROWS}
 ORDER BY i.update_id
 """
 
@@ -95,6 +98,6 @@ WITH oldest AS MATERIALIZED (
     SELECT update_id, chat_id, size FROM in_line WHERE may AND state = 'pending'
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order="chat_id, update_id", limit="ALL")})
 SELECT {_COLUMNS}
-FROM chosen CROSS JOIN LATERAL (SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id) AS i
+FROM {_CHOSEN_ROWS}
 ORDER BY i.chat_id, i.update_id
 """

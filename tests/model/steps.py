@@ -266,8 +266,7 @@ def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instan
         if rules.doubts_wait and _may_still_call(state, update):
             continue
         after, how = database.resolve_doubts(state, rules, number, instance.epoch, update, held)
-        if how is not None:
-            yield Label("resolve_doubts", number, update, instance.epoch, held, how), after
+        yield Label("resolve_doubts", number, update, instance.epoch, held, how or "nothing"), after
 
 
 def _ending_in_doubt(state: State, rules: Rules, epoch: int, work: Work) -> Ending:
