@@ -116,14 +116,15 @@ async def test_after_a_takeover_the_sweep_finds_everything(autojump_clock: trio.
 async def test_a_backlog_of_one_chat_keeps_no_other_chats_retry_waiting(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Behind 6,000 rows of one chat: another's first attempt failed, and it is tried again when it is due."""
-    inbox = SlowInbox()
+    """Behind rows of one chat that fill half a minute of windows, another's retry is made when it is due."""
+    inbox = SlowInbox(window=20)
     inbox.fill(update(number, 1) for number in range(1, 6001))
     inbox.fill([update(9000, 2)])
     async with reading(inbox, takes=1.0) as running:
         running.retried[9000] = 5.0
+        running.queue.news.tell([9000])
         await running.finish(9000)
-        assert trio.current_time() - running.began < 10
+        assert trio.current_time() - running.began < 1.0 + 5.0 + 1.0 + 0.1
         assert len(inbox.rows) > 5900
 
 
@@ -196,18 +197,20 @@ async def test_answers_that_are_cut_off_by_their_bytes_are_asked_for_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """An answer has 8 MiB at most: of twenty notified updates of a mebibyte, and their chats, none is forgotten."""
-    inbox = SlowInbox()
+    inbox = SlowInbox(window=20)
     async with reading(inbox) as running:
         await trio.sleep(0.5)
-        # No sweep reaches them before that: they are behind the window of a chat that must wait.
+        # The sweep needs twenty seconds to reach them, behind a chat that must wait.
         inbox.fill(update(number, 1) for number in range(1, 4001))
         inbox.rows[1].attempts, inbox.rows[1].available = 1, trio.current_time() + 3600
         large = range(10_000, 10_020)
         inbox.fill(update(number, number, 2**20) for number in large)
         inbox.fill(update(number + 1000, number, 2**20) for number in large)
         running.queue.news.tell(large)
+        told = trio.current_time()
         await running.finish(*large)
         await running.finish(*(number + 1000 for number in large))
+        assert trio.current_time() - told < 5
         assert running.queue.bytes == 0
 
 
