@@ -117,7 +117,9 @@ async def connect_lock(
         return session
 
 
-async def _open(url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]) -> PostgresLockSession:
+async def _open(
+    url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]
+) -> PostgresLockSession:
     milliseconds = {
         "idle_session_timeout": round(server_timeout * 1000),
         "idle_in_transaction_session_timeout": round(server_timeout * 1000),

@@ -40,6 +40,9 @@ EVENTS: dict[str, Look] = {
     "DEAD": Look("WORKER", "💀"),
     "IN_DOUBT": Look("WORKER", "❓"),
     "HANDLER_FAILED": Look("WORKER", "💥"),
+    "HANDLER_STUCK": Look("WORKER", "🧱"),
+    "BOT_PAUSED": Look("WORKER", "⏸️"),
+    "BOT_RESUMED": Look("WORKER", "▶️"),
     # intake: what is set up at Telegram, and polling
     "WEBHOOK_SET": Look("INTAKE", "🔗"),
     "WEBHOOK_DIFFERS": Look("INTAKE", "⚠️"),
@@ -65,6 +68,7 @@ EVENTS: dict[str, Look] = {
     "DB_LOST": Look("DB", "⚠️"),
     "NOT_WRITTEN": Look("DB", "💥"),
     "ASYNCIO": Look("DB", "⚠️"),
+    "CHORE_FAILED": Look("CHORES", "💥"),
     "STUCK": Look("STATE", "🧱"),
     "DRAIN_TIMEOUT": Look("STATE", "⌛"),
     "EXIT": Look("STATE", "👋"),
