@@ -33,10 +33,11 @@ LogLine = dict[str, Any]
 
 @dataclass(frozen=True)
 class Checkout:
-    """A copy of the project, and the Python that runs it."""
+    """A copy of the project, and the Python that runs it. `module` is run with the argument `run`."""
 
     folder: Path
     python: str
+    module: str = "svc"
 
 
 THIS = Checkout(Path(__file__).resolve().parent.parent, sys.executable)
@@ -186,7 +187,7 @@ async def running_service(
     unlimited = {"SEND_RATE": "0", "SEND_RATE_CHAT": "0", "SEND_RATE_GROUP": "0"}
     started = time.time()
     process = await trio.lowlevel.open_process(
-        [checkout.python, "-m", "svc", "run"],
+        [checkout.python, "-m", checkout.module, "run"],
         cwd=checkout.folder,
         env=service_environment(database_url, telegram, port, **unlimited | settings),
         stdin=subprocess.DEVNULL,

@@ -22,13 +22,19 @@ import structlog
 import trio
 from hypercorn.config import Config
 
-from statemachine import Lifecycle, Transition
+from statemachine import Lifecycle, State, Transition
 from svc.bot.handlers import Decide
 from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
+from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.delivery.hints import Hints
 from svc.delivery.leased_sender import LeasedSender
+from svc.delivery.new_work import NewWork
+from svc.delivery.retention import prune
+from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
@@ -40,15 +46,14 @@ from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
 from svc.settings.environment import Settings
-from svc.storage.inbox import Inbox, Received, Term
+from svc.storage.inbox import Inbox, Term
 from svc.storage.transition_log import TransitionLog
-from svc.waiting import Wakeup, until
+from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 
 log = structlog.get_logger()
 
-HINTS = 1000
 # Seconds for writing down what is known, also where a drain has used up its time.
 LEAST_FLUSH = 1.0
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
@@ -85,15 +90,17 @@ class Service:
         self._parts = parts
         self._settings = settings
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
-        self._hints, self._hints_out = trio.open_memory_channel[Received](HINTS)
-        self._new_work = Wakeup()
-        # Outlives a term: Telegram's patience does too.
+        self._hints = Hints()
+        self._news = NewWork()
+        # These outlive a term: Telegram's patience and what it thinks of the token do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
+        self._pause = SendingPause(parts.metrics, parts.rng)
+        self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
             self.lifecycle,
             Election(
-                partial(parts.connect_lock, lambda _update_ids: self._new_work.set()),
+                partial(parts.connect_lock, self._news.tell),
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,
@@ -110,6 +117,7 @@ class Service:
             secret=parts.settings.webhook_secret,
             instance=parts.settings.instance_id,
             database_answers=parts.database_answers,
+            more_health=self._more_health,
         )
 
     async def run(self, http: Config | None = None) -> None:
@@ -117,6 +125,10 @@ class Service:
 
         `http` None leaves the HTTP server out: a test calls `app` itself.
         """
+        with self._watchdog.watching():
+            await self._live(http)
+
+    async def _live(self, http: Config | None) -> None:
         async with self._writers(), trio.open_nursery() as nursery:
             for number in range(self._settings.workers):
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
@@ -131,21 +143,26 @@ class Service:
                     await self._follow()
             nursery.cancel_scope.cancel(reason="drained")
 
-    def _chores(self) -> Iterator[Callable[[ActivePeriod], Awaitable[None]]]:
+    def _chores(self) -> Iterator[chores.Chore]:
         """What is done besides answering while ACTIVE, until draining."""
-        yield partial(chores.take_hints, self._hints_out)
-        yield chores.backfill
-        yield chores.release_held
-        yield chores.look_after_doubts
-        yield chores.prune
-        yield self._register_webhook if self._settings.intake == "webhook" else self._poll
+        chores_by_name: dict[str, chores.Chore] = {
+            "HINTS": partial(chores.take_hints, self._hints),
+            "BACKFILL": chores.backfill,
+            "HELD": chores.release_held,
+            "DOUBTS": chores.look_after_doubts,
+            "PRUNE": partial(prune, self._settings, self._parts.transition_log),
+            "PAUSE": self._watch_pause,
+            "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
+        }
+        for name, chore in chores_by_name.items():
+            yield chores.kept_up(name, chore, self._parts.rng)
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
         return True
 
     async def _follow(self) -> None:
-        await follow(self._hints_out, self._parts.inbox, self._settings.passive_hold)
+        await follow(self._hints, self._parts.inbox, self._settings.passive_hold, self._parts.rng)
 
     @asynccontextmanager
     async def _open_period(self, leader: Leader) -> AsyncIterator[ActivePeriod]:
@@ -163,13 +180,22 @@ class Service:
                     lease=leader.lease,
                     sender=LeasedSender(api, leader.lease),
                     inbox=parts.inbox,
-                    queue=ChatQueue(self._new_work),
-                    decide=parts.decide,
+                    queue=ChatQueue(self._news),
+                    deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
                     in_doubt=settings.in_doubt,
                     metrics=parts.metrics,
                     rng=parts.rng,
                     flood=self._flood,
+                    pause=self._pause,
                 )
+
+    async def _watch_pause(self, period: ActivePeriod) -> None:
+        await self._pause.watch(period.sender, period.inbox, period.term)
+
+    def _more_health(self) -> dict[str, str]:
+        """What /healthz says besides the state: why the leader sends nothing, if so."""
+        reason = self._pause.reason
+        return {"paused": reason} if reason is not None and self.lifecycle.state is State.ACTIVE else {}
 
     async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng

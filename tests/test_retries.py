@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from sandbox.answers import BLOCKED
+from statemachine import State
 from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.retry_policy import MAX_ATTEMPTS
@@ -124,6 +125,50 @@ async def test_a_send_in_doubt_is_sent_again_and_said(
         # One more message than there should be only where the first one had arrived.
         assert len(bot.menus(7)) == (2 if fault.endswith("after") else 1)
         assert bot.metrics.registry.get_sample_value("svc_events_total", {"event": "IN_DOUBT"}) == 1
+
+
+async def test_a_gateway_that_delivers_and_says_504_costs_one_more_message(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It always does: sent twice, then dead, said to be so, and kept. Other chats' updates are no worse off."""
+    async with running_bot() as bot:
+        bot.sandbox.faults.order("error_after", status=504, method="sendMessage", chat_id=7, count=None)
+        update_id = await bot.send(7)
+        await bot.send(8)
+        await bot.settled()
+        assert len(bot.menus(7)) == 2
+        assert bot.inbox.dead[update_id][1].startswith("it cannot be told whether it was sent")
+        assert bot.inbox.processed[update_id].doubts == 2
+        assert bot.logs.names(update_id).count("IN_DOUBT") == 2
+        await trio.sleep(1)
+        assert len(bot.calls("sendMessage", 7)) == 2, "an apology would be a third"
+        assert len(bot.menus(8)) == 1
+
+
+async def never(*_: Any) -> None:
+    await trio.sleep_forever()
+
+
+async def test_in_doubt_skip_repeats_a_harmless_edit(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether the page was edited, since its record never came: it is edited again, under every policy."""
+    async with running_bot(in_doubt="skip") as bot:
+        await bot.send(7)
+        await bot.settled()
+        (menu,) = bot.sandbox.telegram.messages(7)[1:]
+        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:music")
+        with monkeypatch.context() as lost:
+            lost.setattr(bot.inbox, "settle", never)
+            while not bot.calls("editMessageText"):
+                await trio.sleep(0.01)
+            assert bot.lock.holder is not None
+            bot.lock.holder.abandon()
+            await bot.state(State.PASSIVE)
+        await bot.settled()
+        assert len(bot.sandbox.telegram.call_log.find("editMessageText")) == 2
+        assert {row.outcome for row in bot.inbox.processed.values()} == {"done"}
+        assert sum(row.doubts for row in bot.inbox.processed.values()) == 0
 
 
 async def test_in_doubt_skip_never_sends_twice(autojump_clock: trio.testing.MockClock) -> None:

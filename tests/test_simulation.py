@@ -11,12 +11,17 @@ import pytest
 import trio
 
 from statemachine import ActiveEvent
-from svc.delivery import chores
-from svc.leadership.lease import LeaseTimes
-from svc.storage.inbox import Attempt, Begun, Received, Term
+from svc.delivery import chores, retry_policy
+from svc.leadership.lease import Lease, LeaseTimes
+from svc.service import Service
+from svc.storage.inbox import Attempt, Begun, Received, StoreOutcome, Term
+from tests.memory import inbox as memory_inbox
 from tests.memory.inbox import MemoryInbox
+from tests.simulation import database
+from tests.simulation.database import SimulatedDatabase
+from tests.simulation.doubts import Violation
 from tests.simulation.schedule import KINDS, make_schedule
-from tests.simulation.world import Violation, run_seed
+from tests.simulation.world import run_seed
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 # Small, so that processes that run tests side by side end together.
@@ -68,8 +73,7 @@ def _takeover_takes_old_rows_for_unsent(patch: pytest.MonkeyPatch) -> None:
     async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         term = await take_over(inbox, holder, instance)
         for row in inbox.rows.values():
-            if row.state == "in_doubt":
-                row.state = "pending"
+            row.state = "pending"
         return term
 
     patch.setattr(MemoryInbox, "take_over", forgetful)
@@ -82,7 +86,7 @@ def _begin_ignores_order(patch: pytest.MonkeyPatch) -> None:
 def _store_forgets_what_was_processed(patch: pytest.MonkeyPatch) -> None:
     store = MemoryInbox.store
 
-    async def forgetful(inbox: MemoryInbox, update: Received) -> bool:
+    async def forgetful(inbox: MemoryInbox, update: Received) -> StoreOutcome:
         inbox.processed.pop(update.update_id, None)
         return await store(inbox, update)
 
@@ -107,6 +111,37 @@ def _the_active_event_never_closes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ActiveEvent, "close", lambda event: None)
 
 
+def _a_duplicate_waits_for_no_standby(patch: pytest.MonkeyPatch) -> None:
+    def writes_something(_: SimulatedDatabase, result: object) -> bool:
+        return not (isinstance(result, list) and set(result) == {StoreOutcome.DUPLICATE})
+
+    patch.setattr(SimulatedDatabase, "waits_for_standby", writes_something)
+
+
+def _answers_are_cut_off_with_the_lease(patch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def asking(_: Lease) -> Iterator[Callable[[], None]]:
+        yield lambda: None
+
+    patch.setattr(Lease, "asking", asking)
+
+
+def _a_drain_writes_nothing_down(patch: pytest.MonkeyPatch) -> None:
+    async def leave_at_once(_: Service) -> None:
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(Service, "_write_down", leave_at_once)
+
+
+def _a_refusal_is_unforeseen(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(database, "DatabaseRefused", type("Refusal", (Exception,), {}))
+
+
+def _sends_in_doubt_have_no_limit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retry_policy, "SENDS_IN_DOUBT", 1000)
+    patch.setattr(memory_inbox, "SENDS_IN_DOUBT", 1000)
+
+
 MUTANTS = [
     (_long_lease_and_no_fence, "G2/G5"),
     (_takeover_takes_old_rows_for_unsent, "G3/G7"),
@@ -114,6 +149,11 @@ MUTANTS = [
     (_store_forgets_what_was_processed, "G3/G7"),
     (_nothing_is_read_back, "G4"),
     (_the_active_event_never_closes, "G2: instance"),
+    (_a_duplicate_waits_for_no_standby, "G4: lost"),
+    (_answers_are_cut_off_with_the_lease, "throws away the answer"),
+    (_a_drain_writes_nothing_down, "for 0 reasons"),
+    (_a_refusal_is_unforeseen, "G8"),
+    (_sends_in_doubt_have_no_limit, "G3/G7"),
 ]
 
 

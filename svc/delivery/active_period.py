@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from statemachine import ActiveEvent
-from svc.bot.handlers import Decide
 from svc.delivery.chat_queue import ChatQueue
+from svc.delivery.deciding import Deciding
+from svc.delivery.sending_pause import SendingPause
 from svc.leadership.lease import Lease
 from svc.observability.metrics import Metrics
 from svc.settings.environment import InDoubtPolicy
-from svc.storage.inbox import Inbox, Term
+from svc.storage.inbox import Attempt, Inbox, Term
 from telegram_client.flood import FloodControl
 from telegram_client.sender import Sender
 
@@ -26,13 +27,16 @@ class ActivePeriod:
     sender: Sender
     inbox: Inbox
     queue: ChatQueue
-    decide: Decide
+    deciding: Deciding
     in_doubt: InDoubtPolicy
     metrics: Metrics
     rng: random.Random
     flood: FloodControl
+    pause: SendingPause
     tokens: set[int] = field(default_factory=set)
-    """The attempts that a worker holds now."""
+    """The attempts that a worker holds now, and those below."""
+    unsure: dict[int, Attempt] = field(default_factory=dict)
+    """By update id, the attempts of which the database has not said whether they have begun."""
 
     def close(self) -> None:
         """Let nothing new begin; what is in flight is finished."""

@@ -1,60 +1,60 @@
 """What the ACTIVE instance does besides answering, each for one period: it feeds the queue and keeps the inbox tidy.
 
-Where the database is away a chore says so and comes again: it is never worth the period.
+No error of a chore is worth the period. Where the database is away it says so and comes again; what is unforeseen is
+logged with its traceback, and the chore begins anew after a pause.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
 
 import structlog
 import trio
 
 from svc.delivery.active_period import ActivePeriod
+from svc.delivery.backfill import backfill
+from svc.delivery.database_away import or_later
+from svc.delivery.hints import Hints
+from svc.delivery.keep_up import keep_up
 from svc.delivery.worker import SEND_DEADLINE
-from svc.storage.database import DatabaseUnavailable
-from svc.storage.inbox import Received
+
+__all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "release_held", "take_hints"]
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
+Chore = Callable[[ActivePeriod], Awaitable[None]]
 
-BACKFILL_EVERY = 1.0
-BACKFILL_ROWS = 500
 # After a takeover the menus come first.
 CHORES_AFTER = 1.0
 DOUBTS_EVERY = 5.0
-PRUNE_EVERY = 60.0
-PRUNE_ROWS = 5000
-# Telegram may deliver an update again for 24 h.
-KEEP_PROCESSED = 48 * 3600.0
 
 
-async def take_hints(hints: trio.MemoryReceiveChannel[Received], period: ActivePeriod) -> None:
-    """The fast path: what this instance has stored goes straight into the queue."""
-    async for update in hints:
-        period.queue.add(update)
+def kept_up(name: str, chore: Chore, rng: random.Random) -> Chore:
+    """`chore`, begun anew after a pause whenever it fails. `name` is for the log."""
+
+    async def kept(period: ActivePeriod) -> None:
+        await keep_up(name, partial(chore, period), rng)
+
+    return kept
 
 
-async def backfill(period: ActivePeriod) -> None:
-    """The slow path: read back from the inbox what the queue has no hint of.
+async def take_hints(hints: Hints, period: ActivePeriod) -> None:
+    """The fast path: what this instance has stored goes straight into the queue.
 
-    At the start, when notified of new work, when there is room again, when a retry is due, and every second.
+    If others of its chat were in the inbox and are not here, it is not its turn. It is looked at by its id all the
+    same: they may have been finished in the moment in which it was stored.
     """
     queue = period.queue
     while True:
-        queue.wants_backfill.clear()
-        limit = min(BACKFILL_ROWS, queue.room)
-        window = await or_later(partial(period.inbox.backfill, limit, without=queue.ids)) if limit else None
-        found = window.updates if window is not None else []
-        for update in found:
+        update = await hints.receive()
+        if update.is_first or queue.has_chat(update.chat_id):
             queue.add(update)
-        if limit and len(found) == limit:
-            queue.expect_more()
-        with trio.move_on_at(min(trio.current_time() + BACKFILL_EVERY, queue.next_due())):
-            await queue.wants_backfill.wait()
+        else:
+            queue.news.tell([update.update_id])
+        if hints.take_lost():
+            queue.news.tell()
 
 
 async def release_held(period: ActivePeriod) -> None:
@@ -75,21 +75,6 @@ async def _resolve_doubts(period: ActivePeriod) -> None:
     for update_id, how in await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens):
         if how != "repeat":
             log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
-        period.queue.wants_backfill.set()
-
-
-async def prune(period: ActivePeriod) -> None:
-    """Forget processed updates that Telegram will not deliver again."""
-    await trio.sleep(CHORES_AFTER)
-    while True:
-        await or_later(partial(period.inbox.prune, KEEP_PROCESSED, PRUNE_ROWS))
-        await trio.sleep(PRUNE_EVERY)
-
-
-async def or_later(work: Callable[[], Awaitable[T]]) -> T | None:
-    """Do `work`; if the database is away, say so and return None: whoever calls comes again."""
-    try:
-        return await work()
-    except DatabaseUnavailable as error:
-        log.warning("DB_LOST", error=str(error))
-        return None
+        if how in ("repeat", "resend"):
+            period.queue.look_at([update_id])
+        period.queue.places.wants_backfill.set()

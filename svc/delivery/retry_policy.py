@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+from svc.delivery.refusals import is_nobodys, may_be_the_bots
 from svc.observability.errors import describe
 from svc.settings.environment import InDoubtPolicy
-from svc.storage.inbox import Dead, Done, Ending, Retry
+from svc.storage.inbox import SENDS_IN_DOUBT, Dead, Done, Ending, Retry
 from svc.waiting import Backoff
 from telegram_client.errors import InDoubt, NotSent, Refused
 
@@ -17,38 +18,49 @@ LONGEST_BACKOFF = 60.0
 # What could not be sent for a day, which is as long as Telegram itself keeps an update, is dead and can be replayed.
 GIVE_UP_AFTER = 24 * 3600.0
 FLOOD = 429
-
-# Refusals that are the user's doing: nothing is wrong with the update or the bot.
-_GONE = ("chat not found", "user is deactivated", "have no rights", "not enough rights", "message to edit not found")
+CANNOT_BE_TOLD = "it cannot be told whether it was sent"
 
 
 def after_failure(
-    error: Exception, *, attempts: int, age: float, repeatable: bool, policy: InDoubtPolicy, rng: random.Random
+    error: BaseException,
+    *,
+    attempts: int,
+    doubts: int,
+    age: float,
+    repeatable: bool,
+    policy: InDoubtPolicy,
+    bot_is_fine: bool,
+    rng: random.Random,
 ) -> Ending:
     """How an attempt ends that failed with `error`.
 
-    `attempts` includes this one; `age` is how long ago the update arrived, in seconds; `repeatable` tells whether
-    the failed call may be made twice without harm.
+    `attempts` includes this one, `doubts` are those of the attempts before; `age` is how long ago the update arrived,
+    in seconds; `repeatable` tells whether the failed call may be made twice without harm; `bot_is_fine` that it is
+    certain that Telegram knows the bot, so that a refusal that may be the bot's fault is not.
     """
     text = describe(error)
     backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng)
     match error:
-        case Refused() if _users_doing(error):
+        case Refused() if may_be_the_bots(error):
+            return Dead(text) if bot_is_fine and attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
+        case Refused() if is_nobodys(error):
             return Done("refused")
         case Refused():
             return Dead(text)
         case NotSent():
-            return _later(max(backoff.after(attempts), error.retry_after or 0), text, age)
+            return _later(max(backoff.after(attempts), error.retry_after or 0), text, attempts, age)
         case InDoubt() if repeatable:
-            return _later(backoff.after(attempts), text, age)
+            return _later(backoff.after(attempts), text, attempts, age)
         case InDoubt() if policy == "skip":
             return Done("in_doubt", doubts=1)
+        case InDoubt() if doubts + 1 >= SENDS_IN_DOUBT:
+            return Dead(f"{CANNOT_BE_TOLD}: {text}", doubts=1)
         case InDoubt():
-            return _later(backoff.after(attempts), text, age, doubts=1)
+            return _later(backoff.after(attempts), text, attempts, age, doubts=1)
     return Dead(text) if attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
 
 
-def may_repeat_at_once(error: Exception, repeatable: bool) -> bool:
+def may_repeat_at_once(error: BaseException, repeatable: bool) -> bool:
     """Whether a call that failed with `error` may be made again within the attempt.
 
     It may if it certainly had no effect, or if it is `repeatable`: having its effect twice does no harm. After a 429 it
@@ -59,7 +71,7 @@ def may_repeat_at_once(error: Exception, repeatable: bool) -> bool:
     return isinstance(error, InDoubt) and repeatable
 
 
-def outcome_of(error: Exception | None) -> str:
+def outcome_of(error: BaseException | None) -> str:
     """What became of a call, in the word that is stored with the update (`CallMade.outcome`)."""
     match error:
         case None:
@@ -73,11 +85,8 @@ def outcome_of(error: Exception | None) -> str:
     return "failed"
 
 
-def _users_doing(error: Refused) -> bool:
-    return error.status == 403 or (error.status == 400 and any(text in error.description for text in _GONE))
-
-
-def _later(delay: float, text: str, age: float, *, doubts: int = 0) -> Ending:
-    if age + delay > GIVE_UP_AFTER:
+def _later(delay: float, text: str, attempts: int, age: float, *, doubts: int = 0) -> Ending:
+    # An old update that has hardly been tried has waited for the bot, not for Telegram.
+    if age + delay > GIVE_UP_AFTER and attempts >= MAX_ATTEMPTS:
         return Dead(f"cannot be sent within {GIVE_UP_AFTER / 3600:.0f} h: {text}", doubts)
     return Retry(delay, text, doubts)

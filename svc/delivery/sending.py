@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from svc.bot.reply import Call
+from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
 from svc.observability.errors import describe
 from svc.storage.inbox import CallMade
@@ -37,7 +38,7 @@ LONGEST_WAIT = 1.0
 class Failure:
     """Why an update could not be handled; `repeatable` if the call that failed may be made twice without harm."""
 
-    error: Exception
+    error: BaseException
     repeatable: bool = True
 
 
@@ -145,7 +146,7 @@ class Delivery:
         try:
             await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
         except Refused as error:
-            if call.method != "answerCallbackQuery":
+            if call.method != "answerCallbackQuery" or may_be_the_bots(error):
                 return Failure(error, call.repeatable)
             # The press was long ago: its spinner has ended by itself, and nothing else was to come of this call.
             log.info("REFUSED", error=describe(error))
@@ -160,7 +161,7 @@ class Delivery:
     def _no_time(self, call: Call) -> Failure:
         return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)
 
-    def _has_moved(self, error: Exception, call: Call) -> bool:
+    def _has_moved(self, error: BaseException, call: Call) -> bool:
         new = error.migrate_to_chat_id if isinstance(error, Refused) else None
         old = call.params.get("chat_id")
         if new is None or old is None or self._moved is not None:

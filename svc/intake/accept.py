@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
 import trio
@@ -17,13 +18,20 @@ from svc.storage.inbox import Received, StoreOutcome
 log = structlog.get_logger()
 
 
+class SendsHints(Protocol):
+    """The sending end of the memory channel to the workers."""
+
+    def send_nowait(self, update: Received, /) -> None:
+        """Pass `update` on; raises trio.WouldBlock where there is no room for it."""
+
+
 class Intake:
     """Takes updates in.
 
-    `store` commits one; `hints` is the memory channel to the workers.
+    `store` commits one; `hints` is the memory channel to the workers, bounded by number and by bytes.
     """
 
-    def __init__(self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: trio.MemorySendChannel[Received]) -> None:
+    def __init__(self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: SendsHints) -> None:
         self._store = store
         self._hints = hints
 

@@ -28,13 +28,14 @@ def make_app(
     secret: str,
     instance: str,
     database_answers: Callable[[], Awaitable[bool]],
+    more_health: Callable[[], dict[str, str]] = dict,
 ) -> QuartTrio:
     """The application of one instance: /webhook, /healthz, /readyz and /metrics.
 
-    `secret` is the webhook's; `database_answers` is asked by /readyz.
+    `secret` is the webhook's; `database_answers` is asked by /readyz; /healthz shows what `more_health` returns, too.
     """
     app = QuartTrio("svc")
-    _add_health(app, lifecycle, instance, database_answers)
+    _add_health(app, lifecycle, instance, database_answers, more_health)
     _add_metrics(app, metrics)
     _add_errors(app)
     # Quart's own way to add middleware (the docstring of Quart.asgi_app). The last one added is asked first: an update
@@ -46,7 +47,11 @@ def make_app(
 
 
 def _add_health(
-    app: QuartTrio, lifecycle: Lifecycle[Any], instance: str, database_answers: Callable[[], Awaitable[bool]]
+    app: QuartTrio,
+    lifecycle: Lifecycle[Any],
+    instance: str,
+    database_answers: Callable[[], Awaitable[bool]],
+    more_health: Callable[[], dict[str, str]],
 ) -> None:
     def report(status: int, **more: Any) -> tuple[dict[str, Any], int]:
         body = {"state": lifecycle.state.name, "instance": instance, "epoch": lifecycle.epoch, **more}
@@ -54,7 +59,7 @@ def _add_health(
 
     @app.get("/healthz")
     async def healthz() -> tuple[dict[str, Any], int]:
-        return report(200)
+        return report(200, **more_health())
 
     @app.get("/readyz")
     async def readyz() -> tuple[dict[str, Any], int]:

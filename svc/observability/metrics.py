@@ -75,6 +75,11 @@ class Metrics:
             buckets=ACK_BUCKETS,
             registry=self.registry,
         )
+        self.paused = Gauge(
+            "svc_paused",
+            "1 while this instance leads and sends nothing because Telegram does not know the bot",
+            registry=self.registry,
+        )
         self.webhook = WebhookHealth(self.registry)
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry

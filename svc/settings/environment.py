@@ -32,7 +32,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator can set; times are in seconds. Secrets are kept out of the repr.
+    """What an operator can set; times are in seconds, those of `keep_` in hours. Secrets are kept out of the repr.
 
     A field is the setting of the same name in `svc.settings.table`, which says what it means and has its default.
     """
@@ -55,6 +55,9 @@ class Settings:
     send_rate: float
     send_rate_chat: float
     send_rate_group: float
+    keep_processed: float
+    keep_transitions: float
+    keep_dead: float
     log_format: LogFormat | None
     log_level: str
     instance_id: str

@@ -129,6 +129,26 @@ SETTINGS = (
         20.0,
         "messages and edits a minute in one group, besides the second's limit; 0 turns this limit off",
     ),
+    # Telegram may deliver an update again for 24 hours: what is forgotten earlier could be answered twice.
+    Setting(
+        "KEEP_PROCESSED",
+        number(float, 24, 100_000),
+        48.0,
+        "hours for which it is known what has been processed, so that it is not answered again; at least 24",
+    ),
+    Setting(
+        "KEEP_TRANSITIONS",
+        number(float, 1, 100_000),
+        720.0,
+        "hours for which the history of states is kept (`svc status` shows the end of it)",
+    ),
+    Setting(
+        "KEEP_DEAD",
+        number(float, 0, 100_000),
+        0.0,
+        "hours for which dead updates are kept; 0: for ever, because each is somebody who got no answer, and can be "
+        "replayed",
+    ),
     Setting(
         "LOG_FORMAT",
         one_of("console", "json"),

@@ -16,6 +16,16 @@ SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7:
                              $9::float8[])
 """
 
+# The latest stay however old they are: they are what `svc status` shows of an instance that has led for months.
+PRUNE = """
+DELETE FROM state_transitions WHERE id IN (
+    SELECT id FROM state_transitions
+    WHERE bot_id = $1 AND at < now() - make_interval(secs => $2)
+      AND at < (SELECT at FROM state_transitions WHERE bot_id = $1 ORDER BY at DESC OFFSET 19 LIMIT 1)
+    ORDER BY at LIMIT $3
+) RETURNING id
+"""
+
 Entry = tuple[Transition, datetime]
 
 
@@ -33,6 +43,12 @@ class TransitionLog(Protocol):
 
     async def flush(self) -> None:
         """Return once nothing waits to be written."""
+
+    async def prune(self, age: float, limit: int) -> int:
+        """Forget up to `limit` transitions older than `age` seconds, but for the latest few; how many.
+
+        Raises DatabaseUnavailable.
+        """
 
 
 class PostgresTransitionLog:
@@ -52,6 +68,9 @@ class PostgresTransitionLog:
 
     async def flush(self) -> None:
         await self._entries.flush()
+
+    async def prune(self, age: float, limit: int) -> int:
+        return len(await self._database.fetch(PRUNE, self._bot_id, age, limit))
 
     async def _write(self, group: Sequence[Entry]) -> list[None]:
         steps = [step for step, _ in group]

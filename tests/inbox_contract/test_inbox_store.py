@@ -16,7 +16,6 @@ from tests.inbox_contract.under_test import (
     store,
 )
 
-
 DUPLICATE, FIRST, BEHIND = StoreOutcome.DUPLICATE, StoreOutcome.FIRST, StoreOutcome.BEHIND
 
 

@@ -14,6 +14,7 @@ class MemoryTransitionLog:
 
     def __init__(self) -> None:
         self.steps: list[Transition] = []
+        self.pruned: list[tuple[float, int]] = []
 
     async def run(self) -> None:
         await trio.sleep_forever()
@@ -24,3 +25,8 @@ class MemoryTransitionLog:
 
     async def flush(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    async def prune(self, age: float, limit: int) -> int:
+        await trio.lowlevel.checkpoint()
+        self.pruned.append((age, limit))
+        return 0

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 RowState = Literal["pending", "processing"]
 Ending = Literal["none", "done", "doubt", "dead", "again"]
-"""How an attempt ends: delivered; called without an answer, and back to pending or dead, with one more doubt; not sent."""
+"""How an attempt ends: delivered; called without an answer, and back to pending or dead with a doubt more; not sent."""
 
 Phase = Literal["passive", "taking", "active"]
 """taking: the lock is granted and take-over asked for. active: the take-over is committed."""

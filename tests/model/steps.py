@@ -270,7 +270,7 @@ def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instan
 
 
 def _ending_in_doubt(state: State, rules: Rules, epoch: int, work: Work) -> Ending:
-    """By the doubts that begin has told of. If the row is pending again, one has been counted since for this attempt."""
+    """By the doubts that begin has told of. If the row is pending again, one has been counted since."""
     row = state.updates[work.update].row
     own = row is not None and (row.epoch, row.token) == (epoch, work.token)
     known = row.doubts - (row.state == "pending") if own and row is not None else 0

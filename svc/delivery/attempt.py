@@ -1,0 +1,154 @@
+"""An attempt that has begun: the reply's calls, how it ends, and the record of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+import trio
+
+from svc.bot.handlers import apology
+from svc.delivery.active_period import ActivePeriod
+from svc.delivery.deciding import Decision
+from svc.delivery.outcome_log import log_ending
+from svc.delivery.refusals import may_be_the_bots
+from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure
+from svc.delivery.sending import Delivery, Failure
+from svc.observability.errors import describe
+from svc.storage.inbox import Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
+from telegram_client.errors import TelegramError
+from telegram_client.flood import Turn
+
+APOLOGY_DEADLINE = 5.0
+GIVEN_UP = "given up before it was sent"
+
+
+async def give_up(inbox: Inbox, attempt: Attempt, made: Sequence[CallMade] = ()) -> Ending:
+    """Have it recorded that nothing was sent, in the background: also where the caller is being cancelled.
+
+    Changes nothing if the attempt has not begun.
+    """
+    ending = Retry(0.0, GIVEN_UP)
+    with trio.CancelScope(shield=True) as wait:
+        wait.cancel(reason="the record is made without being waited for")
+        await inbox.settle(attempt, ending, made)
+    return ending
+
+
+class BegunAttempt:
+    """What one worker does about an update from `begin` until it is settled, by `deadline` (Trio's clock).
+
+    `turn` is the one that was waited for in advance, `log` the worker's.
+    """
+
+    def __init__(
+        self,
+        period: ActivePeriod,
+        log: structlog.stdlib.BoundLogger,
+        update: Received,
+        decision: Decision,
+        attempt: Attempt,
+        begun: Begun,
+        *,
+        turn: Turn | None,
+        deadline: float,
+    ) -> None:
+        self._period = period
+        self._log = log
+        self._update = update
+        self._decision = decision
+        self._attempt = attempt
+        self._begun = begun
+        self._turn = turn
+        self._deadline = deadline
+        self._made: list[CallMade] = []
+        self._failure: Failure | None = None
+
+    async def run(self) -> Ending:
+        """Do what was decided, record how it ended, and say so."""
+        try:
+            ending = await self._act()
+        except trio.Cancelled:
+            # The lease has ended. A call that has left is answered all the same, so what is cancelled was not sent, or
+            # may be made twice.
+            self._say(await give_up(self._period.inbox, self._attempt, self._made))  # noqa: ASYNC102 (does not wait)
+            raise
+        try:
+            await self._period.inbox.settle(self._attempt, ending, self._made)
+        finally:
+            self._say(ending)
+        if isinstance(ending, Dead):
+            await self._apologise()
+        return ending
+
+    def _say(self, ending: Ending) -> None:
+        log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
+
+    async def _act(self) -> Ending:
+        if self._decision.dead is not None:
+            return Dead(self._decision.dead)
+        self._log.info("ACTIVE_PROCESS_START", update_id=self._update.update_id, chat_id=self._update.chat_id)
+        self._failure = self._decision.failure or await self._deliver()
+        return Done() if self._failure is None else await self._after(self._failure)
+
+    async def _deliver(self) -> Failure | None:
+        """Make the reply's calls. What went wrong is returned, not raised."""
+        reply, update = self._decision.reply, self._update
+        if reply.before is not None:
+            self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
+        failure = await self._delivery(self._seconds_left(), self._made, self._turn).make(reply.calls)
+        if failure is not None:
+            return failure
+        if reply.after is not None:
+            self._log.info(reply.after, update_id=update.update_id, **reply.fields)
+        if reply.after == "MAIN_MENU_SENT":
+            self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
+        return None
+
+    def _delivery(self, seconds: float, made: list[CallMade], turn: Turn | None = None) -> Delivery:
+        period = self._period
+        return Delivery(
+            period.sender,
+            period.flood,
+            period.rng,
+            chat_id=self._update.chat_id,
+            seconds=seconds,
+            made=made,
+            turn=turn,
+        )
+
+    async def _after(self, failure: Failure) -> Ending:
+        bot_is_fine = False
+        if may_be_the_bots(failure.error):
+            self._period.pause.suspect()
+            if self._begun.attempts >= MAX_ATTEMPTS:
+                # It would be the last: only here does it matter whose fault it was.
+                bot_is_fine = await self._period.pause.bot_is_fine(self._seconds_left())
+        return after_failure(
+            failure.error,
+            attempts=self._begun.attempts,
+            doubts=self._begun.doubts,
+            age=trio.current_time() - self._update.arrived,
+            repeatable=failure.repeatable,
+            policy=self._period.in_doubt,
+            bot_is_fine=bot_is_fine,
+            rng=self._period.rng,
+        )
+
+    def _seconds_left(self) -> float:
+        return max(0.0, self._deadline - trio.current_time())
+
+    async def _apologise(self) -> None:
+        """Tell the user, once: the update is recorded as dead already, so this is never repeated.
+
+        Not where it is Telegram that does not take our messages.
+        """
+        failure, update = self._failure, self._decision.update
+        if update is None or (failure is not None and isinstance(failure.error, TelegramError)):
+            return
+        call = apology(update)
+        if call is None:
+            return
+        failed = await self._delivery(APOLOGY_DEADLINE, []).make((call,))
+        if failed is not None:
+            self._log.warning("REFUSED", method=call.method, error=describe(failed.error))

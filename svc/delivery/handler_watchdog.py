@@ -1,0 +1,96 @@
+"""A handler that does not return: it is named, and then the process ends.
+
+A handler is called by the event loop and not waited for: while it runs, nothing else does. HTTP is not answered and no
+heartbeat is sent, so after a lease's time another instance leads, and only a thread can still act here. It counts its
+own looks, not the time: a process that was stopped in between has not waited for its handler.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+
+import structlog
+
+from svc.shutdown import end_process_now
+
+log = structlog.get_logger()
+
+LOOK_EVERY = 0.25
+NAME_AFTER = 1.0
+FRAMES = 8
+
+
+class _Call:
+    """One call of a handler; `looks` is how often it was seen."""
+
+    __slots__ = ("looks", "update_id")
+
+    def __init__(self, update_id: int) -> None:
+        self.update_id = update_id
+        self.looks = 0
+
+
+class HandlerWatchdog:
+    """Watches one thread's handlers: after a second one is named in the log, after `end_after` seconds `end` is called.
+
+    `end` ends the process with the exit code that it is given.
+    """
+
+    def __init__(self, end_after: float, *, end: Callable[[int], None] = end_process_now) -> None:
+        self._end_after = end_after
+        self._end = end
+        self._call: _Call | None = None
+        self._thread_id = 0
+
+    @contextmanager
+    def calling(self, update_id: int) -> Iterator[None]:
+        """The block calls the handler for this update."""
+        self._call = _Call(update_id)
+        try:
+            yield
+        finally:
+            self._call = None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch the handlers that this thread calls within the block."""
+        self._thread_id = threading.get_ident()
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(LOOK_EVERY):
+                self.look()
+
+        # A daemon: it must not keep a process alive that ends for another reason.
+        thread = threading.Thread(target=watch, name="handler watchdog", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def look(self) -> None:
+        """Look once, a quarter of a second after the last time."""
+        call = self._call
+        if call is None:
+            return
+        call.looks += 1
+        seconds = call.looks * LOOK_EVERY
+        ends = seconds >= self._end_after
+        if not ends and seconds != NAME_AFTER:
+            return
+        log.critical("HANDLER_STUCK", update_id=call.update_id, seconds=seconds, stack=self._stack(), ends=ends)
+        if ends:
+            self._end(1)
+
+    def _stack(self) -> str:
+        """Where the handler is, the innermost function last."""
+        frame = sys._current_frames().get(self._thread_id)
+        stack = traceback.extract_stack(frame)[-FRAMES:] if frame is not None else []
+        return " > ".join(f"{PurePath(each.filename).name}:{each.lineno} {each.name}" for each in stack)

@@ -1,0 +1,33 @@
+"""What is logged of an attempt once it is known how it ended."""
+
+from __future__ import annotations
+
+import structlog
+import trio
+
+from svc.delivery.sending import Failure
+from svc.observability.errors import describe
+from svc.settings.environment import InDoubtPolicy
+from svc.storage.inbox import Dead, Done, Ending, Received, Retry
+
+
+def log_ending(
+    log: structlog.stdlib.BoundLogger, update: Received, ending: Ending, failure: Failure | None, policy: InDoubtPolicy
+) -> None:
+    """Say how the attempt at `update` ended, and first whether its send is in doubt."""
+    ids = {"update_id": update.update_id, "chat_id": update.chat_id}
+    if ending.doubts and failure is not None:
+        log.warning("IN_DOUBT", **ids, policy=policy, error=describe(failure.error))
+    match ending:
+        case Done(outcome="refused") if failure is not None:
+            log.info("REFUSED", **ids, error=describe(failure.error))
+        case Done():
+            log.info("DONE", **ids, outcome=ending.outcome, ms=_ms_since(update.arrived))
+        case Retry():
+            log.warning("RETRY", **ids, delay=ending.delay, error=ending.error)
+        case Dead():
+            log.error("DEAD", **ids, reason=ending.reason)
+
+
+def _ms_since(time: float) -> float:
+    return round((trio.current_time() - time) * 1000, 1)

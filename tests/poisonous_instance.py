@@ -1,0 +1,35 @@
+"""`svc run` with a handler that two texts are too much for: `python -m tests.poisonous_instance run`.
+
+`exit` ends the process on the spot, as a crash in a C extension would; `loop` never returns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from svc.bot.catalog import Catalog
+from svc.bot.handlers import Decide, make_decide
+from svc.bot.reply import Reply
+from svc.operations import cli, run
+from telegram_client.updates import Update
+
+
+def make_poisonous(catalog: Catalog) -> Decide:
+    """The bot, but for the two texts."""
+    decide = make_decide(catalog)
+
+    def poisonous(update: Update) -> Reply:
+        text = update.message.text if update.message is not None else None
+        if text == "exit":
+            os._exit(9)
+        while text == "loop":
+            pass
+        return decide(update)
+
+    return poisonous
+
+
+if __name__ == "__main__":
+    run.make_decide = make_poisonous
+    sys.exit(cli.main())

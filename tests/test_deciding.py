@@ -1,0 +1,211 @@
+"""From payload to decision, with handlers that fail, that end the process and that nobody may be blamed for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+import trio
+import trio.testing
+
+from svc.bot.reply import NOTHING, Call, Reply
+from svc.delivery import deciding as deciding_module
+from svc.delivery.deciding import MOST_BLAMED, Deciding, Decision
+from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.storage.inbox import Received, Term
+from telegram_client.updates import Update
+from tests.harness import captured_logs
+from tests.memory.inbox import MemoryInbox
+
+POISON = "poison"
+
+
+class ProcessEnded(KeyboardInterrupt):
+    """Stands for the end of the process: nothing after it is done. Nobody catches a KeyboardInterrupt."""
+
+
+def handler(update: Update) -> Reply:
+    assert update.message is not None
+    if update.message.text == POISON:
+        raise ProcessEnded
+    return Reply((Call("sendMessage", {"chat_id": update.message.chat.id, "text": "fine"}),))
+
+
+def received(update_id: int, text: str = "hi", *, arrived: float = -1.0) -> Received:
+    """An update of a chat of its own, by default from before the term."""
+    message = {"message_id": 1, "chat": {"id": update_id, "type": "private"}, "text": text}
+    payload = json.dumps({"update_id": update_id, "message": message}).encode()
+    return Received(update_id, update_id, "message", payload, arrived)
+
+
+async def stored(*updates: Received) -> MemoryInbox:
+    inbox = MemoryInbox()
+    for update in updates:
+        await inbox.store(update)
+    return inbox
+
+
+async def new_term(inbox: MemoryInbox, decide: Callable[[Update], Reply] = handler) -> Deciding:
+    term = await inbox.take_over(uuid4(), "one")
+    return Deciding(decide, inbox, term, HandlerWatchdog(math.inf))
+
+
+async def test_an_update_that_ends_three_processes_is_dead(autojump_clock: trio.testing.MockClock) -> None:
+    """Each leader dies of it, until it has been blamed often enough; its handler is then not called again."""
+    poison = received(1, POISON)
+    inbox = await stored(poison)
+    for _ in range(MOST_BLAMED):
+        deciding = await new_term(inbox)
+        with pytest.raises(ProcessEnded):
+            await deciding.decide(poison)
+    deciding = await new_term(inbox)
+    decision = await deciding.decide(poison)
+    assert decision.dead == "the process has ended 3 times while its handler was called"
+    assert decision.update is not None, "the user is told"
+
+
+async def test_only_the_one_that_was_being_decided_is_blamed(autojump_clock: trio.testing.MockClock) -> None:
+    """Its neighbours, decided before it or waiting behind it, are as innocent as before."""
+    updates = [received(number, POISON if number == 4 else "hi") for number in range(1, 7)]
+    inbox = await stored(*updates)
+    for _ in range(MOST_BLAMED):
+        deciding = await new_term(inbox)
+        for update in updates[:3]:
+            await deciding.decide(update)
+        with pytest.raises(ProcessEnded):
+            await deciding.decide(updates[3])
+    deciding = await new_term(inbox)
+    decisions = [await deciding.decide(update) for update in updates]
+    assert [decision.dead is not None for decision in decisions] == [number == 4 for number in range(1, 7)]
+    assert {number: row.blamed for number, row in inbox.rows.items() if row.blamed} == {4: MOST_BLAMED}
+
+
+async def test_nobody_is_blamed_for_a_term_that_ends_otherwise(autojump_clock: trio.testing.MockClock) -> None:
+    """The note is taken back when the handler has returned, and when the worker is cancelled at that moment."""
+    update = received(1)
+    inbox = await stored(update)
+    await (await new_term(inbox)).decide(update)
+    assert await blamed_by_the_next(inbox) == 0
+
+    deciding = await new_term(inbox)
+    notes = Notes(inbox)
+    with trio.CancelScope() as lease:
+        notes.then = lease.cancel
+        await deciding.decide(update)
+    assert lease.cancelled_caught
+    assert await blamed_by_the_next(inbox) == 0
+
+
+async def blamed_by_the_next(inbox: MemoryInbox) -> int:
+    """How often update 1 has been blamed, after the first note of a new term."""
+    await inbox.note_deciding(await inbox.take_over(uuid4(), "two"), None)
+    return inbox.rows[1].blamed
+
+
+class Notes:
+    """What is noted in an inbox; `then` is called after each note."""
+
+    def __init__(self, inbox: MemoryInbox) -> None:
+        self.made: list[int | None] = []
+        self.then: Callable[[], object] = int
+        self._note = inbox.note_deciding
+        inbox.note_deciding = self  # type: ignore[method-assign]
+
+    async def __call__(self, term: Term, update_id: int | None) -> int:
+        self.made.append(update_id)
+        blamed = await self._note(term, update_id)
+        self.then()
+        return blamed
+
+
+async def test_only_what_a_former_leader_may_have_died_of_is_noted(autojump_clock: trio.testing.MockClock) -> None:
+    """What arrives in this term costs no statement; and of a backlog only the first part does."""
+    old = [received(number) for number in range(1, 9)]
+    inbox = await stored(*old)
+    notes = Notes(inbox)
+    deciding = await new_term(inbox)
+    await deciding.decide(received(100, arrived=trio.current_time()))
+    assert notes.made == []
+    deciding._notes_left = 5
+    for update in old:
+        await deciding.decide(update)
+    assert [each for each in notes.made if each is not None] == [1, 2, 3, 4, 5]
+
+
+async def test_one_note_follows_the_other(autojump_clock: trio.testing.MockClock) -> None:
+    """Where the next one waits already, the note is overwritten and not taken back in between."""
+    old = [received(number) for number in (1, 2, 3)]
+    inbox = await stored(*old)
+    notes = Notes(inbox)
+    deciding = await new_term(inbox)
+    async with trio.open_nursery() as nursery:
+        for update in old:
+            nursery.start_soon(deciding.decide, update)
+    assert len(notes.made) == 4
+    assert notes.made[-1] is None
+
+
+async def test_no_handler_is_called_unnoted_while_the_database_is_away(autojump_clock: trio.testing.MockClock) -> None:
+    """It waits until it can be noted."""
+    update = received(1)
+    inbox = await stored(update)
+    called: list[float] = []
+
+    def decide(_: Update) -> Reply:
+        called.append(trio.current_time())
+        return NOTHING
+
+    deciding = await new_term(inbox, decide)
+    inbox.go_away()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(deciding.decide, update)
+        await trio.sleep(30)
+        assert called == []
+        inbox.come_back()
+    assert called == [pytest.approx(30, abs=deciding_module.NOTE_AGAIN_AFTER)]
+
+
+async def decision_of(decide: Callable[[Update], object]) -> Decision:
+    deciding = await new_term(MemoryInbox(), decide)  # type: ignore[arg-type]
+    with captured_logs() as logs:
+        decision = await deciding.decide(received(1, arrived=0.0))
+    assert logs.names() == ["HANDLER_FAILED"]
+    return decision
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), RuntimeError("no luck"), BaseException("odd")])
+async def test_whatever_a_handler_raises_is_its_updates_failure(
+    error: BaseException, autojump_clock: trio.testing.MockClock
+) -> None:
+    """`sys.exit()` in a handler ends no process and no period."""
+
+    def decide(_: Update) -> Reply:
+        raise error
+
+    decision = await decision_of(decide)
+    assert decision.failure is not None
+    assert decision.failure.error is error
+
+
+@pytest.mark.parametrize("reply", [None, "hello", Reply(("sendMessage",)), Reply((Call("sendMessage", None),))])  # type: ignore[arg-type]
+async def test_a_reply_that_is_none_is_the_handlers_failure(
+    reply: object, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It is found out before anything is begun, and no worker stumbles over it."""
+    decision = await decision_of(lambda _: reply)
+    assert decision.failure is not None
+    assert isinstance(decision.failure.error, TypeError | AttributeError)
+
+
+async def test_what_cannot_be_decoded_is_dead_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """No handler is called, and nothing is logged here."""
+    deciding = await new_term(MemoryInbox())
+    with captured_logs() as logs:
+        bad = Received(1, 0, "message", b'{"update_id": 1, "message": {"message_id": "x"}}', 0.0)
+        decision = await deciding.decide(bad)
+    assert decision.dead is not None
+    assert decision.dead.startswith("it cannot be decoded: ")
+    assert logs.lines == []
