@@ -40,7 +40,7 @@ _WITHIN_BOUNDS = f"""
 
 
 def _window(rows: str, order: str) -> str:
-    """A window's rows, the first of each chat in it, and of those in `order` as many as may be worked on and are wanted.
+    """A window's rows, the first of each chat in it, and of those, in `order`, as many as are wanted and may go.
 
     One row comes back in any case: `looked` and `last` tell how far the window went, `ready` is one more than $2 if
     there would have been more. OFFSET 0 keeps the look for older ones above the sort: it ends when enough are found.
