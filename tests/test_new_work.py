@@ -15,7 +15,7 @@ from svc.delivery.hints import Hints
 from svc.delivery.new_work import NewWork
 from svc.storage.inbox import Received
 from tests.harness import captured_logs, running_bot
-from tests.memory.inbox import MemoryInbox
+from tests.memory.inbox import MemoryInbox, Row
 
 
 def update(update_id: int, size: int = 2) -> Received:
@@ -134,3 +134,16 @@ async def test_one_that_is_not_the_first_of_its_chat_does_not_go_in_before_the_o
         await bot.settled()
         assert bot.logs.names(second).count("BUSY") == 0
         assert bot.logs.names(first).count("DONE") == bot.logs.names(second).count("DONE") == 1
+
+
+async def test_what_notifications_tell_reaches_the_queue(autojump_clock: trio.testing.MockClock) -> None:
+    """An id that another instance tells of is fetched at once, not found by the next sweep."""
+    inbox = MemoryInbox()
+    async with running_bot(inbox=inbox) as bot:
+        await trio.sleep(10.2)
+        payload = b'{"update_id": 1, "unknown": {}}'
+        inbox.rows[1] = Row(Received(1, 7, "unknown", payload, 0.0))
+        told = trio.current_time()
+        bot.lock.notify_new_work([1])
+        await bot.settled()
+        assert trio.current_time() - told < 0.1

@@ -42,7 +42,7 @@ class ChatQueue:
         newcomers: int = NEWCOMERS,
         size: int = BYTES,
     ) -> None:
-        self.news = news or NewWork()
+        self.news = NewWork() if news is None else news
         self._contents = Contents(size)
         self.followers = Followers(self._contents, followers)
         self._lanes = Lanes(newcomers)
