@@ -35,7 +35,8 @@ RETURNING epoch
 _ENTRY = """jsonb_strip_nulls(jsonb_build_object(
         'at', now(), 'began', i.started_at, 'epoch', i.epoch,
         'why', CASE i.epoch WHEN $2 THEN 'no worker holds it' ELSE 'its term has ended' END,
-        'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END, 'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
+        'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END,
+        'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
 _STORY = with_entry("i.history", _ENTRY)
 
 RESOLVE_DOUBTS = f"""
@@ -81,12 +82,14 @@ SELECT update_id, how FROM d
 """
 
 # This has to survive the process and not the server, so its commit waits for no disk and no standby. The first note of
-# a term blames the update that the former leader had noted; a former leader that comes late notes nothing.
+# a term blames the update that the former leader had noted; a former leader that comes late notes nothing. `noted` asks
+# for `former` so that this is read before it is overwritten.
 NOTE_DECIDING = """
 WITH former AS MATERIALIZED (
     SELECT epoch, update_id FROM deciding WHERE bot_id = $1 FOR UPDATE
 ), noted AS (
-    INSERT INTO deciding AS d (bot_id, epoch, update_id) VALUES ($1, $2, $3)
+    INSERT INTO deciding AS d (bot_id, epoch, update_id)
+    SELECT $1, $2, $3 WHERE (SELECT count(*) FROM former) IS NOT NULL
     ON CONFLICT (bot_id) DO UPDATE SET epoch = $2, update_id = $3 WHERE d.epoch <= $2
     RETURNING epoch
 ), blamed AS (
