@@ -21,7 +21,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest coverage lint ruff flake8 mypy bench clean
+.PHONY: help demo test test-fast test-long test-lowest coverage lint ruff flake8 mypy bench bench-scale clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -64,6 +64,9 @@ mypy: $(VENV)/.dev
 
 bench:  ## the comparison with an aiogram bot (OPTIONS=--quick: a short one)
 	$(MAKE) -C benchmarks bench
+
+bench-scale:  ## figures on millions of rows, in a quarter of an hour (OPTIONS="--scale 0.1": a tenth of them)
+	$(MAKE) -C benchmarks bench-scale
 
 clean:  ## remove what these targets have made
 	rm -rf $(VENV) $(LOWEST) benchmarks/.venv build *.egg-info

@@ -42,8 +42,8 @@ class Side:
     numbers: Numbers = field(default_factory=Numbers)
     _process: subprocess.Popen[bytes] | None = None
 
-    async def start(self, api_port: int) -> None:
-        """Start the process and wait until it says it is ACTIVE; raises SideFailed after 30 s."""
+    async def start(self, api_port: int, state: str = "ACTIVE") -> None:
+        """Start the process and wait until it says it is in `state`; raises SideFailed after 30 s."""
         api = f"http://127.0.0.1:{api_port}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220
@@ -55,7 +55,16 @@ class Side:
                 stderr=log,
                 start_new_session=True,
             )
-        await self._wait_until_active()
+        await self._wait_until(state)
+
+    def kill(self) -> float:
+        """End the process with SIGKILL; returns when, in Unix time."""
+        process, self._process = self._process, None
+        assert process is not None
+        killed = time.time()
+        process.kill()
+        process.wait()
+        return killed
 
     async def stop(self) -> None:
         """End the process with SIGTERM, with SIGKILL if that takes over 30 s; both are said if they fail."""
@@ -124,16 +133,16 @@ class Side:
                 pids += map(int, children.read_text().split())
         return pids
 
-    async def _wait_until_active(self) -> None:
+    async def _wait_until(self, state: str) -> None:
         assert self._process is not None
         give_up = time.monotonic() + READY_DEADLINE
-        while not await _is_active(self.port):
+        while not await _is_in(state, self.port):
             if self._process.poll() is not None or time.monotonic() > give_up:
-                raise SideFailed(f"{self.name} did not become ACTIVE\n{self.log_tail()}")
+                raise SideFailed(f"{self.name} was not {state} in {READY_DEADLINE:.0f} s\n{self.log_tail()}")
             await asyncio.sleep(0.05)
 
 
-async def _is_active(port: int) -> bool:
+async def _is_in(state: str, port: int) -> bool:
     request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(2):
@@ -145,7 +154,7 @@ async def _is_active(port: int) -> bool:
                 writer.close()
     except (OSError, TimeoutError):
         return False
-    return message is not None and b'"ACTIVE"' in message[1]
+    return message is not None and f'"{state}"'.encode() in message[1]
 
 
 async def _ended(process: subprocess.Popen[bytes], within: float) -> bool:

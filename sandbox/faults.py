@@ -84,6 +84,11 @@ class Faults:
         self.rules.append(fault)
         return fault
 
+    def withdraw(self, fault: Fault) -> None:
+        """Take one order back, if it is not used up."""
+        if fault in self.rules:
+            self.rules.remove(fault)
+
     def clear(self) -> None:
         """Take all orders back."""
         self.rules.clear()

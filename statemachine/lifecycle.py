@@ -61,8 +61,8 @@ class Lifecycle(Generic[Period]):
     """The state of this instance, and the only place that changes it.
 
     `active` is the event that workers wait on: entering ACTIVE opens it, leaving ACTIVE closes it. `draining` is set
-    once and for good, at the time `drain_began` on Trio's clock (infinity before). `on_transition` is called after every step, synchronously, with what happened. Made inside
-    `trio.run`, whose clock measures how long a state lasts.
+    once and for good, at the time `drain_began` on Trio's clock (infinity before). `on_transition` is called after
+    every step, synchronously, with what happened. Made inside `trio.run`, whose clock measures how long a state lasts.
     """
 
     def __init__(self, on_transition: Callable[[Transition], None]) -> None:

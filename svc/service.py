@@ -162,7 +162,7 @@ class Service:
         return True
 
     async def _follow(self) -> None:
-        await follow(self._hints, self._parts.inbox, self._settings.passive_hold)
+        await follow(self._hints, self._parts.inbox, self._settings.passive_hold, self._parts.rng)
 
     @asynccontextmanager
     async def _open_period(self, leader: Leader) -> AsyncIterator[ActivePeriod]:

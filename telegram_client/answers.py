@@ -21,12 +21,21 @@ _GZIP = b"\x1f\x8b"
 
 
 class Answer(msgspec.Struct):
-    """The object that every answer of Telegram's is (https://core.telegram.org/bots/api#making-requests)."""
+    """The object that every answer of Telegram's is (https://core.telegram.org/bots/api#making-requests).
+
+    Only `ok` has to be what it should: it alone says whether the call was made. The others may be of any type, as a
+    gateway in between may write them: a message is not sent twice because of the words that came with it.
+    """
 
     ok: bool
     result: Any = None
-    description: str = ""
+    description: Any = None
     parameters: Any = None
+
+    @property
+    def words(self) -> str:
+        """The description, if there is one."""
+        return self.description if isinstance(self.description, str) else ""
 
 
 _decode_answer = msgspec.json.Decoder(Answer).decode
@@ -39,10 +48,10 @@ def decode(body: bytes) -> Answer | None:
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # A name or a text in a result may hold a lone surrogate, which msgspec refuses, and a proxy may compress what
-        # it was asked not to. The call was made all the same, so such answers are read too.
+        # A name or a text in a result may hold a lone surrogate or a byte that is not UTF-8, which msgspec refuses, and
+        # a proxy may compress what it was asked not to. The call was made all the same, so such answers are read too.
         try:
-            return msgspec.convert(json.loads(_unzipped(body)), Answer)
+            return msgspec.convert(json.loads(_unzipped(body).decode("utf-8-sig", "replace")), Answer)
         except (ValueError, RecursionError, zlib.error):
             return None
 
@@ -51,13 +60,13 @@ def result_of(exchange: Exchange, status: int, headers: httpx.Headers, answer: A
     """The decoded result of the call; raises Refused, NotSent or InDoubt. An edit that changes nothing is True."""
     if answer is not None and answer.ok and 200 <= status < 300:
         return answer.result
-    if status == 400 and answer is not None and answer.description.startswith(NOT_MODIFIED):
+    if status == 400 and answer is not None and answer.words.startswith(NOT_MODIFIED):
         return True
     raise _error(exchange, status, headers, answer)
 
 
 def _error(exchange: Exchange, status: int, headers: httpx.Headers, answer: Answer | None) -> TelegramError:
-    description = answer.description if answer is not None else "the answer is not JSON"
+    description = answer.words if answer is not None else "the answer is not JSON"
     parameters = answer.parameters if answer is not None and isinstance(answer.parameters, dict) else {}
     if status == 429:
         wait = _seconds(parameters.get("retry_after")) or _seconds(headers.get("retry-after"))

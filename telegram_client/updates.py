@@ -22,7 +22,8 @@ class Envelope(msgspec.Struct, frozen=True):
     """What the inbox needs to know of any update.
 
     `kind` is the name of its payload ("message", "callback_query", ... or one not known yet). `chat_id` is the key
-    of its order: the chat, else the user, else 0.
+    of its order: the chat, else the user. Where there is neither it is 0, which is no chat's: such an update shares no
+    order with any other, nor with another that has 0.
     """
 
     update_id: int
@@ -114,7 +115,7 @@ def _load(body: bytes) -> Any:
 
 
 def _order_key(payload: Any) -> int:
-    """The chat's id, else the user's, else 0: the updates that share it are done one after the other."""
+    """The chat's id, else the user's: the updates that share it are done one after the other. 0: with no other."""
     if not isinstance(payload, dict):
         return 0
     for holder in (payload, payload.get("message")):

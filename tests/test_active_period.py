@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,7 +11,9 @@ import trio
 import trio.testing
 
 from statemachine import State
+from svc.delivery.chat_queue import ChatQueue
 from svc.leadership import terms
+from telegram_client.flood import FloodControl
 from tests.harness import RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox
 from tests.transports import FakeTransport
@@ -104,14 +107,15 @@ async def test_a_drain_that_comes_with_the_election_enters_no_term(
 async def test_a_crash_gives_the_lock_back_and_ends_the_process(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Something unforeseen in the ACTIVE scope: released at once, and out with the reason."""
+    """Something unforeseen in a worker: released at once, and out with the reason."""
 
-    async def broken(*_: Any, **__: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("unforeseen")
 
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
         async with running_bot() as bot:
-            monkeypatch.setattr(MemoryInbox, "backfill", broken)
+            monkeypatch.setattr(ChatQueue, "done", broken)
+            await bot.send(7)
             await trio.sleep(5)
     assert bot.lock.holder is None
     assert bot.logs.of("LOCK_RELEASED")
@@ -120,9 +124,9 @@ async def test_a_crash_gives_the_lock_back_and_ends_the_process(
 async def test_what_was_sent_is_written_down_though_a_sibling_crashes(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The menu has left, the database is away for a moment, and a chore crashes: the service ends with the row done."""
+    """The menu has left, the database is away, and a worker crashes: the service ends with the row done."""
 
-    async def broken(*_: Any, **__: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("unforeseen")
 
     async def come_back_soon(inbox: MemoryInbox) -> None:
@@ -137,10 +141,11 @@ async def test_what_was_sent_is_written_down_though_a_sibling_crashes(
             inbox.go_away()
             while not inbox.settlements_waiting:
                 await trio.sleep(0.01)
-            monkeypatch.setattr(MemoryInbox, "backfill", broken)
+            monkeypatch.setattr(FloodControl, "held", broken)
             # Outside of the service's nurseries, as a real database is.
             trio.lowlevel.spawn_system_task(come_back_soon, inbox)
-            bot.lock.notify_new_work()
+            sent = inbox.rows[update_id].update
+            bot.service._hints.send_nowait(replace(sent, update_id=update_id + 1, chat_id=8, is_first=True))
             await trio.sleep(60)
     assert inbox.processed[update_id].outcome == "done"
     assert inbox.rows == {}

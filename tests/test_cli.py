@@ -160,6 +160,34 @@ async def test_a_number_that_cannot_be_one_is_bad_usage(
         assert done.stderr.endswith(f", not '{arguments[-1]}'\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "say which: ids, --all, or at least one of --reason, --older-than and --younger-than"),
+        (("7", "--all"), "ids are not combined with --all or with filters"),
+        (("7", "--reason", "x"), "ids are not combined with --all or with filters"),
+        (("--all", "--younger-than", "2"), "--all is not combined with filters"),
+        (("--younger-than", "nan"), "must be hours from 0 to 87600, not 'nan'"),
+        (("--older-than", "tomorrow"), "must be hours from 0 to 87600, not 'tomorrow'"),
+        (("--reason", ""), "must be a text that can be printed, not ''"),
+    ],
+)
+async def test_a_replay_of_nothing_in_particular_is_bad_usage(
+    tmp_path: Path, closed_port: int, arguments: tuple[str, ...], says: str
+) -> None:
+    """Exit 2 before anything is asked: nobody replays all dead updates by leaving something out."""
+    done = await run_svc(tmp_path, "updates", "replay", *arguments, **settings_for(closed_port))
+    assert done.returncode == 2
+    is_quiet(done)
+    assert done.stderr.endswith(f"{says}\n")
+
+
+async def test_the_help_says_what_a_replay_means_for_people(tmp_path: Path) -> None:
+    """They are answered, however old their message is."""
+    done = await run_svc(tmp_path, "updates", "replay", "--help")
+    assert "Whoever wrote them is answered when their turn comes, however long ago that was" in done.stdout
+
+
 @pytest.mark.parametrize("rest", ["?connect_timeout=x", "?sslmode=perhaps", "?passfile=/nowhere&port=x"])
 async def test_an_address_that_the_driver_refuses_is_one_line(tmp_path: Path, closed_port: int, rest: str) -> None:
     """Exit 1, and what the address holds stays hidden."""

@@ -32,6 +32,30 @@ async def test_a_result_with_half_an_emoji_is_a_result() -> None:
         assert (await api.call("sendMessage", MESSAGE))["message_id"] == 1
 
 
+DELIVERED = [
+    b'{"ok":true,"result":{"message_id":1},"description":null}',
+    b'{"ok":true,"result":{"message_id":1},"description":7}',
+    b'{"ok":true,"result":{"message_id":1},"description":{"text":"fine"},"parameters":null,"error_code":null}',
+    b'{"ok":true,"result":{"message_id":1},"parameters":"none","warnings":[]}',
+    b'{"ok":true,"result":{"message_id":1,"text":"\xff"}}',
+    b'\xef\xbb\xbf{"ok":true,"result":{"message_id":1}}',
+]
+
+
+@pytest.mark.parametrize("body", DELIVERED)
+async def test_what_was_delivered_stays_delivered(body: bytes) -> None:
+    """Fields beside the result that are null or of an odd type leave no doubt: the message would be sent twice."""
+    async with FakedClient(answering(200, body)).api as api:
+        assert (await api.call("sendMessage", MESSAGE))["message_id"] == 1
+
+
+@pytest.mark.parametrize("description", [None, 5, ["no"]])
+async def test_a_refusal_without_words_is_a_refusal(description: object) -> None:
+    """ok is false: it is as certain as one that says why."""
+    error = await outcome(answering(403, {"ok": False, "description": description}))
+    assert (type(error), error.description) == (Refused, "")
+
+
 async def test_a_call_is_a_post_of_json() -> None:
     """What goes out: the method in the address, the parameters as JSON, and none without parameters."""
     client = FakedClient(answering(200, {"ok": True, "result": 1}))

@@ -47,7 +47,7 @@ async def test_a_passive_instance_leaves_at_once(autojump_clock: trio.testing.Mo
 
 
 async def test_drain_timeout_ends_what_hangs(autojump_clock: trio.testing.MockClock) -> None:
-    """A call that never ends holds up the process for no longer than DRAIN_TIMEOUT; its row says that it is in doubt."""
+    """A call that never ends holds up the process for no longer than DRAIN_TIMEOUT; its row says so."""
     async with running_bot(drain_timeout=3.0) as bot:
         bot.sandbox.faults.order("hang", method="sendMessage")
         update_id = await bot.send(7)

@@ -1,6 +1,7 @@
 """The fence: a begin of the old term against the start of a new one, on real SQL and two connections.
 
-Whichever commits first, the new term must either see the row that the old one began, or keep it from beginning.
+Whichever commits first, the new term must either find the row that the old one began, as one in doubt, or keep it from
+beginning.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import trio
 import trio_asyncio
 
 from svc.storage import inbox_sql
-from svc.storage.database import Connection, Database
-from svc.storage.inbox import Attempt, BeginOutcome, Received, Term
+from svc.storage.database import Connection, Database, DatabaseUnavailable
+from svc.storage.inbox import Attempt, BeginOutcome, Received, Resolved, Term
+from svc.storage.keys import lock_key
 from svc.storage.postgres_inbox import PostgresInbox
-from svc.storage.term_sql import MARK_OLDER_TERMS, NEW_TERM
+from svc.storage.term_sql import NEW_TERM
 
 BOT = 1
 OLD = Term(1, UUID(int=1))
@@ -73,19 +75,25 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def old_begins(connection: Connection) -> int:
-    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5]))
+    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5], [False]))
 
 
-async def begin_then_new_term(race: Race) -> None:
-    begun, term = await race.hold(old_begins, lambda: race.inbox.take_over(NEW.holder, "two"))
+async def begin_then_new_term(race: Race) -> list[Resolved]:
+    """What the new term finds in doubt."""
+
+    async def take_over() -> list[Resolved]:
+        assert await race.inbox.take_over(NEW.holder, "two") == NEW
+        return list(await race.inbox.resolve_doubts(NEW, "resend", 0, ()))
+
+    begun, found = await race.hold(old_begins, take_over)
     assert begun == 1
-    assert term == NEW
+    assert isinstance(found, list)
+    return found
 
 
 async def new_term_then_begin(race: Race) -> BeginOutcome:
     async def take_over(connection: Connection) -> None:
-        assert await connection.fetchval(NEW_TERM, BOT, NEW.holder, "two") == NEW.epoch
-        await connection.execute(MARK_OLDER_TERMS, BOT, NEW.epoch)
+        assert await connection.fetchval(NEW_TERM, BOT, NEW.holder, "two", 0, None) == NEW.epoch
 
     async def old_begins() -> BeginOutcome:
         (begun,) = await race.inbox._begin_group([Attempt(1, OLD, 5)])
@@ -97,9 +105,9 @@ async def new_term_then_begin(race: Race) -> BeginOutcome:
 
 
 async def test_a_new_term_waits_for_a_begin(race: Race) -> None:
-    """A new term waits until the old one's begin has committed, and marks its row in doubt."""
-    await begin_then_new_term(race)
-    assert await race.state() == ("in_doubt", OLD.epoch)
+    """A new term waits until the old one's begin has committed, and finds its row in doubt."""
+    assert await begin_then_new_term(race) == [(1, "resend")]
+    assert await race.state() == ("pending", OLD.epoch)
 
 
 async def test_a_begin_waits_for_a_new_term(race: Race) -> None:
@@ -110,8 +118,8 @@ async def test_a_begin_waits_for_a_new_term(race: Race) -> None:
 
 @pytest.mark.usefixtures("no_fence")
 async def test_without_the_lock_a_row_is_missed(race: Race) -> None:
-    """With a plain SELECT instead, the new term misses the row, which looks as if somebody still worked on it."""
-    await begin_then_new_term(race)
+    """With a plain SELECT instead, the new term has begun and the row is not there yet."""
+    assert await begin_then_new_term(race) == []
     assert await race.state() == ("processing", OLD.epoch)
 
 
@@ -122,7 +130,8 @@ async def test_without_the_lock_the_old_term_begins(race: Race) -> None:
 
 
 async def test_many_begins_beside_many_terms(race: Race) -> None:
-    """While terms follow each other as fast as they can, no row is left processing under an old one."""
+    """While terms follow each other as fast as they can, each finds all that older ones have left: nothing appears
+    under an old epoch later."""
     terms = [OLD]
     ended = trio.Event()
     updates = [Received(number, number, "message", b"{}", trio.current_time()) for number in range(2, 200)]
@@ -137,6 +146,39 @@ async def test_many_begins_beside_many_terms(race: Race) -> None:
         nursery.start_soon(begin_all)
         while not ended.is_set():
             terms.append(await race.inbox.take_over(UUID(int=len(terms)), "one"))
-    rows = await race.database.fetch("SELECT epoch FROM inbox WHERE state = 'processing'")
-    assert {row["epoch"] for row in rows} <= {terms[-1].epoch}
+            await race.inbox.resolve_doubts(terms[-1], "skip", 0, {5})
+            rows = await race.database.fetch("SELECT epoch FROM inbox WHERE state = 'processing'")
+            assert {row["epoch"] for row in rows} <= {terms[-1].epoch}
     assert len(terms) > 10
+
+
+async def test_a_take_over_looks_at_its_lock_when_it_has_the_row(race: Race) -> None:
+    """One that had to wait for the old term's begin, and whose lock has gone meanwhile, begins no term."""
+    locked, waits, unlocked = trio.Event(), trio.Event(), trio.Event()
+    pids: list[int] = []
+
+    async def hold_the_lock(connection: Connection) -> None:
+        await connection.execute("SELECT pg_advisory_lock($1)", lock_key(BOT))
+        pids.append(await connection.fetchval("SELECT pg_backend_pid()"))
+        locked.set()
+        await trio_asyncio.trio_as_aio(waits.wait)()
+        await connection.execute("SELECT pg_advisory_unlock($1)", lock_key(BOT))
+        unlocked.set()
+
+    async def begin_slowly(connection: Connection) -> None:
+        await old_begins(connection)
+        begun.set()
+        while not await connection.fetchval(BLOCKED):
+            await trio_asyncio.trio_as_aio(trio.lowlevel.checkpoint)()
+        waits.set()
+        await trio_asyncio.trio_as_aio(unlocked.wait)()
+
+    begun = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(race.database.on_connection, hold_the_lock)
+        await locked.wait()
+        nursery.start_soon(race.database.transaction, begin_slowly)
+        await begun.wait()
+        with pytest.raises(DatabaseUnavailable, match="the lock was lost"):
+            await race.inbox.take_over(NEW.holder, "two", pids[0])
+    assert await race.inbox.take_over(NEW.holder, "two") == NEW

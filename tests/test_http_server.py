@@ -115,6 +115,29 @@ async def test_a_webhook_that_breaks_off_is_one_line() -> None:
         assert server.store.stored == {}
 
 
+@pytest.mark.parametrize("length", [15, 100])
+async def test_a_body_with_two_lengths_is_answered(length: int) -> None:
+    """Chunked and with a Content-Length, true or not: 400, once, and the end of the connection; nothing is stored."""
+    request_head, _, body = post(b'{"update_id":1}', length=length).partition(b"\r\n\r\n")
+    async with serving() as server, await server.client() as client:
+        chunked = b"\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        assert await client.ask(request_head + chunked + HEALTHZ) == 400
+        await client.closed()
+        assert server.store.stored == {}
+        assert server.logs.names() == ["REJECTED"]
+
+
+async def test_a_client_that_has_ended_its_side_is_answered() -> None:
+    """Whoever sends its request and then the end of its stream still gets the answer."""
+    async with serving() as server, await server.client() as client:
+        server.store.may_return = trio.Event()
+        await client.stream.send_all(post(b'{"update_id":1}'))
+        await client.stream.send_eof()
+        await trio.testing.wait_all_tasks_blocked()
+        server.store.may_return.set()
+        assert await client.answer() == 200
+
+
 async def test_a_client_that_leaves_before_its_answer_has_still_stored() -> None:
     """Once the body is whole its update is stored, though nobody waits for the 200; no traceback."""
     async with serving() as server:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +11,6 @@ import trio
 import trio.testing
 from hypercorn.config import Config
 from hypercorn.events import Closed, RawData
-from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
@@ -20,7 +18,8 @@ from quart_trio import QuartTrio
 
 import svc
 from svc.intake import hypercorn_fixes as fixes
-from svc.intake.hypercorn_fixes import FIXES, FastConnection, IdleWatch, PlainHttp11, SafeConnection, hypercorn_fixes
+from svc.intake.hypercorn_connections import FastConnection, SafeConnection
+from svc.intake.hypercorn_fixes import FIXES, PlainHttp11, hypercorn_fixes
 from svc.intake.middleware import answer
 from tests.serving import (
     H2C,
@@ -153,6 +152,19 @@ async def test_bytes_sent_after_a_refused_upgrade_harm_nobody() -> None:
         await server.is_well()
 
 
+@pytest.mark.parametrize("asked", [HEALTHZ, post(b'{"update_id":1}')], ids=["a page", "an update"])
+@pytest.mark.parametrize("behind", [b"\r\n\r\n", b"x" * 100_000, HEALTHZ], ids=["blank lines", "bytes", "a request"])
+async def test_bytes_behind_the_last_request_cost_no_answer(asked: bytes, behind: bytes) -> None:
+    """A request that asks to close is answered, whatever comes behind it; then the connection ends, and its tasks."""
+    request = asked.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n")
+    async with serving() as server:
+        async with await server.client() as client:
+            assert await client.ask(request + behind) == 200
+            await client.closed()
+        await tasks_are(server.tasks_at_rest)
+        assert server.logs.errors() == []
+
+
 def late_app(_server: Server) -> QuartTrio:
     """One that answers an update without reading it, once all of it that has room is waiting."""
     app = QuartTrio("late")
@@ -233,29 +245,6 @@ async def test_a_request_costs_one_task() -> None:
         assert spawned.count == 10 * tasks_a_request
 
 
-async def test_idleness_counts_from_the_last_answer(autojump_clock: trio.testing.MockClock) -> None:
-    """A connection is closed once it has been idle for `keep_alive_timeout` in one piece, to the second."""
-    closed: list[float] = []
-
-    async def close() -> None:
-        await trio.lowlevel.checkpoint()
-        closed.append(trio.current_time())
-
-    connection = SimpleNamespace(
-        config=Config.from_mapping(keep_alive_timeout=75), context=WorkerContext(None), _initiate_server_close=close
-    )
-    watch = IdleWatch(cast(FastConnection, connection))
-    async with TaskGroup() as task_group:
-        await watch.restart(task_group, None)
-        for _ in range(3):
-            await trio.sleep(70)
-            await watch.stop()
-            await trio.sleep(200)  # a request at work is not idle
-            await watch.restart(task_group, None)
-        answered = trio.current_time()
-    assert closed == [answered + 75]
-
-
 # In place only while HTTP is served
 
 
@@ -273,7 +262,7 @@ def test_importing_the_service_leaves_hypercorn_alone() -> None:
     for module in pkgutil.walk_packages(svc.__path__, "svc."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    assert [cls.__module__.partition(".")[0] for cls in in_place()] == ["hypercorn"] * 3
+    assert [cls.__module__.partition(".")[0] for cls in in_place()] == ["hypercorn"] * len(FIXES)
 
 
 async def test_hypercorn_is_itself_again_after_serving() -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from uuid import UUID
+
 import trio
 import trio.testing
 
 from statemachine import State
-from tests.harness import running_bot
+from svc.leadership.election import Election
+from svc.leadership.lease import LeaseTimes
+from svc.leadership.postgres_lock import PoolerInTheWay
+from svc.storage.errors import DatabaseRefused, DatabaseUnavailable
+from svc.storage.inbox import Term
+from tests.harness import captured_logs, running_bot
+from tests.memory.lock import MemoryLockServer, MemoryLockSession
 
 
 async def test_a_free_lock_is_taken_at_once(autojump_clock: trio.testing.MockClock) -> None:
@@ -149,3 +158,24 @@ async def test_an_update_stored_elsewhere_is_worked_on_when_notified(
             await other.send(8)
             await bot.settled()
         assert [len(bot.menus(user)) for user in (7, 8)] == [1, 1]
+
+
+async def test_a_refusal_after_boot_is_waited_out(autojump_clock: trio.testing.MockClock) -> None:
+    """Rights are taken and given back, and a pooler may come in the way: whoever waits to lead goes on waiting."""
+    refusals: list[DatabaseUnavailable] = [DatabaseRefused("may not log in"), PoolerInTheWay("a connection pooler")]
+    server = MemoryLockServer()
+
+    async def connect() -> MemoryLockSession:
+        if refusals:
+            raise refusals.pop()
+        return await server.connect(lambda _update_ids: None)
+
+    async def take_over(holder: UUID, _lock_pid: int | None) -> Term:
+        await trio.lowlevel.checkpoint()
+        return Term(1, holder)
+
+    election = Election(connect, take_over, LeaseTimes(), rng=random.Random(1))
+    with captured_logs() as logs:
+        leader = await election.elect()
+    assert leader.term.epoch == 1
+    assert [line["error"] for line in logs.of("DB_LOST")] == ["a connection pooler", "may not log in"]

@@ -240,7 +240,7 @@ async def test_a_long_reader_holds_up_the_migration_and_no_writer(in_use: Databa
     """A writer that stands behind a migration, which stands behind a reader, goes on as soon as that gives up."""
 
     async def write(connection: Connection) -> None:
-        await connection.execute("SET LOCAL lock_timeout = '10s'")
+        await connection.execute("SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '10s'")
         await connection.execute("INSERT INTO one VALUES (1)", timeout=10)
 
     with structlog.testing.capture_logs() as logs:

@@ -59,12 +59,12 @@ def test_a_protocol_without_one_defence_is_caught(name: str, say: Say) -> None:
 @pytest.mark.exhaustive
 def test_a_lost_answer_and_no_sweep_leave_a_row_to_nobody() -> None:
     """begin that returns its own row and the sweep stand in for each other; without both a row is stuck (G4)."""
-    forgets, no_sweep = replace(SMALL, begin_returns_own_row=False), replace(SMALL, sweeps=False)
+    forgets, no_sweep = replace(SMALL, begin_returns_own_row=False), replace(SMALL, resolve_finds_lost=False)
     for rules in (forgets, no_sweep):
         result = explore(rules)
         assert result.broken is None
         assert stuck(result, rules) == []
-    neither = replace(forgets, sweeps=False)
+    neither = replace(forgets, resolve_finds_lost=False)
     assert stuck(explore(neither), neither)
 
 
@@ -72,8 +72,16 @@ def test_a_late_begin_needs_the_sweep() -> None:
     """A begin that is executed after its attempt has ended leaves a row to nobody: only the sweep frees it (G4)."""
     late = replace(SMALL, late_begins=True, epochs=1)
     assert stuck(explore(late), late) == []
-    no_sweep = replace(late, sweeps=False)
+    no_sweep = replace(late, resolve_finds_lost=False)
     assert stuck(explore(no_sweep), no_sweep)
+
+
+def test_what_an_ended_term_has_left_is_found_by_its_epoch() -> None:
+    """Nothing else frees a row that is processing under an older term (G4): taking over does not touch it."""
+    misses = replace(SMALL, resolve_finds_older_terms=False)
+    result = explore(misses)
+    assert result.broken is None
+    assert stuck(result, misses)
 
 
 @pytest.mark.exhaustive
@@ -107,25 +115,32 @@ def test_both_updates_can_be_done_by_different_terms() -> None:
 
 
 def test_a_doubt_can_be_resent_and_be_a_second_message() -> None:
-    """Not vacuous: the first term's call left, the next term marks, resends, and finishes with the doubt on record."""
+    """Not vacuous: the first term's call left, the next term resends, and finishes with the doubt on record."""
 
-    def marked_after_its_call(state: State) -> bool:
+    def left_after_its_call(state: State) -> bool:
         update = state.updates[0]
-        return update.row is not None and update.row.state == "in_doubt" and (update.sends, update.doubts) == (1, 0)
+        left = update.row is not None and update.row.state == "processing" and update.row.epoch < state.epoch
+        return left and (update.sends, update.doubts) == (1, 0)
 
     way = reach(
         SMALL,
-        marked_after_its_call,
+        left_after_its_call,
         lambda state: (state.updates[0].sends, state.updates[0].doubts) == (2, 1),
         lambda state: state.updates[0].done is not None,
     )
     actions = [label.action for label, _ in way]
     assert actions.count("call") == 2
-    assert "resend_doubts" in actions
+    assert "resolve_doubts" in actions
+
+
+def test_two_sends_in_doubt_are_the_last() -> None:
+    """Not vacuous: an update can be sent twice, both times in doubt, and is dead then with both on record."""
+    way = reach(replace(SMALL, doubts=2), lambda state: state.updates[0].dead and state.updates[0].sends == 2)
+    assert way[-1][1].updates[0].done == 2
 
 
 def test_a_late_settlement_can_save_a_resend() -> None:
-    """Not vacuous: the next term has marked the row, then the old one's settlement arrives and ends it as done."""
+    """Not vacuous: the next term has begun, then the old one's settlement arrives and ends the row as done."""
     way = reach(
         SMALL,
         lambda state: bool(state.wire) and state.epoch == 2 and state.updates[0].row is not None,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -19,46 +16,23 @@ from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
 from svc.operations import inspect, reports
+from svc.operations.life_text import life_text
 from svc.operations.preflight import preflight
+from svc.operations.replay import replay_ids
 from svc.settings.environment import Intake, Settings
-from svc.storage.database import Database, asyncio_loop
-from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term
-from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.database import Database, asyncio_loop, open_database
+from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry
 from svc.storage.transition_log import PostgresTransitionLog
-from tests.harness import settings_for_tests
+from tests.operators import DEAD, PROCESSED, WAITING, an_inbox, attempt, received, rows_read, settings_on
 
+MANY = 20_000
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
     """Settings whose database is the test's."""
-    nobody = "http://127.0.0.1:1"  # no Telegram is there
-    return replace(
-        settings_for_tests(), database_url=database_url, leader_database_url=database_url, telegram_api_root=nobody
-    )
-
-
-@asynccontextmanager
-async def an_inbox(database: Database, settings: Settings) -> AsyncIterator[tuple[PostgresInbox, Term]]:
-    """An inbox that writes, and a term."""
-    inbox = PostgresInbox(database, settings.bot_id, "one")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(inbox.run)
-        yield inbox, await inbox.take_over(uuid4(), "one")
-        nursery.cancel_scope.cancel(reason="the test is over")
-
-
-async def attempt(inbox: PostgresInbox, term: Term, update_id: int, ending: Ending, *calls: CallMade) -> None:
-    """Begin an update and settle it."""
-    begun = Attempt(update_id, term, update_id * 1000 + len(calls))
-    await inbox.begin(begun)
-    await inbox.settle(begun, ending, calls)
-
-
-def received(update_id: int) -> Received:
-    """A /start of a chat of its own."""
-    return Received(update_id, update_id, "message", b'{"text":"/start"}', trio.current_time())
+    return settings_on(database_url)
 
 
 async def test_an_updates_whole_life(
@@ -70,7 +44,7 @@ async def test_an_updates_whole_life(
         await attempt(inbox, term, 5, Retry(0, "flood"), CallMade("sendMessage", "not_sent", 12.5))
         await inbox.begin(Attempt(5, term, 77))
         second = await inbox.take_over(uuid4(), "two")
-        await inbox.resolve_doubts(second, "resend", 0)
+        await inbox.resolve_doubts(second, "resend", 0, ())
         await attempt(
             inbox, second, 5, Done(), CallMade("answerCallbackQuery", "ok", 3), CallMade("sendMessage", "ok", 8)
         )
@@ -78,7 +52,7 @@ async def test_an_updates_whole_life(
     update = json.loads(capsys.readouterr().out)
     assert (update["state"], update["note"], update["attempts"], update["doubts"]) == ("done", "done", 3, 1)
     assert update["received_by"] == "one"
-    assert [entry["event"] for entry in update["history"]] == ["retry", "in_doubt", "resend", "done"]
+    assert [entry["event"] for entry in update["history"]] == ["retry", "resend", "done"]
     assert [call["method"] for call in update["history"][-1]["calls"]] == ["answerCallbackQuery", "sendMessage"]
     assert update["history"][0]["calls"] == [{"method": "sendMessage", "outcome": "not_sent", "ms": 12.5}]
 
@@ -87,31 +61,10 @@ async def test_an_updates_whole_life(
     for words in (
         "received by one",
         "sendMessage: not_sent",
-        "its term has ended",
-        "resend",
+        "resend: in doubt, so it is sent once more why=its term has ended",
         "sendMessage: ok in 8 ms",
     ):
         assert words in story
-
-
-async def test_a_dead_update_is_listed_shown_and_replayed(
-    database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Dead with reason and payload; replayed it is pending again, with its history, and may be processed."""
-    async with an_inbox(database, settings) as (inbox, term):
-        await inbox.store(received(5))
-        await attempt(inbox, term, 5, Dead("RuntimeError: no luck"))
-        assert await inspect.list_updates(settings, state="dead", as_json=False, limit=10)
-        assert "RuntimeError: no luck" in capsys.readouterr().out
-        assert await inspect.replay_updates(settings, update_ids=[5], as_json=False)
-        assert not await inspect.replay_updates(settings, update_ids=[5, 6], as_json=False)
-        assert capsys.readouterr().out == "5 replayed\n5 is not dead\n6 is not dead\n"
-        (head,) = await inbox.backfill(10)
-        assert head.payload == b'{"text":"/start"}'
-        await attempt(inbox, term, 5, Done())
-        update = await reports.show_update(database, settings.bot_id, 5)
-        assert update is not None
-        assert [entry["event"] for entry in update["history"]] == ["dead", "replay", "done"]
 
 
 async def test_updates_are_listed_by_state(
@@ -133,6 +86,77 @@ async def test_updates_are_listed_by_state(
     assert "nothing is known of update 9" in capsys.readouterr().out
 
 
+async def a_waiting_update(database: Database, settings: Settings, changes: str) -> str:
+    """What is told of an update, begun by the first of two terms, whose row has these `changes`."""
+    async with an_inbox(database, settings) as (inbox, term):
+        await inbox.store(received(5))
+        await inbox.begin(Attempt(5, term, 7))
+        await inbox.take_over(uuid4(), "two")
+    await database.fetch(f"UPDATE inbox SET {changes}")
+    update = await reports.show_update(database, settings.bot_id, 5)
+    assert update is not None
+    return life_text(update)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            "doubts = 0",
+            "in doubt: term 1, which began it, has ended. It is sent once more or left out, as IN_DOUBT says",
+        ),
+        ("doubts = 1", "has ended. It may have been sent 2 times already and is not sent again"),
+        ("repeatable = true", "has ended. Every call of it may be made twice without harm, so they are made again"),
+        ("epoch = 2, repeatable = true", "every call of this attempt may be made twice without harm"),
+        ("state = 'pending', blamed = 2", "leaders that ended while its handler was being called: 2"),
+    ],
+)
+async def test_what_a_state_means_is_explained(database: Database, settings: Settings, changes: str, says: str) -> None:
+    """What was begun by an ended term is in doubt, and what follows from that; who died of it."""
+    assert says in await a_waiting_update(database, settings, changes)
+
+
+async def test_an_update_that_was_sent_twice_in_doubt_is_explained(database: Database, settings: Settings) -> None:
+    """Why it is dead though nothing is wrong with it, and what can be done."""
+    async with an_inbox(database, settings) as (inbox, term):
+        await inbox.store(received(5))
+        await attempt(inbox, term, 5, Retry(0, "504", doubts=1))
+        await attempt(inbox, term, 5, Dead("it cannot be told whether it was sent", doubts=1), CallMade("a", "b", 1))
+    update = await reports.show_update(database, settings.bot_id, 5)
+    assert update is not None
+    assert "sent 2 times without a clear answer: it cannot be told whether it arrived" in life_text(update)
+    assert "svc updates replay 5 sends it once more" in life_text(update)
+    await replay_ids(database, settings.bot_id, [5])
+    update = await reports.show_update(database, settings.bot_id, 5)
+    assert update is not None
+    assert "replay by an operator\n" in life_text(update)
+    assert "replayed: its age and its attempts count from" in life_text(update)
+
+
+async def test_lists_read_what_they_show(settings: Settings) -> None:
+    """However much waits, is dead or has been processed; also what is in flight, among all that waits."""
+    bot = settings.bot_id
+    async with asyncio_loop(), open_database(settings.database_url) as database:
+        for fill in (WAITING, DEAD, PROCESSED):
+            await database.fetch(fill, bot, MANY)
+        await database.fetch("UPDATE inbox SET state = 'processing', epoch = 1 WHERE update_id % 1000 = 0")
+        await database.fetch("ANALYZE")
+        for sql in reports.LIST.values():
+            assert await rows_read(database, sql, bot, 10) <= 12
+        assert await rows_read(database, reports.REASONS, bot, 10, 1000) == 1000
+        assert await rows_read(database, reports.SHOW, bot, 7) <= 4
+
+
+async def test_a_long_list_comes_in_pages(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred thousand rows are more than one statement can bring by its deadline."""
+    monkeypatch.setattr(reports, "PAGE", 10)
+    await database.fetch(PROCESSED, settings.bot_id, 35)
+    rows = await reports.list_updates(database, settings.bot_id, "done", 31)
+    assert [row["update_id"] for row in rows] == [-number for number in range(1, 32)]
+
+
 async def test_a_long_history_stays_bounded(database: Database, settings: Settings) -> None:
     """A day of retries does not make a row grow without end; its first and its latest entries are kept."""
     async with an_inbox(database, settings) as (inbox, term):
@@ -146,22 +170,6 @@ async def test_a_long_history_stays_bounded(database: Database, settings: Settin
     errors = [entry["error"] for entry in update["history"]]
     assert len(errors) == 40
     assert (errors[0], errors[-1]) == ("error 0", "error 59")
-
-
-async def test_status(database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody holds the lock: none is ACTIVE, and who was last; what waits, what is in doubt, what is dead."""
-    async with an_inbox(database, settings) as (inbox, term):
-        for update_id in (1, 2, 3):
-            await inbox.store(received(update_id))
-        await attempt(inbox, term, 1, Dead("x"))
-        await inbox.begin(Attempt(2, term, 1))
-        await inbox.take_over(uuid4(), "two")
-        assert await inspect.show_status(settings, as_json=True)
-    status = json.loads(capsys.readouterr().out)
-    assert (status["active"], status["last_active"], status["epoch"]) == (None, "two", 2)
-    assert (status["inbox"], status["in_doubt"], status["dead"]) == (2, 1, 1)
-    assert status["oldest_seconds"] >= 0
-    assert "ConnectError" in status["webhook"]["unknown"]
 
 
 async def test_transitions(database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,30 +215,6 @@ def test_the_term_of_a_killed_instance_ends_where_the_next_begins() -> None:
 TOKENS_HALF = DEMO_TOKEN.partition(":")[2]
 
 
-async def test_the_status_tells_what_telegram_says(
-    settings: Settings, capsys: pytest.CaptureFixture[str], nursery: trio.Nursery
-) -> None:
-    """The webhook's address, what waits there and the last error; no token, though somebody has put it in the path."""
-    sandbox = Sandbox()
-    there = replace(settings, telegram_api_root=await nursery.start(sandbox.run))
-    bot = sandbox.telegram.bot()
-    bot.webhook = WebhookSettings(f"https://old.example/{quote(DEMO_TOKEN, safe='')}")
-    bot.last_error_date, bot.last_error_message = 1_700_000_000, "Connection refused"
-    async with asyncio_loop():
-        assert await inspect.show_status(there, as_json=False)
-        text = capsys.readouterr().out
-        assert await inspect.show_status(there, as_json=True)
-        webhook = json.loads(capsys.readouterr().out)["webhook"]
-    assert "webhook   https://old.example/***, 0 pending at Telegram, last error: Connection refused" in text
-    assert webhook == {
-        "url": "https://old.example/***",
-        "pending_update_count": 0,
-        "last_error_date": 1_700_000_000,
-        "last_error_message": "Connection refused",
-    }
-    nursery.cancel_scope.cancel()
-
-
 URL, OTHERS = "https://bot.example/webhook", f"https://old.example/{DEMO_TOKEN}"
 
 
@@ -271,13 +255,3 @@ async def test_the_preflight_knows_what_the_intake_needs(
     assert says in line
     assert TOKENS_HALF not in line
     nursery.cancel_scope.cancel()
-
-
-async def test_a_database_without_tables_is_said(empty_database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line that names the command, and exit 1."""
-    empty = replace(settings_for_tests(), database_url=empty_database_url)
-    async with asyncio_loop():
-        assert not await inspect.show_status(empty, as_json=False)
-    said = capsys.readouterr()
-    assert "run svc migrate" in said.err
-    assert said.out == ""

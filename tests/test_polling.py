@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
+import httpx
 import pytest
 import trio
 
@@ -18,7 +19,7 @@ from sandbox.telegram import DEMO_TOKEN
 from svc.intake.accept import Intake
 from svc.intake.polling import LONGEST_PAUSE, POLL_LIMIT, POLL_SECONDS, open_poller, poll
 from svc.storage.database import DatabaseUnavailable
-from svc.storage.inbox import Received
+from svc.storage.inbox import Received, StoreOutcome
 from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
@@ -66,7 +67,7 @@ class Polled:
         """Every getUpdates that has been answered, or has failed."""
         return self.sandbox.telegram.call_log.find("getUpdates")
 
-    async def poll(self, store: Callable[[Received], Awaitable[bool]] | None = None) -> None:
+    async def poll(self, store: Callable[[Received], Awaitable[StoreOutcome]] | None = None) -> None:
         """Poll until `draining`, with `store` in place of the inbox's own."""
         async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=self.sandbox.transport) as api:
             intake = Intake(store or self.inbox.store, self._hints)
@@ -80,7 +81,7 @@ async def polling(
     inbox: MemoryInbox | None = None,
     *,
     hints: int = 1000,
-    store: Callable[[Received], Awaitable[bool]] | None = None,
+    store: Callable[[Received], Awaitable[StoreOutcome]] | None = None,
 ) -> AsyncIterator[Polled]:
     """A poller at work, whose first getUpdates has reached Telegram."""
     with captured_logs(secrets=(DEMO_TOKEN,)) as logs, trio.fail_after(DEADLOCK):
@@ -137,7 +138,7 @@ async def test_the_offset_moves_only_after_the_commit(autojump_clock: trio.testi
     commit = trio.Event()
     inbox = MemoryInbox()
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         await commit.wait()
         return await inbox.store(update)
 
@@ -159,7 +160,7 @@ async def test_a_chat_is_stored_in_order(autojump_clock: trio.testing.MockClock)
     failing = [True]
     tried: list[int] = []
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         tried.append(update.update_id)
         await trio.sleep(0.01)
         if failing and len(inbox.rows) == 2:
@@ -185,10 +186,10 @@ async def test_a_batch_is_stored_side_by_side(autojump_clock: trio.testing.MockC
     waiting: list[int] = []
     commit = trio.Event()
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         waiting.append(update.update_id)
         await commit.wait()
-        return True
+        return StoreOutcome.FIRST
 
     async with polling(sandbox, store=store) as polled:
         assert sorted(waiting) == sent
@@ -240,7 +241,7 @@ async def test_a_batch_stored_in_part_is_completed(autojump_clock: trio.testing.
     inbox = MemoryInbox()
     failing = [True]
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         if update.chat_id == 2 and failing:
             failing.pop()
             raise DatabaseUnavailable("cut off")
@@ -262,7 +263,7 @@ async def test_a_store_that_hangs_is_given_up(autojump_clock: trio.testing.MockC
     inbox = MemoryInbox()
     hanging = [True]
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         if hanging:
             hanging.pop()
             await trio.sleep_forever()
@@ -280,7 +281,7 @@ async def test_an_unforeseen_error_of_the_store_ends_nothing(autojump_clock: tri
     inbox = MemoryInbox()
     failing = [True]
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         if failing:
             failing.pop()
             raise RuntimeError("a bug")
@@ -353,6 +354,68 @@ async def test_an_idle_bot_is_asked_once_in_50_seconds(autojump_clock: trio.test
         assert {call.method for call in polled.sandbox.telegram.call_log} == {"getUpdates"}
 
 
+async def test_an_empty_answer_at_once_is_followed_by_a_pause(autojump_clock: trio.testing.MockClock) -> None:
+    """A gateway that does not hold the request open is not asked without end; the log says so; what comes is taken."""
+    answers = iter([b"[]"] * 10 + [b'[{"update_id":7,"message":{"chat":{"id":1}}}]'])
+    transport = FakeTransport(lambda _: httpx.Response(200, content=b'{"ok":true,"result":%b}' % next(answers, b"[]")))
+    hints, hinted = trio.open_memory_channel[Received](1)
+    with captured_logs() as logs:
+        async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=lambda: transport) as api:
+            with trio.move_on_after(100):
+                await poll(api, Intake(MemoryInbox().store, hints), rng=random.Random(0))
+    assert 10 < len(transport.requests) < 20
+    assert "no updates, after less than 1 s" in logs.of("POLL_RETRY")[0]["error"]
+    assert all(json.loads(request.content)["limit"] == POLL_LIMIT for request in transport.requests)
+    assert hinted.receive_nowait().update_id == 7
+
+
+async def test_a_duplicate_is_confirmed_when_its_store_has_returned(autojump_clock: trio.testing.MockClock) -> None:
+    """A duplicate counts like any other: it goes through the same `accept`, and while `store` waits, for a standby say,
+    nothing of its batch is confirmed."""
+    inbox, confirmed = MemoryInbox(), trio.Event()
+
+    async def store(update: Received) -> StoreOutcome:
+        outcome = await inbox.store(update)
+        if outcome is StoreOutcome.DUPLICATE:
+            await confirmed.wait()
+        return outcome
+
+    sandbox = Sandbox()
+    async with polling(sandbox, inbox) as polled:
+        sandbox.faults.order("cut_before", method="getUpdates", count=None)
+        old = polled.send(1)
+        await trio.sleep(0.1)
+        polled.draining.set()
+        await polled.ended.wait()
+    sandbox.faults.clear()
+    async with polling(sandbox, inbox, store=store) as polled:
+        new = polled.send(2)
+        await trio.sleep(5)
+        assert polled.pending == [old, new]
+        confirmed.set()
+        await trio.sleep(1)
+        assert polled.logs.names(old) == ["DUPLICATE"]
+        assert polled.pending == []
+
+
+async def test_updates_without_a_chat_do_not_wait_for_each_other(autojump_clock: trio.testing.MockClock) -> None:
+    """They share no order: one that cannot be stored keeps none of the others from the inbox."""
+    inbox = MemoryInbox()
+    sandbox = Sandbox()
+    sent = [sandbox.telegram.push_update("poll", {"id": str(number)}) for number in range(3)]
+    ids = [update.id for update in sent if update is not None]
+
+    async def store(update: Received) -> StoreOutcome:
+        assert update.chat_id == 0
+        if update.update_id == ids[0]:
+            raise DatabaseUnavailable("not this one")
+        return await inbox.store(update)
+
+    async with polling(sandbox, inbox, store=store) as polled:
+        assert sorted(inbox.rows) == ids[1:]
+        assert polled.pending == ids
+
+
 async def test_a_webhook_in_the_way_is_named(autojump_clock: trio.testing.MockClock) -> None:
     """One line a try, ever more seldom, says which and what to do; it stays until somebody removes it."""
     sandbox = Sandbox()
@@ -388,7 +451,7 @@ async def test_one_update_that_cannot_be_stored_holds_up_none_before_it(autojump
     poison = sent[20]
     assert poison is not None
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         if update.update_id == poison.id:
             raise ValueError("this one never")
         return await inbox.store(update)
@@ -454,14 +517,14 @@ async def test_restarts_and_faults_at_any_moment(autojump_clock: trio.testing.Mo
     new: list[int] = []
     by_chat: dict[int, list[int]] = {}
 
-    async def store(update: Received) -> bool:
+    async def store(update: Received) -> StoreOutcome:
         await trio.sleep(rng.choice((0, 0.01)))
-        is_new = await inbox.store(update)
-        if is_new:
+        outcome = await inbox.store(update)
+        if outcome is not StoreOutcome.DUPLICATE:
             new.append(update.update_id)
             by_chat.setdefault(update.chat_id, []).append(update.update_id)
         await trio.sleep(rng.choice((0, 0.01)))  # cancelled here, it is stored all the same
-        return is_new
+        return outcome
 
     for _ in range(30):
         async with polling(sandbox, inbox, store=store) as polled:

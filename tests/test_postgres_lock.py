@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,16 +15,21 @@ import pytest
 import trio
 import trio_asyncio
 
+from sandbox.postgres import EmbeddedPostgres
 from svc.leadership.postgres_lock import PoolerInTheWay, PostgresLockSession, connect_lock
 from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Term
-from svc.storage.keys import RELEASED_CHANNEL, lock_key
+from svc.storage.keys import IDS_TOLD, NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.peers import Peer, refusing_port
 
 BOT = 4503599627370495
 QUICKLY = 3.0  # the server notices at once; nothing here would happen later by itself
 SLOWLY = 10.0  # for what the server does in its own time
+
+
+def ignore(_update_ids: Sequence[int]) -> None:
+    """What a session does with new work of which this test wants to know nothing."""
 
 
 @dataclass
@@ -36,7 +41,7 @@ class LockBench:
     sessions: list[PostgresLockSession] = field(default_factory=list)
 
     async def session(
-        self, bot_id: int = BOT, *, timeout: float = 60.0, on_new_work: Callable[[], None] = lambda: None
+        self, bot_id: int = BOT, *, timeout: float = 60.0, on_new_work: Callable[[Sequence[int]], None] = ignore
     ) -> PostgresLockSession:
         session = await connect_lock(self.url, bot_id, server_timeout=timeout, on_new_work=on_new_work)
         self.sessions.append(session)
@@ -275,26 +280,67 @@ async def test_release_of_a_dead_session(bench: LockBench) -> None:
 
 
 async def test_new_work_notifies_the_session(bench: LockBench) -> None:
-    """Another instance's notification reaches the sessions of that bot, and of no other."""
-    heard: list[str] = []
-    one = await bench.session(on_new_work=lambda: heard.append("ours"))
-    other = await bench.session(2, on_new_work=lambda: heard.append("other bot's"))
-    await (await bench.inbox()).notify_leader()
+    """Another instance's notification reaches the sessions of that bot, and of no other, with the ids that it tells."""
+    heard: list[Sequence[int]] = []
+    one = await bench.session(on_new_work=heard.append)
+    others: list[Sequence[int]] = []
+    other = await bench.session(2, on_new_work=others.append)
+    inbox = await bench.inbox()
+    await inbox.notify_leader()
+    await inbox.notify_leader([5])
+    await inbox.notify_leader([1, -(2**63), 2**63 - 1])
     for session in (one, other):
         await session.beat(Term(1, UUID(int=1)))  # a round trip: what was announced before has arrived
+
+    async def all_heard() -> bool:
+        await trio.lowlevel.checkpoint()
+        return len(heard) >= 3
+
+    await until(all_heard, QUICKLY)
+    assert heard == [[], [5], [1, -(2**63), 2**63 - 1]]
+    assert others == []
+
+
+@pytest.mark.parametrize(
+    ("update_ids", "told"),
+    [
+        (range(10**9, 10**9 + IDS_TOLD), range(10**9, 10**9 + IDS_TOLD)),
+        (range(IDS_TOLD + 1), ()),
+        (range(-(2**63), -(2**63) + IDS_TOLD), ()),
+    ],
+    ids=["as many as fit", "too many", "too long"],
+)
+async def test_a_notification_is_never_too_long(
+    bench: LockBench, update_ids: Sequence[int], told: Sequence[int]
+) -> None:
+    """What the server would refuse as too long is told without ids."""
+    heard: list[Sequence[int]] = []
+    one = await bench.session(on_new_work=heard.append)
+    await (await bench.inbox()).notify_leader(update_ids)
+    await one.beat(Term(1, UUID(int=1)))
 
     async def something_heard() -> bool:
         await trio.lowlevel.checkpoint()
         return bool(heard)
 
     await until(something_heard, QUICKLY)
-    assert heard == ["ours"]
+    assert heard == [list(told)]
+
+
+@pytest.mark.parametrize("payload", [f"{BOT}:1,x", f"{BOT}:,", f"{BOT}:"])
+async def test_a_notification_that_cannot_be_read_tells_of_something(bench: LockBench, payload: str) -> None:
+    """Whatever another release may say about this bot, it is new work."""
+    heard: list[Sequence[int]] = []
+    one = await bench.session(on_new_work=heard.append)
+    one._hear(None, 0, NEW_WORK_CHANNEL, payload)
+    one._hear(None, 0, NEW_WORK_CHANNEL, f"1{payload}")
+    assert heard == [[]]
 
 
 async def test_a_listener_that_raises_does_no_harm(bench: LockBench) -> None:
     """A fault in what is called for new work is logged, and the session lives on."""
 
-    def fail() -> None:
+    def fail(_update_ids: Sequence[int]) -> None:
         called.set()
         raise KeyError
 
@@ -339,13 +385,13 @@ async def test_connecting_when_cancelled_leaves_no_session(bench: LockBench) -> 
 async def test_a_server_that_is_away(bench: LockBench) -> None:
     """Without a server the connection fails as the database's absence does."""
     with refusing_port() as port, trio.fail_after(QUICKLY), pytest.raises(DatabaseUnavailable):
-        await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
+        await connect_lock(f"postgresql://x@127.0.0.1:{port}/x", BOT, server_timeout=3, on_new_work=ignore)
 
 
 async def test_a_database_that_refuses(bench: LockBench) -> None:
     """An unknown database is a refusal."""
     with pytest.raises(DatabaseRefused):
-        await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
+        await connect_lock(bench.url + "_not", BOT, server_timeout=3, on_new_work=ignore)
 
 
 async def refuse_parameters(stream: trio.SocketStream) -> None:
@@ -364,7 +410,7 @@ async def test_a_pooler_that_refuses_the_parameters(bench: LockBench, nursery: t
     await nursery.start(pooler.serve)
     url = f"postgresql://x:secret@127.0.0.1:{pooler.port}/x"
     with pytest.raises(PoolerInTheWay, match=r"127\.0\.0\.1 .* LEADER_DATABASE_URL at Postgres itself") as raised:
-        await connect_lock(url, BOT, server_timeout=3, on_new_work=lambda _update_ids: None)
+        await connect_lock(url, BOT, server_timeout=3, on_new_work=ignore)
     assert "idle_session_timeout" in str(raised.value)
     assert "secret" not in str(raised.value)
 
@@ -401,3 +447,14 @@ async def test_a_term_begins_only_while_its_lock_is_held(bench: LockBench) -> No
     two = await bench.session()
     assert await two.try_lock()
     assert (await inbox.take_over(uuid4(), "two", two.pid)).epoch == term.epoch + 1
+
+
+async def test_the_same_lock_in_another_database_is_not_it(bench: LockBench, postgres: EmbeddedPostgres) -> None:
+    """A lock of the same key in another database of the server does not let a term begin here."""
+    elsewhere = await trio_asyncio.aio_as_trio(asyncpg.connect)(postgres.url)
+    await trio_asyncio.aio_as_trio(elsewhere.execute)("SELECT pg_advisory_lock($1)", lock_key(BOT))
+    try:
+        with pytest.raises(DatabaseUnavailable, match="the lock was lost"):
+            await (await bench.inbox()).take_over(uuid4(), "one", elsewhere.get_server_pid())
+    finally:
+        elsewhere.terminate()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.processes
 # As many as there are workers: all of them have a send in flight.
 USERS = 16
 LASTS = 3.0
-# More than the graceful end of HTTP and the shortest flush take together; less than after what a leader decides on doubts.
+# More than the graceful end of HTTP and the shortest flush take together, less than until a leader decides on doubts.
 STALL = 5.0
 ROLE = "bot"
 DATABASE = "bot_data"
@@ -100,9 +100,7 @@ async def test_a_restart_of_the_server_throws_no_answer_away(postgres_to_break: 
         await once_each(fleet)
 
 
-async def test_what_is_known_outlives_a_stall_in_a_drain(
-    postgres: EmbeddedPostgres, empty_database_url: str
-) -> None:
+async def test_what_is_known_outlives_a_stall_in_a_drain(postgres: EmbeddedPostgres, empty_database_url: str) -> None:
     """SIGTERM while the database answers nothing: the process ends when it has written down what it has sent."""
     async with trio.open_nursery() as nursery, running_fleet(empty_database_url) as fleet:
         proxy = TcpProxy(postgres.port)

@@ -19,8 +19,9 @@ from tests.memory import inbox as memory_inbox
 from tests.memory.inbox import MemoryInbox
 from tests.simulation import database
 from tests.simulation.database import SimulatedDatabase
+from tests.simulation.doubts import Violation
 from tests.simulation.schedule import KINDS, make_schedule
-from tests.simulation.world import Violation, run_seed
+from tests.simulation.world import run_seed
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 # Small, so that processes that run tests side by side end together.

@@ -54,3 +54,27 @@ async def test_transitions_wait_for_the_database(database: Database) -> None:
             await transitions.flush()
         nursery.cancel_scope.cancel()
     assert [row[4] for row in await rows(database)] == ["booted", "lock_acquired"]
+
+
+async def test_old_transitions_are_forgotten_but_for_the_latest(database: Database) -> None:
+    """Up to so many at once, the oldest first, of this bot only; the last twenty stay however old they are."""
+    now = datetime.now(UTC)
+    transitions = PostgresTransitionLog(database, 42, "one")
+    other = PostgresTransitionLog(database, 43, "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(transitions.run)
+        nursery.start_soon(other.run)
+        for hours in range(60, 0, -1):
+            await transitions.record(WON, now - timedelta(hours=hours))
+        await other.record(WON, now - timedelta(hours=1000))
+        nursery.cancel_scope.cancel()
+    ages = (
+        "SELECT round(extract(epoch FROM now() - at) / 3600)::int FROM state_transitions WHERE bot_id = 42 ORDER BY at"
+    )
+    assert await transitions.prune(50 * 3600 + 60, 4) == 4
+    assert [row[0] for row in await database.fetch(ages)] == list(range(56, 0, -1))
+    assert await transitions.prune(50 * 3600 + 60, 1000) == 6
+    assert [row[0] for row in await database.fetch(ages)] == list(range(50, 0, -1))
+    assert await transitions.prune(60, 1000) == 30
+    assert [row[0] for row in await database.fetch(ages)] == list(range(20, 0, -1))
+    assert len(await rows(database)) == 21

@@ -14,7 +14,8 @@ import trio
 import trio.testing
 
 from svc.intake.accept import Intake
-from svc.intake.webhook import MAX_BODY, WebhookMiddleware
+from svc.intake.bodies import MAX_BODIES, MAX_BODY, Bodies, Rejected, read_body
+from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Received
@@ -176,6 +177,60 @@ async def test_a_malformed_length_is_a_bad_request(length: str) -> None:
     client = WebhookClient()
     assert await client.post(START, headers={"Content-Length": length}) == 400
     assert client.request.receives == 0
+
+
+async def test_a_body_with_two_lengths_is_a_bad_request() -> None:
+    """400, unread, and the end of the connection for a Content-Length beside Transfer-Encoding (RFC 9112, 6.3)."""
+    for length in (len(START), len(START) + 100):
+        client = WebhookClient()
+        with captured_logs() as logs:
+            lengths = {"Transfer-Encoding": "chunked", "Content-Length": str(length)}
+            assert await client.post(START, headers=dict(lengths)) == 400
+        assert client.request.headers["connection"] == "close"
+        assert client.request.receives == 0
+        assert logs.names() == ["REJECTED"]
+
+
+async def test_a_body_short_of_its_length_is_answered() -> None:
+    """400: whoever says that the body ends here may still wait for the answer."""
+    client = WebhookClient()
+    assert await client.post(START, headers={"Content-Length": str(len(START) + 1)}) == 400
+    assert client.store.stored == {}
+
+
+async def test_bodies_beyond_what_fits_are_left_with_telegram() -> None:
+    """503 with Retry-After, unread, while bodies that wait for their commit take all the room; then there is some."""
+    client = WebhookClient()
+    client.store.may_return = trio.Event()
+    numbers = range(10, 10 + MAX_BODIES // MAX_BODY)
+    bodies = [(b'{"update_id":%d}' % number).ljust(MAX_BODY) for number in numbers]
+    async with trio.open_nursery() as nursery:
+        for body in bodies:
+            nursery.start_soon(client.post, body)
+            await trio.testing.wait_all_tasks_blocked()
+        with captured_logs() as logs:
+            assert await client.post(bodies[0]) == 503
+        assert client.request.receives == 0
+        assert client.request.headers["retry-after"] == "1"
+        assert [line["reason"] for line in logs.lines] == ["too many updates at once"]
+        client.store.may_return.set()
+    assert len(client.store.stored) == len(bodies)
+    assert await client.post(START) == 200
+
+
+async def test_a_body_of_unknown_length_counts_as_it_comes() -> None:
+    """A chunked body that nobody has announced is refused at the byte for which there is no room; its place is free
+    again, whatever became of it."""
+    bodies = Bodies(limit=100)
+    events = [{"type": "http.request", "body": b"x" * 40, "more_body": True} for _ in range(3)]
+
+    async def receive() -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        return events.pop()
+
+    with pytest.raises(Rejected, match="too many"), bodies.place(0) as place:
+        await read_body(receive, 0, place)
+    assert (bodies.size, events) == (0, [])
 
 
 async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:
@@ -353,9 +408,8 @@ async def test_a_duplicate_is_acknowledged_and_not_hinted() -> None:
         ((), [DISCONNECT], "100"),
         ((START[:9],), [DISCONNECT], "100"),
         ((START,), [DISCONNECT], None),
-        ((START,), [], str(len(START) + 1)),
     ],
-    ids=["before the body", "within it", "before the end of a chunked one", "short of its length"],
+    ids=["before the body", "within it", "before the end of a chunked one"],
 )
 async def test_a_client_that_hangs_up_leaves_one_line(
     bodies: tuple[bytes, ...], then: list[dict[str, Any]], length: str | None

@@ -237,6 +237,23 @@ async def test_an_answer_that_makes_no_sense_ends_nothing(autojump_clock: trio.t
     assert "ValueError" in logs.lines[0]["exception"]
 
 
+@pytest.mark.parametrize("fault", ["error", "html", "cut_after", "hang"])
+async def test_it_is_set_though_nobody_tells_what_is_set(autojump_clock: trio.testing.MockClock, fault: str) -> None:
+    """getWebhookInfo fails again and again, whichever way: the webhook is set unread, once, and the checks go on."""
+    sandbox = Sandbox(strict_webhooks=True)
+    sandbox.faults.order(fault, method="getWebhookInfo", count=None)
+    async with registering(sandbox=sandbox) as registered:
+        await trio.sleep(600)
+        assert len(registered.sets) == 1
+        assert registered.webhook == WebhookSettings(URL, SECRET, 40)
+        (line,) = registered.logs.of("WEBHOOK_SET")
+        assert line["reason"].startswith("what is set cannot be read: InDoubt")
+        sandbox.faults.clear()
+        have_failed(sandbox, "Connection refused", at=100)
+        await trio.sleep(600)
+        assert registered.shown()[1] == 100
+
+
 async def test_without_an_address_it_only_checks(autojump_clock: trio.testing.MockClock) -> None:
     """WEBHOOK_URL unset: the webhook set by hand stays as it is, and is reported on."""
     sandbox = Sandbox(strict_webhooks=True)

@@ -9,6 +9,7 @@ more than the windows that it fills.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,11 +49,11 @@ async def _read_due(period: ActivePeriod) -> None:
     while True:
         while ids := queue.take_due(min(IDS_AT_ONCE, queue.places.room)):
             found = await or_later(partial(period.inbox.fetch, ids))
+            queue.look_at(_not_reached(ids, found))
+            if found is None:
+                await trio.sleep(AGAIN_AFTER)
             for update in found or ():
                 queue.add(update)
-            if found is None:
-                queue.look_at(ids)
-                await trio.sleep(AGAIN_AFTER)
         with trio.move_on_at(queue.due.next if queue.places.room else trio.current_time() + SWEEP_EVERY):
             await queue.due.changed.wait()
 
@@ -64,11 +65,23 @@ async def _read_told(period: ActivePeriod) -> None:
         await news.known.wait()
         while ids := news.take_ids(IDS_AT_ONCE):
             found = await or_later(partial(period.inbox.fetch, ids))
+            if rest := _not_reached(ids, found):
+                news.tell(rest)
             if found is None:
-                news.tell(ids)
                 await trio.sleep(AGAIN_AFTER)
-            else:
-                _add_newcomers(period, found)
+            _add_newcomers(period, found or ())
+
+
+def _not_reached(ids: Sequence[int], found: Sequence[Received] | None) -> list[int]:
+    """Those of `ids` that are to be read again: all if there was no answer, else what lies behind the last of it.
+
+    An answer is bounded in bytes and goes by ids. Of what lies behind the last nothing may be left to be worked on:
+    then the next answer is empty, and that was all.
+    """
+    if found is None:
+        return list(ids)
+    last = max((update.update_id for update in found), default=math.inf)
+    return [update_id for update_id in ids if update_id > last]
 
 
 async def _read_newest(period: ActivePeriod) -> None:
@@ -101,21 +114,25 @@ async def _read_followers(period: ActivePeriod) -> None:
 
 
 async def _read_followers_of(period: ActivePeriod, chats: Sequence[int]) -> bool:
-    """Whether the inbox has answered. If not, for whatever reason, the chats are to be asked for again."""
-    found: list[Received] | None = None
+    """Whether the inbox has answered. Chats without an answer are to be asked for again, whatever happens."""
+    queue = period.queue
+    waiting = set(chats)
     try:
         found = await or_later(partial(period.inbox.followers, chats, FOLLOWERS))
-    finally:
         if found is None:
-            period.queue.followers.failed(chats)
-    if found is None:
-        return False
-    by_chat: defaultdict[int, list[Received]] = defaultdict(list)
-    for update in found:
-        by_chat[update.chat_id].append(update)
-    for chat_id in chats:
-        period.queue.add_followers(chat_id, by_chat[chat_id])
-    return True
+            return False
+        by_chat: defaultdict[int, list[Received]] = defaultdict(list)
+        for update in found:
+            by_chat[update.chat_id].append(update)
+        # The answer is bounded in bytes, and goes by chats: those behind its last may not have been reached.
+        last = max(by_chat, default=math.inf)
+        for chat_id in chats:
+            if chat_id <= last:
+                queue.add_followers(chat_id, by_chat[chat_id])
+                waiting.discard(chat_id)
+        return True
+    finally:
+        queue.followers.failed(waiting)
 
 
 @dataclass

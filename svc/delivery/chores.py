@@ -17,8 +17,8 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
 from svc.delivery.hints import Hints
+from svc.delivery.keep_up import keep_up
 from svc.delivery.worker import SEND_DEADLINE
-from svc.waiting import Backoff
 
 __all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "release_held", "take_hints"]
 
@@ -29,29 +29,15 @@ Chore = Callable[[ActivePeriod], Awaitable[None]]
 # After a takeover the menus come first.
 CHORES_AFTER = 1.0
 DOUBTS_EVERY = 5.0
-# A chore that has gone well for so long is not failing over and over.
-WENT_WELL_AFTER = 60.0
 
 
 def kept_up(name: str, chore: Chore, rng: random.Random) -> Chore:
-    """`chore`, begun anew after a pause of 1 to 30 seconds whenever it fails. `name` is for the log."""
+    """`chore`, begun anew after a pause whenever it fails. `name` is for the log."""
 
-    async def keep_up(period: ActivePeriod) -> None:
-        backoff = Backoff(1.0, 30.0, rng)
-        while True:
-            began = trio.current_time()
-            try:
-                await chore(period)
-            except Exception:
-                if trio.current_time() - began > WENT_WELL_AFTER:
-                    backoff.reset()
-                pause = backoff.next()
-                log.exception("CHORE_FAILED", chore=name, epoch=period.term.epoch, again_in=round(pause, 1))
-            else:
-                return
-            await trio.sleep(pause)
+    async def kept(period: ActivePeriod) -> None:
+        await keep_up(name, partial(chore, period), rng)
 
-    return keep_up
+    return kept
 
 
 async def take_hints(hints: Hints, period: ActivePeriod) -> None:

@@ -6,6 +6,7 @@ instance too, reads it from there. After a while this instance expects no more t
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +17,7 @@ import trio
 
 from svc.delivery.database_away import or_later
 from svc.delivery.hints import Hints
+from svc.delivery.keep_up import keep_up
 from svc.delivery.new_work import NewWork
 from svc.storage.inbox import Inbox, Received
 
@@ -36,14 +38,17 @@ class _Held(NamedTuple):
     arrived: float
 
 
-async def follow(hints: Hints, inbox: Inbox, hold: float) -> None:
+async def follow(hints: Hints, inbox: Inbox, hold: float, rng: random.Random) -> None:
     """Take what arrives here, tell the leader of it and hold it for `hold` seconds; until cancelled."""
     held: deque[_Held] = deque()
     stored = NewWork()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_notify_of_known, inbox, stored)
-        nursery.start_soon(_notify_of_unknown, inbox, stored)
-        nursery.start_soon(_stay_warm, inbox)
+        for name, work in (
+            ("NOTIFY", partial(_notify_of_known, inbox, stored)),
+            ("NOTIFY", partial(_notify_of_unknown, inbox, stored)),
+            ("WARM", partial(_stay_warm, inbox)),
+        ):
+            nursery.start_soon(keep_up, name, work, rng)
         while True:
             with trio.move_on_at(held[0].until if held else float("inf")):
                 update = await hints.receive()

@@ -14,6 +14,7 @@ from hypercorn.config import Config
 from hypercorn.trio import serve
 from quart_trio import QuartTrio
 
+from svc.intake.hypercorn_connections import FIRST_REQUEST_TIMEOUT, MAX_CONNECTIONS
 from svc.intake.hypercorn_fixes import hypercorn_fixes
 from svc.observability.errors import describe, leaves
 from svc.shutdown import end_process_now
@@ -26,6 +27,8 @@ CONFIG_FILE = "hypercorn.toml"
 BUILT_IN: dict[str, Any] = {
     "bind": ["0.0.0.0:8080"],
     "backlog": 1024,
+    "max_connections": MAX_CONNECTIONS,
+    "first_request_timeout": FIRST_REQUEST_TIMEOUT,
     "keep_alive_timeout": 75,
     "graceful_timeout": 3,
     "h11_max_incomplete_size": 16384,
@@ -33,7 +36,14 @@ BUILT_IN: dict[str, Any] = {
     "include_date_header": False,
 }
 HYPERCORNS_PORT = 8000
-_NUMBERS = ("backlog", "graceful_timeout", "h11_max_incomplete_size", "keep_alive_timeout")
+_NUMBERS = (
+    "backlog",
+    "first_request_timeout",
+    "graceful_timeout",
+    "h11_max_incomplete_size",
+    "keep_alive_timeout",
+    "max_connections",
+)
 
 
 class ConfigError(Exception):
@@ -53,7 +63,8 @@ def load_config(host: str | None, port: int | None) -> Config:
     if not isinstance(config.bind, list) or not all(isinstance(bind, str) for bind in config.bind):
         raise ConfigError(f"{path.absolute()}: bind must be a list of addresses")
     for name in _NUMBERS:
-        if type(getattr(config, name)) not in (int, float):
+        # Two of them are ours: Hypercorn has no default for these.
+        if type(getattr(config, name, BUILT_IN[name])) not in (int, float):
             raise ConfigError(f"{path.absolute()}: {name} must be a number")
     # With another host or port two addresses may become one.
     config.bind = list(dict.fromkeys(replace_address(bind, host, port) for bind in config.bind))

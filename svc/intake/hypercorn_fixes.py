@@ -1,8 +1,9 @@
 """What Hypercorn 0.18 gets wrong or does slowly under Trio, mended while HTTP is served.
 
-Hypercorn has no setting for the classes it makes connections of, so `hypercorn_fixes` puts the subclasses below in
-their places and takes them out again. Importing this module changes nothing. Each fix names the test that fails without
-it, in tests/test_hypercorn_fixes.py: run that file against a newer Hypercorn, with and without the fixes.
+Hypercorn has no setting for the classes it makes connections of, so `hypercorn_fixes` puts the subclasses below, and
+those of hypercorn_connections.py, in their places and takes them out again. Importing this module changes nothing. Each
+fix names the test that fails without it, in tests/test_hypercorn_fixes.py where no other file is named: run that file
+against a newer Hypercorn, with and without the fixes.
 """
 
 from __future__ import annotations
@@ -16,56 +17,33 @@ import h11
 import hypercorn.protocol
 import hypercorn.trio.run
 import hypercorn.trio.tcp_server
-import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.task_group import TaskGroup, _handle
-from hypercorn.trio.tcp_server import TCPServer
 
-from svc.observability.errors import describe, leaves
-
-log = structlog.get_logger()
-
+from svc.intake.hypercorn_connections import FastConnection, ServerContext
 
 # Safety: what one client does must not harm the others.
 
 
-class SafeConnection(TCPServer):
-    """A connection whose errors end that connection and nothing else."""
+class LastRequest(h11.Connection):
+    """HTTP/1.1 as h11 reads it, where bytes may come behind a request that is the last of its connection.
 
-    async def run(self) -> None:
-        """Serve the connection to its end; any error becomes one line in the log.
+    For h11 they are an error, at which Hypercorn answers 400 in place of the application, or closes the connection
+    within its answer. Here they are left until the answer is out, after which the connection is closed anyway.
+    Test: test_bytes_behind_the_last_request_cost_no_answer.
+    """
 
-        Hypercorn lets errors through to the nursery of the whole server, so that one connection ends the process
-        (hypercorn issues 203 and 225). Test: test_an_unforeseen_error_ends_its_connection_only.
-        """
-        try:
-            await super().run()
-        except* Exception as group:
-            log.warning("CONNECTION", error=describe(leaves(group)[0]))
+    answered = False
 
-    async def protocol_send(self, event: Event) -> None:
-        """Write an answer; one that meets the closing of its connection came too late, which is no error.
-
-        Hypercorn expects that of a stream that is closed, but not of one that another task is closing at this very
-        moment, which raises BusyResourceError. Test: test_an_answer_that_meets_the_closing_is_dropped.
-
-        And it costs less: h11 has no bytes for the end of a message with a Content-Length, for which Hypercorn makes a
-        system call. Test: test_nothing_empty_is_written.
-        """
-        if not isinstance(event, RawData):
-            await super().protocol_send(event)
-        elif event.data:
-            async with self.send_lock:
-                try:
-                    with trio.CancelScope(shield=True):
-                        await self.stream.send_all(event.data)
-                except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-                    await self.protocol.handle(Closed())
+    def next_event(self) -> Any:
+        """The next event of the request, or PAUSED for what is not to be looked at yet."""
+        if self.their_state is h11.MUST_CLOSE and not self.answered and self.trailing_data[0]:
+            return h11.PAUSED
+        return super().next_event()
 
 
 class PlainHttp11(H11Protocol):
@@ -76,6 +54,15 @@ class PlainHttp11(H11Protocol):
     of the application is too late: the error is raised before it is called. Test:
     test_an_upgrade_is_answered_as_the_request_it_is, and the DEADLY requests.
     """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        most = self.config.h11_max_incomplete_size
+        self._requests = self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
+
+    async def _maybe_recycle(self) -> None:
+        self._requests.answered = True
+        await super()._maybe_recycle()
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would look for HTTP/2 here."""
@@ -136,73 +123,11 @@ class UnreadBodies(TaskGroup):
         return put
 
 
-# Speed: the same behaviour for less work per request.
-
-
-class FastConnection(SafeConnection):
-    """A connection that watches for idleness with one task."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.idle_task = IdleWatch(self)  # type: ignore[assignment]
-
-    async def _read_data(self) -> None:
-        await super()._read_data()
-        self.idle_task.end()  # type: ignore[attr-defined]
-
-
-class IdleWatch:
-    """Closes a connection that has been idle for `keep_alive_timeout` seconds, or is idle when the server shuts down.
-
-    One task for as long as the connection lives. Hypercorn's TrioSingleTask, whose place this takes, starts and cancels
-    a task per request. Test: test_a_request_costs_one_task.
-    """
-
-    def __init__(self, connection: FastConnection) -> None:
-        self._connection = connection
-        self._idle_since: float | None = None
-        self._scope: trio.CancelScope | None = None
-
-    async def restart(self, task_group: TaskGroup, _action: object) -> None:
-        """The connection is idle from now on."""
-        self._idle_since = trio.current_time()
-        if self._scope is None:
-            self._scope = trio.CancelScope()
-            task_group.spawn(self._watch, self._scope)
-        elif self._connection.context.terminated.is_set():
-            await self._close()
-
-    async def stop(self) -> None:
-        """A request has come: the connection is not idle."""
-        self._idle_since = None
-
-    def end(self) -> None:
-        """The connection is at its end: there is nothing left to watch."""
-        if self._scope is not None:
-            self._scope.cancel(reason="the connection has ended")
-
-    async def _watch(self, scope: trio.CancelScope) -> None:
-        timeout = self._connection.config.keep_alive_timeout
-        terminated = self._connection.context.terminated
-        with scope:
-            while not terminated.is_set():
-                idle_since = self._idle_since
-                with trio.move_on_at((trio.current_time() if idle_since is None else idle_since) + timeout):
-                    await terminated.wait()
-                if idle_since is not None and idle_since == self._idle_since:
-                    break
-            if self._idle_since is not None:
-                await self._close()
-
-    async def _close(self) -> None:
-        with trio.CancelScope(shield=True):
-            await self._connection._initiate_server_close()
-
-
 # Putting them in place
 
 
 FIXES: tuple[tuple[ModuleType, str, type], ...] = (
+    (hypercorn.trio.run, "WorkerContext", ServerContext),
     (hypercorn.trio.run, "TCPServer", FastConnection),
     (hypercorn.trio.tcp_server, "TaskGroup", UnreadBodies),
     (hypercorn.protocol, "H11Protocol", PlainHttp11),

@@ -21,7 +21,7 @@ import trio
 from svc.intake.accept import Intake
 from svc.observability.errors import describe
 from svc.storage.database import DatabaseUnavailable
-from svc.storage.inbox import Received
+from svc.storage.inbox import NO_CHAT, Received
 from svc.waiting import Backoff
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import Refused, TelegramError
@@ -35,6 +35,8 @@ POLL_SECONDS = 50
 POLL_LIMIT = 100
 # How long after a poll has begun a connection that died silently is noticed.
 POLL_DEADLINE = 60.0
+# An answer without updates that comes sooner has not been waited for: some gateways do not hold a request open.
+LEAST_WAIT = 1.0
 CALL_DEADLINE = 10.0
 STORE_DEADLINE = 10.0
 FIRST_PAUSE = 1.0
@@ -67,7 +69,7 @@ async def poll(api: Sender, intake: Intake, *, rng: random.Random) -> None:
         except Exception as error:
             # Whatever went wrong, nothing is confirmed and the same updates can be asked for again. Fewer of them: the
             # batch may be too large, or one of its updates may be what cannot be stored.
-            limit = max(1, limit // 2)
+            limit = limit if isinstance(error, _EmptyAtOnce) else max(1, limit // 2)
             pause = _pause(error, backoff.next())
             _log_failure(error, pause)
         await trio.sleep(pause)
@@ -84,7 +86,7 @@ def _log_failure(error: Exception, pause: float) -> None:
     if isinstance(error, _Conflict):
         log.warning("POLL_CONFLICT", reason=error.reason, delay=pause)
     else:
-        foreseen = isinstance(error, TelegramError | NotAnUpdate | _NotStored)
+        foreseen = isinstance(error, TelegramError | NotAnUpdate | _NotStored | _EmptyAtOnce)
         log.warning("POLL_RETRY", error=describe(error), delay=pause, exc_info=not foreseen)
 
 
@@ -94,6 +96,10 @@ class _Conflict(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class _EmptyAtOnce(Exception):
+    """The answer brought nothing, and did not wait for anything either."""
 
 
 class _NotStored(Exception):
@@ -107,11 +113,15 @@ class _Poller:
         self._offset: int | None = None
 
     async def ask(self, limit: int) -> None:
-        """Ask for up to `limit` updates, which confirms the batch before; on return those it brought are committed."""
+        """Ask for up to `limit` updates, which confirms the batch before; on return those it brought are committed.
+
+        Raises _EmptyAtOnce for an answer that should not be followed by the next question at once.
+        """
         # An empty list means the default kinds. Left out, it means those that an earlier bot with this token asked for.
         params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": limit, "allowed_updates": []}
         if self._offset is not None:
             params["offset"] = self._offset
+        asked = trio.current_time()
         try:
             batch = await self._api.call("getUpdates", params)
         except Refused as error:
@@ -121,16 +131,20 @@ class _Poller:
         updates = _read_batch(batch)
         await self._accept(updates)
         self._offset = max(update.update_id for update in updates) + 1 if updates else None
+        if not updates and trio.current_time() - asked < LEAST_WAIT:
+            raise _EmptyAtOnce(f"no updates, after less than {LEAST_WAIT:.0f} s instead of {POLL_SECONDS}")
 
     async def _accept(self, updates: Sequence[Received]) -> None:
         """Take all of them in; raises _NotStored if any is not committed.
 
         The chats go side by side, which makes few commits of many updates. The updates of one chat go one after the
-        other, as a webhook would bring them: else a younger one could be stored and answered before an older one.
+        other, as a webhook would bring them: else a younger one could be stored and answered before an older one. An
+        update without a chat shares its order with none.
         """
-        chats: dict[int, list[Received]] = {}
+        chats: dict[tuple[int, int], list[Received]] = {}
         for update in updates:
-            chats.setdefault(update.chat_id, []).append(update)
+            alone = update.update_id if update.chat_id == NO_CHAT else 0
+            chats.setdefault((update.chat_id, alone), []).append(update)
         stored = 0
         errors: list[Exception] = []
 

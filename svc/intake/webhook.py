@@ -15,7 +15,8 @@ import structlog
 import trio
 
 from svc.intake.accept import Intake
-from svc.intake.middleware import App, Headers, Receive, Send, answer
+from svc.intake.bodies import MAX_BODY, RETRY, TOO_LARGE, Bodies, HungUp, Rejected, read_body
+from svc.intake.middleware import App, Receive, Send, answer
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
@@ -24,26 +25,9 @@ from telegram_client.updates import NotAnUpdate, read_envelope
 log = structlog.get_logger()
 
 PATH = "/webhook"
-MAX_BODY = 1024 * 1024
-BODY_DEADLINE = 10.0
 # Telegram delivers again soon after a 503: better to free its connection than to hold it while the database is slow.
 STORE_DEADLINE = 2.0
-RETRY = ((b"retry-after", b"1"),)
 JSON = (b"content-type", b"application/json")
-
-
-class Rejected(Exception):
-    """The request is answered with `status` and nothing is stored."""
-
-    def __init__(self, status: int, reason: str, *, headers: Headers = ()) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
-class HungUp(Exception):
-    """The client went away before its request was complete."""
 
 
 class WebhookMiddleware:
@@ -58,6 +42,7 @@ class WebhookMiddleware:
         self._intake = intake
         self._secret = secret.encode()
         self._metrics = metrics
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Handle one connection's scope (ASGI)."""
@@ -69,8 +54,10 @@ class WebhookMiddleware:
     async def _respond(self, scope: Any, receive: Receive, send: Send) -> None:
         arrived = trio.current_time()
         try:
-            body = await _read(receive, self._check(scope["method"], dict(scope["headers"])))
-            await self._accept(_received(body, arrived))
+            expected = self._check(scope["method"], dict(scope["headers"]))
+            with self._bodies.place(expected) as place:
+                body = await read_body(receive, expected, place)
+                await self._accept(_received(body, arrived))
         except Rejected as rejected:
             log.warning("REJECTED", status=rejected.status, reason=rejected.reason)
             reason = json.dumps({"error": rejected.reason}).encode()
@@ -92,13 +79,7 @@ class WebhookMiddleware:
             raise Rejected(401, "wrong or missing secret token")
         if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
             raise Rejected(415, "the content type is not application/json")
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            raise Rejected(400, "Content-Length is not a number")
-        # The number of digits first: int() raises for thousands of them.
-        if len(length) > 20 or (expected := int(length)) > MAX_BODY:
-            raise Rejected(413, f"larger than {MAX_BODY} bytes")
-        return expected
+        return _content_length(headers)
 
     async def _accept(self, update: Received) -> None:
         """Take `update` in; raises Rejected with 503 if it is not committed in time, whatever the reason."""
@@ -125,23 +106,17 @@ def _received(body: bytes, arrived: float) -> Received:
     return Received(envelope.update_id, envelope.chat_id, envelope.kind, body, arrived)
 
 
-async def _read(receive: Receive, expected: int) -> bytes:
-    """The whole body; `expected` is the least number of bytes it may have."""
-    chunks: list[bytes] = []
-    size = 0
-    with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise HungUp
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise Rejected(413, f"larger than {MAX_BODY} bytes")
-            if chunk:
-                chunks.append(chunk)
-            if not message.get("more_body", False):
-                if size < expected:
-                    raise HungUp
-                return b"".join(chunks)
-    raise Rejected(408, f"the body did not arrive within {BODY_DEADLINE:.0f} s")
+def _content_length(headers: dict[bytes, bytes]) -> int:
+    length = headers.get(b"content-length")
+    if length is None:
+        return 0
+    if b"transfer-encoding" in headers:
+        # Two lengths, of which two servers in a row may each go by another one: handled as an error, and the connection
+        # closed (RFC 9112, 6.3).
+        raise Rejected(400, "both Transfer-Encoding and Content-Length", headers=[(b"connection", b"close")])
+    if not length.isdigit():
+        raise Rejected(400, "Content-Length is not a number")
+    # The number of digits first: int() raises for thousands of them.
+    if len(length) > 20 or (expected := int(length)) > MAX_BODY:
+        raise Rejected(413, TOO_LARGE)
+    return expected

@@ -10,6 +10,10 @@ Telegram tells everything about a webhook except its secret. So where nothing el
 once in each term all the same. If the secret is the same too, Telegram answers "Webhook is already set" and touches
 nothing; if it was changed, the new one counts from the deploy on. (From the public Bot API server's Client.cpp,
 process_set_webhook_query.) To compare a hash kept in the database would go wrong after a setWebhook by hand.
+
+Where Telegram does not tell what is set (getWebhookInfo fails READ_TRIES times), the settings are sent all the same:
+most often they change nothing, and a bot without a webhook hears nothing. A certificate that was uploaded by hand is
+lost then; WEBHOOK_DIFFERS or WEBHOOK_ERROR will tell.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ CHECK_EVERY = 60.0
 WARN_AGAIN_AFTER = 1800.0
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+# So many failures to read what is set, and it is set unread: without a webhook nothing arrives.
+READ_TRIES = 4
 # Telegram's own default, https://core.telegram.org/bots/api#setwebhook.
 MAX_CONNECTIONS = 40
 
@@ -110,6 +116,7 @@ class _Registration:
         self._target = target
         self._health = health
         self._rng = rng
+        self._failed_reads = 0
         self._fetched_before = False
         self._last_error: tuple[Any, Any] = (None, None)
         self._difference: str | None = None
@@ -125,10 +132,20 @@ class _Registration:
             await trio.sleep(CHECK_EVERY)
 
     async def _set(self, target: Target) -> None:
-        change = change_needed(await self._fetch(), target)
+        change = await self._change(target)
         if change is not None:
             await self._sender.call("setWebhook", change.params)
             log.info("WEBHOOK_SET", url=target.url, reason=change.reason)
+
+    async def _change(self, target: Target) -> Change | None:
+        try:
+            info = await self._fetch()
+        except Exception as error:
+            self._failed_reads += 1
+            if self._failed_reads < READ_TRIES:
+                raise
+            return Change(target.params, f"what is set cannot be read: {describe(error)}")
+        return change_needed(info, target)
 
     async def _check(self) -> None:
         difference = self._difference_in(await self._fetch())

@@ -60,6 +60,8 @@ EVENTS: dict[str, Look] = {
     # the process
     "HTTP_UP": Look("HTTP", "🌐"),
     "CONNECTION": Look("HTTP", "⚠️"),
+    "CONNECTIONS_FULL": Look("HTTP", "⚠️"),
+    "OPEN_FILES": Look("HTTP", "⚠️"),
     "MIGRATED": Look("BOOT", "🗄"),
     "MIGRATION_WAIT": Look("BOOT", "⏳"),
     "DB_WAIT": Look("BOOT", "⏳"),

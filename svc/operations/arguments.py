@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable, Collection
 from typing import Any
 
-from svc.operations import commands
+from svc.operations import commands, replay_arguments
 from svc.operations.version import installed_version
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
@@ -77,9 +77,12 @@ def _add_updates(actions: Any) -> None:
     _add_limit(listing, "at most N")
     show = _add(actions, "show", commands.updates_show, "one update's whole life", STATUS_NEEDS)
     show.add_argument("id", type=_update_id, metavar="ID")
+    reasons = _add(actions, "reasons", commands.updates_reasons, "why updates are dead, and how many", STATUS_NEEDS)
+    _add_limit(reasons, "the N most frequent")
     replay = _add(actions, "replay", commands.updates_replay, "put dead updates back into the inbox", STATUS_NEEDS)
-    replay.add_argument("ids", type=_update_id, nargs="+", metavar="ID")
-    for action in (listing, show, replay):
+    replay.add_argument("ids", type=_update_id, nargs="*", metavar="ID")
+    replay_arguments.add_arguments(replay)
+    for action in (listing, show, reasons, replay):
         _add_json(action)
 
 

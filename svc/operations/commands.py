@@ -92,11 +92,27 @@ def updates_show(settings: Settings, arguments: Namespace) -> Callable[[], Await
 
 
 @_reporting
-def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc updates replay`."""
-    from svc.operations.inspect import replay_updates
+def updates_reasons(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates reasons`."""
+    from svc.operations.inspect import list_reasons
 
-    return partial(replay_updates, settings, update_ids=arguments.ids, as_json=arguments.json)
+    return partial(list_reasons, settings, as_json=arguments.json, limit=arguments.limit)
+
+
+@_reporting
+def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates replay`: these ids, or those that fit."""
+    from svc.operations.replay import Selection
+    from svc.operations.replay_arguments import fault_of
+    from svc.operations.replay_command import replay_selection, replay_updates
+
+    if fault := fault_of(arguments):
+        arguments.bad_usage(fault)
+    how = {"as_json": arguments.json, "dry_run": arguments.dry_run}
+    if arguments.ids:
+        return partial(replay_updates, settings, update_ids=arguments.ids, **how)
+    selection = Selection(arguments.reason, arguments.older_than, arguments.younger_than)
+    return partial(replay_selection, settings, selection=selection, **how)
 
 
 @_reporting

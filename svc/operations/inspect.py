@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from svc.operations import reports
-from svc.operations.inspect_text import history_text, json_text, life_text, status_text, updates_text
+from svc.operations.inspect_text import history_text, json_text, reasons_text, status_text, updates_text
+from svc.operations.life_text import life_text
+from svc.operations.status import status as ask_for_status
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
 from svc.storage.keys import lock_key
@@ -25,13 +27,13 @@ async def show_status(settings: Settings, *, as_json: bool) -> bool:
     """Print who is ACTIVE, since when and in which epoch, and what waits."""
 
     async def answer(database: Database) -> bool:
-        status = await reports.status(database, settings.bot_id, lock_key(settings.bot_id))
+        status = await ask_for_status(database, settings.bot_id, lock_key(settings.bot_id))
         status["webhook"] = await _ask_for_webhook(settings)
         # A webhook that somebody else has set may have the token in its address.
         print(settings.hide(json.dumps(status) if as_json else status_text(status)))
         return True
 
-    return await _with_schema(settings, answer)
+    return await with_schema(settings, answer)
 
 
 async def show_transitions(settings: Settings, *, as_json: bool, limit: int) -> bool:
@@ -42,7 +44,7 @@ async def show_transitions(settings: Settings, *, as_json: bool, limit: int) -> 
         print(json_text(rows) if as_json else history_text(rows))
         return True
 
-    return await _with_schema(settings, answer)
+    return await with_schema(settings, answer)
 
 
 async def list_updates(settings: Settings, *, state: reports.UpdateState, as_json: bool, limit: int) -> bool:
@@ -53,7 +55,7 @@ async def list_updates(settings: Settings, *, state: reports.UpdateState, as_jso
         print(json_text(rows) if as_json else updates_text(rows) or f"no update is {state}")
         return True
 
-    return await _with_schema(settings, answer)
+    return await with_schema(settings, answer)
 
 
 async def show_update(settings: Settings, *, update_id: int, as_json: bool) -> bool:
@@ -67,24 +69,21 @@ async def show_update(settings: Settings, *, update_id: int, as_json: bool) -> b
         print(json_text(update) if as_json else life_text(update))
         return True
 
-    return await _with_schema(settings, answer)
+    return await with_schema(settings, answer)
 
 
-async def replay_updates(settings: Settings, *, update_ids: Sequence[int], as_json: bool) -> bool:
-    """Put dead updates back into the inbox; False if one of them is not dead."""
+async def list_reasons(settings: Settings, *, as_json: bool, limit: int) -> bool:
+    """Print why updates are dead, and how many for each reason."""
 
     async def answer(database: Database) -> bool:
-        replayed = {
-            update_id: await reports.replay_update(database, settings.bot_id, update_id) for update_id in update_ids
-        }
-        words = {True: "replayed", False: "is not dead"}
-        print(json_text(replayed) if as_json else "\n".join(f"{key} {words[done]}" for key, done in replayed.items()))
-        return all(replayed.values())
+        rows = await reports.dead_reasons(database, settings.bot_id, limit)
+        print(settings.hide(json_text(rows) if as_json else reasons_text(rows) or "no update is dead"))
+        return True
 
-    return await _with_schema(settings, answer)
+    return await with_schema(settings, answer)
 
 
-async def _with_schema(settings: Settings, answer: Callable[[Database], Awaitable[bool]]) -> bool:
+async def with_schema(settings: Settings, answer: Callable[[Database], Awaitable[bool]]) -> bool:
     """The result of `answer`, or False and a line that says why if migrations are missing."""
     async with open_database(settings.database_url) as database:
         missing = await pending_migrations(database)

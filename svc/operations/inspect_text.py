@@ -1,4 +1,7 @@
-"""What `svc status`, `svc transitions` and `svc updates` print: from the rows of `reports` to text for a terminal."""
+"""What `svc status`, `svc transitions` and `svc updates` print: from the rows of `reports` to text for a terminal.
+
+`life_text` has one update's life.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from svc.operations.replay import Tally
 from svc.operations.reports import leadership_terms
+
+SHOWN_REASONS = 20
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """Who is ACTIVE, and what waits: six lines."""
+    """Whether sending is paused, who is ACTIVE, and what waits: six lines, seven with a pause, which comes first."""
     who = (
         f"{status['active']} since {status['since']} ({status['active_seconds']:.0f} s)"
         if status["active"]
@@ -20,11 +26,12 @@ def status_text(status: dict[str, Any]) -> str:
     oldest = "" if status["oldest_seconds"] is None else f", the oldest for {status['oldest_seconds']:.0f} s"
     return "\n".join(
         [
+            *_paused(status["paused"]),
             f"ACTIVE    {who}",
             f"epoch     {status['epoch'] or 0}",
-            f"inbox     {status['inbox']} waiting{oldest}",
-            f"in doubt  {status['in_doubt']}",
-            f"dead      {status['dead']}",
+            f"inbox     {_count(status, 'inbox', ' waiting')}{oldest}",
+            f"in doubt  {'not known' if status['in_doubt'] is None else status['in_doubt']}",
+            f"dead      {_count(status, 'dead')}{_why_dead(status)}",
             f"webhook   {_webhook(status['webhook'])}",
         ]
     )
@@ -41,20 +48,67 @@ def updates_text(updates: Sequence[dict[str, Any]]) -> str:
     """One update a line."""
     return "\n".join(
         f"{row['update_id']} {row['state']} {row['update_type']} chat={row['chat_id']}"
-        f" received={_time(row['received_at'])} attempts={row['attempts']} doubts={row['doubts']}"
+        f" received={moment_text(row['received_at'])} attempts={row['attempts']} doubts={row['doubts']}"
         + (f" {row['note']}" if row["note"] else "")
         for row in updates
     )
 
 
-def life_text(update: dict[str, Any]) -> str:
-    """One update from its arrival to its end, an event a line, with its payload if it is still there."""
-    return "\n".join(_life(update))
+def reasons_text(reasons: Sequence[dict[str, Any]]) -> str:
+    """One reason a line: of how many updates, why, and when the first and the last of them died."""
+    return "\n".join(
+        f"{row['updates']} dead: {_line(row['reason'])}"
+        f" ({moment_text(row['first_died_at'])} to {moment_text(row['last_died_at'])})"
+        for row in reasons
+    )
+
+
+def replayed_text(tally: Tally, *, dry_run: bool) -> str:
+    """What a replay of selected updates did, or would do: their number, then their reasons, the most frequent first."""
+    verb = "would be replayed" if dry_run else "replayed"
+    reasons = tally.chosen.most_common(SHOWN_REASONS)
+    more = len(tally.chosen) - len(reasons)
+    return "\n".join(
+        [
+            f"{tally.chosen.total()} of {tally.looked_at} dead updates {verb}",
+            *(f"  {updates} dead: {_line(reason)}" for reason, updates in reasons),
+            *([f"  and {more} other reasons"] if more else []),
+        ]
+    )
+
+
+def moment_text(moment: datetime) -> str:
+    """`moment` in this machine's time zone, to the millisecond."""
+    return moment.astimezone().isoformat(sep=" ", timespec="milliseconds")
 
 
 def json_text(value: Any) -> str:
     """`value` as JSON, with times in ISO 8601."""
     return json.dumps(value, default=_encode, ensure_ascii=False)
+
+
+def _paused(paused: dict[str, Any] | None) -> Iterator[str]:
+    if paused is not None:
+        since = f" since {paused['since']} ({paused['seconds']:.0f} s)" if paused["since"] else ""
+        yield f"PAUSED    nothing is sent{since}: {_line(paused['reason'])}"
+
+
+def _count(status: dict[str, Any], name: str, what: str = "") -> str:
+    if status[name] is None:
+        return "not known: no answer in time"
+    return f"{'' if status[f'{name}_exact'] else 'about '}{status[name]}{what}"
+
+
+def _why_dead(status: dict[str, Any]) -> str:
+    if not status["dead_reasons"]:
+        return ""
+    of = "" if status["dead_reasons_of"] == status["dead"] else f", of the latest {status['dead_reasons_of']}"
+    reasons = "; ".join(f"{_line(each['reason'])} ({each['updates']})" for each in status["dead_reasons"])
+    return f"{of}: {reasons} (all: svc updates reasons)"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _webhook(webhook: dict[str, Any]) -> str:
@@ -68,7 +122,7 @@ def _webhook(webhook: dict[str, Any]) -> str:
 def _transition(row: dict[str, Any]) -> str:
     epoch = "" if row["epoch"] is None else f" epoch={row['epoch']}"
     return (
-        f"{_time(row['at'])} {row['instance_id']}: {row['from_state']} -> {row['to_state']}"
+        f"{moment_text(row['at'])} {row['instance_id']}: {row['from_state']} -> {row['to_state']}"
         f" ({row['trigger']}: {row['reason']}){epoch} after {row['held']:.1f} s"
     )
 
@@ -76,42 +130,8 @@ def _transition(row: dict[str, Any]) -> str:
 def _terms(transitions: Sequence[dict[str, Any]]) -> Iterator[str]:
     for term in leadership_terms(transitions):
         gap = "" if term.gap is None else f"  nobody for {term.gap:.3f} s before"
-        until = f"until {_time(term.end)}: {term.ended_by}" if term.end else "and still"
-        yield f"ACTIVE {term.instance} epoch={term.epoch} from {_time(term.start)} {until}{gap}"
-
-
-def _life(update: dict[str, Any]) -> Iterator[str]:
-    yield f"update {update['update_id']} ({update['update_type']}, chat {update['chat_id']}): {update['state']}" + (
-        f", {update['note']}" if update["note"] else ""
-    )
-    yield f"{_time(update['received_at'])} received by {update['received_by']}"
-    for entry in update["history"]:
-        yield from _entry(entry)
-    if update["ended_at"] is not None and not update["history"]:
-        yield f"{_time(update['ended_at'])} {update['note']}"
-    elif update["state"] == "pending":
-        yield f"{_time(update['available_at'])} due"
-    yield f"{update['attempts']} attempts, {update['doubts']} sends in doubt"
-    if update["payload"] is not None:
-        yield update["payload"]
-
-
-def _entry(entry: dict[str, Any]) -> Iterator[str]:
-    where = "".join(f" {name}={entry[name]}" for name in ("instance", "epoch", "why") if name in entry)
-    if "began" in entry:
-        yield f"{_time_of(entry['began'])} begun{where}"
-    for call in entry.get("calls", ()):
-        yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms"
-    more = "".join(f" {name}={entry[name]}" for name in ("delay", "error") if name in entry)
-    yield f"{_time_of(entry['at'])} {entry['event']}{'' if 'began' in entry else where}{more}"
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone().isoformat(sep=" ", timespec="milliseconds")
-
-
-def _time_of(iso: str) -> str:
-    return _time(datetime.fromisoformat(iso))
+        until = f"until {moment_text(term.end)}: {term.ended_by}" if term.end else "and still"
+        yield f"ACTIVE {term.instance} epoch={term.epoch} from {moment_text(term.start)} {until}{gap}"
 
 
 def _encode(value: Any) -> str:

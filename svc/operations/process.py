@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 from functools import partial
 
 import structlog
@@ -22,6 +23,9 @@ from svc.storage.migrate import MigrationError
 EXPECTED = (ConfigError, CatalogError, DatabaseRefused, MigrationError, OSError)
 """Reasons why an instance cannot run that the operator has to remove: logged as one line, without a traceback."""
 
+# Where there is no hard limit: more than are ever needed.
+OPEN_FILES = 65_536
+
 log = structlog.get_logger()
 
 
@@ -37,6 +41,7 @@ def run_process(settings: Settings) -> int:
         secrets=settings.secrets,
         count=metrics.count,
     )
+    _allow_many_open_files()
     _collect_garbage_seldom()
     code = DONE
     try:
@@ -59,3 +64,14 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _allow_many_open_files() -> None:
+    # The soft limit is often 1,024 for the sake of programs that use select(); every connection is an open file.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = max(soft, OPEN_FILES) if hard == resource.RLIM_INFINITY else hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:
+        # The system has a limit of its own below this one. Connections are bounded by what there is.
+        log.warning("OPEN_FILES", error=describe(error))

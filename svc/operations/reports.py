@@ -1,4 +1,7 @@
-"""What the commands ask the database: who led when, what waits, and an update's whole life. No instance need run."""
+"""What the commands ask the database: who led when, which updates are where and why, and one update's whole life.
+
+No instance need run. Every answer costs the same whatever the tables hold.
+"""
 
 from __future__ import annotations
 
@@ -9,84 +12,64 @@ from datetime import datetime
 from typing import Any, Literal
 
 from svc.storage.database import Connection, Database
-from svc.storage.keys import NEW_WORK_CHANNEL
 
 UpdateState = Literal["pending", "processing", "dead", "done"]
 
-STATUS = """
-SELECT l.epoch, l.instance_id, l.acquired_at,
-       extract(epoch FROM now() - l.acquired_at)::float8 AS for_seconds,
-       EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
-                 AND ((classid::bigint << 32) | objid::bigint) = $2) AS held,
-       (SELECT count(*) FROM inbox WHERE bot_id = $1) AS waiting,
-       (SELECT count(*) FROM inbox WHERE bot_id = $1 AND state = 'in_doubt') AS in_doubt,
-       (SELECT extract(epoch FROM now() - min(received_at))::float8 FROM inbox WHERE bot_id = $1) AS oldest_seconds,
-       (SELECT count(*) FROM dead_updates WHERE bot_id = $1) AS dead
-FROM (VALUES (1)) AS one (row) LEFT JOIN leadership l ON l.bot_id = $1
-"""
+PAGE = 5000
 
 TRANSITIONS = """
 SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM state_transitions
 WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
 """
 
-LIST_INBOX = """
+# Each is found by an index, in its order: the condition of "processing" is that of the partial index inbox_begun. What
+# an ended term has begun is in doubt, whatever its row says.
+LIST: dict[UpdateState, str] = {
+    "pending": """
 SELECT update_id, chat_id, update_type, received_at, state, attempts, doubts, last_error AS note FROM inbox
-WHERE bot_id = $1 AND state = ANY ($3::text[]) ORDER BY received_at, update_id LIMIT $2
-"""
-LIST_DEAD = """
+WHERE bot_id = $1 AND state = 'pending' ORDER BY update_id LIMIT $2
+""",
+    "processing": """
+SELECT update_id, chat_id, update_type, received_at,
+       CASE WHEN state = 'processing' AND epoch < (SELECT l.epoch FROM leadership l WHERE l.bot_id = $1) THEN 'in_doubt'
+            ELSE state END AS state,
+       attempts, doubts, last_error AS note
+FROM inbox WHERE bot_id = $1 AND state <> 'pending' ORDER BY update_id LIMIT $2
+""",
+    "dead": """
 SELECT update_id, chat_id, update_type, received_at, 'dead' AS state, attempts, doubts, reason AS note FROM dead_updates
 WHERE bot_id = $1 ORDER BY died_at DESC LIMIT $2
-"""
-LIST_DONE = """
+""",
+    "done": """
 SELECT update_id, chat_id, update_type, received_at, 'done' AS state, attempts, doubts, outcome AS note
 FROM processed_updates WHERE bot_id = $1 ORDER BY processed_at DESC LIMIT $2
+""",
+}
+
+REASONS = """
+SELECT reason, count(*) AS updates, min(died_at) AS first_died_at, max(died_at) AS last_died_at
+FROM (SELECT reason, died_at FROM dead_updates WHERE bot_id = $1 ORDER BY died_at DESC LIMIT $3) AS latest
+GROUP BY reason ORDER BY updates DESC, reason LIMIT $2
 """
+REASONS_OF = 100_000
+"""The reasons are counted of so many dead updates, those that died last."""
 
 SHOW = """
-SELECT update_id, chat_id, update_type, received_at, received_by, state, attempts, doubts, last_error AS note, history,
-       payload, available_at, NULL::timestamptz AS ended_at
+SELECT update_id, chat_id, update_type, received_at, received_by,
+       CASE WHEN state = 'processing' AND epoch < (SELECT l.epoch FROM leadership l WHERE l.bot_id = $1) THEN 'in_doubt'
+            ELSE state END AS state,
+       attempts, doubts, last_error AS note, history, payload, available_at, NULL::timestamptz AS ended_at,
+       epoch, repeatable, blamed, aged_from
 FROM inbox WHERE bot_id = $1 AND update_id = $2
 UNION ALL
 SELECT update_id, chat_id, update_type, received_at, received_by, 'dead', attempts, doubts, reason, history,
-       payload, NULL, died_at
+       payload, NULL, died_at, NULL, NULL, NULL, NULL
 FROM dead_updates WHERE bot_id = $1 AND update_id = $2
 UNION ALL
 SELECT update_id, chat_id, update_type, received_at, received_by, 'done', attempts, doubts, outcome, history,
-       NULL, NULL, processed_at
+       NULL, NULL, processed_at, NULL, NULL, NULL, NULL
 FROM processed_updates WHERE bot_id = $1 AND update_id = $2 AND outcome <> 'dead'
 """
-
-# Back to the inbox as if it had just come, but with its history. Its dedup row is deleted in the same transaction.
-REPLAY = """
-WITH dead AS (
-    DELETE FROM dead_updates WHERE bot_id = $1 AND update_id = $2 RETURNING *
-), forgotten AS (
-    DELETE FROM processed_updates p USING dead WHERE p.bot_id = dead.bot_id AND p.update_id = dead.update_id
-)
-INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, doubts, history)
-SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, doubts,
-       history || jsonb_build_object('at', now(), 'event', 'replay')
-FROM dead
-RETURNING update_id
-"""
-
-
-async def status(database: Database, bot_id: int, lock_key: int) -> dict[str, Any]:
-    """Who is ACTIVE, since when and in which epoch, and what waits."""
-    (row,) = await database.fetch(STATUS, bot_id, lock_key)
-    active = bool(row["held"] and row["instance_id"])
-    return {
-        "active": row["instance_id"] if active else None,
-        "since": row["acquired_at"].isoformat() if active else None,
-        "active_seconds": round(row["for_seconds"], 1) if active else None,
-        "epoch": row["epoch"],
-        "last_active": row["instance_id"],
-        "inbox": row["waiting"],
-        "oldest_seconds": None if row["oldest_seconds"] is None else round(row["oldest_seconds"], 1),
-        "in_doubt": row["in_doubt"],
-        "dead": row["dead"],
-    }
 
 
 async def transitions(database: Database, bot_id: int, limit: int) -> list[dict[str, Any]]:
@@ -129,16 +112,19 @@ def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTe
 
 async def list_updates(database: Database, bot_id: int, state: UpdateState, limit: int) -> list[dict[str, Any]]:
     """Updates in one state: those that are pending or processing with the oldest first, the others the latest first."""
-    match state:
-        case "pending":
-            rows = await database.fetch(LIST_INBOX, bot_id, limit, ["pending"])
-        case "processing":
-            rows = await database.fetch(LIST_INBOX, bot_id, limit, ["processing", "in_doubt"])
-        case "dead":
-            rows = await database.fetch(LIST_DEAD, bot_id, limit)
-        case "done":
-            rows = await database.fetch(LIST_DONE, bot_id, limit)
-    return [dict(row) for row in rows]
+
+    async def work(connection: Connection) -> list[dict[str, Any]]:
+        # In pages: each has the deadline of a statement, for which a hundred thousand rows are too many.
+        return [dict(row) async for row in connection.cursor(LIST[state], bot_id, limit, prefetch=PAGE)]
+
+    return await database.transaction(work)
+
+
+async def dead_reasons(
+    database: Database, bot_id: int, limit: int, *, of_latest: int = REASONS_OF
+) -> list[dict[str, Any]]:
+    """Why updates are dead, the most frequent reason first: how many of the `of_latest`, and when they died."""
+    return [dict(row) for row in await database.fetch(REASONS, bot_id, limit, of_latest)]
 
 
 async def show_update(database: Database, bot_id: int, update_id: int) -> dict[str, Any] | None:
@@ -149,15 +135,3 @@ async def show_update(database: Database, bot_id: int, update_id: int) -> dict[s
     payload = rows[0]["payload"]
     text = None if payload is None else payload.decode("utf-8", "replace")
     return {**dict(rows[0]), "history": json.loads(rows[0]["history"]), "payload": text}
-
-
-async def replay_update(database: Database, bot_id: int, update_id: int) -> bool:
-    """Put a dead update back into the inbox and tell whoever leads; False if there is no such dead update."""
-
-    async def work(connection: Connection) -> bool:
-        replayed = await connection.fetchval(REPLAY, bot_id, update_id)
-        if replayed is not None:
-            await connection.execute("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, str(bot_id))
-        return replayed is not None
-
-    return await database.transaction(work)

@@ -18,7 +18,6 @@ from uuid import UUID
 
 from svc.settings.environment import InDoubtPolicy
 
-
 NO_CHAT = 0
 """The `chat_id` of an update that belongs to no chat and no user: it shares no order with any other."""
 

@@ -1,4 +1,4 @@
-"""Names in the database that more than one module uses: the leader's lock, notification channels and what they carry."""
+"""Names in the database that several modules use: the leader's lock, notification channels and what they carry."""
 
 from __future__ import annotations
 

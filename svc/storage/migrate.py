@@ -128,31 +128,22 @@ async def _locked(connection: Connection) -> AsyncIterator[None]:
 async def _take_lock(connection: Connection) -> None:
     # Asked for again and again: a statement that waited would be an open transaction, and CREATE INDEX CONCURRENTLY
     # in the instance that has the lock would wait for it.
-    async def ask() -> None:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
-            raise _NotNow("another instance is migrating")
+    async def ask() -> str | None:
+        taken = await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK)
+        return None if taken else "another instance is migrating"
 
-    try:
-        await _repeat(ask, MIGRATION_PATIENCE, lock="migrations")
-    except _NotNow as error:
-        raise MigrationError(f"another instance holds the migration lock for over {MIGRATION_PATIENCE:g} s") from error
+    if await _repeat(ask, MIGRATION_PATIENCE, lock="migrations"):
+        raise MigrationError(f"another instance holds the migration lock for over {MIGRATION_PATIENCE:g} s")
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     timeout = TABLE_LOCK_TIMEOUT if migration.in_transaction else FILE_TIMEOUT
     try:
         await connection.execute(f"SET lock_timeout = {milliseconds(timeout)}")
-        if migration.in_transaction:
-            await _repeat(lambda: _apply_whole(connection, migration), TABLE_PATIENCE, name=migration.name)
-        else:
+        if not migration.in_transaction:
             await _apply_statements(connection, migration)
-    except _NotNow as error:
-        oldest = await connection.fetchval(OLDEST_TRANSACTION)
-        raise MigrationError(
-            f"{migration.name} failed: a table that it changes was in use at every try for {TABLE_PATIENCE:g} s "
-            f"({error}). Look in pg_stat_activity for long transactions, such as a dump's"
-            + (f"; {oldest}" if oldest else "")
-        ) from error
+        elif busy := await _repeat(lambda: _apply_whole(connection, migration), TABLE_PATIENCE, name=migration.name):
+            raise MigrationError(await _in_use(connection, migration, busy))
     except TimeoutError as error:
         raise MigrationError(f"{migration.name} failed: not done within {FILE_TIMEOUT:g} s") from error
     except _NOT_THE_FILE:
@@ -161,13 +152,22 @@ async def _apply(connection: Connection, migration: Migration) -> None:
         raise MigrationError(f"{migration.name} failed: {_line(error)}") from error
 
 
-async def _apply_whole(connection: Connection, migration: Migration) -> None:
+async def _in_use(connection: Connection, migration: Migration, busy: str) -> str:
+    oldest = await connection.fetchval(OLDEST_TRANSACTION)
+    return (
+        f"{migration.name} failed: a table that it changes was in use at every try for {TABLE_PATIENCE:g} s ({busy}). "
+        "Look in pg_stat_activity for long transactions, such as a dump's" + (f"; {oldest}" if oldest else "")
+    )
+
+
+async def _apply_whole(connection: Connection, migration: Migration) -> str | None:
     try:
         async with connection.transaction():
             await connection.execute(migration.sql, timeout=FILE_TIMEOUT)
             await _record(connection, migration)
     except asyncpg.LockNotAvailableError as error:
-        raise _NotNow(_line(error)) from error
+        return _line(error)
+    return None
 
 
 async def _apply_statements(connection: Connection, migration: Migration) -> None:
@@ -180,23 +180,21 @@ async def _record(connection: Connection, migration: Migration) -> None:
     await connection.execute(RECORD, migration.version, migration.name, migration.sha256)
 
 
-class _NotNow(Exception):
-    """Somebody else has what is needed; the text says what the server said."""
+async def _repeat(work: Callable[[], Awaitable[str | None]], patience: float, **about: str) -> str | None:
+    """Do `work` until it returns None, for `patience` seconds; else what it returned last: why it cannot be done yet.
 
-
-async def _repeat(work: Callable[[], Awaitable[None]], patience: float, **about: str) -> None:
-    """Do `work` until it does not raise _NotNow, for `patience` seconds; each wait is logged. On the asyncio side."""
+    Each wait is logged. On the asyncio side.
+    """
+    now = asyncio.get_running_loop().time
     backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, random.Random())  # noqa: S311 (jitter)
-    give_up = asyncio.get_running_loop().time() + patience
-    while True:
-        try:
-            return await work()
-        except _NotNow as error:
-            delay = backoff.next()
-            if asyncio.get_running_loop().time() + delay > give_up:
-                raise
-            log.warning("MIGRATION_WAIT", **about, error=str(error), ms=int(delay * 1000))
+    give_up = now() + patience
+    while busy := await work():
+        delay = backoff.next()
+        if now() + delay > give_up:
+            return busy
+        log.warning("MIGRATION_WAIT", **about, error=busy, ms=int(delay * 1000))
         await asyncio.sleep(delay)
+    return None
 
 
 def _line(error: asyncpg.PostgresError) -> str:

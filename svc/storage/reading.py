@@ -21,7 +21,6 @@ class InboxReader:
         self._window = window
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
-        """See `Inbox`."""
         rows = await self._database.fetch(reading_sql.BACKFILL, self._bot_id, limit, list(without), self._window, after)
         updates = _received(row for row in rows if row["update_id"] is not None)
         if rows[0]["ready"] > len(updates):
@@ -29,16 +28,13 @@ class InboxReader:
         return Window(updates, rows[0]["last"] if rows[0]["looked"] == self._window else None)
 
     async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        """See `Inbox`."""
         rows = await self._database.fetch(reading_sql.NEWEST, self._bot_id, limit, list(without), self._window)
         return _received(row for row in rows if row["update_id"] is not None)
 
     async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
-        """See `Inbox`."""
         return _received(await self._database.fetch(reading_sql.FETCH, self._bot_id, list(set(update_ids))))
 
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        """See `Inbox`."""
         chats = sorted({chat_id for chat_id in chat_ids if chat_id != NO_CHAT})
         return _received(await self._database.fetch(reading_sql.FOLLOWERS, self._bot_id, chats, limit))
 

@@ -48,7 +48,11 @@ class Sessions:
                 pass  # what a pooler says to a parameter that it does not know
         name = {key: value for key, value in settings.items() if key == _NAME}
         connection = await self._hosts.connect(command_timeout=statement_deadline, server_settings=name)
-        await _set_all(connection, settings)
+        try:
+            await _set_all(connection, settings)
+        except TimeoutError as error:
+            # Not one statement among others that may be fine: there is no session.
+            raise DatabaseUnavailable(describe(error)) from error
         self._by_statement = True
         return connection
 
@@ -56,9 +60,6 @@ class Sessions:
 async def _set_all(connection: Connection, settings: Mapping[str, str]) -> None:
     try:
         await connection.fetch(SET_ALL, list(settings), list(settings.values()))
-    except TimeoutError as error:
-        await close_connection(connection)
-        raise DatabaseUnavailable(describe(error)) from error
     except BaseException:
         await close_connection(connection)  # noqa: ASYNC102 (asyncio's side, bounded)
         raise

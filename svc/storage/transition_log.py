@@ -21,7 +21,7 @@ PRUNE = """
 DELETE FROM state_transitions WHERE id IN (
     SELECT id FROM state_transitions
     WHERE bot_id = $1 AND at < now() - make_interval(secs => $2)
-      AND at < (SELECT at FROM state_transitions WHERE bot_id = $1 ORDER BY at DESC OFFSET 20 LIMIT 1)
+      AND at < (SELECT at FROM state_transitions WHERE bot_id = $1 ORDER BY at DESC OFFSET 19 LIMIT 1)
     ORDER BY at LIMIT $3
 ) RETURNING id
 """

@@ -8,6 +8,7 @@ import pytest
 
 from svc.storage.inbox import Inbox
 from svc.storage.inbox_sql import PLANNER
+from svc.storage.reading_sql import WINDOW
 from tests.conftest import open_database
 from tests.inbox_contract.under_test import InboxUnderTest, MemoryInboxUnderTest, postgres_inbox
 
@@ -19,11 +20,20 @@ def inbox_url(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-async def tested(inbox_url: str | None) -> AsyncIterator[InboxUnderTest]:
+def window() -> int:
+    """How many rows a window of the inbox has. Modules about windows have a smaller one."""
+    return WINDOW
+
+
+@pytest.fixture
+async def tested(inbox_url: str | None, window: int) -> AsyncIterator[InboxUnderTest]:
     if inbox_url is None:
-        yield MemoryInboxUnderTest()
+        yield MemoryInboxUnderTest(window=window)
     else:
-        async with open_database(inbox_url, settings=PLANNER) as database, postgres_inbox(database) as tested:
+        async with (
+            open_database(inbox_url, settings=PLANNER) as database,
+            postgres_inbox(database, window=window) as tested,
+        ):
             yield tested
 
 

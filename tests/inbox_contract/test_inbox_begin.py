@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Inbox, Retry, Term
+from svc.storage.inbox import NO_CHAT, Attempt, BeginOutcome, Begun, Done, Inbox, Retry, Term
 from tests.inbox_contract.under_test import (
     FOREIGN,
     InboxUnderTest,
@@ -15,6 +15,7 @@ from tests.inbox_contract.under_test import (
     an_update,
     at_once,
     begun,
+    ids_read_back,
     new_term,
     outcome,
     store,
@@ -91,7 +92,7 @@ async def test_behind_an_unfinished_one(inbox: Inbox, state: Callable[[Inbox], A
     await store(inbox, 3, chat_id=8)
     term = await state(inbox)
     assert await outcome(inbox, 2, term) is BeginOutcome.BUSY
-    assert 2 not in [each.update_id for each in await inbox.backfill(10)]
+    assert 2 not in await ids_read_back(inbox)
     assert await outcome(inbox, 3, term) is BeginOutcome.BEGUN
 
 
@@ -149,3 +150,16 @@ async def test_two_terms_in_one_group(inbox: Inbox) -> None:
     old, current = await new_term(inbox), await new_term(inbox)
     answers = await at_once(lambda: inbox.begin(Attempt(1, old, 5)), lambda: inbox.begin(Attempt(2, current, 6)))
     assert [answer.outcome for answer in answers] == [BeginOutcome.FENCED, BeginOutcome.BEGUN]
+
+
+async def test_updates_without_a_chat_share_no_order(inbox: Inbox) -> None:
+    """An update that belongs to no chat waits for no other, whatever becomes of the older ones."""
+    await store(inbox, 1, 2, 3, chat_id=NO_CHAT)
+    term = await new_term(inbox)
+    await inbox.settle(await begun(inbox, 1, term), Retry(3600, "flood"))
+    assert [(each.update_id, each.has_followers) for each in (await inbox.backfill(10)).updates] == [
+        (2, False),
+        (3, False),
+    ]
+    assert await outcome(inbox, 3, term) is BeginOutcome.BEGUN
+    assert await outcome(inbox, 2, term) is BeginOutcome.BEGUN

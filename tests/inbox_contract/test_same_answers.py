@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import trio
-import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,16 +23,17 @@ from tests.inbox_contract.under_test import (
     LONG_AGO,
     InboxUnderTest,
     MemoryInboxUnderTest,
-    at_once,
     postgres_inbox,
 )
 
 # Terms are picked from those taken so far, or invented.
-IDS = st.integers(1, 6)
+CHATS = 3  # one of them is none
+WINDOW = 3
+IDS = st.integers(1, 8)
 TOKENS = st.integers(1, 3)
 TERMS = st.sampled_from(["current", "current", "current", "old", "foreign"])
 AGES = st.sampled_from([LONG_AGO, LONG_AGO, EVER])
-BEGINS = st.tuples(IDS, TERMS, TOKENS)
+BEGINS = st.tuples(IDS, TERMS, TOKENS, st.booleans())
 ENDING = st.one_of(
     st.builds(Done, st.sampled_from(["done", "refused"]), st.integers(0, 1)),
     st.builds(Retry, st.sampled_from([0.0, EVER]), st.just("flood"), st.integers(0, 1)),
@@ -44,11 +44,16 @@ STEP = st.one_of(
     st.tuples(st.just("begin"), st.lists(BEGINS, min_size=1, max_size=4)),
     st.tuples(st.just("settle"), IDS, TERMS, TOKENS, ENDING),
     st.tuples(st.just("dismiss"), IDS),
-    st.tuples(st.just("backfill"), st.integers(1, 4), st.sets(IDS, max_size=2)),
+    st.tuples(st.just("backfill"), st.integers(1, 4), st.none() | IDS, st.sets(IDS, max_size=2)),
+    st.tuples(st.just("newest"), st.integers(1, 4), st.sets(IDS, max_size=2)),
+    st.tuples(st.just("fetch"), st.lists(IDS, max_size=4)),
+    st.tuples(st.just("followers"), st.lists(st.integers(0, CHATS), max_size=3), st.integers(1, 3)),
     st.tuples(st.just("take_over")),
-    st.tuples(st.just("mark_lost"), TERMS, st.sets(TOKENS, max_size=1), AGES),
-    st.tuples(st.just("resolve_doubts"), TERMS, st.sampled_from(["resend", "skip"]), AGES),
+    st.tuples(st.just("resolve_doubts"), TERMS, st.sampled_from(["resend", "skip"]), AGES, st.sets(TOKENS, max_size=1)),
+    st.tuples(st.just("note_deciding"), TERMS, st.none() | IDS),
+    st.tuples(st.just("note_pause"), TERMS, st.none() | st.just("401")),
     st.tuples(st.just("prune"), AGES),
+    st.tuples(st.just("prune_dead"), AGES),
     st.tuples(st.just("leave_over"), IDS),
 )
 Step = tuple[Any, ...]
@@ -65,8 +70,10 @@ class Player:
 
     async def play(self, script: Sequence[Step]) -> list[Any]:
         answers = [await getattr(self, step[0])(*step[1:]) for step in script]
-        rows = {update_id: await self.tested.row(update_id) for update_id in range(1, 7)}
-        return [*answers, rows, await self.tested.processed(), await self.tested.dead()]
+        rows = {update_id: await self.tested.row(update_id) for update_id in range(1, 9)}
+        blamed = {update_id: await self.tested.blamed(update_id) for update_id, row in rows.items() if row}
+        paused = await self.tested.paused()
+        return [*answers, rows, blamed, paused, await self.tested.processed(), await self.tested.dead()]
 
     def term(self, which: str) -> Term:
         match which:
@@ -77,14 +84,17 @@ class Player:
             case _:
                 return self.terms[-1]
 
-    async def store(self, ids: list[int]) -> Any:
-        answers = await at_once(*(lambda u=u: self.tested.inbox.store(_of_script(u)) for u in ids))
-        # Which delivery of a group is the fresh one is left open.
-        return sorted(zip(ids, answers, strict=True))
+    # One after the other in memory, in one group in Postgres, which goes in the order of ids.
 
-    async def begin(self, begins: list[tuple[int, str, int]]) -> Any:
-        # One after the other in memory, in one group in Postgres: the order in the group is that of the list.
-        attempts = [Attempt(update_id, self.term(which), token) for update_id, which, token in begins]
+    async def store(self, ids: list[int]) -> Any:
+        updates = [_of_script(update_id) for update_id in sorted(ids)]
+        if isinstance(self.tested, MemoryInboxUnderTest):
+            return [await self.tested.inbox.store(update) for update in updates]
+        assert isinstance(self.tested.inbox, PostgresInbox)
+        return await self.tested.inbox._store_group(updates)
+
+    async def begin(self, begins: list[tuple[int, str, int, bool]]) -> Any:
+        attempts = [Attempt(each, self.term(which), token, repeatable) for each, which, token, repeatable in begins]
         if isinstance(self.tested, MemoryInboxUnderTest):
             return [await self.tested.inbox.begin(attempt) for attempt in attempts]
         assert isinstance(self.tested.inbox, PostgresInbox)
@@ -96,22 +106,37 @@ class Player:
     async def dismiss(self, update_id: int) -> None:
         await self.tested.inbox.dismiss(update_id)
 
-    async def backfill(self, limit: int, without: set[int]) -> Any:
-        found = await self.tested.inbox.backfill(limit, without=without)
-        return [(each.update_id, each.chat_id, each.kind, each.payload, each.has_followers) for each in found]
+    async def backfill(self, limit: int, after: int | None, without: set[int]) -> Any:
+        window = await self.tested.inbox.backfill(limit, after=after, without=without)
+        return _seen(window.updates), window.end
+
+    async def newest(self, limit: int, without: set[int]) -> Any:
+        return _seen(await self.tested.inbox.newest(limit, without=without))
+
+    async def fetch(self, ids: list[int]) -> Any:
+        return _seen(await self.tested.inbox.fetch(ids))
+
+    async def followers(self, chats: list[int], limit: int) -> Any:
+        return _seen(await self.tested.inbox.followers(chats, limit))
 
     async def take_over(self) -> int:
         self.terms.append(await self.tested.inbox.take_over(UUID(int=len(self.terms)), "one"))
         return self.terms[-1].epoch
 
-    async def mark_lost(self, which: str, held: set[int], age: float) -> int:
-        return await self.tested.inbox.mark_lost(self.term(which), held, age)
+    async def resolve_doubts(self, which: str, policy: InDoubtPolicy, age: float, held: set[int]) -> Any:
+        return sorted(await self.tested.inbox.resolve_doubts(self.term(which), policy, age, held))
 
-    async def resolve_doubts(self, which: str, policy: InDoubtPolicy, age: float) -> Any:
-        return sorted(await self.tested.inbox.resolve_doubts(self.term(which), policy, age))
+    async def note_deciding(self, which: str, update_id: int | None) -> int:
+        return await self.tested.inbox.note_deciding(self.term(which), update_id)
+
+    async def note_pause(self, which: str, reason: str | None) -> None:
+        await self.tested.inbox.note_pause(self.term(which), reason)
 
     async def prune(self, age: float) -> int:
         return await self.tested.inbox.prune(age, 1000)
+
+    async def prune_dead(self, age: float) -> int:
+        return await self.tested.inbox.prune_dead(age, 1000)
 
     async def leave_over(self, update_id: int) -> None:
         if update_id in await self.tested.processed():
@@ -119,7 +144,11 @@ class Player:
 
 
 def _of_script(update_id: int) -> Received:
-    return Received(update_id, update_id % 2, "message", b"%d" % update_id, trio.current_time())
+    return Received(update_id, update_id % CHATS, "message", b"%d" % update_id, trio.current_time())
+
+
+def _seen(updates: Sequence[Received]) -> list[tuple[Any, ...]]:
+    return [(each.update_id, each.chat_id, each.kind, each.payload, each.has_followers) for each in updates]
 
 
 @given(script=st.lists(STEP, min_size=8, max_size=40))
@@ -137,8 +166,9 @@ def test_both_answer_alike(database_url: str, script: list[Step]) -> None:
         whole_script = [("take_over",), *script]
         async with (
             open_database(database_url, settings=PLANNER) as database,
-            postgres_inbox(database, next(_bot_ids)) as real,
+            postgres_inbox(database, next(_bot_ids), window=WINDOW) as real,
         ):
-            assert await Player(real).play(whole_script) == await Player(MemoryInboxUnderTest()).play(whole_script)
+            in_memory = MemoryInboxUnderTest(window=WINDOW)
+            assert await Player(real).play(whole_script) == await Player(in_memory).play(whole_script)
 
     trio.run(both)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,8 +12,9 @@ import trio
 import trio.testing
 
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, BeginOutcome, Inbox, Received, Term
+from svc.storage.inbox import Attempt, BeginOutcome, Inbox, Received, StoreOutcome, Term
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.reading_sql import WINDOW
 from tests.flaky_database import FlakyDatabase
 from tests.memory.inbox import MemoryInbox, Processed, Row
 
@@ -55,10 +56,16 @@ class InboxUnderTest(Protocol):
     async def leave_over(self, update: Received) -> None:
         """Put a row in although the update may have been processed, as a store that raced with a settle does."""
 
+    async def paused(self) -> str | None:
+        """Why sending is paused, as it is noted for operators."""
+
+    async def blamed(self, update_id: int) -> int:
+        """How often an update in the inbox has been blamed."""
+
 
 class MemoryInboxUnderTest:
-    def __init__(self) -> None:
-        self.memory = MemoryInbox()
+    def __init__(self, *, window: int = WINDOW) -> None:
+        self.memory = MemoryInbox(window=window)
         self.inbox: Inbox = self.memory
 
     async def row(self, update_id: int) -> Seen | None:
@@ -82,6 +89,12 @@ class MemoryInboxUnderTest:
 
     async def leave_over(self, update: Received) -> None:
         self.memory.rows.setdefault(update.update_id, Row(update, available=trio.current_time()))
+
+    async def paused(self) -> str | None:
+        return self.memory.paused
+
+    async def blamed(self, update_id: int) -> int:
+        return self.memory.rows[update_id].blamed
 
 
 class PostgresInboxUnderTest:
@@ -120,15 +133,27 @@ class PostgresInboxUnderTest:
             update.payload,
         )
 
+    async def paused(self) -> str | None:
+        ((reason,),) = await self._fetch("SELECT paused_reason FROM leadership WHERE bot_id = $1")
+        assert reason is None or isinstance(reason, str)
+        return reason
+
+    async def blamed(self, update_id: int) -> int:
+        rows = await self._fetch("SELECT blamed FROM inbox WHERE bot_id = $1 AND update_id = $2", update_id)
+        count: int = rows[0]["blamed"]
+        return count
+
     async def _fetch(self, sql: str, *args: Any) -> list[Any]:
         return await self.database.fetch(sql, self.bot_id, *args)
 
 
 @asynccontextmanager
-async def postgres_inbox(database: Database, bot_id: int = BOT) -> AsyncIterator[PostgresInboxUnderTest]:
+async def postgres_inbox(
+    database: Database, bot_id: int = BOT, *, window: int = WINDOW
+) -> AsyncIterator[PostgresInboxUnderTest]:
     async with trio.open_nursery() as nursery:
         flaky = FlakyDatabase(database)
-        inbox = PostgresInbox(flaky, bot_id, "one")
+        inbox = PostgresInbox(flaky, bot_id, "one", window=window)
         nursery.start_soon(inbox.run)
         yield PostgresInboxUnderTest(flaky, inbox, bot_id)
         nursery.cancel_scope.cancel(reason="the test is over")
@@ -140,21 +165,29 @@ def an_update(update_id: int, chat_id: int = 7, payload: bytes = b"{}") -> Recei
 
 async def store(inbox: Inbox, *update_ids: int, chat_id: int = 7) -> None:
     for update_id in update_ids:
-        assert await inbox.store(an_update(update_id, chat_id))
+        assert await inbox.store(an_update(update_id, chat_id)) is not StoreOutcome.DUPLICATE
 
 
 async def new_term(inbox: Inbox) -> Term:
     return await inbox.take_over(uuid4(), "one")
 
 
-async def begun(inbox: Inbox, update_id: int, term: Term, token: int = 1) -> Attempt:
-    attempt = Attempt(update_id, term, token)
+async def begun(inbox: Inbox, update_id: int, term: Term, token: int = 1, *, repeatable: bool = False) -> Attempt:
+    attempt = Attempt(update_id, term, token, repeatable)
     assert (await inbox.begin(attempt)).outcome is BeginOutcome.BEGUN
     return attempt
 
 
 async def outcome(inbox: Inbox, update_id: int, term: Term, token: int = 2) -> BeginOutcome:
     return (await inbox.begin(Attempt(update_id, term, token))).outcome
+
+
+def ids(updates: Sequence[Received]) -> list[int]:
+    return [update.update_id for update in updates]
+
+
+async def ids_read_back(inbox: Inbox, limit: int = 10, *, without: Collection[int] = ()) -> list[int]:
+    return ids((await inbox.backfill(limit, without=without)).updates)
 
 
 async def at_once(*calls: Callable[[], Awaitable[Any]]) -> list[Any]:

@@ -29,6 +29,7 @@ from svc.storage.inbox import (
 )
 from svc.storage.reading_sql import READ_BYTES, WINDOW
 
+
 @dataclass
 class Row:
     """One row of the inbox."""
@@ -105,9 +106,7 @@ class MemoryInbox:
         await self._crossing()
         if update.update_id in self.rows or update.update_id in self.processed:
             return StoreOutcome.DUPLICATE
-        alone = update.chat_id == NO_CHAT or all(
-            row.update.chat_id != update.chat_id for row in self.rows.values()
-        )
+        alone = update.chat_id == NO_CHAT or all(row.update.chat_id != update.chat_id for row in self.rows.values())
         self.rows[update.update_id] = Row(replace(update, is_first=False), available=trio.current_time())
         return StoreOutcome.FIRST if alone else StoreOutcome.BEHIND
 

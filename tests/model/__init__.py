@@ -20,8 +20,9 @@ What stands for what:
   and the first request may stay on the wire and be executed whenever the server likes, also after its sender's end
   (`late_begins`). A settlement is repeated until done; it too outlives its term and may then be lost (and is, if the
   wire is as full as its bound allows).
-- BEGIN with FOR SHARE is one step and waits for an open take-over. Take-over is two statements in one transaction:
-  in between, everything that does not read the term goes on. Tested on the real thing in `test_fence`.
+- Every statement is one step, BEGIN with FOR SHARE and NEW_TERM too: that one waits for the other is tested on the
+  real thing in `test_fence`. A take-over whose sender is gone may still be executed, as long as the server has not
+  noticed that the session with the lock has no client any more.
 - Time passes in ticks. Only L < T matters, so L = 1 and T = 2. The lease is counted from the heartbeat's sending (for
   the first one, from that of the lock's attempt); the server ends a session T ticks after it heard from it, or later,
   or at any time once its client is gone. `clock=False` leaves ticks and heartbeats out and has the server keep a
@@ -30,10 +31,11 @@ What stands for what:
   one step. In the real system a process may be paused just between the two: that window can be made small but not
   closed by anything on this side of Telegram, and the model does not claim otherwise.
 - A worker tries anything pending in the inbox: nothing rests on the queue's knowing better. One worker an instance.
-- Ages are left out: a doubt may be resent, and a lost row swept, at once. The send deadline saves needless doubts; only
-  where a session is killed before its time (`KILLED`) does a guarantee need it. Each of the two chooses its row. A
-  sweep is asked and executed in one.
-- Not here: `skip` as policy, dead letters, dismissal, attempts, how long anything waits.
+- Ages are left out: what is in doubt may be decided on at once. The send deadline saves needless doubts; only where a
+  session is killed before its time (`KILLED`) does a guarantee need it. Each decision chooses its row, and is asked and
+  executed in one.
+- Dead letters are those of too many doubts. Not here: other reasons for them, replays, `skip` as policy, calls that may
+  be repeated, dismissal, attempts, how long anything waits.
 
 Bounds: two instances, two updates; see `Rules`. Crashes, pauses, losses and heartbeats are not bounded. Nobody can tell
 two fresh instances, or two untouched updates of different chats, apart: the first to act is called A, or u1.

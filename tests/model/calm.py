@@ -10,7 +10,7 @@ from tests.model.state import Instance, Lock, State
 from tests.model.steps import steps
 
 # In the order in which they are taken.
-_CALM = ("settle", "delivered", "call", "begin", "new_term", "mark_older_terms", "mark_lost", "resend_doubts", "asks")
+_CALM = ("settle", "delivered", "call", "begin", "new_term", "resolve_doubts", "asks")
 PATIENCE = 40
 
 

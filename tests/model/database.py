@@ -1,25 +1,23 @@
 """The statements of `svc.storage.postgres_inbox`, as functions from state to state: one function, one statement.
 
 Each is what its SQL does once committed. `tests/test_model_sql.py` runs both side by side and compares the rows.
-None: the statement waits for a lock that another transaction holds.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model.rules import Rules
-from tests.model.state import NO_TOKEN, Ending, Row, State, Taking, Update
+from tests.model.state import NO_TOKEN, Ending, Row, State, Update
 
 Outcome = Literal["begun", "busy", "duplicate", "fenced"]
 
 
 def begin(
     state: State, rules: Rules, owner: int, epoch: int, number: int, token: int, *, term_read: bool = False
-) -> tuple[State, Outcome] | None:
+) -> tuple[State, Outcome]:
     """BEGIN, and where it did not begin WHY_NOT and FORGET_PROCESSED. `term_read`: the fence lies behind it."""
-    if state.taking is not None and rules.term_read_for_share and rules.takeover_two_statements:
-        return None
     leads = state.leads(owner, epoch)
     if not (leads or term_read):
         return state, "fenced"
@@ -46,7 +44,8 @@ def _is_own(row: Row, rules: Rules, epoch: int, token: int) -> bool:
 
 
 def _may_begin(state: State, rules: Rules, number: int, row: Row) -> bool:
-    if row.state != "pending":
+    left_behind = row.state == "processing" and row.epoch < state.epoch and not rules.begin_leaves_doubts
+    if row.state != "pending" and not left_behind:
         return False
     if state.updates[number].done is not None and rules.begin_looks_at_processed:
         return False
@@ -55,69 +54,42 @@ def _may_begin(state: State, rules: Rules, number: int, row: Row) -> bool:
 
 
 def settle(state: State, rules: Rules, epoch: int, number: int, token: int, ending: Ending) -> State:
-    """SETTLE_DONE, or SETTLE_RETRY with a doubt or without."""
+    """SETTLE: done, dead with a doubt, or a retry with a doubt or without."""
     update = state.updates[number]
     row = update.row
     if row is None or row.epoch != epoch or row.token != token:
         return state
     if not (rules.settle_in_any_term or state.epoch == epoch):
         update = update._replace(told=update.told or ending == "done")
-    elif ending == "done":
-        update = Update(None, row.doubts if update.done is None else update.done, update.sends, update.told)
+    elif ending in ("done", "dead"):
+        update = _over(update, row.doubts + (ending == "dead"), dead=ending == "dead")
     else:
         doubts = row.doubts + (ending == "doubt")
-        update = Update(Row("pending", row.epoch, NO_TOKEN, doubts), update.done, update.sends, update.told)
+        update = update._replace(row=Row("pending", row.epoch, NO_TOKEN, doubts))
     return state.with_update(number, update)
 
 
-def new_term(state: State, rules: Rules, owner: int) -> State | None:
-    """NEW_TERM: the transaction is open and holds the lock on the leadership row."""
-    if state.taking is not None:
-        return None
-    seen: tuple[int, ...] = ()
-    if not rules.takeover_two_statements:
-        seen = tuple(n for n, update in enumerate(state.updates) if update.row and update.row.state == "processing")
-    return state._replace(taking=Taking(owner, True, seen))
+def new_term(state: State, rules: Rules, owner: int) -> State:
+    """NEW_TERM: one row is written, and what older terms have left processing is in doubt by that."""
+    retaken = state.holder == owner and not rules.epoch_for_every_term
+    return state._replace(epoch=state.epoch if retaken else state.epoch + 1, holder=owner)
 
 
-def mark_older_terms(state: State, rules: Rules) -> State:
-    """MARK_OLDER_TERMS and the commit of its transaction: the new epoch and the marks appear together."""
-    taking = state.taking
-    assert taking is not None
-    retaken = state.holder == taking.owner and not rules.epoch_for_every_term
-    epoch = state.epoch if retaken else state.epoch + 1
-    updates = tuple(
-        _mark(update, epoch) if rules.takeover_marks and (rules.takeover_two_statements or n in taking.seen) else update
-        for n, update in enumerate(state.updates)
-    )
-    return state._replace(taking=None, epoch=epoch, holder=taking.owner, updates=updates)
-
-
-def _mark(update: Update, epoch: int) -> Update:
-    row = update.row
-    if row is None or row.state != "processing" or row.epoch >= epoch:
-        return update
-    return update._replace(row=row._replace(state="in_doubt"))
-
-
-def mark_lost(state: State, epoch: int, held: int, number: int) -> State:
-    """MARK_LOST, where this row is the only one old enough; `held` is the worker's token."""
+def resolve_doubts(
+    state: State, rules: Rules, owner: int, epoch: int, number: int, held: int
+) -> tuple[State, Literal["resend", "dead"] | None]:
+    """RESOLVE_DOUBTS, where this row is the only one old enough; `held` is the worker's token."""
     update = state.updates[number]
     row = update.row
-    if row is None or row.state != "processing" or row.epoch != epoch or row.token == held:
-        return state
-    return state.with_update(number, update._replace(row=row._replace(state="in_doubt")))
-
-
-def resend_doubts(state: State, owner: int, epoch: int, number: int) -> State | None:
-    """RESEND_DOUBTS, where this row is the only one old enough."""
-    if state.taking is not None:
-        return None
-    update = state.updates[number]
-    row = update.row
-    if row is None or row.state != "in_doubt" or not state.leads(owner, epoch):
-        return state
-    return state.with_update(number, update._replace(row=row._replace(state="pending", doubts=row.doubts + 1)))
+    if row is None or row.state != "processing" or not state.leads(owner, epoch):
+        return state, None
+    older, lost = row.epoch != epoch, row.epoch == epoch and row.token != held
+    if not (older and rules.resolve_finds_older_terms) and not (lost and rules.resolve_finds_lost):
+        return state, None
+    if row.doubts + 1 >= SENDS_IN_DOUBT and rules.resolve_caps_doubts:
+        return state.with_update(number, _over(update, row.doubts + 1, dead=True)), "dead"
+    again = row._replace(state="pending", doubts=row.doubts + 1)
+    return state.with_update(number, update._replace(row=again)), "resend"
 
 
 def store_beside_settle(state: State, number: int) -> State:
@@ -126,3 +98,10 @@ def store_beside_settle(state: State, number: int) -> State:
     A redelivery at any other time changes nothing: its row is here, or the record that it is done.
     """
     return state.with_update(number, state.updates[number]._replace(row=Row()))._replace(copies=state.copies + 1)
+
+
+def _over(update: Update, doubts: int, *, dead: bool) -> Update:
+    """Out of the inbox and recorded, if it was not before."""
+    if update.done is not None:
+        return update._replace(row=None)
+    return Update(None, doubts, update.sends, update.told, dead)

@@ -15,7 +15,7 @@ FINISHED = Update(row=None, done=0, sends=1)
 
 def reduced(state: State, rules: Rules) -> State:
     """The one state that stands for all that are like this one."""
-    epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips = state
+    epoch, holder, lock, updates, instances, wire, copies, kills, slips = state
     first, second = _instance(state, 0, instances[0]), _instance(state, 1, instances[1])
     if lock is not None and not lock.attached and lock.silent:
         lock = Lock(lock.owner, attached=False)
@@ -25,7 +25,7 @@ def reduced(state: State, rules: Rules) -> State:
     no_more_copies = copies == rules.copies
     updates = (_update(updates[0], 0, asked, no_more_copies), _update(updates[1], 1, asked, no_more_copies))
     instances = (_with_known_tokens(first, asked, updates), _with_known_tokens(second, asked, updates))
-    return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
+    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
 
 
 def _instance(state: State, number: int, instance: Instance) -> Instance:
@@ -48,6 +48,8 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
 
 def _may_matter(state: State, rules: Rules, message: Message) -> bool:
     """Whether the server could still change anything by executing it."""
+    if message.kind == "new_term":
+        return state.has_session(message.owner)
     update = state.updates[message.update]
     attempt = (message.update, message.epoch, message.token)
     if message.kind == "begin":
@@ -77,7 +79,7 @@ def _update(update: Update, number: int, asked: list[Attempt], no_more_copies: b
     # Whose attempt it was matters for a row that is not being processed only as long as that may be settled.
     if row.epoch == 0 or row.state == "processing" or (number, row.epoch, row.token) in asked:
         return update
-    return Update(Row(row.state, 0, NO_TOKEN, row.doubts), update.done, update.sends, update.told)
+    return update._replace(row=Row(row.state, 0, NO_TOKEN, row.doubts))
 
 
 def _with_known_tokens(instance: Instance, asked: list[Attempt], updates: tuple[Update, ...]) -> Instance:

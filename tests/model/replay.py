@@ -9,17 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import UUID
 
-import asyncpg
 import trio
-import trio_asyncio
 
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, Done, Ending, Received, Retry, Term
+from svc.storage.inbox import Attempt, Dead, Done, Ending, Received, Retry, StoreOutcome, Term
 from svc.storage.postgres_inbox import PostgresInbox
-from svc.storage.term_sql import MARK_OLDER_TERMS, NEW_TERM
 from tests.model.rules import Rules
 from tests.model.state import Label, State
 from tests.model.steps import steps
@@ -38,9 +34,7 @@ _LIKELY = {
     "step_down": 1,
     "begin": 4,
     "new_term": 8,
-    "mark_older_terms": 4,
-    "mark_lost": 2,
-    "resend_doubts": 4,
+    "resolve_doubts": 4,
     "gets_lock": 4,
     "asks_again": 2,
     "session_ends": 4,
@@ -50,7 +44,12 @@ _LIKELY = {
     "not_sent": 2,
     "store_beside_settle": 4,
 }
-_ENDINGS: dict[str, Ending] = {"done": Done(), "doubt": Retry(0, "", doubts=1), "again": Retry(0, "")}
+_ENDINGS: dict[str, Ending] = {
+    "done": Done(),
+    "doubt": Retry(0, "", doubts=1),
+    "dead": Dead("", doubts=1),
+    "again": Retry(0, ""),
+}
 
 _INBOX = """
 SELECT update_id, state, coalesce(epoch, 0) AS epoch, coalesce(token, 0) AS token, doubts
@@ -81,34 +80,27 @@ def walk(rules: Rules, rng: random.Random, length: int) -> Iterator[tuple[Label,
 
 
 class Replay:
-    """The real tables under one walk. `other` is a connection for the transaction of a take-over."""
+    """The real tables under one walk."""
 
     @classmethod
     @asynccontextmanager
-    async def over(
-        cls, database: Database, other: asyncpg.Connection[Any], bot_id: int, rules: Rules
-    ) -> AsyncIterator[Replay]:
-        """One with what the model starts with stored; a take-over that is left open is undone."""
-        replay = cls(database, other, bot_id, rules)
+    async def over(cls, database: Database, bot_id: int, rules: Rules) -> AsyncIterator[Replay]:
+        """One with what the model starts with stored."""
+        replay = cls(database, bot_id, rules)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(replay._inbox.run)
             for number in (0, 1):
-                assert await replay._inbox.store(Received(number, replay._chat(number), "message", b"{}", 0))
-            try:
-                yield replay
-            finally:
-                if replay._taking:
-                    await replay._elsewhere("ROLLBACK")  # noqa: ASYNC102 (asyncio's side)
+                update = Received(number, replay._chat(number), "message", b"{}", 0)
+                assert await replay._inbox.store(update) is not StoreOutcome.DUPLICATE
+            yield replay
             nursery.cancel_scope.cancel()
 
-    def __init__(self, database: Database, other: asyncpg.Connection[Any], bot_id: int, rules: Rules) -> None:
+    def __init__(self, database: Database, bot_id: int, rules: Rules) -> None:
         self._database = database
-        self._other = other
         self._bot_id = bot_id
         self._same_chat = rules.same_chat
         self._inbox = PostgresInbox(database, bot_id, "one")
         self._holders: dict[int, UUID] = {0: UUID(int=0)}
-        self._taking = False
 
     async def run(self, label: Label) -> bool:
         """Run the step's statement; False if it has none."""
@@ -124,7 +116,11 @@ class Replay:
         assert inbox == [(number, *row) for number, (row, *_) in enumerate(state.updates) if row is not None]
         processed = [tuple(row) for row in await self._database.fetch(_PROCESSED, self._bot_id)]
         updates = enumerate(state.updates)
-        assert processed == [(number, "done", update.done) for number, update in updates if update.done is not None]
+        assert processed == [
+            (number, "dead" if update.dead else "done", update.done)
+            for number, update in updates
+            if update.done is not None
+        ]
         leadership = [tuple(row) for row in await self._database.fetch(_LEADERSHIP, self._bot_id)]
         assert leadership == ([(state.epoch, self._holders[state.epoch])] if state.epoch else [])
 
@@ -144,31 +140,17 @@ class Replay:
         ending = _ENDINGS[label.detail.partition(",")[0]]
         await self._inbox.settle(self._attempt(label), ending)
 
-    async def _new_term(self, _label: Label) -> None:
-        holder = UUID(int=len(self._holders))
-        await self._elsewhere("BEGIN")
-        self._taking = True
-        epoch = await self._elsewhere(NEW_TERM, self._bot_id, holder, "one")
-        self._holders[epoch] = holder
+    async def _new_term(self, label: Label) -> None:
+        term = await self._inbox.take_over(UUID(int=len(self._holders)), "one")
+        assert term.epoch == label.epoch
+        self._holders[term.epoch] = term.holder
 
-    async def _mark_older_terms(self, label: Label) -> None:
-        await self._elsewhere(MARK_OLDER_TERMS, self._bot_id, label.epoch)
-        await self._elsewhere("COMMIT")
-        self._taking = False
-
-    async def _mark_lost(self, label: Label) -> None:
+    async def _resolve_doubts(self, label: Label) -> None:
         await self._database.fetch(_ONLY_THIS_ONE_IS_OLD, self._bot_id, label.update)
         term = Term(label.epoch, self._holders[label.epoch])
-        await self._inbox.mark_lost(term, [label.token] if label.token else [], OLD_ENOUGH)
-
-    async def _resend_doubts(self, label: Label) -> None:
-        await self._database.fetch(_ONLY_THIS_ONE_IS_OLD, self._bot_id, label.update)
-        term = Term(label.epoch, self._holders[label.epoch])
-        await self._inbox.resolve_doubts(term, "resend", OLD_ENOUGH)
+        held = [label.token] if label.token else []
+        assert await self._inbox.resolve_doubts(term, "resend", OLD_ENOUGH, held) == [(label.update, label.detail)]
 
     async def _store_beside_settle(self, label: Label) -> None:
         # What STORE does in a race that has a test of its own.
         await self._database.fetch(_INSERT, self._bot_id, label.update, self._chat(label.update))
-
-    async def _elsewhere(self, sql: str, *args: object) -> Any:
-        return await trio_asyncio.aio_as_trio(self._other.fetchval)(sql, *args)

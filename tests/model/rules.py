@@ -15,7 +15,7 @@ class Rules:
     epochs: int = 2
     """Terms."""
     doubts: int = 1
-    """On record for one update; with as many no more are resent."""
+    """On record for one update; with as many nothing more is decided on."""
     tokens: int = 2
     """Attempts of one term that something still refers to."""
     late_begins: bool = True
@@ -34,16 +34,18 @@ class Rules:
 
     term_read_for_share: bool = True
     lease_from_sending: bool = True
-    takeover_marks: bool = True
     epoch_for_every_term: bool = True
     begin_knows_its_token: bool = True
     begin_returns_own_row: bool = True
-    takeover_two_statements: bool = True
     settle_in_any_term: bool = True
     begin_looks_at_processed: bool = True
     begin_keeps_order: bool = True
+    begin_leaves_doubts: bool = True
     call_looks_at_lease: bool = True
-    sweeps: bool = True
+    resolve_finds_older_terms: bool = True
+    resolve_finds_lost: bool = True
+    resolve_caps_doubts: bool = True
+    settle_caps_doubts: bool = True
 
 
 BASE = Rules()
@@ -69,14 +71,14 @@ MUTANTS = {
     "a": (replace(BASE, term_read_for_share=False), "G5"),
     # The lease is counted from the heartbeat's answer.
     "b": (replace(BASE, lease_from_sending=False), "G5"),
-    # Take-over leaves old rows processing.
-    "c": (replace(BASE, takeover_marks=False), "G7"),
+    # Begin takes what an older term has left processing: by its epoch nobody works on it.
+    "c": (replace(BASE, begin_leaves_doubts=False), "G3"),
     # A restarted process takes its term again without a new epoch.
     "d": (replace(BASE, epoch_for_every_term=False), "G3"),
     # Begin takes any row of its own term for its own; after a lost answer a new token asks.
     "e": (replace(BASE, begin_knows_its_token=False), "G3"),
-    # Take-over is one statement, so one snapshot.
-    "f": (replace(BASE, takeover_two_statements=False), "G7"),
+    # What is found in doubt is sent again however often that has been done.
+    "f": (replace(BASE, resolve_caps_doubts=False, clock=False, late_begins=False, doubts=2), "G3"),
     # A settlement demands the current term.
     "g": (replace(BASE, settle_in_any_term=False, clock=False, late_begins=False), "G3"),
     # Begin does not look at what is processed.
@@ -85,6 +87,8 @@ MUTANTS = {
     "i": (replace(BASE, begin_keeps_order=False, same_chat=True), "G6"),
     # No look at the lease before a call.
     "j": (replace(BASE, call_looks_at_lease=False), "G2"),
+    # What was called without an answer is sent again however often.
+    "k": (replace(BASE, settle_caps_doubts=False, clock=False, late_begins=False, doubts=2), "G3"),
 }
 
 # The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.

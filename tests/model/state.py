@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-RowState = Literal["pending", "processing", "in_doubt"]
-Ending = Literal["none", "done", "doubt", "again"]
-"""How an attempt ends: delivered; called without an answer (back to pending, one more doubt); not sent."""
+RowState = Literal["pending", "processing"]
+Ending = Literal["none", "done", "doubt", "dead", "again"]
+"""How an attempt ends: delivered; called without an answer, and back to pending or dead with a doubt more; not sent."""
 
 Phase = Literal["passive", "taking", "active"]
 """taking: the lock is granted and take-over asked for. active: the take-over is committed."""
@@ -38,6 +38,7 @@ class Update(NamedTuple):
     """Messages at Telegram: each call counts from the moment it leaves."""
     told: bool = False
     """The database was told that the row's attempt was delivered, and did not record it (mutant)."""
+    dead: bool = False
 
     @property
     def doubts(self) -> int:
@@ -54,14 +55,6 @@ class Lock(NamedTuple):
     """Ticks since it last heard anything."""
 
 
-class Taking(NamedTuple):
-    """A take-over whose transaction is open. `seen` is its snapshot, where one statement does it all (mutant)."""
-
-    owner: int
-    attached: bool = True
-    seen: tuple[int, ...] = ()
-
-
 class Beat(NamedTuple):
     """A heartbeat on its way there or back; `age` in ticks since it was sent."""
 
@@ -72,7 +65,7 @@ class Beat(NamedTuple):
 class Message(NamedTuple):
     """A statement that nobody waits for any more, and that the server may still execute."""
 
-    kind: Literal["begin", "settle"]
+    kind: Literal["begin", "new_term", "settle"]
     owner: int
     epoch: int = 0
     update: int = 0
@@ -142,7 +135,6 @@ class State(NamedTuple):
     epoch: int = 0
     holder: int = -1
     lock: Lock | None = None
-    taking: Taking | None = None
     updates: tuple[Update, ...] = (Update(), Update())
     instances: tuple[Instance, ...] = (Instance(), Instance())
     wire: tuple[Message, ...] = ()
@@ -154,19 +146,19 @@ class State(NamedTuple):
     def with_instance(self, number: int, instance: Instance) -> State:
         """The same with one instance changed."""
         instances = (instance, self.instances[1]) if number == 0 else (self.instances[0], instance)
-        epoch, holder, lock, taking, updates, _, wire, copies, kills, slips = self
-        return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, updates, _, wire, copies, kills, slips = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
 
     def with_update(self, number: int, update: Update) -> State:
         """The same with one update changed."""
         updates = (update, self.updates[1]) if number == 0 else (self.updates[0], update)
-        epoch, holder, lock, taking, _, instances, wire, copies, kills, slips = self
-        return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, _, instances, wire, copies, kills, slips = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
 
     def with_wire(self, wire: tuple[Message, ...]) -> State:
         """The same with other messages on the wire."""
-        epoch, holder, lock, taking, updates, instances, _, copies, kills, slips = self
-        return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, updates, instances, _, copies, kills, slips = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
 
     def leads(self, owner: int, epoch: int) -> bool:
         """Whether that term is the current one in the database."""
@@ -176,6 +168,11 @@ class State(NamedTuple):
         """Whether that process' session holds the lock at the server."""
         lock = self.lock
         return lock is not None and lock.owner == owner and lock.attached
+
+    def has_session(self, owner: int) -> bool:
+        """Whether the server has not noticed yet that this session, which holds the lock, has no client any more."""
+        lock = self.lock
+        return lock is not None and lock.owner == owner and not lock.attached
 
 
 class Label(NamedTuple):

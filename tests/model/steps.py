@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
+from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model import database
 from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
 from tests.model.state import (
@@ -18,7 +19,6 @@ from tests.model.state import (
     Message,
     Slips,
     State,
-    Taking,
     Update,
     Work,
 )
@@ -61,7 +61,7 @@ def _tick(state: State, rules: Rules) -> State:
         lock = Lock(lock.owner, lock.attached, lock.silent + 1)
     first, second = state.instances
     older = _older(first, rules), _older(second, rules)
-    return State(state.epoch, state.holder, lock, state.taking, state.updates, older, *state[6:])
+    return State(state.epoch, state.holder, lock, state.updates, older, *state[5:])
 
 
 def _older(instance: Instance, rules: Rules) -> Instance:
@@ -83,8 +83,6 @@ def _server(state: State, rules: Rules) -> Iterator[Step]:
             yield Label("session_ends", lock.owner), state._replace(lock=None)
         elif state.kills < rules.kills:
             yield Label("session_killed", lock.owner), state._replace(lock=None, kills=state.kills + 1)
-    if state.taking is not None:
-        yield _commit_new_term(state, rules)
     if state.copies < rules.copies:
         for number, update in enumerate(state.updates):
             if update.row is not None or update.done is None:
@@ -103,18 +101,10 @@ def _campaign(state: State, number: int) -> Iterator[Step]:
 
 
 def _take_over(state: State, rules: Rules, number: int) -> Iterator[Step]:
-    after = database.new_term(state, rules, number)
-    if after is not None and state.epoch < rules.epochs:
-        yield Label("new_term", number), after
-
-
-def _commit_new_term(state: State, rules: Rules) -> Step:
-    assert state.taking is not None
-    owner, attached, _ = state.taking
-    after = database.mark_older_terms(state, rules)
-    if attached:
-        after = after.with_instance(owner, after.instances[owner]._replace(phase="active", epoch=after.epoch))
-    return Label("mark_older_terms", owner, epoch=after.epoch), after
+    if state.epoch < rules.epochs and state.has_lock(number):
+        after = database.new_term(state, rules, number)
+        active = after.instances[number]._replace(phase="active", epoch=after.epoch)
+        yield Label("new_term", number, epoch=after.epoch), after.with_instance(number, active)
 
 
 def _step_down(state: State, rules: Rules, number: int) -> State:
@@ -122,21 +112,21 @@ def _step_down(state: State, rules: Rules, number: int) -> State:
 
     What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
     """
-    epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips = state
+    epoch, holder, lock, updates, instances, wire, copies, kills, slips = state
     left = _left_behind(state, rules, number)
     if left is not None and len(wire) < rules.wire:
         wire = _sorted(*wire, left)
     if lock is not None and lock.owner == number and lock.attached:
         lock = Lock(number, attached=False, silent=lock.silent)
-    if taking is not None and taking.owner == number:
-        taking = Taking(number, attached=False, seen=taking.seen)
     instances = (FRESH, instances[1]) if number == 0 else (instances[0], FRESH)
-    return State(epoch, holder, lock, taking, updates, instances, wire, copies, kills, slips)
+    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
 
 
 def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
     instance = state.instances[number]
     work = instance.work
+    if instance.phase == "taking":
+        return Message("new_term", number)
     if work is not None and work.stage == "asking" and rules.late_begins:
         return _begin_message(number, instance.epoch, work)
     if work is not None and work.stage == "settling":
@@ -195,7 +185,7 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
             delivered = _settling(state, number, instance, work, "done")
             yield Label("delivered", number, update, epoch, token), delivered
             if state.updates[update].doubts < rules.doubts:
-                unanswered = _settling(state, number, instance, work, "doubt")
+                unanswered = _settling(state, number, instance, work, _ending_in_doubt(state, rules, epoch, work))
                 yield Label("unanswered", number, update, epoch, token), unanswered
         case "settling":
             after = database.settle(state, rules, epoch, update, token, ending)
@@ -212,7 +202,8 @@ def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterato
     for update, (row, *_) in enumerate(state.updates):
         if row is None or (update == 1 and not rules.same_chat and _alike(state)):
             continue
-        if row.state != "pending" and (rules.begin_knows_its_token or row.state != "processing"):
+        left_behind = row.epoch < instance.epoch and not rules.begin_leaves_doubts
+        if row.state != "pending" and rules.begin_knows_its_token and not left_behind:
             continue
         label = Label("asks", number, update, instance.epoch, token)
         yield label, _try(state, number, instance, Work("asking", update, token))
@@ -228,14 +219,9 @@ def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Wo
         reads = state.with_instance(number, instance.with_work(work._replace(read=True)))
         yield label._replace(action="reads_term"), reads
         return
-    done = database.begin(state, rules, number, instance.epoch, work.update, work.token, term_read=work.read)
-    if done is not None:
-        after, outcome = done
-        answered = Work("begun", work.update, work.token, work.ending) if outcome == "begun" else None
-        yield (
-            Label("begin", number, work.update, instance.epoch, work.token, outcome),
-            after.with_instance(number, instance.with_work(answered)),
-        )
+    after, outcome = database.begin(state, rules, number, instance.epoch, work.update, work.token, term_read=work.read)
+    answered = Work("begun", work.update, work.token, work.ending) if outcome == "begun" else None
+    yield label._replace(detail=outcome), after.with_instance(number, instance.with_work(answered))
 
 
 def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
@@ -265,7 +251,7 @@ def _call(state: State, number: int, instance: Instance, work: Work) -> State:
     slips = Slips(
         without_lock or not state.has_lock(number), out_of_term, after_told or update.told or update.done is not None
     )
-    after = state.with_update(work.update, Update(update.row, update.done, update.sends + 1, update.told))
+    after = state.with_update(work.update, Update(update.row, update.done, update.sends + 1, update.told, update.dead))
     if slips != state.slips:
         after = after._replace(slips=slips)
     called = Work("called", work.update, work.token, work.ending, work.read)
@@ -275,16 +261,21 @@ def _call(state: State, number: int, instance: Instance, work: Work) -> State:
 def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
     held = instance.work.token if instance.work else NO_TOKEN
     for update, (row, *_) in enumerate(state.updates):
-        if row is None:
+        if row is None or state.updates[update].doubts >= rules.doubts:
             continue
-        if rules.sweeps:
-            lost = database.mark_lost(state, instance.epoch, held, update)
-            yield Label("mark_lost", number, update, instance.epoch, held), lost
         if rules.doubts_wait and _may_still_call(state, update):
             continue
-        after = database.resend_doubts(state, number, instance.epoch, update)
-        if after is not None and state.updates[update].doubts < rules.doubts:
-            yield Label("resend_doubts", number, update, instance.epoch), after
+        after, how = database.resolve_doubts(state, rules, number, instance.epoch, update, held)
+        if how is not None:
+            yield Label("resolve_doubts", number, update, instance.epoch, held, how), after
+
+
+def _ending_in_doubt(state: State, rules: Rules, epoch: int, work: Work) -> Ending:
+    """By the doubts that begin has told of. If the row is pending again, one has been counted since."""
+    row = state.updates[work.update].row
+    own = row is not None and (row.epoch, row.token) == (epoch, work.token)
+    known = row.doubts - (row.state == "pending") if own and row is not None else 0
+    return "dead" if rules.settle_caps_doubts and known + 1 >= SENDS_IN_DOUBT else "doubt"
 
 
 def _may_still_call(state: State, update: int) -> bool:
@@ -303,13 +294,17 @@ def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
             Label(kind, owner, update, epoch, token, ending),
             database.settle(rest, rules, epoch, update, token, ending),
         )
+    elif kind == "new_term":
+        # Only while the session that it was asked for still holds the lock at the server.
+        if rest.has_session(owner) and rest.epoch < rules.epochs:
+            after = database.new_term(rest, rules, owner)
+            yield Label(kind, owner, epoch=after.epoch), after
     elif not rules.term_read_for_share and not read and rest.leads(owner, epoch):
         wire = _sorted(*rest.wire, message._replace(read=True))
         yield Label("reads_term", owner, update, epoch, token), rest.with_wire(wire)
     else:
-        done = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
-        if done is not None:
-            yield Label(kind, owner, update, epoch, token, done[1]), done[0]
+        after, outcome = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
+        yield Label(kind, owner, update, epoch, token, outcome), after
 
 
 def _begin_message(number: int, epoch: int, work: Work) -> Message:

@@ -225,7 +225,7 @@ class World:
         faults, name = self.sandbox.faults, incident.kind.removeprefix("bot_api_")
         if name == "unauthorized":
             fault = faults.order(FaultKind.ERROR, count=None, status=401, description="Unauthorized")
-            self._later(incident.lasting, lambda: fault in faults.rules and faults.rules.remove(fault))
+            self._later(incident.lasting, partial(faults.withdraw, fault))
             return
         status = {"error_after": 504}.get(name, 500)
         faults.order(

@@ -1,0 +1,1 @@
+"""What runs in the process of a measured instance. Nothing here imports from the rest of the benchmarks."""

@@ -1,0 +1,82 @@
+"""What `svc updates show` prints: one update's life, and what its state means for the person who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from svc.operations.inspect_text import moment_text
+from svc.storage.inbox import SENDS_IN_DOUBT
+
+EVENTS = {
+    "replay": "replay by an operator",
+    "repeat": "repeat: in doubt, and every call may be made twice without harm",
+    "resend": "resend: in doubt, so it is sent once more",
+    "skipped": "skipped: in doubt, so it is not sent again",
+}
+"""What an event of the history is called, where its own name does not say enough."""
+
+
+def life_text(update: dict[str, Any]) -> str:
+    """One update from its arrival to its end, an event a line, with its payload if it is still there."""
+    return "\n".join(_life(update))
+
+
+def _life(update: dict[str, Any]) -> Iterator[str]:
+    yield f"update {update['update_id']} ({update['update_type']}, chat {update['chat_id']}): {update['state']}" + (
+        f", {update['note']}" if update["note"] else ""
+    )
+    yield f"{moment_text(update['received_at'])} received by {update['received_by']}"
+    for entry in update["history"]:
+        yield from _entry(entry)
+    if update["ended_at"] is not None and not update["history"]:
+        yield f"{moment_text(update['ended_at'])} {update['note']}"
+    elif update["state"] == "pending":
+        yield f"{moment_text(update['available_at'])} due"
+    yield f"{update['attempts']} attempts, {update['doubts']} sends in doubt"
+    yield from _explained(update)
+    if update["payload"] is not None:
+        yield update["payload"]
+
+
+def _entry(entry: dict[str, Any]) -> Iterator[str]:
+    where = "".join(f" {name}={entry[name]}" for name in ("instance", "epoch") if name in entry)
+    if "began" in entry:
+        yield f"{_time_of(entry['began'])} begun{where}"
+    for call in entry.get("calls", ()):
+        yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms"
+    more = "".join(f" {name}={entry[name]}" for name in ("why", "delay", "error") if name in entry)
+    event = EVENTS.get(entry["event"], entry["event"])
+    yield f"{_time_of(entry['at'])} {event}{'' if 'began' in entry else where}{more}"
+
+
+def _explained(update: dict[str, Any]) -> Iterator[str]:
+    if update["state"] == "in_doubt":
+        yield f"in doubt: term {update['epoch']}, which began it, has ended. {_what_follows(update)}"
+    elif update["state"] == "processing" and update["repeatable"]:
+        yield "every call of this attempt may be made twice without harm"
+    elif update["state"] == "dead" and update["doubts"] >= SENDS_IN_DOUBT:
+        yield (
+            f"sent {update['doubts']} times without a clear answer: it cannot be told whether it arrived, so it is not"
+            f" sent again (svc updates replay {update['update_id']} sends it once more)"
+        )
+    if update["blamed"]:
+        yield f"leaders that ended while its handler was being called: {update['blamed']}"
+    replays = sum(entry["event"] == "replay" for entry in update["history"])
+    if replays and update["aged_from"] is not None:
+        yield f"replayed: its age and its attempts count from {moment_text(update['aged_from'])}"
+    elif replays:
+        yield f"replays: {replays}"
+
+
+def _what_follows(update: dict[str, Any]) -> str:
+    if update["repeatable"]:
+        return "Every call of it may be made twice without harm, so they are made again"
+    if update["doubts"] + 1 >= SENDS_IN_DOUBT:
+        return f"It may have been sent {update['doubts'] + 1} times already and is not sent again"
+    return "It is sent once more or left out, as IN_DOUBT says"
+
+
+def _time_of(iso: str) -> str:
+    return moment_text(datetime.fromisoformat(iso))
