@@ -13,7 +13,8 @@ from fleet.process import THIS, ServiceProcess
 from fleet.promises import rows, settled, wrong_menus
 from fleet.waiting import DEADLINE, eventually
 
-pytestmark = pytest.mark.processes
+# Several restarts on a machine that others load.
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 POISONOUS = replace(THIS, module="tests.poisonous_instance")
 PATIENT, POISON, LATE = range(1, 11), 100, range(11, 21)
@@ -48,7 +49,7 @@ async def test_poison_is_dead_after_a_few_restarts_and_everybody_else_is_answere
         await eventually(lambda: len(deaths) > 0)
         for user in LATE:
             fleet.says(user)
-        dead = []
+        dead: list[tuple[object, ...]] = []
         with trio.fail_after(2 * DEADLINE):
             while not dead:
                 await trio.sleep(0.1)
