@@ -170,7 +170,7 @@ class Service:
         async with BotApi(
             settings.bot_token,
             root=settings.telegram_api_root,
-            connections=settings.workers + 1,  # one for the webhook's registration
+            connections=settings.workers + 2,  # for the webhook's registration, and to ask whether the bot is known
             open_transport=parts.open_transport,
         ) as api:
             took = trio.current_time() - leader.heard

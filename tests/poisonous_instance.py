@@ -1,11 +1,13 @@
-"""`svc run` with a handler that two texts are too much for: `python -m tests.poisonous_instance run`.
+"""`svc run` with a handler that three texts are too much for: `python -m tests.poisonous_instance run`.
 
-`exit` ends the process on the spot, as a crash in a C extension would; `loop` never returns.
+`exit` ends the process on the spot, as a crash in a C extension would; `loop` never returns; nor does `match`, which
+does not let any other thread run either.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from svc.bot.catalog import Catalog
@@ -16,7 +18,7 @@ from telegram_client.updates import Update
 
 
 def make_poisonous(catalog: Catalog) -> Decide:
-    """The bot, but for the two texts."""
+    """The bot, but for the three texts."""
     decide = make_decide(catalog)
 
     def poisonous(update: Update) -> Reply:
@@ -25,11 +27,13 @@ def make_poisonous(catalog: Catalog) -> Decide:
             os._exit(9)
         while text == "loop":
             pass
+        if text == "match":
+            re.match(r"(a+)+$", "a" * 60 + "b")
         return decide(update)
 
     return poisonous
 
 
 if __name__ == "__main__":
-    run.make_decide = make_poisonous
+    setattr(run, "make_decide", make_poisonous)  # noqa: B010 (mypy: it is not the module's to give)
     sys.exit(cli.main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -50,7 +49,7 @@ async def stored(*updates: Received) -> MemoryInbox:
 
 async def new_term(inbox: MemoryInbox, decide: Callable[[Update], Reply] = handler) -> Deciding:
     term = await inbox.take_over(uuid4(), "one")
-    return Deciding(decide, inbox, term, HandlerWatchdog(math.inf))
+    return Deciding(decide, inbox, term, HandlerWatchdog(3600.0))
 
 
 async def test_an_update_that_ends_three_processes_is_dead(autojump_clock: trio.testing.MockClock) -> None:

@@ -1,14 +1,16 @@
-"""The documents: every relative link leads somewhere, every decision is in the index, and the workflow calls make."""
+"""The documents: every relative link leads somewhere, every name is one that exists, and the workflow calls make."""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.simulation.schedule import KINDS
 from tests.test_package import PROJECT
 
 ROOT = Path(__file__).parent.parent
@@ -166,3 +168,15 @@ def test_messages_name_the_distribution() -> None:
     for path in (path for folder in ("svc", "sandbox") for path in (ROOT / folder).rglob("*.py")):
         for name in re.findall(r"pip install '?([A-Za-z0-9._-]+)\[", path.read_text("utf-8")):
             assert name == PROJECT["name"], name_of(path)
+
+
+def test_the_table_of_faults_names_what_exists() -> None:
+    """Every test and mutant that it names is there, and it names every incident of the simulation."""
+    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    sources = {path.name: path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    named = set(re.findall(r"`(_[a-z0-9_]+|test_[a-z0-9_]+)`", text))
+    assert named
+    assert not {name for name in named if not any(f"def {name}(" in source for source in sources.values())}
+    files = set(re.findall(r"`(test_[a-z0-9_*]+\.py)`", text))
+    assert not {name for name in files if not any(fnmatch(each, name) for each in sources)}
+    assert set(KINDS) <= set(re.findall(r"`([a-z_]+)`", text))

@@ -130,7 +130,7 @@ async def test_the_others_read_their_own_rows(measured: Measured, size: int) -> 
 
 
 async def test_a_window_is_read_whatever_waits(backlog: Measured) -> None:
-    """Reading back looks at the rows of one window, and once at the index for each that may be the first of its chat."""
+    """Reading back looks at the rows of one window, and once at the index for each that may be its chat's first."""
     inbox = backlog.inbox
     for call in (
         partial(inbox.backfill, 100),

@@ -142,6 +142,10 @@ def _sends_in_doubt_have_no_limit(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(memory_inbox, "SENDS_IN_DOUBT", 1000)
 
 
+def _unauthorized_is_the_updates_fault(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retry_policy, "may_be_the_bots", lambda error: False)
+
+
 MUTANTS = [
     (_long_lease_and_no_fence, "G2/G5"),
     (_takeover_takes_old_rows_for_unsent, "G3/G7"),
@@ -154,6 +158,7 @@ MUTANTS = [
     (_a_drain_writes_nothing_down, "for 0 reasons"),
     (_a_refusal_is_unforeseen, "G8"),
     (_sends_in_doubt_have_no_limit, "G3/G7"),
+    (_unauthorized_is_the_updates_fault, "dead by no fault of their own"),
 ]
 
 

@@ -3,10 +3,15 @@
 A handler is called by the event loop and not waited for: while it runs, nothing else does. HTTP is not answered and no
 heartbeat is sent, so after a lease's time another instance leads, and only a thread can still act here. It counts its
 own looks, not the time: a process that was stopped in between has not waited for its handler.
+
+C code that does not let go of the interpreter's lock, a regular expression for one, keeps that thread waiting as well.
+For this the kernel has a timer for the processor time that a call takes, whose signal ends the process.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 import threading
 import traceback
@@ -23,6 +28,8 @@ log = structlog.get_logger()
 LOOK_EVERY = 0.25
 NAME_AFTER = 1.0
 FRAMES = 8
+# Processor time on top of `end_after`, so that where the thread can act, it does.
+KERNEL_LATER = 1.0
 
 
 class _Call:
@@ -51,15 +58,19 @@ class HandlerWatchdog:
     def calling(self, update_id: int) -> Iterator[None]:
         """The block calls the handler for this update."""
         self._call = _Call(update_id)
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._end_after + KERNEL_LATER)
         try:
             yield
         finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._call = None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch the handlers that this thread calls within the block."""
         self._thread_id = threading.get_ident()
+        # The signal's own effect is to end the process; before that, where it was is written to stderr.
+        faulthandler.register(signal.SIGVTALRM, file=sys.__stderr__ or sys.stderr, all_threads=False, chain=True)
         over = threading.Event()
 
         def watch() -> None:

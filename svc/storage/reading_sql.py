@@ -40,9 +40,10 @@ _WITHIN_BOUNDS = f"""
 
 
 def _window(rows: str, order: str) -> str:
-    """A window's rows, then the first of each chat in it, then those of them that may be worked on.
+    """A window's rows, the first of each chat in it, and of those, in `order`, as many as are wanted and may go.
 
-    One row comes back in any case: `looked` and `last` tell how far the window went, `ready` how many may be worked on.
+    One row comes back in any case: `looked` and `last` tell how far the window went, `ready` is one more than $2 if
+    there would have been more. OFFSET 0 keeps the look for older ones above the sort: it ends when enough are found.
     """
     return f"""
 WITH looked AS MATERIALIZED (
@@ -52,7 +53,9 @@ WITH looked AS MATERIALIZED (
 ), placed AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY chat_id ORDER BY update_id) AS place FROM looked
 ), found AS MATERIALIZED (
-    SELECT update_id, size FROM placed AS i WHERE may AND (place = 1 OR chat_id = 0) AND {_NOTHING_OLDER}
+    SELECT update_id, size
+    FROM (SELECT * FROM placed WHERE may AND (place = 1 OR chat_id = 0) ORDER BY {order} OFFSET 0) AS i
+    WHERE {_NOTHING_OLDER} LIMIT $2 + 1
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order=order, limit="$2")})
 SELECT all_of_it.*, {_COLUMNS}
 FROM (SELECT (SELECT count(*) FROM looked) AS looked, (SELECT max(update_id) FROM looked) AS last,
