@@ -68,7 +68,8 @@ WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 )
 UPDATE inbox i
-SET state = 'processing', epoch = $2, token = w.token, repeatable = w.repeatable,
+SET state = 'processing', epoch = $2, token = w.token,
+    repeatable = CASE i.state WHEN 'pending' THEN w.repeatable ELSE i.repeatable END,
     attempts = i.attempts + CASE i.state WHEN 'pending' THEN 1 ELSE 0 END,
     started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
 FROM (SELECT $1::bigint AS bot_id, u.*
