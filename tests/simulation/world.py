@@ -266,8 +266,8 @@ class World:
         self.database.fail_over()
 
     def _end_sessions(self) -> None:
-        for session in list(self.lock.sessions):
-            session.abandon()
+        for instance in self.instances:
+            _end_lock_sessions(instance)
 
     def _happen_to(self, incident: Incident, instance: SimulatedInstance) -> None:
         link = instance.link
@@ -292,10 +292,7 @@ class World:
                 link.loss = 0.3
                 self._later(incident.lasting, lambda: setattr(link, "loss", 0.0))
             case "end_lock_session":
-                for session in instance.lock_sessions:
-                    if link.is_cut("lock") and not session.session.closed.is_set():
-                        session.session.orphaned = True
-                    session.session.abandon()
+                _end_lock_sessions(instance)
 
     def _kill(self, instance: SimulatedInstance) -> None:
         instance.link.closed = True
@@ -403,6 +400,13 @@ def _watch_periods(service: Service, number: int) -> None:
         return period
 
     lifecycle.active.wait = watched  # type: ignore[method-assign]
+
+
+def _end_lock_sessions(instance: SimulatedInstance) -> None:
+    for session in instance.lock_sessions:
+        if instance.link.is_cut("lock") and not session.session.closed.is_set():
+            session.session.orphaned = True
+        session.session.abandon()
 
 
 def _may_still_send(session: MemoryLockSession) -> bool:
