@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from svc.bot.reply import NOTHING, Call, Reply
 from svc.delivery import deciding as deciding_module
 from svc.delivery.deciding import MOST_BLAMED, Deciding, Decision
 from svc.delivery.handler_watchdog import HandlerWatchdog
-from svc.storage.inbox import Received, Term
+from svc.storage.inbox import NO_CHAT, Received, Term
 from telegram_client.updates import Update
 from tests.harness import captured_logs
 from tests.memory.inbox import MemoryInbox
@@ -132,6 +133,18 @@ async def test_only_what_a_former_leader_may_have_died_of_is_noted(autojump_cloc
     for update in old:
         await deciding.decide(update)
     assert [each for each in notes.made if each is not None] == [1, 2, 3, 4, 5]
+
+
+async def test_of_a_chat_the_oldest_is_noted(autojump_clock: trio.testing.MockClock) -> None:
+    """A former leader had not come to those behind it. Updates without a chat stand behind nobody."""
+    of_a_chat = [replace(received(number), chat_id=7) for number in (1, 2, 3)]
+    without = [replace(received(number), chat_id=NO_CHAT) for number in (4, 5)]
+    inbox = await stored(*of_a_chat, *without)
+    notes = Notes(inbox)
+    deciding = await new_term(inbox)
+    for update in (*of_a_chat, *without):
+        await deciding.decide(update)
+    assert [each for each in notes.made if each is not None] == [1, 4, 5]
 
 
 async def test_one_note_follows_the_other(autojump_clock: trio.testing.MockClock) -> None:

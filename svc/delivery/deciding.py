@@ -6,8 +6,9 @@ that a former leader may have died of, that is one that is older than this term,
 note of the next term blames what it finds noted, and an update that was blamed too often is dead without a call.
 
 Handlers are not waited for, so at most one is being called in a process. Updates that are noted are decided one at a
-time, so that one note is enough. It costs a statement each, and so only the first ones of a term are noted: should it
-be a later one that ends the process, then those before it are done, and it is among the first soon.
+time, so that one note is enough. It costs a statement each, and so only those are noted that may be it: of each chat the
+oldest, since a former leader cannot have come to the others, and of these the first of a term. Should it be a later one
+that ends the process, then those before it are done, and it is among the first soon.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.sending import Failure
 from svc.observability.errors import describe
 from svc.storage.errors import DatabaseUnavailable
-from svc.storage.inbox import Inbox, Received, Term
+from svc.storage.inbox import NO_CHAT, Inbox, Received, Term
 from telegram_client.limits import ChatId, counted_chat
 from telegram_client.updates import Update, read_update
 
 log = structlog.get_logger()
 
 MOST_BLAMED = 3
-NOTED_IN_A_TERM = 5000
+# More than a leader can have decided on and not done: those that flood control holds, and one for each worker.
+NOTED_IN_A_TERM = 2500
 NOTE_AGAIN_AFTER = 0.2
 # Seconds for taking back the note when the term ends at that moment. Less than a second, after which that counts as
 # stuck.
@@ -68,6 +70,7 @@ class Deciding:
         self._watchdog = watchdog
         self._term_began = trio.current_time()
         self._notes_left = NOTED_IN_A_TERM
+        self._chats: set[int] = set()
         self._noted = trio.Lock()
 
     async def decide(self, received: Received) -> Decision:
@@ -76,9 +79,10 @@ class Deciding:
             update = read_update(received.payload)
         except ValueError as error:
             return Decision(dead=f"it cannot be decoded: {describe(error)}")
-        if received.arrived >= self._term_began or not self._notes_left:
+        if not self._may_be_poison(received):
             return self._call(received, update)
         self._notes_left -= 1
+        self._chats.add(received.chat_id)
         async with self._noted:
             try:
                 return await self._decide_noted(received, update)
@@ -87,6 +91,12 @@ class Deciding:
                 with trio.move_on_after(LAST_NOTE, shield=True):
                     await self._note(None)
                 raise
+
+    def _may_be_poison(self, received: Received) -> bool:
+        """Whether a former leader may have ended while the handler was being called for this update."""
+        if received.arrived >= self._term_began or not self._notes_left:
+            return False
+        return received.chat_id == NO_CHAT or received.chat_id not in self._chats
 
     async def _decide_noted(self, received: Received, update: Update) -> Decision:
         blamed = await self._note(received.update_id)
