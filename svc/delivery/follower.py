@@ -102,10 +102,12 @@ async def _notified(inbox: Inbox, ids: Sequence[int]) -> bool:
 
 
 async def _stay_warm(inbox: Inbox) -> None:
-    """Keep as many connections open as an ACTIVE period begins with: opening them would be most of a handover."""
+    """Keep as many connections open as an ACTIVE period begins with, and its first statements prepared on them: doing
+    that then would be most of a handover.
+    """
 
     async def look() -> None:
-        await or_later(partial(inbox.backfill, 1))
+        await or_later(inbox.rehearse)
 
     while True:
         async with trio.open_nursery() as nursery:

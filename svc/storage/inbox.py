@@ -212,6 +212,9 @@ class Inbox(Protocol):
         DatabaseUnavailable.
         """
 
+    async def rehearse(self) -> None:
+        """Do once what a new term does first, to no effect: on the connection that it uses, the next time is faster."""
+
     async def resolve_doubts(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
     ) -> Sequence[Resolved]:

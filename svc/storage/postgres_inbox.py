@@ -8,7 +8,7 @@ from uuid import UUID
 import trio
 
 from svc.settings.environment import InDoubtPolicy
-from svc.storage import inbox_sql, term_sql
+from svc.storage import inbox_sql, reading_sql, term_sql
 from svc.storage.database import Connection, Database
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
@@ -28,9 +28,10 @@ from svc.storage.inbox import (
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
 from svc.storage.reading import InboxReader
-from svc.storage.reading_sql import WINDOW
 from svc.storage.settlements import Settlement, settle_arguments, storable
 
+NO_EPOCH = -1
+NO_SESSION = -1
 GIVEN_UP = "given up before it was sent"
 CANNOT_BE_TOLD = "it cannot be told whether it was sent"
 
@@ -42,7 +43,7 @@ class PostgresInbox(InboxReader):
     large inbox.
     """
 
-    def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = WINDOW) -> None:
+    def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = reading_sql.WINDOW) -> None:
         super().__init__(database, bot_id, window)
         self._instance = instance
         self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(
@@ -83,6 +84,20 @@ class PostgresInbox(InboxReader):
         if not rows:
             raise DatabaseUnavailable("the lock was lost before its term began")
         return Term(rows[0]["epoch"], holder)
+
+    async def rehearse(self) -> None:
+        # A term that nobody has, and a lock that no session holds: nothing is written.
+        nobody = (self._bot_id, NO_EPOCH, UUID(int=0))
+        taking_over = (self._bot_id, UUID(int=0), self._instance, lock_key(self._bot_id), NO_SESSION)
+        nothing: list[int] = []
+
+        async def work(connection: Connection) -> None:
+            await connection.fetch(term_sql.NEW_TERM, *taking_over)
+            await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
+            await connection.fetch(inbox_sql.BEGIN, *nobody, nothing, nothing, nothing)
+            await connection.execute(inbox_sql.SETTLE, *settle_arguments([], self._bot_id, self._instance))
+
+        await self._database.on_connection(work)
 
     async def resolve_doubts(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]

@@ -341,3 +341,12 @@ async def test_a_note_waits_for_no_disk(database: Database, real: PostgresInboxU
     await real.inbox.note_deciding(term, 1)
     ((setting,),) = await database.fetch("SHOW synchronous_commit")
     assert setting == "on"
+
+
+async def test_a_rehearsal_changes_nothing(real: PostgresInboxUnderTest) -> None:
+    """What waits, the term and the epoch are as before, and the first term can still begin."""
+    term = await new_term(real.inbox)
+    await real.inbox.store(an_update(1))
+    await real.inbox.rehearse()
+    assert (await real.inbox.begin(Attempt(1, term, 7))).outcome is BeginOutcome.BEGUN
+    assert (await new_term(real.inbox)).epoch == term.epoch + 1

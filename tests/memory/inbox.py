@@ -199,6 +199,9 @@ class MemoryInbox:
         self.paused = None
         return self.term
 
+    async def rehearse(self) -> None:
+        await self._crossing()
+
     async def resolve_doubts(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
     ) -> Sequence[Resolved]:

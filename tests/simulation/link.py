@@ -124,6 +124,9 @@ class InboxOverLink:
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         return await self._run(lambda: self._inbox.take_over(holder, instance))
 
+    async def rehearse(self) -> None:
+        await self._run(self._inbox.rehearse, writes=False)
+
     async def resolve_doubts(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
     ) -> Sequence[Resolved]:
