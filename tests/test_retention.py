@@ -53,7 +53,7 @@ async def run_until(table: Table, *, seconds: float = HOUR) -> float:
 
 
 async def test_pruning_catches_up(autojump_clock: trio.testing.MockClock) -> None:
-    """Ten million rows are overdue: batch follows batch until all are gone, and no more than a quarter of the time is spent."""
+    """Ten million rows are overdue: batch follows batch until all are gone, in a quarter of the time at most."""
     table = Table(10_000_000, takes=0.01)
     took = await run_until(table)
     assert table.old == 0

@@ -6,9 +6,9 @@ that a former leader may have died of, that is one that is older than this term,
 note of the next term blames what it finds noted, and an update that was blamed too often is dead without a call.
 
 Handlers are not waited for, so at most one is being called in a process. Updates that are noted are decided one at a
-time, so that one note is enough. It costs a statement each, and so only those are noted that may be it: of each chat the
-oldest, since a former leader cannot have come to the others, and of these the first of a term. Should it be a later one
-that ends the process, then those before it are done, and it is among the first soon.
+time, so that one note is enough. It costs a statement each, and so only those are noted that may be it: of each chat
+the oldest, since a former leader cannot have come to the others, and of these the first of a term. Should it be a later
+one that ends the process, then those before it are done, and it is among the first soon.
 """
 
 from __future__ import annotations
