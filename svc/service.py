@@ -26,13 +26,10 @@ from statemachine import Lifecycle, State, Transition
 from svc.bot.handlers import Decide
 from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
-from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
-from svc.delivery.hints import Hints
 from svc.delivery.leased_sender import LeasedSender
-from svc.delivery.new_work import NewWork
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
@@ -45,6 +42,9 @@ from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
+from svc.queue.chat_queue import ChatQueue
+from svc.queue.hints import Hints
+from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Term
 from svc.storage.transition_log import TransitionLog

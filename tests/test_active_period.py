@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.delivery.chat_queue import ChatQueue
 from svc.leadership import terms
+from svc.queue.chat_queue import ChatQueue
 from telegram_client.flood import FloodControl
 from tests.harness import RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox

@@ -14,7 +14,7 @@ import trio.testing
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import CHATS_AT_ONCE, IDS_AT_ONCE, LOOK_EVERY, SWEEP_UPDATES, backfill
-from svc.delivery.chat_queue import ChatQueue
+from svc.queue.chat_queue import ChatQueue
 from svc.storage.inbox import Received, Window
 from tests.harness import captured_logs
 from tests.memory.large_inbox import LargeInbox

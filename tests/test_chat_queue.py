@@ -11,7 +11,7 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from svc.delivery.chat_queue import ChatQueue
+from svc.queue.chat_queue import ChatQueue
 from svc.storage.inbox import NO_CHAT, Received
 from tests.examples import examples
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.delivery.lanes import NEWCOMER_SECONDS, Lanes
+from svc.queue.lanes import NEWCOMER_SECONDS, Lanes
 from svc.storage.inbox import Received
 
 

@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from svc.delivery.follower import NOTIFIED_IDS, follow
-from svc.delivery.hints import Hints
-from svc.delivery.new_work import NewWork
+from svc.queue.hints import Hints
+from svc.queue.new_work import NewWork
 from svc.storage.inbox import Received
 from tests.harness import captured_logs, running_bot
 from tests.memory.inbox import MemoryInbox, Row

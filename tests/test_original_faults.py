@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.delivery.hints import HINTS
+from svc.queue.hints import HINTS
 from tests.harness import running_bot
 
 

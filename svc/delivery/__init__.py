@@ -1,1 +1,1 @@
-"""From an update in the inbox to the bot's calls: the ACTIVE period, its queue of chats, its workers."""
+"""From an update in the inbox to the bot's calls: the ACTIVE period, its workers and chores, sending."""

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from statemachine import ActiveEvent
-from svc.delivery.chat_queue import ChatQueue
 from svc.delivery.deciding import Deciding
 from svc.delivery.sending_pause import SendingPause
 from svc.leadership.lease import Lease
 from svc.observability.metrics import Metrics
+from svc.queue.chat_queue import ChatQueue
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.inbox import Attempt, Inbox, Term
 from telegram_client.flood import FloodControl

@@ -20,7 +20,7 @@ import trio
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
-from svc.delivery.followers import FOLLOWERS
+from svc.queue.followers import FOLLOWERS
 from svc.storage.inbox import Received, Window
 
 # Updates that are fetched by their ids at once, and chats that are asked for their next.

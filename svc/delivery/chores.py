@@ -16,9 +16,9 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
-from svc.delivery.hints import Hints
 from svc.delivery.keep_up import keep_up
 from svc.delivery.worker import SEND_DEADLINE
+from svc.queue.hints import Hints
 
 __all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "release_held", "take_hints"]
 

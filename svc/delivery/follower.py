@@ -16,9 +16,9 @@ import structlog
 import trio
 
 from svc.delivery.database_away import or_later
-from svc.delivery.hints import Hints
 from svc.delivery.keep_up import keep_up
-from svc.delivery.new_work import NewWork
+from svc.queue.hints import Hints
+from svc.queue.new_work import NewWork
 from svc.storage.inbox import Inbox, Received
 
 log = structlog.get_logger()

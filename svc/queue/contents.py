@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.delivery.chat import Chat, ChatKey, chat_key
+from svc.queue.chat import Chat, ChatKey, chat_key
 from svc.storage.inbox import Received
 
 # Payloads in memory, all together, and the parts that followers and chats of the backlog may fill: the rest is for

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 
 import trio
 
-from svc.delivery.chat import Chat, chat_key
-from svc.delivery.contents import BYTES, Contents
-from svc.delivery.due import DueTimes, RecentlyGone
-from svc.delivery.followers import FOLLOWERS, Followers
-from svc.delivery.held import Held
-from svc.delivery.lanes import NEWCOMERS, Lanes
-from svc.delivery.new_work import NewWork
-from svc.delivery.places import CHATS, Places
+from svc.queue.chat import Chat, chat_key
+from svc.queue.contents import BYTES, Contents
+from svc.queue.due import DueTimes, RecentlyGone
+from svc.queue.followers import FOLLOWERS, Followers
+from svc.queue.held import Held
+from svc.queue.lanes import NEWCOMERS, Lanes
+from svc.queue.new_work import NewWork
+from svc.queue.places import CHATS, Places
 from svc.storage.inbox import NO_CHAT, Received
 
 # An update that was not begun is looked at again after this many seconds.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from svc.delivery.chat import Chat, ChatKey
-from svc.delivery.contents import BACKLOG_SHARE, FOLLOWERS_SHARE, Contents
+from svc.queue.chat import Chat, ChatKey
+from svc.queue.contents import BACKLOG_SHARE, FOLLOWERS_SHARE, Contents
 from svc.storage.inbox import Received
 from svc.waiting import Wakeup
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from svc.delivery.contents import BACKLOG_SHARE, FOLLOWERS_SHARE, Contents
-from svc.delivery.held import Held
-from svc.delivery.lanes import Lanes
+from svc.queue.contents import BACKLOG_SHARE, FOLLOWERS_SHARE, Contents
+from svc.queue.held import Held
+from svc.queue.lanes import Lanes
 from svc.storage.inbox import Received
 from svc.waiting import Wakeup
 
