@@ -12,7 +12,7 @@ import trio.testing
 from statemachine import State
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.chores import kept_up
-from svc.storage.inbox import Received, Term
+from svc.storage.inbox import CANNOT_BE_TOLD, Received, Term
 from tests.harness import captured_logs, running_bot
 from tests.memory.inbox import MemoryInbox, Row
 
@@ -114,3 +114,14 @@ async def test_the_end_of_a_period_is_no_failure(autojump_clock: trio.testing.Mo
         await bot.state(State.ACTIVE)
         await bot.drain()
         assert bot.logs.of("CHORE_FAILED") == []
+
+
+async def test_what_is_in_doubt_for_the_second_time_is_dead_and_said(autojump_clock: trio.testing.MockClock) -> None:
+    """An earlier leader's send, and one before it, may have arrived: the log says that it is dead, and why."""
+    inbox = MemoryInbox()
+    inbox.rows[1] = Row(Received(1, 7, "message", b"{}", 0.0), state="processing", epoch=0, token=5, doubts=1)
+    async with running_bot(inbox=inbox) as bot:
+        await bot.settled()
+        assert bot.logs.names(1) == ["IN_DOUBT", "DEAD"]
+        assert inbox.dead[1][1] == CANNOT_BE_TOLD
+        assert bot.calls() == []

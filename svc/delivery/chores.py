@@ -19,6 +19,7 @@ from svc.delivery.database_away import or_later
 from svc.delivery.keep_up import keep_up
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
+from svc.storage.inbox import CANNOT_BE_TOLD
 
 __all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "release_held", "take_hints"]
 
@@ -75,6 +76,8 @@ async def _resolve_doubts(period: ActivePeriod) -> None:
     for update_id, how in await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens):
         if how != "repeat":
             log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
+        if how == "dead":
+            log.error("DEAD", update_id=update_id, reason=CANNOT_BE_TOLD, epoch=term.epoch)
         if how in ("repeat", "resend"):
             period.queue.look_at([update_id])
         period.queue.places.wants_backfill.set()

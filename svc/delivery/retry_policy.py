@@ -7,7 +7,7 @@ import random
 from svc.delivery.refusals import is_nobodys, may_be_the_bots
 from svc.observability.errors import describe
 from svc.settings.environment import InDoubtPolicy
-from svc.storage.inbox import SENDS_IN_DOUBT, Dead, Done, Ending, Retry
+from svc.storage.inbox import CANNOT_BE_TOLD, SENDS_IN_DOUBT, Dead, Done, Ending, Retry
 from svc.waiting import Backoff
 from telegram_client.errors import InDoubt, NotSent, Refused
 
@@ -18,7 +18,6 @@ LONGEST_BACKOFF = 60.0
 # What could not be sent for a day, which is as long as Telegram itself keeps an update, is dead and can be replayed.
 GIVE_UP_AFTER = 24 * 3600.0
 FLOOD = 429
-CANNOT_BE_TOLD = "it cannot be told whether it was sent"
 
 
 def after_failure(

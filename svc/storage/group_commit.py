@@ -16,12 +16,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import structlog
 import trio
 
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.set_aside import SetAside
 from svc.storage.write_queue import Entry, WriteQueue
 from svc.waiting import Backoff, Wakeup
+
+log = structlog.get_logger()
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -148,6 +151,7 @@ class GroupCommit(Generic[Item, Result]):
             self._backoff.reset()
         elif self._durable:
             self._waiting.put_back(untried.entries)
+            log.warning("DB_LOST", error=str(untried.error), waiting=len(self._waiting))
             await trio.sleep(self._backoff.next())
         else:
             self._fail(untried.entries, untried.error)

@@ -24,6 +24,9 @@ NO_CHAT = 0
 SENDS_IN_DOUBT = 2
 """How often a message is sent, at most, where it cannot be told whether the send before arrived."""
 
+CANNOT_BE_TOLD = "it cannot be told whether it was sent"
+"""Why an update is dead whose message was sent that often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -11,6 +11,7 @@ import trio
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
+    CANNOT_BE_TOLD,
     NO_CHAT,
     SENDS_IN_DOUBT,
     Attempt,
@@ -224,7 +225,7 @@ class MemoryInbox:
             self._finish(row, "in_doubt", 1)
             return Resolved(update_id, "skip")
         if not row.repeatable and row.doubts + 1 >= SENDS_IN_DOUBT:
-            self._die(row, "it cannot be told whether it was sent", 1)
+            self._die(row, CANNOT_BE_TOLD, 1)
             return Resolved(update_id, "dead")
         row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
         row.doubts += not row.repeatable
