@@ -86,7 +86,7 @@ class PostgresInbox(InboxReader):
         return Term(rows[0]["epoch"], holder)
 
     async def rehearse(self) -> None:
-        # A term that nobody has, and a lock that no session holds: nothing is written.
+        # A term that nobody has, and a lock that no session holds: nothing is changed.
         nobody = (self._bot_id, NO_EPOCH, UUID(int=0))
         taking_over = (self._bot_id, UUID(int=0), self._instance, lock_key(self._bot_id), NO_SESSION)
         nothing: list[int] = []
@@ -94,6 +94,7 @@ class PostgresInbox(InboxReader):
         async def work(connection: Connection) -> None:
             await connection.fetch(term_sql.NEW_TERM, *taking_over)
             await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
+            await connection.fetch(term_sql.NOTE_DECIDING, self._bot_id, NO_EPOCH, None)
             await connection.fetch(inbox_sql.BEGIN, *nobody, nothing, nothing, nothing)
             await connection.execute(inbox_sql.SETTLE, *settle_arguments([], self._bot_id, self._instance))
 
