@@ -220,7 +220,10 @@ class Observer(Protocol):
         """Called right before a request has its effect."""
 
     def unheard(self, request: httpx.Request, waited: float, *, cancelled: bool) -> None:
-        """Called where a request that had arrived ends without an answer that tells what became of it."""
+        """Called where a request that had arrived ends without an answer that tells what became of it.
+
+        `waited` is how long the call has taken, in seconds.
+        """
 
 
 class TransportOverLink(httpx.AsyncBaseTransport):
@@ -232,9 +235,9 @@ class TransportOverLink(httpx.AsyncBaseTransport):
         self._observer = observer
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        began = trio.current_time()
         await self._link.leg("telegram")
         self._observer.arrived(request)
-        began = trio.current_time()
         try:
             response = await self._inner.handle_async_request(request)
             await self._link.leg("telegram")
