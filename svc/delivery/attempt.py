@@ -15,12 +15,11 @@ from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure
 from svc.delivery.sending import Delivery, Failure
 from svc.observability.errors import describe
-from svc.storage.inbox import Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
+from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
 from telegram_client.errors import TelegramError
 from telegram_client.flood import Turn
 
 APOLOGY_DEADLINE = 5.0
-GIVEN_UP = "given up before it was sent"
 
 
 async def give_up(inbox: Inbox, attempt: Attempt, made: Sequence[CallMade] = ()) -> Ending:

@@ -27,6 +27,9 @@ SENDS_IN_DOUBT = 2
 CANNOT_BE_TOLD = "it cannot be told whether it was sent"
 """Why an update is dead whose message was sent that often."""
 
+GIVEN_UP = "given up before it was sent"
+"""Why an attempt that has begun is put back where its instance no longer leads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -14,6 +14,7 @@ from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
+    GIVEN_UP,
     NO_CHAT,
     SENDS_IN_DOUBT,
     Attempt,
@@ -33,7 +34,6 @@ from svc.storage.settlements import Settlement, settle_arguments, storable
 
 NO_EPOCH = -1
 NO_SESSION = -1
-GIVEN_UP = "given up before it was sent"
 
 
 class PostgresInbox(InboxReader):

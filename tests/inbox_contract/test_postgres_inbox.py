@@ -14,8 +14,8 @@ import trio.testing
 
 from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES
-from svc.storage.inbox import Attempt, BeginOutcome, Dead, Done, Ending, Retry, StoreOutcome
-from svc.storage.postgres_inbox import GIVEN_UP, PostgresInbox
+from svc.storage.inbox import GIVEN_UP, Attempt, BeginOutcome, Dead, Done, Ending, Retry, StoreOutcome
+from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.reading_sql import READ_BYTES
 from tests.inbox_contract.under_test import (
     LONG_AGO,
