@@ -1,4 +1,4 @@
-"""Forgetting what is over: until nothing old is left, with four tenths of the time at most, each kind by its setting."""
+"""Forgetting what is over: until nothing old is left, in four tenths of the time, each kind by its setting."""
 
 from __future__ import annotations
 
