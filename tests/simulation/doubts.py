@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import trio
+
 from svc.settings.environment import InDoubtPolicy
 from svc.storage.inbox import Resolved, Term
 from tests.simulation.database import SimulatedDatabase
@@ -19,8 +21,9 @@ class Violation(BaseException):
 class DoubtAudit:
     """Counts the reasons for which an update may be in doubt, by update.
 
-    A reason is: an answer that did not come, a process that was killed with the update in its hands, and a policy that
-    was applied while the owner could not reach the database.
+    A reason is: an answer that did not come, a process that was killed with the update in its hands, a policy that was
+    applied while the owner could not reach the database, and a begin that was held up until its owner had given it up:
+    nothing was sent under it, so what is recorded as a doubt makes no second message.
     """
 
     def __init__(self, database: SimulatedDatabase) -> None:
@@ -28,6 +31,7 @@ class DoubtAudit:
         self._reasons: Counter[int] = Counter()
         self._links: dict[int, Link] = {}
         self._leaders: dict[int, int] = {}
+        self._sent_at: dict[int, float] = {}
         self._take_over, self._resolve = database.inbox.take_over, database.inbox.resolve_doubts
         database.inbox.take_over = self._note_leader  # type: ignore[method-assign]
         database.inbox.resolve_doubts = self._note_resolved  # type: ignore[method-assign]
@@ -39,6 +43,10 @@ class DoubtAudit:
     def excuse(self, update_id: int) -> None:
         """There is a reason why nobody knows what became of this update's send."""
         self._reasons[update_id] += 1
+
+    def sent(self, update_id: int) -> None:
+        """A message for this update has reached Telegram."""
+        self._sent_at[update_id] = trio.current_time()
 
     def killed(self, number: int) -> None:
         """This instance knows nothing any more of what it had in its hands."""
@@ -61,10 +69,13 @@ class DoubtAudit:
     async def _note_resolved(
         self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
     ) -> Sequence[Resolved]:
-        owners = {each: self._leaders.get(row.epoch or 0, 0) for each, row in self._database.inbox.rows.items()}
+        rows = self._database.inbox.rows
+        owners = {each: self._leaders.get(row.epoch or 0, 0) for each, row in rows.items()}
+        unsent = {each for each, row in rows.items() if self._sent_at.get(each, -1.0) < row.started}
         resolved = await self._resolve(term, policy, age, held)
         for update_id, _ in resolved:
             link = self._links.get(owners[update_id])
-            if self._database.troubled or link is None or link.is_cut("database") or link.loss:
+            unreachable = self._database.troubled or link is None or link.is_cut("database") or link.loss
+            if unreachable or update_id in unsent:
                 self.excuse(update_id)
         return resolved

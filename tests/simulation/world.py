@@ -186,6 +186,7 @@ class World:
 
     def check_sender(self, number: int, update_id: int) -> None:
         """A call of an instance reaches Telegram: it must be the one that leads, within its lease."""
+        self.doubts.sent(update_id)
         self.note(f"instance {number} sends update {update_id}")
         self.lock.expire()
         holder = self.lock.holder
