@@ -156,35 +156,32 @@ async def test_postgres_restarts_and_crashes_under_load(postgres_to_break: Embed
         await check_promises(fleet, doubts=False)
 
 
-CRASH_IN_TERM_1 = """
-CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'sabotage' USING ERRCODE = 'data_exception'; -- any other class is the server's, and waited out
-END $$;
-CREATE TRIGGER crash BEFORE UPDATE ON inbox FOR EACH ROW
-WHEN (NEW.state = 'processing' AND NEW.epoch = 1) EXECUTE FUNCTION crash();
+REFUSE_USER_1 = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'sabotage' USING ERRCODE = 'check_violation'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON inbox FOR EACH ROW
+WHEN (NEW.state = 'processing' AND NEW.chat_id = 1) EXECUTE FUNCTION refuse();
 """
 
 
-async def test_an_active_scope_that_crashes_gives_the_lock_back(
+async def test_what_the_server_objects_to_in_one_row_costs_that_row_time(
     postgres: EmbeddedPostgres, empty_database_url: str
 ) -> None:
-    """An error that nobody foresaw ends the process with 1 and its reason; it lets the lock go, and the next one
-    answers."""
+    """A trigger lets nothing begin for one user: no instance ends, others are answered, and then that user is."""
+    database = empty_database_url.rpartition("/")[2]
     async with running_fleet(empty_database_url) as fleet:
-        old = await fleet.start_active()
-        new = await fleet.start()
-        await trio.to_thread.run_sync(postgres.execute, CRASH_IN_TERM_1, empty_database_url.rpartition("/")[2])
+        instance = await fleet.start_active()
+        await trio.to_thread.run_sync(postgres.execute, REFUSE_USER_1, database)
         fleet.says(1)
-        assert await old.exit_code() == 1
-        failed = old.lines("FAILED")[0]
-        assert "sabotage" in failed["exception"]
-        assert old.lines("LOCK_RELEASED", epoch=1)
-        assert old.log[-1]["event"] == "EXIT"
-        assert old.log[-1]["code"] == 1
-        await new.active()
+        await instance.event("DB_LOST", 2)
+        fleet.says(2)
+        await eventually(lambda: fleet.menus()[2] == 1)
+        assert fleet.menus()[1] == 0
+        await trio.to_thread.run_sync(postgres.execute, "DROP TRIGGER refuse ON inbox", database)
         await eventually(lambda: fleet.menus()[1] == 1)
+        assert instance.running
+        assert len(instance.lines("STATE", to="ACTIVE")) == 1
         await check_promises(fleet)
-        assert await rows(empty_database_url, "SELECT epoch FROM leadership") == [(2,)]
 
 
 async def test_a_table_that_somebody_locks_costs_time_only(empty_database_url: str) -> None:

@@ -22,7 +22,7 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.attempt import BegunAttempt, give_up
 from svc.delivery.deciding import Decision
 from svc.delivery.outcome_log import log_ending
-from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
+from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry
 from telegram_client.flood import Turn
 
@@ -138,13 +138,13 @@ class _Worker:
         return ending
 
     async def _begin(self, attempt: Attempt) -> Begun | None:
-        """None if the row is busy: whether it was begun will be known by the next try of this same attempt."""
+        """None if it failed for this row: whether it was begun will be known by the next try of this same attempt."""
         # If an answer was lost, asking again finds the row begun by this same attempt.
         try:
             while True:
                 try:
                     return await self._period.inbox.begin(attempt)
-                except DatabaseBusy as error:
+                except StatementFailed as error:
                     self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
                     return None
                 except DatabaseUnavailable as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import asyncpg
 import trio
 
+from svc.observability.errors import describe
 from svc.settings.environment import InDoubtPolicy
 from svc.storage import inbox_sql, reading_sql, term_sql
 from svc.storage.database import Connection, Database
-from svc.storage.errors import DatabaseUnavailable
+from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
@@ -65,7 +67,11 @@ class PostgresInbox(InboxReader):
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
-        return await self._begins.submit(attempt)
+        try:
+            return await self._begins.submit(attempt)
+        except asyncpg.PostgresError as error:
+            # Numbers go in, and they fit: what the server objects to is of its own making, a trigger's for one.
+            raise StatementFailed(describe(error)) from error
 
     async def dismiss(self, update_id: int) -> None:
         await self._dismissals.submit(update_id)
