@@ -18,8 +18,11 @@ from telegram_client.proxy import find_proxy
 
 LogFormat = Literal["console", "json"]
 Intake = Literal["webhook", "polling"]
-InDoubtPolicy = Literal["resend", "skip"]
-"""What becomes of a message that may or may not have arrived."""
+InDoubtPolicy = Literal["verify", "resend", "skip"]
+"""What becomes of a message that may or may not have arrived: it is looked for, or one of the others at once."""
+
+Fallback = Literal["resend", "skip"]
+"""What becomes of it where it cannot be told whether it arrived."""
 
 
 class SettingsError(Exception):
@@ -52,6 +55,8 @@ class Settings:
     linger: float
     lease: float
     in_doubt: InDoubtPolicy
+    in_doubt_fallback: Fallback
+    step_down_after: float
     send_rate: float
     send_rate_chat: float
     send_rate_group: float

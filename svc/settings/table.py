@@ -107,9 +107,23 @@ SETTINGS = (
     ),
     Setting(
         "IN_DOUBT",
+        one_of("verify", "resend", "skip"),
+        "verify",
+        "what becomes of a message that may or may not have arrived: `verify` looks for it before anything is sent "
+        "again, `resend` and `skip` do not look",
+    ),
+    Setting(
+        "IN_DOUBT_FALLBACK",
         one_of("resend", "skip"),
         "resend",
-        "`resend` or `skip`: what becomes of a message that may or may not have arrived",
+        "`resend` or `skip`: what becomes of a message where looking cannot tell",
+    ),
+    Setting(
+        "STEP_DOWN_AFTER",
+        number(float, 0, 3600),
+        20.0,
+        "an ACTIVE instance that has work and has not got through to the Bot API for so long gives up the lead, if "
+        "another one gets through; 0: never",
     ),
     Setting(
         "SEND_RATE",

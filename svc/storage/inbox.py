@@ -1,8 +1,9 @@
 """The inbox: every update that has been accepted and is not finished. What intake, leadership and workers know of it.
 
 The life of an update: `store` makes it pending, `begin` by one attempt of the current term makes it processing, and
-that attempt's `settle` ends it: done, pending again for a later attempt, or dead, with its payload kept. An update that
-is processing under an older term, or that no worker holds, is in doubt: `resolve_doubts` applies the policy to it.
+that attempt's `settle` ends it: done, pending again for a later attempt, dead, with its payload kept, or in doubt. One
+that is processing under an older term, or that no worker holds, is in doubt, too. What is in doubt is looked for
+(looks.py), and where that cannot tell, `resolve_doubts` applies the policy.
 
 Two classes implement `Inbox`, and the same tests run over both: `PostgresInbox`, and the one in memory that the tests
 use.
@@ -16,7 +17,8 @@ from enum import Enum
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from svc.settings.environment import InDoubtPolicy
+from svc.settings.environment import Fallback
+from svc.storage.looks import DueLook, KnownIds, LookOutcome, LookResult
 
 NO_CHAT = 0
 """The `chat_id` of an update that belongs to no chat and no user: it shares no order with any other."""
@@ -37,6 +39,8 @@ class Received:
 
     After a replay, `arrived` is the time of the replay. `is_first`: nothing older of its chat was in the inbox when it
     was stored. `has_followers`: younger updates of its chat are in the inbox too, known only of what was read back.
+    `message_id` is that of the message which it brings, if it brings one: an id of the chat's sequence
+    (telegram_client/message_ids.py) that is not ours.
     """
 
     update_id: int
@@ -46,6 +50,7 @@ class Received:
     arrived: float
     has_followers: bool = False
     is_first: bool = False
+    message_id: int | None = None
 
 
 class StoreOutcome(Enum):
@@ -79,13 +84,17 @@ class Term:
 class Attempt:
     """One try at one update. `token` is random, so `begin` and `settle` know their own attempt when repeated.
 
-    `repeatable`: every call that it makes may be made twice without harm.
+    `repeatable`: every call that it makes may be made twice without harm. `watermark`: the greatest id of the chat's
+    sequence that was known before the send, above which the message is looked for; None if it cannot be looked for.
+    `dead_if_sent`: what is sent is an apology, after which the update is dead for this reason.
     """
 
     update_id: int
     term: Term
     token: int
     repeatable: bool = field(default=False, compare=False)
+    watermark: int | None = field(default=None, compare=False)
+    dead_if_sent: str | None = field(default=None, compare=False)
 
 
 class BeginOutcome(Enum):
@@ -99,11 +108,15 @@ class BeginOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to `begin`; `attempts` counts this one, `doubts` the sends so far that may have arrived."""
+    """The answer to `begin`; `attempts` counts this one, `doubts` the sends so far of which nothing could be told.
+
+    `sent_above`: an earlier send was looked for and not found; should it arrive late, then with an id above this.
+    """
 
     outcome: BeginOutcome
     attempts: int = 0
     doubts: int = 0
+    sent_above: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The update waits `delay` seconds for another attempt; `doubts` is 1 if this one's send may have arrived."""
+    """The update waits `delay` seconds for another attempt; `doubts` is 1 if this one's send may have arrived.
+
+    One that an earlier attempt sent, and that was not found, is looked for once more then.
+    """
 
     delay: float
     error: str
@@ -131,16 +147,29 @@ class Dead:
     doubts: int = 0
 
 
-Ending = Done | Retry | Dead
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The send may have arrived: it is looked for, first in `delay` seconds. Only for an attempt with a watermark."""
+
+    delay: float
+    error: str
+    doubts: int = 0
+
+
+Ending = Done | Retry | Dead | Unclear
 
 
 @dataclass(frozen=True, slots=True)
 class CallMade:
-    """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed; `ms` its milliseconds."""
+    """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed; `ms` its milliseconds.
+
+    `message_id` is that of the message which it sent, as the answer says.
+    """
 
     method: str
     outcome: str
     ms: float
+    message_id: int | None = None
 
 
 class Resolved(NamedTuple):
@@ -160,8 +189,9 @@ class Inbox(Protocol):
     Every method but `flush` may raise DatabaseUnavailable, after which the write may or may not have been done: all of
     them are safe to repeat.
 
-    An update *may be worked on* if it is pending, due, and nothing older of its chat is in the inbox. The methods that
-    read back return at most a bounded number of rows and bytes, whatever waits, and cost the same whatever waits.
+    An update *may be worked on* if it is pending, due, and nothing older of its chat is in the inbox; or if it was in
+    doubt, and looks have just found that it was not sent (looks.CLEARED_FOR). The methods that read back return at
+    most a bounded number of rows and bytes, whatever waits, and cost the same whatever waits.
     """
 
     async def store(self, update: Received) -> StoreOutcome:
@@ -222,11 +252,33 @@ class Inbox(Protocol):
         """Do once what a new term does first, to no effect: on the connection that it uses, the next time is faster."""
 
     async def resolve_doubts(
-        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
     ) -> Sequence[Resolved]:
         """Decide on what is in doubt and began over `age` seconds ago: begun by older terms, or by this term under a
-        token that is not in `held`. Nothing, unless `term` is the current one.
+        token that is not in `held`. Nothing, unless `term` is the current one. With `look`, what can be looked for is
+        left out. An apology is never sent twice: its update is dead.
         """
+
+    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
+        """The updates whose send is to be looked for now, at most `limit`.
+
+        Those that are Unclear, and those in doubt as `resolve_doubts` has it, with a watermark and not repeatable.
+
+        Each is counted as one more look, and is not due again for looks.LOOK_GAP: a look that ends with its process has
+        been one. An owner that still lives, as its heartbeats say, is given the time to hear its answers. Nothing,
+        unless `term` is the current one.
+        """
+
+    async def settle_look(
+        self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
+    ) -> LookOutcome:
+        """Record what a look brought, after so many probes, and what follows (looks.LookOutcome).
+
+        Nothing, unless the row still stands as it did for `due`, and `term` is the current one.
+        """
+
+    async def known_ids(self, due: DueLook) -> KnownIds:
+        """What the database knows of the message ids above the watermark of `due`, of its chat's sequence."""
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         """Note that this update's handler is about to be called (None: no longer any); returns how many earlier leaders

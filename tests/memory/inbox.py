@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 import trio
 
-from svc.settings.environment import InDoubtPolicy
+from svc.settings.environment import Fallback
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
@@ -26,9 +27,27 @@ from svc.storage.inbox import (
     Retry,
     StoreOutcome,
     Term,
+    Unclear,
     Window,
 )
+from svc.storage.looks import (
+    ABSENT_LOOKS,
+    CLEARED_FOR,
+    LONGEST_GAP,
+    LOOK_GAP,
+    MOST_LOOKS,
+    OWNER_PATIENCE,
+    OWNER_SILENT,
+    Absent,
+    CannotBeTold,
+    DueLook,
+    Found,
+    KnownIds,
+    LookOutcome,
+    LookResult,
+)
 from svc.storage.reading_sql import READ_BYTES, WINDOW
+from telegram_client.message_ids import sequence_of
 
 
 @dataclass
@@ -46,6 +65,12 @@ class Row:
     last_error: str | None = None
     repeatable: bool = False
     blamed: int = 0
+    watermark: int | None = None
+    dead_if_sent: str | None = None
+    looks: int = 0
+    absent: int = 0
+    resends: int = 0
+    look_at: float = 0.0
 
 
 @dataclass
@@ -56,6 +81,9 @@ class Processed:
     at: float
     doubts: int = 0
     attempts: int = 0
+    chat_id: int = 0
+    message_id: int | None = None
+    sent_id: int | None = None
 
 
 class MemoryInbox:
@@ -78,7 +106,10 @@ class MemoryInbox:
         self.notified = 0
         self.on_notify: Callable[[Sequence[int]], None] | None = None
         self._back = trio.Event()
-        self._owed: list[tuple[Attempt, Ending]] = []
+        self._owed: list[tuple[Attempt, Ending, Sequence[CallMade]]] = []
+        self.acquired_at = 0.0
+        self.seen: dict[int, float] = {}
+        """When the instance that led this epoch was last heard of."""
 
     @property
     def settlements_waiting(self) -> int:
@@ -94,8 +125,8 @@ class MemoryInbox:
         """The database is there again."""
         self.away = False
         owed, self._owed = self._owed, []
-        for attempt, ending in owed:
-            self._record(attempt, ending)
+        for attempt, ending, calls in owed:
+            self._record(attempt, ending, calls)
         self._back.set()
 
     async def _crossing(self) -> None:
@@ -121,14 +152,21 @@ class MemoryInbox:
                 del self.rows[attempt.update_id]
             return Begun(BeginOutcome.DUPLICATE)
         if row.state == "processing" and (row.epoch, row.token) == (attempt.term.epoch, attempt.token):
-            return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts)
-        if row.state != "pending" or self._older(row):
+            return self._begun(row)
+        if not self._may_begin(row) or self._older(row):
             return Begun(BeginOutcome.BUSY)
+        row.resends += row.state == "in_doubt"
         row.state, row.epoch, row.token = "processing", attempt.term.epoch, attempt.token
-        row.repeatable = attempt.repeatable
+        row.repeatable, row.dead_if_sent = attempt.repeatable, attempt.dead_if_sent
+        if not row.resends:
+            row.watermark = attempt.watermark
+        row.absent = 0
         row.attempts += 1
         row.started = trio.current_time()
-        return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts)
+        return self._begun(row)
+
+    def _begun(self, row: Row) -> Begun:
+        return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts, row.watermark if row.resends else None)
 
     async def dismiss(self, update_id: int) -> None:
         await self._crossing()
@@ -138,10 +176,10 @@ class MemoryInbox:
 
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         if self.away:
-            self._owed.append((attempt, ending))
+            self._owed.append((attempt, ending, calls))
             await self._back.wait()
         else:
-            self._record(attempt, ending)
+            self._record(attempt, ending, calls)
             await trio.lowlevel.checkpoint()
 
     async def flush(self) -> None:
@@ -149,19 +187,27 @@ class MemoryInbox:
         while self._owed:
             await self._back.wait()
 
-    def _record(self, attempt: Attempt, ending: Ending) -> None:
+    def _record(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         row = self.rows.get(attempt.update_id)
         if row is None or (row.epoch, row.token) != (attempt.term.epoch, attempt.token):
             return
+        sent_id = next((call.message_id for call in calls if call.message_id is not None), None)
         match ending:
+            case Unclear(delay, error):
+                row.state, row.token, row.last_error = "in_doubt", None, error
+                row.look_at = trio.current_time() + delay
             case Done(outcome, doubts):
-                self._finish(row, outcome, doubts)
+                self._finish(row, outcome, doubts, sent_id)
+            case Retry(delay, error) if row.resends:
+                # Sent before, and not found: one more look comes right before it is sent again.
+                row.state, row.token, row.last_error = "in_doubt", None, error
+                row.absent, row.look_at = ABSENT_LOOKS - 1, trio.current_time() + delay
             case Retry(delay, error, doubts):
                 row.state, row.token, row.last_error = "pending", None, error
                 row.available = trio.current_time() + delay
                 row.doubts += doubts
             case Dead(reason, doubts):
-                self._die(row, reason, doubts)
+                self._die(row, reason, doubts, sent_id)
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
         await self._crossing()
@@ -188,7 +234,7 @@ class MemoryInbox:
             chat = sorted(each for each, row in self.rows.items() if row.update.chat_id == chat_id)
             for place, update_id in enumerate(chat[:limit]):
                 row = self.rows[update_id]
-                if row.state == "pending" and self._is_due(row):
+                if self._may_begin(row) and self._is_due(row):
                     found.append(update_id)
                 elif place > 0 or not self._in_flight(row):
                     break
@@ -198,13 +244,14 @@ class MemoryInbox:
         await self._crossing()
         self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
         self.paused = None
+        self.acquired_at = trio.current_time()
         return self.term
 
     async def rehearse(self) -> None:
         await self._crossing()
 
     async def resolve_doubts(
-        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
     ) -> Sequence[Resolved]:
         await self._crossing()
         if term != self.term:
@@ -213,14 +260,22 @@ class MemoryInbox:
         doubtful = [
             row
             for row in self.rows.values()
-            if row.state == "processing"
-            and row.started <= latest
-            and (row.epoch != term.epoch or row.token not in held)
+            if row.started <= latest
+            and (self._left_behind(row, held) or row.state == "in_doubt")
+            and not (look and _can_be_looked_for(row))
         ]
         return [self._resolve(row, policy) for row in doubtful]
 
-    def _resolve(self, row: Row, policy: InDoubtPolicy) -> Resolved:
+    def _left_behind(self, row: Row, held: Collection[int]) -> bool:
+        """Whether it is processing, and no worker that leads is at it."""
+        assert self.term is not None
+        return row.state == "processing" and (row.epoch != self.term.epoch or row.token not in held)
+
+    def _resolve(self, row: Row, policy: Fallback) -> Resolved:
         update_id = row.update.update_id
+        if row.dead_if_sent is not None:
+            self._die(row, row.dead_if_sent, 1)
+            return Resolved(update_id, "dead")
         if not row.repeatable and policy == "skip":
             self._finish(row, "in_doubt", 1)
             return Resolved(update_id, "skip")
@@ -229,7 +284,89 @@ class MemoryInbox:
             return Resolved(update_id, "dead")
         row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
         row.doubts += not row.repeatable
+        row.looks = row.absent = row.resends = 0
         return Resolved(update_id, "repeat" if row.repeatable else "resend")
+
+    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
+        await self._crossing()
+        if term != self.term:
+            return []
+        due = [row for row in self.rows.values() if self._look_is_due(row, held)][:limit]
+        for row in due:
+            row.looks += 1
+            row.state, row.look_at = "in_doubt", trio.current_time() + LOOK_GAP
+        return [self._due_look(row) for row in due]
+
+    def _due_look(self, row: Row) -> DueLook:
+        assert row.watermark is not None
+        return DueLook(
+            row.update.update_id,
+            row.update.chat_id,
+            row.token or 0,
+            row.watermark,
+            row.looks,
+            row.absent,
+            trio.current_time() - row.started,
+        )
+
+    def _look_is_due(self, row: Row, held: Collection[int]) -> bool:
+        now = trio.current_time()
+        if row.state == "in_doubt":
+            return row.look_at <= now and row.watermark is not None
+        if not self._left_behind(row, held) or not _can_be_looked_for(row):
+            return False
+        assert self.term is not None
+        assert row.epoch is not None
+        alive = self.seen.get(row.epoch, -1.0) > self.acquired_at
+        if row.epoch == self.term.epoch or alive:
+            return row.started <= now - OWNER_PATIENCE
+        return self.acquired_at <= now - OWNER_SILENT
+
+    async def settle_look(
+        self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
+    ) -> LookOutcome:
+        await self._crossing()
+        row = self.rows.get(due.update_id)
+        if term != self.term or row is None or row.state != "in_doubt":
+            return LookOutcome.GONE
+        if (row.looks, row.token or 0) != (due.number, due.token):
+            return LookOutcome.GONE
+        match result:
+            case Found(message_id) if row.dead_if_sent is not None:
+                self._die(row, row.dead_if_sent, 0, message_id)
+                return LookOutcome.FOUND
+            case Found(message_id):
+                self._finish(row, "done", 0, message_id)
+                return LookOutcome.FOUND
+            case Absent() if row.absent + 1 >= ABSENT_LOOKS:
+                row.absent += 1
+                last = row.looks >= MOST_LOOKS
+                row.look_at = math.inf if last else trio.current_time() + CLEARED_FOR
+                return LookOutcome.SEND
+            case Absent() if row.looks < MOST_LOOKS:
+                row.absent += 1
+                row.look_at = trio.current_time() + LOOK_GAP
+                return LookOutcome.LOOK_AGAIN
+            case CannotBeTold():
+                pass
+            case _ if row.looks < MOST_LOOKS:
+                row.look_at = trio.current_time() + min(LONGEST_GAP, LOOK_GAP * 2**row.looks)
+                return LookOutcome.LOOK_AGAIN
+        return LookOutcome(self._resolve(row, policy).how)
+
+    async def known_ids(self, due: DueLook) -> KnownIds:
+        await self._crossing()
+        sequence = sequence_of(due.chat_id)
+        brought = [(row.update.chat_id, row.update.message_id) for row in self.rows.values()]
+        brought += [(row.chat_id, row.message_id) for row in self.processed.values()]
+        sent = [(row.chat_id, row.sent_id) for row in self.processed.values() if row.sent_id is not None]
+        ids = frozenset(
+            each
+            for chat_id, each in [*brought, *sent]
+            if each is not None and each > due.watermark and sequence_of(chat_id) == sequence
+        )
+        own = [each for each in sent if each[0] == due.chat_id] or [each for each in sent if each[0] > 0]
+        return KnownIds(ids, max(ids, default=None), own[-1] if own else None)
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         await self._crossing()
@@ -270,9 +407,15 @@ class MemoryInbox:
 
     def _may_go(self, update_id: int, *, due: bool) -> bool:
         row = self.rows.get(update_id)
-        if row is None or row.state != "pending" or (due and not self._is_due(row)):
+        if row is None or not self._may_begin(row) or (due and not self._is_due(row)):
             return False
         return not self._older(row)
+
+    def _may_begin(self, row: Row) -> bool:
+        """Whether it waits for an attempt, or looks have just found that it was not sent."""
+        if row.state == "in_doubt":
+            return row.absent >= ABSENT_LOOKS and trio.current_time() < row.look_at
+        return row.state == "pending"
 
     def _is_due(self, row: Row) -> bool:
         return row.attempts == 0 or row.available <= trio.current_time()
@@ -292,16 +435,26 @@ class MemoryInbox:
             found.append(replace(row.update, has_followers=self._younger(row)))
         return found
 
-    def _die(self, row: Row, reason: str, doubts: int) -> None:
+    def _die(self, row: Row, reason: str, doubts: int, sent_id: int | None = None) -> None:
         update_id = row.update.update_id
         self.dead[update_id] = (row.update, reason)
         self.died_at[update_id] = trio.current_time()
-        self._finish(row, "dead", doubts)
+        self._finish(row, "dead", doubts, sent_id)
 
-    def _finish(self, row: Row, outcome: str, doubts: int) -> None:
-        del self.rows[row.update.update_id]
+    def _finish(self, row: Row, outcome: str, doubts: int, sent_id: int | None = None) -> None:
+        update = row.update
+        del self.rows[update.update_id]
         self.processed.setdefault(
-            row.update.update_id, Processed(outcome, trio.current_time(), row.doubts + doubts, row.attempts)
+            update.update_id,
+            Processed(
+                outcome,
+                trio.current_time(),
+                row.doubts + doubts,
+                row.attempts,
+                update.chat_id,
+                update.message_id,
+                sent_id,
+            ),
         )
 
     def _older(self, row: Row) -> bool:
@@ -315,3 +468,7 @@ class MemoryInbox:
             other.update.chat_id == row.update.chat_id and other.update.update_id > row.update.update_id
             for other in self.rows.values()
         )
+
+
+def _can_be_looked_for(row: Row) -> bool:
+    return row.watermark is not None and not row.repeatable

@@ -58,7 +58,7 @@ class LargeInbox(MemoryInbox):
         for chat_id in sorted(set(chat_ids) - {NO_CHAT}):
             for place, update_id in enumerate(self.by_chat.chats[chat_id][:limit]):
                 row = self.rows[update_id]
-                if row.state == "pending" and self._is_due(row):
+                if self._may_begin(row) and self._is_due(row):
                     found.append(update_id)
                 elif place > 0 or not self._in_flight(row):
                     break

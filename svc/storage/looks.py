@@ -1,0 +1,103 @@
+"""Looking for a send in doubt: what the inbox and whoever looks tell each other, and when what is due.
+
+A row in doubt with a watermark is looked for before anything is sent again. What has been found out stands in the row,
+so that a takeover goes on where the former leader stopped: how many looks have begun, how many in turn found nothing,
+and when the next is due. After ABSENT_LOOKS of them at different times the update may begin again, for CLEARED_FOR
+seconds; if it does not get to that, one more look comes first. After MOST_LOOKS it cannot be told.
+
+Why it is done this way: docs/decisions/0023-in-doubt-is-found-out.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+ABSENT_LOOKS = 2
+LOOK_GAP = 1.5
+"""Seconds between two looks."""
+
+CLEARED_FOR = 5.0
+"""Seconds after its last look in which an update may be sent again."""
+
+MOST_LOOKS = 10
+LONGEST_GAP = 60.0
+"""A look that was not sure is followed by a pause of LOOK_GAP * 2**(looks so far), at most so many seconds."""
+
+OWNER_SILENT = 1.5
+"""Seconds after a takeover in which no heartbeat of the former leader has come: then it is taken for dead."""
+
+OWNER_PATIENCE = 15.0
+"""Seconds after its begin for which a row is left to an owner that lives: its answer may still come."""
+
+
+class DueLook(NamedTuple):
+    """An update whose send is to be looked for.
+
+    `token` is that of the attempt that sent it. `number`: which look this is, from 1. `absent`: how many before it, in
+    turn, found nothing. `age`: seconds since the attempt began.
+    """
+
+    update_id: int
+    chat_id: int
+    token: int
+    watermark: int
+    number: int
+    absent: int
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The message is there, with this id."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No message of ours is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """This look could not tell, for this reason; a later one may."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CannotBeTold:
+    """No look can tell, for this reason."""
+
+    reason: str
+
+
+LookResult = Found | Absent | Unsure | CannotBeTold
+
+
+class LookOutcome(Enum):
+    """What followed from a look."""
+
+    FOUND = "found"  # the row is done, or dead where what was sent was an apology
+    LOOK_AGAIN = "look_again"  # another look follows
+    SEND = "send"  # it may begin again: nothing was sent
+    RESEND = "resend"  # cannot be told; by the policy it is sent once more
+    SKIP = "skip"  # cannot be told; by the policy it is not
+    DEAD = "dead"  # cannot be told, and it has been sent SENDS_IN_DOUBT times; or it was an apology
+    GONE = "gone"  # it has been settled, or belongs to another term by now
+
+
+class KnownIds(NamedTuple):
+    """Message ids of one sequence above a watermark.
+
+    `ids` are those that an update brought or an answer told: none of them is the one that is looked for. `greatest` is
+    the greatest of them. `own` is (chat, id) of a message that is certainly the bot's own, of the chat itself or else
+    of any private chat, for the self-test; None if there is none. `complete` is False where there were too many to read.
+    """
+
+    ids: frozenset[int]
+    greatest: int | None
+    own: tuple[int, int] | None
+    complete: bool = True

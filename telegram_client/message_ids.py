@@ -1,0 +1,41 @@
+"""Message ids: of which sequence they are, and the greatest that is known of each.
+
+All private chats and basic groups of a bot share one growing sequence of ids, incoming and outgoing; every supergroup
+and channel has one of its own (TDLib's `MessagesManager.cpp`, read in 2026-11: one map from id to chat for the former).
+So what is known to have an id lies before everything that is sent from now on in the same sequence.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+SHARED = 0
+"""The sequence of private chats and basic groups."""
+
+# Ids of supergroups and channels are below this (https://core.telegram.org/api/bots/ids).
+_OWN_BELOW = -1_000_000_000_000
+MOST_SEQUENCES = 10_000
+
+
+def sequence_of(chat_id: int) -> int:
+    """The sequence of a chat's message ids: SHARED, or the chat's own, which has its id."""
+    return chat_id if chat_id < _OWN_BELOW else SHARED
+
+
+class MessageIds:
+    """The greatest id known of each sequence, of the MOST_SEQUENCES that were heard of last."""
+
+    def __init__(self) -> None:
+        self._greatest: OrderedDict[int, int] = OrderedDict()
+
+    def note(self, chat_id: int, message_id: int) -> None:
+        """A message with this id exists in this chat: an update brought it, or the answer to a send told it."""
+        sequence = sequence_of(chat_id)
+        self._greatest[sequence] = max(message_id, self._greatest.get(sequence, 0))
+        self._greatest.move_to_end(sequence)
+        if len(self._greatest) > MOST_SEQUENCES:
+            self._greatest.popitem(last=False)
+
+    def greatest(self, chat_id: int) -> int | None:
+        """The greatest id known of the chat's sequence; None if none is."""
+        return self._greatest.get(sequence_of(chat_id))
