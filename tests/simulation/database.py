@@ -32,6 +32,7 @@ class SimulatedDatabase:
         self.inbox = MemoryInbox(window=WINDOW)
         self.refusing = False
         self.locked: set[int] = set()
+        self.failovers = 0
         self._confirmed: dict[str, Any] | None = None
         self._troubled_at = -AFTERMATH
 
@@ -75,6 +76,7 @@ class SimulatedDatabase:
 
     def fail_over(self) -> None:
         """The primary is lost and the standby takes its place: what was not confirmed is gone."""
+        self.failovers += 1
         if self._confirmed is not None:
             for name, value in self._confirmed.items():
                 setattr(self.inbox, name, value)
@@ -93,5 +95,5 @@ class SimulatedDatabase:
         self._troubled_at = trio.current_time()
 
     def _contents(self) -> dict[str, Any]:
-        names = ("rows", "processed", "dead", "died_at", "term")
+        names = ("rows", "processed", "dead", "died_at", "term", "acquired_at", "seen")
         return {name: getattr(self.inbox, name) for name in names}

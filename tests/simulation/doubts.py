@@ -8,7 +8,7 @@ from uuid import UUID
 
 import trio
 
-from svc.settings.environment import InDoubtPolicy
+from svc.settings.environment import Fallback
 from svc.storage.inbox import Resolved, Term
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.link import Link
@@ -28,7 +28,7 @@ class DoubtAudit:
 
     def __init__(self, database: SimulatedDatabase) -> None:
         self._database = database
-        self._reasons: Counter[int] = Counter()
+        self.reasons: Counter[int] = Counter()
         self._links: dict[int, Link] = {}
         self._leaders: dict[int, int] = {}
         self._sent_at: dict[int, float] = {}
@@ -42,7 +42,7 @@ class DoubtAudit:
 
     def excuse(self, update_id: int) -> None:
         """There is a reason why nobody knows what became of this update's send."""
-        self._reasons[update_id] += 1
+        self.reasons[update_id] += 1
 
     def sent(self, update_id: int) -> None:
         """A message for this update has reached Telegram."""
@@ -51,14 +51,26 @@ class DoubtAudit:
     def killed(self, number: int) -> None:
         """This instance knows nothing any more of what it had in its hands."""
         for update_id, row in self._database.inbox.rows.items():
-            if row.state == "processing" and row.epoch is not None and self._leaders.get(row.epoch) == number:
+            begun = row.state != "pending" and row.token is not None
+            if begun and row.epoch is not None and self._leaders.get(row.epoch) == number:
                 self.excuse(update_id)
+
+    def is_excused(self, update_id: int) -> bool:
+        """Whether its owner could not reach the database, or has sent nothing under what is recorded as begun."""
+        row = self._database.inbox.rows[update_id]
+        link = self._links.get(self._leaders.get(row.epoch or 0, 0))
+        unreachable = self._database.troubled or link is None or link.is_cut("database") or link.loss > 0
+        return unreachable or self._sent_at.get(update_id, -1.0) < row.started
+
+    def led_by(self, number: int) -> list[int]:
+        """The epochs that this instance has led."""
+        return [epoch for epoch, leader in self._leaders.items() if leader == number]
 
     def judge(self) -> None:
         """Raise Violation for an update with more doubts than reasons."""
         for update_id, row in self._database.inbox.processed.items():
-            if row.doubts > self._reasons[update_id]:
-                reasons = self._reasons[update_id]
+            if row.doubts > self.reasons[update_id]:
+                reasons = self.reasons[update_id]
                 raise Violation(f"G7: update {update_id} was {row.doubts} times in doubt, for {reasons} reasons")
 
     async def _note_leader(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
@@ -67,15 +79,13 @@ class DoubtAudit:
         return term
 
     async def _note_resolved(
-        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
+        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
     ) -> Sequence[Resolved]:
+        # What a doubt was about has to be read before the inbox has decided on it.
         rows = self._database.inbox.rows
-        owners = {each: self._leaders.get(row.epoch or 0, 0) for each, row in rows.items()}
-        unsent = {each for each, row in rows.items() if self._sent_at.get(each, -1.0) < row.started}
-        resolved = await self._resolve(term, policy, age, held)
+        excused = {each for each in rows if self.is_excused(each)}
+        resolved = await self._resolve(term, policy, age, held, look=look)
         for update_id, _ in resolved:
-            link = self._links.get(owners[update_id])
-            unreachable = self._database.troubled or link is None or link.is_cut("database") or link.loss
-            if unreachable or update_id in unsent:
+            if update_id in excused:
                 self.excuse(update_id)
         return resolved

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
-from uuid import UUID
 
 import httpx
 import trio
 
-from svc.settings.environment import InDoubtPolicy
-from svc.storage.database import DatabaseUnavailable
-from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import (
-    Attempt,
-    Begun,
-    CallMade,
-    Ending,
-    Received,
-    Resolved,
-    StoreOutcome,
-    Term,
-    Window,
-)
+from svc.storage.errors import DatabaseUnavailable
+from svc.storage.inbox import Term
 from tests.memory.lock import MemoryLockSession
-from tests.simulation.database import STATEMENT_DEADLINE, SimulatedDatabase
+from tests.simulation.database import STATEMENT_DEADLINE
 
 T = TypeVar("T")
 
 
 class Link:
-    """What an instance's round trips go over. `loss` is the share of legs that get lost, `closed` is for ever."""
+    """What an instance's round trips go over. `loss` is the share of legs that get lost, `closed` is for ever.
+
+    `no_way_out`: nothing connects to the Bot API, while what comes from there still arrives.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.closed = False
         self.loss = 0.0
+        self.no_way_out = False
         self._cuts: dict[str, trio.Event] = {}
 
     def cut(self, what: str) -> None:
@@ -73,98 +64,6 @@ class Link:
             await self.leg("database")
             return result
         raise DatabaseUnavailable("no answer in time")
-
-
-class InboxOverLink:
-    """`Inbox` over a link, with the real group commit in front of the statements in memory."""
-
-    def __init__(self, database: SimulatedDatabase, link: Link) -> None:
-        self._database = database
-        self._inbox = database.inbox
-        self._link = link
-        self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(self._store)
-        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
-        self._settlements: GroupCommit[tuple[Attempt, Ending], None] = GroupCommit(
-            self._settle, durable=True, rng=link.rng
-        )
-
-    async def run(self) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._stores.run)
-            nursery.start_soon(self._begins.run)
-            nursery.start_soon(self._settlements.run)
-
-    async def store(self, update: Received) -> StoreOutcome:
-        return await self._stores.submit(update)
-
-    async def begin(self, attempt: Attempt) -> Begun:
-        return await self._begins.submit(attempt)
-
-    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
-        await self._settlements.submit((attempt, ending))
-
-    async def flush(self) -> None:
-        await self._settlements.flush()
-
-    async def dismiss(self, update_id: int) -> None:
-        await self._run(lambda: self._inbox.dismiss(update_id), rows=[update_id])
-
-    async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
-        return await self._run(lambda: self._inbox.backfill(limit, after=after, without=without), writes=False)
-
-    async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        return await self._run(lambda: self._inbox.newest(limit, without=without), writes=False)
-
-    async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
-        return await self._run(lambda: self._inbox.fetch(update_ids), writes=False)
-
-    async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        return await self._run(lambda: self._inbox.followers(chat_ids, limit), writes=False)
-
-    async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        return await self._run(lambda: self._inbox.take_over(holder, instance))
-
-    async def rehearse(self) -> None:
-        await self._run(self._inbox.rehearse, writes=False)
-
-    async def resolve_doubts(
-        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
-    ) -> Sequence[Resolved]:
-        return await self._run(lambda: self._inbox.resolve_doubts(term, policy, age, held))
-
-    async def note_deciding(self, term: Term, update_id: int | None) -> int:
-        return await self._run(lambda: self._inbox.note_deciding(term, update_id))
-
-    async def note_pause(self, term: Term, reason: str | None) -> None:
-        await self._run(lambda: self._inbox.note_pause(term, reason))
-
-    async def prune(self, age: float, limit: int) -> int:
-        return await self._run(lambda: self._inbox.prune(age, limit))
-
-    async def prune_dead(self, age: float, limit: int) -> int:
-        return await self._run(lambda: self._inbox.prune_dead(age, limit))
-
-    async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
-        await self._run(lambda: self._inbox.notify_leader(update_ids), writes=False)
-
-    async def _store(self, group: Sequence[Received]) -> list[StoreOutcome]:
-        return await self._run(lambda: _each(self._inbox.store, group), rows=[each.update_id for each in group])
-
-    async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
-        return await self._run(lambda: _each(self._inbox.begin, group), rows=[each.update_id for each in group])
-
-    async def _settle(self, group: Sequence[tuple[Attempt, Ending]]) -> list[None]:
-        async def work() -> list[None]:
-            if self._inbox.away:
-                raise DatabaseUnavailable("away")
-            for attempt, ending in group:
-                await self._inbox.settle(attempt, ending)
-            return [None] * len(group)
-
-        return await self._run(work, rows=[attempt.update_id for attempt, _ in group])
-
-    async def _run(self, work: Callable[[], Awaitable[T]], *, rows: Collection[int] = (), writes: bool = True) -> T:
-        return await self._link.statement(lambda: self._database.run(work, rows=rows, writes=writes))
 
 
 class LockSessionOverLink:
@@ -237,6 +136,8 @@ class TransportOverLink(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         began = trio.current_time()
         await self._link.leg("telegram")
+        if self._link.no_way_out:
+            raise httpx.ConnectError("no way to the Bot API", request=request)
         self._observer.arrived(request)
         try:
             response = await self._inner.handle_async_request(request)
@@ -248,10 +149,6 @@ class TransportOverLink(httpx.AsyncBaseTransport):
         if response.status_code >= 500:
             self._observer.unheard(request, trio.current_time() - began, cancelled=False)
         return response
-
-
-async def _each(work: Callable[[T], Awaitable[object]], group: Sequence[T]) -> list:  # type: ignore[type-arg]
-    return [await work(item) for item in group]
 
 
 def _nothing(_update_ids: Sequence[int]) -> None:

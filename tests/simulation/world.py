@@ -1,4 +1,4 @@
-"""One run of one seed: the world, its incidents as they happen, and what must hold after every step and at the end."""
+"""One run of one seed: the world around the instances, and what must hold after every step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import io
 import json
 import random
 import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import httpx
 import trio
@@ -18,7 +16,6 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.asgi import asgi_post
 from sandbox.clock import TrioWallClock
-from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 from statemachine import State
@@ -28,28 +25,28 @@ from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
-from svc.storage.inbox import SENDS_IN_DOUBT
+from svc.storage.errors import DatabaseUnavailable
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.doubts import DoubtAudit, Violation
-from tests.simulation.link import InboxOverLink, Link, LockSessionOverLink, TransportOverLink
-from tests.simulation.schedule import CHAOS, Incident, Schedule
+from tests.simulation.inbox_link import InboxOverLink
+from tests.simulation.incidents import CARRIED_OUT_LATE, Incidents
+from tests.simulation.judgement import Evidence, Message, judge
+from tests.simulation.link import Link, LockSessionOverLink, TransportOverLink
+from tests.simulation.looks import LookAudit
+from tests.simulation.schedule import CHAOS, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
 CALM = 400.0
 EPOCH = 1_700_000_000.0
 DRAIN_TIMEOUT = 20.0
-DATABASE_INCIDENTS = (
-    "database_away",
-    "postgres_restarts",
-    "standby_away",
-    "primary_lost",
-    "statements_refused",
-    "rows_locked",
-)
+# What a fault has made late comes within this, and is seen by whoever looks after that.
+LATEST = 10.0
+HEARTBEAT = 1.0
+CHATS = {"group": -7, "supergroup": -1_000_000_000_007}
 
 
 @dataclass
@@ -75,9 +72,13 @@ class World:
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
+        self.sandbox.telegram.rules.change(ids=schedule.ids, edits=schedule.edits, unseen_for=schedule.unseen_for)
+        self.looks = LookAudit(
+            self.database, self.sandbox.telegram, self.doubts, rules_kept=schedule.rules_kept
+        )
+        self._incidents = Incidents(self)
         self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
-        self.sent: dict[int, list[int]] = defaultdict(list)
         self.trace: list[str] = []
         self.over = False
         self._count = 0
@@ -100,9 +101,11 @@ class World:
             await trio.sleep_until(CHAOS)
             self._calm()
             await self._settle()
+            if any(incident.kind in CARRIED_OUT_LATE for incident in self.schedule.incidents):
+                await trio.sleep(LATEST)
             self.over = True
             nursery.cancel_scope.cancel(reason="the run is over")
-        self._judge()
+            self._judge()
 
     def start_instance(self) -> None:
         """A new process comes up."""
@@ -113,6 +116,16 @@ class World:
         self.doubts.started(self._count, link)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
+        self._nursery.start_soon(self._beat, instance)
+
+    def kill(self, instance: SimulatedInstance) -> None:
+        """The process is gone from one moment to the next."""
+        instance.link.closed = True
+        self.doubts.killed(instance.number)
+        self.instances.remove(instance)
+        for session in instance.lock_sessions:
+            session.session.abandon()  # the kernel closes a dead process's sockets
+        instance.scope.cancel(reason="killed")
 
     async def _live(self, instance: SimulatedInstance) -> None:
         with instance.scope:
@@ -123,6 +136,21 @@ class World:
         if instance in self.instances:
             self.instances.remove(instance)
         self.note(f"instance {instance.number} has ended")
+
+    async def _beat(self, instance: SimulatedInstance) -> None:
+        """Let the database know that the instance lives, as long as it does."""
+
+        async def work() -> None:
+            await trio.lowlevel.checkpoint()
+            for epoch in self.doubts.led_by(instance.number):
+                self.inbox.seen[epoch] = trio.current_time()
+
+        while instance in self.instances:
+            try:
+                await instance.link.statement(lambda: self.database.run(work))
+            except DatabaseUnavailable:
+                pass
+            await trio.sleep(HEARTBEAT)
 
     def _service(self, number: int, link: Link) -> Service:
         inbox = InboxOverLink(self.database, link)
@@ -139,7 +167,11 @@ class World:
         service = Service(
             Parts(
                 settings=settings_for_tests(
-                    instance_id=f"i{number}", in_doubt=self.schedule.policy, workers=4, drain_timeout=DRAIN_TIMEOUT
+                    instance_id=f"i{number}",
+                    in_doubt=self.schedule.policy,
+                    in_doubt_fallback=self.schedule.fallback,
+                    workers=self.schedule.workers,
+                    drain_timeout=DRAIN_TIMEOUT,
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
@@ -163,10 +195,12 @@ class World:
     async def _users(self) -> None:
         for message in self.schedule.messages:
             await trio.sleep_until(message.at)
-            self._write(message.user)
+            self.write(message.user, message.chat_type)
 
-    def _write(self, user: int) -> None:
-        update = self.sandbox.telegram.user_sends_text(user, "x")
+    def write(self, user: int, chat_type: str = "private") -> None:
+        """A user writes, in private or where several meet."""
+        chat_id = CHATS.get(chat_type)
+        update = self.sandbox.telegram.user_sends_text(user, "x", chat_type=chat_type, chat_id=chat_id)
         assert update is not None
         self.note(f"user {user} writes update {update.id}")
 
@@ -203,112 +237,11 @@ class World:
         for incident in self.schedule.incidents:
             await trio.sleep_until(incident.at)
             self.note(f"INCIDENT {incident.kind} {incident.who} {incident.lasting} {incident.count}")
-            self._happen(incident)
+            self._incidents.happen(incident)
 
-    def _happen(self, incident: Incident) -> None:
-        kind, lasting = incident.kind, incident.lasting
-        if kind.startswith("bot_api_"):
-            self._trouble_bot_api(incident)
-        elif kind == "lose_acks":
-            self.sandbox.sender.lose_answers(incident.count)
-        elif kind == "backlog_of_one":
-            for _ in range(15 * incident.count):
-                self._write(incident.who + 1)
-        elif kind == "backlog_of_many":
-            for user in range(15 * incident.count):
-                self._write(100 + user)
-        elif kind in DATABASE_INCIDENTS:
-            self._trouble_database(kind, lasting)
-        elif self.instances:
-            self._happen_to(incident, self.instances[incident.who % len(self.instances)])
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do this in so many seconds."""
 
-    def _trouble_bot_api(self, incident: Incident) -> None:
-        faults, name = self.sandbox.faults, incident.kind.removeprefix("bot_api_")
-        if name == "unauthorized":
-            fault = faults.order(FaultKind.ERROR, count=None, status=401, description="Unauthorized")
-            self._later(incident.lasting, partial(faults.withdraw, fault))
-            return
-        status = {"error_after": 504}.get(name, 500)
-        faults.order(
-            FaultKind(name),
-            count=incident.count,
-            method="sendMessage",
-            delay=incident.lasting,
-            retry_after=2,
-            status=status,
-        )
-
-    def _trouble_database(self, kind: str, lasting: float) -> None:
-        database, inbox = self.database, self.inbox
-        match kind:
-            case "database_away":
-                inbox.go_away()
-                self._later(lasting, inbox.come_back)
-            case "postgres_restarts":
-                self._end_sessions()
-                inbox.go_away()
-                self._later(min(lasting, 1.0), inbox.come_back)
-            case "standby_away":
-                database.standby_goes()
-                self._later(lasting, database.standby_returns)
-            case "primary_lost":
-                database.standby_goes()
-                self._later(lasting, self._fail_over)
-            case "statements_refused":
-                database.refusing = True
-                self._later(lasting, lambda: setattr(database, "refusing", False))
-            case "rows_locked":
-                rows = set(self.rng.sample(sorted(inbox.rows), min(3, len(inbox.rows))))
-                database.locked |= rows
-                self._later(lasting, lambda: database.locked.difference_update(rows))
-
-    def _fail_over(self) -> None:
-        self._end_sessions()
-        self.database.fail_over()
-
-    def _end_sessions(self) -> None:
-        for instance in self.instances:
-            _end_lock_sessions(instance)
-
-    def _happen_to(self, incident: Incident, instance: SimulatedInstance) -> None:
-        link = instance.link
-        match incident.kind:
-            case "kill":
-                self._kill(instance)
-                self._later(incident.lasting / 4, self.start_instance)
-            case "drain":
-                self.start_instance()
-                if not instance.service.lifecycle.draining.is_set():
-                    instance.service.lifecycle.drain("SIGTERM")
-            case "stall_in_drain":
-                self.start_instance()
-                self._cut(link, ("database",), incident.lasting)
-                if not instance.service.lifecycle.draining.is_set():
-                    instance.service.lifecycle.drain("SIGTERM")
-            case "pause":
-                self._cut(link, ("database", "lock", "telegram"), incident.lasting)
-            case "cut_database" | "cut_lock" | "cut_telegram":
-                self._cut(link, (incident.kind.removeprefix("cut_"),), incident.lasting)
-            case "lossy_database":
-                link.loss = 0.3
-                self._later(incident.lasting, lambda: setattr(link, "loss", 0.0))
-            case "end_lock_session":
-                _end_lock_sessions(instance)
-
-    def _kill(self, instance: SimulatedInstance) -> None:
-        instance.link.closed = True
-        self.doubts.killed(instance.number)
-        self.instances.remove(instance)
-        for session in instance.lock_sessions:
-            session.session.abandon()  # the kernel closes a dead process's sockets
-        instance.scope.cancel(reason="killed")
-
-    def _cut(self, link: Link, parts: tuple[str, ...], lasting: float) -> None:
-        for part in parts:
-            link.cut(part)
-            self._later(lasting, partial(link.restore, part))
-
-    def _later(self, seconds: float, action: Callable[[], object]) -> None:
         async def wait() -> None:
             await trio.sleep(seconds)
             action()
@@ -331,28 +264,31 @@ class World:
         raise Violation(f"G4: still owed after {CALM:.0f} s of calm: {sorted(self.inbox.rows)}")
 
     def _judge(self) -> None:
-        lost = self.accepted - set(self.inbox.processed)
-        dead = {each for each in self.inbox.dead if self.inbox.processed[each].doubts < SENDS_IN_DOUBT}
-        if lost or dead:
-            raise Violation(f"G4: lost {sorted(lost)}, dead by no fault of their own {sorted(dead)}")
-        order: dict[int, list[int]] = defaultdict(list)
-        effects: Counter[int] = Counter()
-        for call in self.sandbox.telegram.call_log.find("sendMessage"):
-            if call.took_effect:
-                update_id = int(call.params["text"])
-                effects[update_id] += 1
-                order[int(call.params["chat_id"])].append(update_id)
-        for update_id, row in self.inbox.processed.items():
-            most = min(1 + row.doubts, SENDS_IN_DOUBT)
-            least = 0 if row.outcome in ("in_doubt", "dead") else 1
-            if not least <= effects[update_id] <= most:
-                raise Violation(
-                    f"G3/G7: update {update_id} had {effects[update_id]} effects, {row.doubts} doubts, {row.outcome}"
-                )
+        started = self.sandbox.telegram.now() - trio.current_time()
+        messages = [
+            Message(
+                int(call.params["text"]),
+                int(call.params["chat_id"]),
+                call.arrived_at - started,
+                call.at - started,
+                call.at - started + self.schedule.unseen_for,
+            )
+            for call in self.sandbox.telegram.call_log.find("sendMessage")
+            if call.took_effect
+        ]
+        judge(
+            Evidence(
+                self.inbox,
+                frozenset(self.accepted),
+                messages,
+                self.doubts.reasons,
+                self.looks.cleared,
+                frozenset(self.looks.mistaken),
+                self.schedule.rules_kept,
+            )
+        )
         self.doubts.judge()
-        for chat_id, ids in order.items():
-            if ids != sorted(ids):
-                raise Violation(f"G6: chat {chat_id} saw {ids}")
+        self.looks.judge()
 
 
 class Calls:
@@ -401,13 +337,6 @@ def _watch_periods(service: Service, number: int) -> None:
         return period
 
     lifecycle.active.wait = watched  # type: ignore[method-assign]
-
-
-def _end_lock_sessions(instance: SimulatedInstance) -> None:
-    for session in instance.lock_sessions:
-        if instance.link.is_cut("lock") and not session.session.closed.is_set():
-            session.session.orphaned = True
-        session.session.abandon()
 
 
 def _may_still_send(session: MemoryLockSession) -> bool:
