@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 from uuid import UUID
 
+import trio
+
 from svc.settings.environment import Fallback
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit

@@ -109,7 +109,8 @@ class LookAudit:
         return processed is not None and processed.sent_id != message["message_id"]
 
     def _check_given_up(self, look: DueLook, reason: str) -> None:
-        if self._rules_kept and not (self._too_many(look) or self._several(look) or self._strangely_answered()):
+        causes = self._too_many, self._several, self._strangely_answered, self._nothing_of_our_own
+        if self._rules_kept and not any(cause(look) for cause in causes):
             raise Violation(f"looking for update {look.update_id} gave up for no reason: {reason}")
 
     def _too_many(self, look: DueLook) -> bool:
@@ -123,8 +124,12 @@ class LookAudit:
         messages = self._telegram.messages(look.chat_id)
         return sum(message["message_id"] > look.watermark and self._is_own(message) for message in messages) > 1
 
-    def _strangely_answered(self) -> bool:
+    def _strangely_answered(self, _look: DueLook) -> bool:
         return any(probe.fault is not None for probe in self._telegram.call_log.find(PROBE))
+
+    def _nothing_of_our_own(self, _look: DueLook) -> bool:
+        """Whether no answer has told of a message by which a look could make sure of itself."""
+        return all(each.sent_id is None for each in self._database.inbox.processed.values())
 
     def _is_own(self, message: MessageObject) -> bool:
         own: bool = message["from"]["id"] == self._telegram.bot().id
