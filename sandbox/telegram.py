@@ -81,10 +81,21 @@ class Telegram:
 
     # The Bot API
 
-    def call(self, token: str, method: str, params: Mapping[str, Any], *, fault: str | None = None) -> ApiAnswer:
-        """Perform one method and record it in the call log (with `fault`, if one was ordered). Never raises."""
+    def call(
+        self,
+        token: str,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        fault: str | None = None,
+        arrived_at: float | None = None,
+    ) -> ApiAnswer:
+        """Perform one method and record it in the call log. Never raises.
+
+        `fault` is the one that was ordered for it; it arrived at the Unix time `arrived_at`, or just now.
+        """
         answer = self.perform(token, method, params)
-        self.record(token, method, params, answer.status, fault)
+        self.record(token, method, params, answer.status, fault=fault, arrived_at=arrived_at)
         return answer
 
     def perform(self, token: str, method: str, params: Mapping[str, Any]) -> ApiAnswer:
@@ -105,12 +116,23 @@ class Telegram:
             if bot.webhook is not webhook:
                 self.notify(bot)
 
-    def record(self, token: str, method: str, params: Mapping[str, Any], status: int, fault: str | None = None) -> None:
+    def record(
+        self,
+        token: str,
+        method: str,
+        params: Mapping[str, Any],
+        status: int,
+        *,
+        fault: str | None = None,
+        arrived_at: float | None = None,
+    ) -> None:
         """Record a call; `status` 0 if it had no effect and no answer. Unknown tokens are left out."""
         bot = self.bots.get(token)
         if bot is not None:
             name, _ = self._methods.get(method.lower(), (method, None))
-            self.call_log.record(RecordedCall(self.now(), bot.id, name, params, status, fault))
+            now = self.now()
+            arrived_at = now if arrived_at is None else arrived_at
+            self.call_log.record(RecordedCall(now, bot.id, name, params, status, arrived_at, fault))
 
     # What users do
 
