@@ -229,7 +229,7 @@ class Service:
         await self._standing.watch(period.lease, period.term.epoch)
 
     def _more_health(self) -> dict[str, Any]:
-        """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing, if so."""
+        """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""
         paused = self._pause.reason if self.lifecycle.state is State.ACTIVE else None
         return self._standing.health() | ({} if paused is None else {"paused": paused})
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -15,13 +16,15 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.transport import SandboxTransport
 from statemachine import State
-from svc.leadership.stepping_down import ALIVE_FOR, FRESH_FOR, can_take_over, may_lead, successor
+from svc.leadership.stepping_down import ALIVE_FOR, FRESH_FOR, can_take_over, is_candidate, successor
 from svc.storage.instances import Peer
 from tests.harness import RunningBot, running_bot, second_bot
+from tests.memory.transition_log import MemoryTransitionLog
 
 AFTER = 20.0
 # What a decision may take on top of it: getMe and heartbeats have their own pace.
 SOON = 8.0
+FLAPPING = 240.0
 ABLE = Peer("two", "PASSIVE", reaches=True, seen_for=0.5, reach_for=2.0)
 
 
@@ -109,7 +112,7 @@ def test_who_tries_for_the_lock(
 ) -> None:
     """Whoever has given up waits until it gets through, whoever does not get through for one that does, and nobody
     else waits: somebody has to lead."""
-    assert may_lead(gave_up_at=gave_up_at, through_at=through_at, reaches=reaches, peers=others) is may
+    assert is_candidate(gave_up_at=gave_up_at, through_at=through_at, reaches=reaches, peers=others) is may
 
 
 # Whole bots
@@ -147,11 +150,11 @@ class _OverWay(httpx.AsyncBaseTransport):
 
 
 @asynccontextmanager
-async def two_bots(**settings: object) -> AsyncIterator[tuple[RunningBot, Way, RunningBot, Way]]:
+async def two_bots(**settings: Any) -> AsyncIterator[tuple[RunningBot, Way, RunningBot, Way]]:
     """The first one leads and the second one waits, each with a way of its own; STEP_DOWN_AFTER is AFTER."""
     sandbox = Sandbox()
     first, second = Way(sandbox), Way(sandbox)
-    how = {"step_down_after": AFTER, **settings}
+    how: dict[str, Any] = {"step_down_after": AFTER, **settings}
     async with (
         running_bot(sandbox=sandbox, transport=first.transport, instance_id="one", **how) as one,
         second_bot(one, transport=second.transport, instance_id="two", **how) as two,
@@ -166,8 +169,8 @@ def steps_down(*bots: RunningBot) -> int:
 
 
 async def test_the_lead_goes_to_the_one_that_gets_through(autojump_clock: trio.testing.MockClock) -> None:
-    """The leader's way is closed and people write: after STEP_DOWN_AFTER the other one answers everybody, once; the lock
-    was released and announced, not left to run out; the transition says why."""
+    """The leader's way is closed and people write: after STEP_DOWN_AFTER the other one answers everybody, once. The
+    lock was released and announced, not left to run out; the transition says why."""
     async with two_bots() as (one, way, two, _):
         way.closed = True
         closed = trio.current_time()
@@ -183,6 +186,7 @@ async def test_the_lead_goes_to_the_one_that_gets_through(autojump_clock: trio.t
         (said,) = two.logs.of("STEP_DOWN")
         assert (said["successor"], said["level"]) == ("two", "warning")
         assert "ConnectError" in said["error"]
+        assert isinstance(one.transition_log, MemoryTransitionLog)
         left = one.transition_log.steps[-1]
         assert (left.trigger, left.target) == ("lock_lost", State.PASSIVE)
         assert "two does" in left.reason
@@ -212,7 +216,7 @@ async def test_where_nobody_gets_through_the_leader_stays(autojump_clock: trio.t
     async with two_bots() as (one, first, two, second):
         first.closed = second.closed = True
         await one.send(1)
-        await trio.sleep(600)
+        await trio.sleep(200)
         assert one.service.lifecycle.state is State.ACTIVE
         assert steps_down(two) == 0
         first.closed = False
@@ -224,7 +228,7 @@ async def test_without_work_the_leader_stays(autojump_clock: trio.testing.MockCl
     """Nobody writes: there is no reason to move. The first one who does moves the lead, and is answered soon."""
     async with two_bots() as (one, way, two, _):
         way.closed = True
-        await trio.sleep(600)
+        await trio.sleep(200)
         assert one.service.lifecycle.state is State.ACTIVE
         wrote = trio.current_time()
         await one.send(1)
@@ -260,7 +264,7 @@ async def test_a_bot_that_nobody_can_be_is_left_where_it_is(autojump_clock: trio
     async with two_bots() as (one, first, two, second):
         first.answers = second.answers = (401, "Unauthorized")
         await one.send(1)
-        await trio.sleep(600)
+        await trio.sleep(200)
         assert one.service.lifecycle.state is State.ACTIVE
         assert steps_down(two) == 0
 
@@ -280,17 +284,17 @@ async def test_an_answer_of_telegrams_gets_through(
 
 
 async def test_two_that_flap_hand_over_seldom(autojump_clock: trio.testing.MockClock) -> None:
-    """Whoever leads is cut off, and whoever waits is not, for an hour: at most one handover in STEP_DOWN_AFTER."""
+    """Whoever leads is cut off, and whoever waits is not, for minutes: at most one handover in STEP_DOWN_AFTER."""
     async with two_bots() as (one, first, two, second):
         began = trio.current_time()
         user = 0
-        while trio.current_time() - began < 3600:
+        while trio.current_time() - began < FLAPPING:
             first.closed = one.service.lifecycle.state is State.ACTIVE
             second.closed = two.service.lifecycle.state is State.ACTIVE
             user += 1
             await one.send(user)
             await trio.sleep(1)
-        assert 3600 / AFTER / 3 < steps_down(two) <= 3600 / AFTER + 1
+        assert FLAPPING / AFTER / 2 < steps_down(two) <= FLAPPING / AFTER
         first.closed = second.closed = False
         await one.settled()
         assert {len(one.menus(each)) for each in range(1, user + 1)} == {1}
@@ -301,7 +305,7 @@ async def test_zero_is_never(autojump_clock: trio.testing.MockClock) -> None:
     async with two_bots(step_down_after=0.0) as (one, way, two, _):
         way.closed = True
         await one.send(1)
-        await trio.sleep(600)
+        await trio.sleep(200)
         assert one.service.lifecycle.state is State.ACTIVE
         assert steps_down(two) == 0
 

@@ -77,7 +77,6 @@ TakeOver = Callable[[UUID, int | None], Awaitable[Term]]
 class Candidacy(Protocol):
     """Whether this instance should try for the lock."""
 
-    @property
     def may_lead(self) -> bool:
         """Whether it should now."""
 
@@ -85,17 +84,19 @@ class Candidacy(Protocol):
         """Return once it should."""
 
 
-class Always:
-    """`Candidacy` of one that always tries."""
-
-    may_lead = True
+class _Always:
+    def may_lead(self) -> bool:
+        return True
 
     async def until_may_lead(self) -> None:
-        """Return at once."""
+        return
 
 
 class Election:
-    """The protocol above, over sessions made by `connect`; `take_over` begins a new term in the database."""
+    """The protocol above, over sessions made by `connect`; `take_over` begins a new term in the database.
+
+    Without a `candidacy` it always tries for the lock.
+    """
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class Election:
         rng: random.Random,
         candidacy: Candidacy | None = None,
     ) -> None:
-        self._candidacy = candidacy or Always()
+        self._candidacy = candidacy or _Always()
         self._connect = connect
         self._take_over = take_over
         self._times = times
@@ -170,7 +171,7 @@ class Election:
             while not await session.try_lock():
                 with trio.move_on_after(jittered(TRY_EVERY, self._rng)):
                     await session.wait_for_release()
-                if not self._candidacy.may_lead:
+                if not self._candidacy.may_lead():
                     session.abandon()
                     return None
                 sent = trio.current_time()

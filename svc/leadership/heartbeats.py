@@ -53,7 +53,9 @@ class Heartbeats:
     def peers(self) -> list[Peer]:
         """What the others have said of themselves, as old as it is by now."""
         passed = trio.current_time() - self._heard_at
-        return [replace(each, seen_for=each.seen_for + passed, reach_for=each.reach_for + passed) for each in self._peers]
+        return [
+            replace(each, seen_for=each.seen_for + passed, reach_for=each.reach_for + passed) for each in self._peers
+        ]
 
     async def run(self) -> None:
         """Write until cancelled; at the end this process is forgotten."""

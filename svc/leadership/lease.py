@@ -147,7 +147,7 @@ class Lease:
             scope.cancel(reason=self.reason)
 
     def give_up(self, reason: str) -> None:
-        """Have the lead given up in order, for this reason; the lease lasts until that is done. The first one counts."""
+        """Have the lead given up in order, for this reason, and last until that is done. The first reason counts."""
         self._unwanted_for = self._unwanted_for or reason
         self._unwanted.set()
 

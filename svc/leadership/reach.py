@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -88,8 +88,6 @@ async def keep_asking(reach: Reach, get_me: Callable[[], Awaitable[object]], rng
     """
     while True:
         if trio.current_time() - reach.through_at > QUIET:
-            try:
+            with suppress(TelegramError):
                 await get_me()
-            except TelegramError:
-                pass  # noted
         await trio.sleep(jittered(ASK_EVERY, rng))

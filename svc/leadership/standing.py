@@ -53,7 +53,7 @@ class Standing:
         return NotingSender(api, self.reach)
 
     async def ask_while_passive(self, lifecycle: Lifecycle[Any]) -> None:
-        """In every PASSIVE state ask getMe now and then, over a connection that is closed in ACTIVE; until cancelled."""
+        """While PASSIVE ask getMe now and then, over a connection that is closed in ACTIVE; until cancelled."""
         while True:
             await lifecycle.wait_for(State.PASSIVE)
             await first_of(partial(lifecycle.wait_for, State.ACTIVE), self._ask_by_itself)

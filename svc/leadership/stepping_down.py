@@ -57,7 +57,7 @@ def successor(
     return min(filter(can_take_over, peers), key=lambda peer: peer.reach_for, default=None)
 
 
-def may_lead(*, gave_up_at: float, through_at: float, reaches: bool | None, peers: Sequence[Peer]) -> bool:
+def is_candidate(*, gave_up_at: float, through_at: float, reaches: bool | None, peers: Sequence[Peer]) -> bool:
     """Whether an instance should try for the lock.
 
     `gave_up_at` is when it last stepped down and `through_at` when last a call of its own got through, each minus
@@ -88,10 +88,9 @@ class SteppingDown:
         self._after = after
         self._gave_up_at = -math.inf
 
-    @property
     def may_lead(self) -> bool:
         """Whether this instance should try for the lock."""
-        return self._after == 0 or may_lead(
+        return self._after == 0 or is_candidate(
             gave_up_at=self._gave_up_at,
             through_at=self._reach.through_at,
             reaches=self._reach.ok,
@@ -100,10 +99,13 @@ class SteppingDown:
 
     async def until_may_lead(self) -> None:
         """Return once this instance should try for the lock, at once if it should."""
-        if not self.may_lead:
-            log.warning("STAND_BACK", error=self._reach.error)
-        while not self.may_lead:
+        if self.may_lead():
+            return
+        log.warning("STAND_BACK", error=self._reach.error)
+        while True:
             await trio.sleep(LOOK_AGAIN_AFTER)
+            if self.may_lead():
+                return
 
     async def watch(self, lease: Lease, epoch: int) -> None:
         """Give up the lead of this term where it should be; until cancelled."""
