@@ -62,10 +62,6 @@ class DoubtAudit:
         unreachable = self._database.troubled or link is None or link.is_cut("database") or link.loss > 0
         return unreachable or self._sent_at.get(update_id, -1.0) < row.started
 
-    def led_by(self, number: int) -> list[int]:
-        """The epochs that this instance has led."""
-        return [epoch for epoch, leader in self._leaders.items() if leader == number]
-
     def judge(self) -> None:
         """Raise Violation for an update with more doubts than reasons."""
         for update_id, row in self._database.inbox.processed.items():

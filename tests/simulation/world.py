@@ -25,14 +25,14 @@ from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
-from svc.storage.errors import DatabaseUnavailable
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
+from tests.memory.instances import MemoryInstances
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
 from tests.simulation.database import SimulatedDatabase
+from tests.simulation.database_link import InboxOverLink, InstancesOverLink
 from tests.simulation.doubts import DoubtAudit, Violation
-from tests.simulation.inbox_link import InboxOverLink
 from tests.simulation.incidents import CARRIED_OUT_LATE, Incidents
 from tests.simulation.judgement import Evidence, Message, judge
 from tests.simulation.link import Link, LockSessionOverLink, TransportOverLink
@@ -45,7 +45,7 @@ EPOCH = 1_700_000_000.0
 DRAIN_TIMEOUT = 20.0
 # What a fault has made late comes within this, and is seen by whoever looks after that.
 LATEST = 10.0
-HEARTBEAT = 1.0
+STEP_DOWN_AFTER = 4.0
 CHATS = {"group": -7, "supergroup": -1_000_000_000_007}
 
 
@@ -69,6 +69,7 @@ class World:
         self.sandbox = Sandbox(seed=schedule.seed, now=TrioWallClock(EPOCH))
         self.database = SimulatedDatabase()
         self.inbox = self.database.inbox
+        self.heartbeats = MemoryInstances(self.inbox)
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
@@ -116,7 +117,6 @@ class World:
         self.doubts.started(self._count, link)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
-        self._nursery.start_soon(self._beat, instance)
 
     def kill(self, instance: SimulatedInstance) -> None:
         """The process is gone from one moment to the next."""
@@ -137,21 +137,6 @@ class World:
             self.instances.remove(instance)
         self.note(f"instance {instance.number} has ended")
 
-    async def _beat(self, instance: SimulatedInstance) -> None:
-        """Let the database know that the instance lives, as long as it does."""
-
-        async def work() -> None:
-            await trio.lowlevel.checkpoint()
-            for epoch in self.doubts.led_by(instance.number):
-                self.inbox.seen[epoch] = trio.current_time()
-
-        while instance in self.instances:
-            try:
-                await instance.link.statement(lambda: self.database.run(work))
-            except DatabaseUnavailable:
-                pass
-            await trio.sleep(HEARTBEAT)
-
     def _service(self, number: int, link: Link) -> Service:
         inbox = InboxOverLink(self.database, link)
 
@@ -170,11 +155,13 @@ class World:
                     instance_id=f"i{number}",
                     in_doubt=self.schedule.policy,
                     in_doubt_fallback=self.schedule.fallback,
+                    step_down_after=STEP_DOWN_AFTER,
                     workers=self.schedule.workers,
                     drain_timeout=DRAIN_TIMEOUT,
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
+                instances=InstancesOverLink(self.heartbeats.of(f"i{number}"), self.database, link),
                 transition_log=MemoryTransitionLog(),
                 decide=_echo_id,
                 prepare=trio.lowlevel.checkpoint,

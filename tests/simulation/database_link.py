@@ -1,4 +1,4 @@
-"""The inbox of one instance, over its link: every statement of the service goes this way."""
+"""The database of one instance, over its link: every statement of the service goes this way."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from svc.storage.inbox import (
     Term,
     Window,
 )
+from svc.storage.instances import Heartbeat, Instances, Peer
 from svc.storage.looks import DueLook, KnownIds, LookOutcome, LookResult
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.link import Link
@@ -134,6 +135,31 @@ class InboxOverLink:
 
     async def _run(self, work: Callable[[], Awaitable[T]], *, rows: Collection[int] = (), writes: bool = True) -> T:
         return await self._link.statement(lambda: self._database.run(work, rows=rows, writes=writes))
+
+
+class InstancesOverLink:
+    """`Instances` over a link."""
+
+    def __init__(self, instances: Instances, database: SimulatedDatabase, link: Link) -> None:
+        self._instances = instances
+        self._database = database
+        self._link = link
+
+    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
+        # Its commit waits for no standby.
+        return await self._run(lambda: self._instances.beat(heartbeat))
+
+    async def leave(self) -> None:
+        await self._run(self._instances.leave)
+
+    async def forget(self, age: float) -> None:
+        await self._run(lambda: self._instances.forget(age))
+
+    async def work_waits(self) -> bool:
+        return await self._run(self._instances.work_waits)
+
+    async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await self._link.statement(lambda: self._database.run(work, writes=False))
 
 
 async def _each(work: Callable[[T], Awaitable[object]], group: Sequence[T]) -> list:  # type: ignore[type-arg]
