@@ -30,6 +30,8 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.leased_sender import LeasedSender
+from svc.delivery.looking import LOOKS_AT_ONCE
+from svc.delivery.prober import Prober
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
@@ -51,6 +53,7 @@ from svc.storage.transition_log import TransitionLog
 from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
+from telegram_client.message_ids import MessageIds
 
 log = structlog.get_logger()
 
@@ -92,9 +95,11 @@ class Service:
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
         self._hints = Hints()
         self._news = NewWork()
-        # These outlive a term: Telegram's patience and what it thinks of the token do too.
+        # These outlive a term: Telegram's patience, what it thinks of the token and which messages there are do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
+        self._message_ids = MessageIds()
+        self._prober = Prober(self._flood, self._pause)
         self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
@@ -150,6 +155,7 @@ class Service:
             "BACKFILL": chores.backfill,
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
+            **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
             "PRUNE": partial(prune, self._settings, self._parts.transition_log),
             "PAUSE": self._watch_pause,
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
@@ -170,7 +176,8 @@ class Service:
         async with BotApi(
             settings.bot_token,
             root=settings.telegram_api_root,
-            connections=settings.workers + 2,  # for the webhook's registration, and to ask whether the bot is known
+            # Two for the webhook's registration and to ask whether the bot is known.
+            connections=settings.workers + LOOKS_AT_ONCE + 2,
             open_transport=parts.open_transport,
         ) as api:
             took = trio.current_time() - leader.heard
@@ -182,11 +189,14 @@ class Service:
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
                     deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
-                    in_doubt=settings.in_doubt,
+                    looks=settings.in_doubt == "verify",
+                    in_doubt=settings.fallback,
                     metrics=parts.metrics,
                     rng=parts.rng,
                     flood=self._flood,
                     pause=self._pause,
+                    message_ids=self._message_ids,
+                    prober=self._prober,
                 )
 
     async def _watch_pause(self, period: ActivePeriod) -> None:

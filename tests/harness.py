@@ -26,6 +26,7 @@ from svc.settings.environment import Settings, load_settings
 from tests.memory.inbox import MemoryInbox
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
+from tests.probes import teach_probes
 
 SECRET = "a-webhook-secret"
 # Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
@@ -138,6 +139,7 @@ async def running_bot(
     the service's settings.
     """
     sandbox = sandbox or Sandbox()
+    teach_probes(sandbox.telegram)
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
