@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import trio
 
 from svc.storage.errors import DatabaseBusy, DatabaseRefused, DatabaseUnavailable
-from tests.memory.inbox import MemoryInbox
+from tests.memory.inbox import MemoryInbox, Row
 
 T = TypeVar("T")
 
@@ -81,6 +81,12 @@ class SimulatedDatabase:
             for name, value in self._confirmed.items():
                 setattr(self.inbox, name, value)
         self.standby_returns()
+
+    def all_rows(self) -> Iterator[Row]:
+        """Those of the inbox, and as the standby knows them, which may take over."""
+        yield from self.inbox.rows.values()
+        if self._confirmed is not None:
+            yield from self._confirmed["rows"].values()
 
     def calm(self) -> None:
         """Everything is well again."""

@@ -50,10 +50,9 @@ class DoubtAudit:
 
     def killed(self, number: int) -> None:
         """This instance knows nothing any more of what it had in its hands."""
-        for update_id, row in self._database.inbox.rows.items():
-            begun = row.state != "pending" and row.token is not None
-            if begun and row.epoch is not None and self._leaders.get(row.epoch) == number:
-                self.excuse(update_id)
+        begun = [row for row in self._database.all_rows() if row.state != "pending" and row.token is not None]
+        for update_id in {row.update.update_id for row in begun if self._leaders.get(row.epoch or 0) == number}:
+            self.excuse(update_id)
 
     def is_excused(self, update_id: int) -> bool:
         """Whether its owner could not reach the database, or has sent nothing under what is recorded as begun."""

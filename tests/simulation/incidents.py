@@ -31,10 +31,9 @@ DATABASE_INCIDENTS = (
 
 @dataclass(frozen=True)
 class _Trouble:
-    """What a call meets: the fault, in how many calls for each that the incident counts, and with which status."""
+    """What a call meets: the fault, and with which status and words."""
 
     kind: FaultKind
-    each: int = 1
     status: int = 500
     description: str = "Internal Server Error: restart"
 
@@ -46,7 +45,6 @@ _SENDS = {
     "bot_api_html": _Trouble(FaultKind.HTML),
     "bot_api_cut_before": _Trouble(FaultKind.CUT_BEFORE),
     "bot_api_cut_after": _Trouble(FaultKind.CUT_AFTER),
-    "bot_api_cut_after_burst": _Trouble(FaultKind.CUT_AFTER, each=BURST),
     "bot_api_late": _Trouble(FaultKind.LATE),
     "bot_api_slow": _Trouble(FaultKind.SLOW),
 }
@@ -75,6 +73,8 @@ class Incidents:
             self._order(_SENDS[kind], "sendMessage", incident)
         elif kind in _PROBES:
             self._order(_PROBES[kind], PROBE, incident)
+        elif kind == "burst_cut_after":
+            self._burst(BURST * incident.count)
         elif kind == "bot_api_unauthorized":
             self._unauthorized(incident.lasting)
         elif kind == "lose_acks":
@@ -90,13 +90,19 @@ class Incidents:
     def _order(self, trouble: _Trouble, method: str, incident: Incident) -> None:
         self._world.sandbox.faults.order(
             trouble.kind,
-            count=incident.count * trouble.each,
+            count=incident.count,
             method=method,
             delay=incident.lasting * (LATE_BY if trouble.kind is FaultKind.LATE else 1.0),
             retry_after=2,
             status=trouble.status,
             description=trouble.description,
         )
+
+    def _burst(self, people: int) -> None:
+        """So many write at the same time, and of as many sends the answers do not arrive."""
+        self._world.sandbox.faults.order(FaultKind.CUT_AFTER, count=people, method="sendMessage")
+        for number in range(people):
+            self._world.write(200 + number)
 
     def _unauthorized(self, lasting: float) -> None:
         faults = self._world.sandbox.faults

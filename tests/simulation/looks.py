@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import trio
 
 from sandbox.state import MessageObject
 from sandbox.telegram import Telegram
 from svc.settings.environment import Fallback
-from svc.storage.inbox import Term
+from svc.storage.inbox import Attempt, CallMade, Ending, Retry, Term
 from svc.storage.looks import CannotBeTold, DueLook, Found, LookOutcome, LookResult
 from telegram_client.message_ids import sequence_of
 from tests.simulation.database import SimulatedDatabase
@@ -43,10 +43,12 @@ class LookAudit:
         self._doubts = doubts
         self._rules_kept = rules_kept
         self._began: dict[tuple[int, int], float] = {}
-        self._numbers: dict[tuple[int, int, int], int] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
         inbox = database.inbox
         self._due_looks, self._settle_look = inbox.due_looks, inbox.settle_look
+        self._record = inbox._record
         inbox.due_looks = self._note_due  # type: ignore[method-assign]
+        inbox._record = self._note_ending  # type: ignore[method-assign]
         inbox.settle_look = self._note_settled  # type: ignore[method-assign]
 
     def judge(self) -> None:
@@ -65,13 +67,22 @@ class LookAudit:
         return due
 
     def _note_begun(self, look: DueLook) -> None:
-        # A doubt begins a new count, and a standby that takes over may not know of the last looks.
-        count = look.update_id, self._database.inbox.rows[look.update_id].doubts, self._database.failovers
+        # A standby that takes over may not know of the last looks.
+        count = look.update_id, self._database.failovers
         if look.number <= self._numbers.get(count, 0):
             raise Violation(f"the looks for update {look.update_id} begin anew: number {look.number} again")
         self._numbers[count] = look.number
         self._began[look.update_id, look.number] = trio.current_time()
         self.begun[look.update_id] += 1
+
+    def _note_ending(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
+        if isinstance(ending, Retry):
+            # Its owner knows after all that nothing was sent.
+            self._count_anew(attempt.update_id)
+        self._record(attempt, ending, calls)
+
+    def _count_anew(self, update_id: int) -> None:
+        self._numbers.pop((update_id, self._database.failovers), None)
 
     async def _note_settled(
         self, term: Term, look: DueLook, result: LookResult, policy: Fallback, *, probes: int
@@ -83,6 +94,8 @@ class LookAudit:
             self.cleared[look.update_id].append(self._began[look.update_id, look.number])
         if outcome is LookOutcome.FOUND and isinstance(result, Found):
             self._check_found(look, result.message_id)
+        if outcome is LookOutcome.RESEND:
+            self._count_anew(look.update_id)
         if outcome in GIVEN_UP and excused:
             self._doubts.excuse(look.update_id)
         if outcome in GIVEN_UP and isinstance(result, CannotBeTold):

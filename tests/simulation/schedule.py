@@ -25,6 +25,7 @@ KINDS = (
     "stall_in_drain",  # SIGTERM while the database does not answer
     "backlog_of_one",  # one user writes a lot at once
     "backlog_of_many",
+    "burst_cut_after",  # many write at once, and as many answers do not arrive
     "bot_api_flood",
     "bot_api_error",
     "bot_api_error_after",  # a gateway answers 504 after Telegram has sent the message
@@ -32,7 +33,6 @@ KINDS = (
     "bot_api_html",
     "bot_api_cut_before",
     "bot_api_cut_after",
-    "bot_api_cut_after_burst",  # many answers in a row do not arrive
     "bot_api_late",  # the connection is cut at once, and what it had carried out comes later
     "bot_api_slow",
     "no_way_out",  # one instance cannot reach the Bot API, the others can
