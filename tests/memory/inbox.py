@@ -368,7 +368,8 @@ class MemoryInbox:
     async def known_ids(self, due: DueLook) -> KnownIds:
         await self._crossing()
         sequence = sequence_of(due.chat_id)
-        brought = [(row.update.chat_id, row.update.message_id) for row in self.rows.values()]
+        waiting = [row.update for row in self.rows.values() if row.update.update_id > due.update_id]
+        brought = [(update.chat_id, update.message_id) for update in waiting]
         brought += [(row.chat_id, row.message_id) for row in self.processed.values()]
         sent = [(row.chat_id, row.sent_id) for row in self.processed.values() if row.sent_id is not None]
         # Of the chat itself each message of every attempt, those of this update's earlier ones too.
