@@ -78,10 +78,10 @@ class FloodControl:
                 del self._chat_queues[chat_id]
         return Turn(chat_id)
 
-    def probe_delay(self) -> float:
-        """Seconds until the limits allow a probe, 0 if they do now."""
+    def has_room_for_probes(self) -> bool:
+        """Whether no probe waits, and the limits allow one now."""
         ready = max(self.limits.shared_ready(), self.limits.probes_ready())
-        return max(0.0, ready - trio.current_time())
+        return ready <= trio.current_time() and not self._probe_queue.locked()
 
     def paused(self, chat_id: ChatId) -> float:
         """Seconds for which a 429 has paused the chat, 0 if it is not paused."""

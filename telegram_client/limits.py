@@ -50,9 +50,10 @@ def counted_chat(method: str, params: Mapping[str, Any]) -> ChatId | None:
 class _Window:
     """At most so many in any `period` seconds, for a whole number that makes up the rate."""
 
-    __slots__ = ("_count", "_period", "_times")
+    __slots__ = ("_count", "_period", "_times", "rate")
 
     def __init__(self, rate: float, period: float) -> None:
+        self.rate = rate
         self._count = max(1, math.floor(rate * period + 1e-9))  # 123 / 60 * 60 is a little less than 123
         self._period = self._count / rate
         self._times: deque[float] = deque(maxlen=self._count)
@@ -123,6 +124,11 @@ class Limits:
         """When the limit that all chats share, and the pauses for all, allow the next call."""
         window = self._shared.ready() if self._shared is not None else _NEVER
         return max(self._shared_paused_until, window)
+
+    @property
+    def probes_per_second(self) -> float:
+        """The share of the probes; infinity without a limit over all chats."""
+        return self._probes.rate if self._probes is not None else math.inf
 
     def probes_ready(self) -> float:
         """When the share of the probes allows the next one."""

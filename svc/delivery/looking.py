@@ -24,6 +24,9 @@ log = structlog.get_logger()
 LOOK_EVERY = 0.3
 LOOKS_AT_ONCE = 8
 """Also how many probes are in flight at once, at most."""
+# Where few probes are allowed, few looks share them: each is through soon then, and none takes longer than its claim.
+FEWEST_LOOKS_AT_ONCE = 2
+PROBES_OF_A_LOOK = 5.0
 
 
 async def look_for_sends(period: ActivePeriod) -> None:
@@ -55,7 +58,9 @@ class _Looking:
 
     def _room(self) -> int:
         """How many looks may begin now: none while those that are under way have to wait for their probes' turns."""
-        return 0 if self._period.prober.delay else max(0, LOOKS_AT_ONCE - len(self._at_work) - self._late)
+        prober = self._period.prober
+        most = max(FEWEST_LOOKS_AT_ONCE, min(LOOKS_AT_ONCE, prober.per_second / PROBES_OF_A_LOOK))
+        return max(0, int(most) - len(self._at_work) - self._late) if prober.has_room else 0
 
     async def _claim(self) -> Sequence[DueLook]:
         period, room = self._period, self._room()
@@ -91,19 +96,19 @@ class _Looking:
             period.queue.look_at(update.update_id for update in followers or ())
 
     def _say(self, due: DueLook, result: LookResult, outcome: LookOutcome, probes: int, began: float) -> None:
-        say = self._log.bind(update_id=due.update_id, chat_id=due.chat_id, probes=probes)
+        ids = {"update_id": due.update_id, "chat_id": due.chat_id}
         ms = round((trio.current_time() - began) * 1000, 1)
         match outcome:
             case LookOutcome.FOUND if isinstance(result, Found):
-                say.info("FOUND", message_id=result.message_id, ms=ms)
+                self._log.info("FOUND", **ids, message_id=result.message_id, probes=probes, ms=ms)
             case LookOutcome.SEND:
-                say.info("NOT_FOUND", looks=due.number, ms=ms)
+                self._log.info("NOT_FOUND", **ids, looks=due.number, probes=probes, ms=ms)
             case LookOutcome.LOOK_AGAIN:
-                say.debug("LOOKED", result=type(result).__name__, reason=_reason(result))
+                self._log.debug("LOOKED", **ids, result=type(result).__name__, probes=probes, reason=_reason(result))
             case _:
-                say.warning("IN_DOUBT", policy=self._period.in_doubt, reason=_reason(result))
+                self._log.warning("IN_DOUBT", **ids, policy=self._period.in_doubt, reason=_reason(result))
                 if outcome is LookOutcome.DEAD:
-                    self._log.error("DEAD", update_id=due.update_id, chat_id=due.chat_id, reason=CANNOT_BE_TOLD)
+                    self._log.error("DEAD", **ids, reason=CANNOT_BE_TOLD)
 
     async def _look_for_late_one(self, again: SentAgain) -> None:
         """One more look where a message was sent again: has the first one arrived after all?"""

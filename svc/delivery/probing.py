@@ -24,14 +24,14 @@ BEYOND = 5
 # How long answers that are on their way are waited for: below the greatest id all that will be known then is.
 AFTER_UPPER = 0.3
 # The whole look, in seconds. What is not through by then has cost one look.
-LOOK_DEADLINE = 10.0
+LOOK_DEADLINE = 20.0
 # A probe without an answer is made again; each time counts as a probe.
 TRIES = 3
 AGAIN_AFTER = 0.3
 # A chat that a 429 has paused for longer is looked at another time.
 LONGEST_PAUSE = 1.0
-# After so many looks a bot of which no message is recognised is not expected to have one.
-LOOKS_WITHOUT_OWN = 4
+# In so many looks what may become known with time is waited for: a message of our own, others' ids.
+PATIENT_LOOKS = 3
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 INCOMPLETE = "too many messages have come since to know all of them"
@@ -77,9 +77,11 @@ class Look:
         await trio.sleep_until(heard_all)
         known = await period.inbox.known_ids(due)
         if not known.complete:
-            return CannotBeTold(INCOMPLETE)
+            return _later_or_never(INCOMPLETE, due.number)
         ids = candidates(due.watermark, upper, known.ids)
-        return CannotBeTold(TOO_MANY) if ids is None else verdict(await self._ask_all(due.chat_id, ids))
+        if ids is None:
+            return _later_or_never(TOO_MANY, due.number)
+        return verdict(await self._ask_all(due.chat_id, ids))
 
     async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:
         """Why nothing that is answered now can be trusted; None if it can."""
@@ -160,5 +162,8 @@ def distrust(answers: Sequence[Answer], number: int) -> LookResult:
     for answer in answers:
         if answer.told is Told.NOTHING:
             return Unsure(answer.text)
-    reason = NOT_RECOGNISED if answers else NONE_KNOWN
-    return CannotBeTold(reason) if number >= LOOKS_WITHOUT_OWN else Unsure(reason)
+    return _later_or_never(NOT_RECOGNISED if answers else NONE_KNOWN, number)
+
+
+def _later_or_never(reason: str, number: int) -> LookResult:
+    return Unsure(reason) if number <= PATIENT_LOOKS else CannotBeTold(reason)
