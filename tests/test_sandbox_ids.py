@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox.message_ids import MessageIds
@@ -67,6 +67,7 @@ def test_ids_grow_within_what_the_client_takes_for_a_sequence(chats: list[int]) 
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(TYPES)), st.sampled_from(Ids)), max_size=60))
+@example([(ANN, Ids.SHARED), (BOB, Ids.SHARED), (BOB, Ids.SHARED), (ANN, Ids.BY_CHAT), (BOB, Ids.SHARED)])
 def test_no_chat_gets_an_id_twice_whatever_rules_follow_one_another(made: list[tuple[int, Ids]]) -> None:
     ids = MessageIds()
     handed_out = [(chat_id, ids.next(chat_id, TYPES[chat_id], rule)) for chat_id, rule in made]
