@@ -65,8 +65,8 @@ class Retention:
     async def _prune(self, kind: Kept) -> None:
         """One batch after the other until nothing old is left, or the database is away.
 
-        It rests after each batch: four tenths of the time are spent on it at most, whatever is overdue, and no more than
-        PRUNED_A_SECOND are forgotten.
+        It rests after each batch: four tenths of the time are spent on it at most, whatever is overdue, and no more
+        than PRUNED_A_SECOND are forgotten.
         """
         while True:
             rows = self._rows
