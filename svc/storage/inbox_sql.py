@@ -147,8 +147,8 @@ FROM done
 ON CONFLICT DO NOTHING
 """
 
-# A few thousand at a time, so that no statement comes near its deadline. By their place on disk, which nobody changes:
-# these rows are written once.
+# A few at a time, so that no statement holds up others. By their place on disk, which nobody changes:
+# these rows are written once. The commit waits for no disk: what a crash brings back is forgotten again.
 _PRUNE = """
 WITH gone AS (
     DELETE FROM {table} WHERE ctid = ANY (ARRAY(
@@ -156,7 +156,7 @@ WITH gone AS (
         WHERE bot_id = $1 AND {since} < now() - make_interval(secs => $2) ORDER BY {since} LIMIT $3))
     RETURNING update_id
 )
-SELECT count(*)::int AS count FROM gone
+SELECT count(*)::int AS count, set_config('synchronous_commit', 'off', true) FROM gone
 """
 PRUNE = _PRUNE.format(table="processed_updates", since="processed_at")
 PRUNE_DEAD = _PRUNE.format(table="dead_updates", since="died_at")
