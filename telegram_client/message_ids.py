@@ -14,12 +14,18 @@ SHARED = 0
 
 # Ids of supergroups and channels are below this (https://core.telegram.org/api/bots/ids).
 _OWN_BELOW = -1_000_000_000_000
+_HIGHEST_CHAT = 2**63 - 1
 MOST_SEQUENCES = 10_000
 
 
 def sequence_of(chat_id: int) -> int:
     """The sequence of a chat's message ids: SHARED, or the chat's own, which has its id."""
     return chat_id if chat_id < _OWN_BELOW else SHARED
+
+
+def chats_of(sequence: int) -> tuple[int, int]:
+    """The lowest and the highest id of the chats whose messages are of this sequence."""
+    return (_OWN_BELOW, _HIGHEST_CHAT) if sequence == SHARED else (sequence, sequence)
 
 
 class MessageIds:

@@ -23,12 +23,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
     `kind` is the name of its payload ("message", "callback_query", ... or one not known yet). `chat_id` is the key
     of its order: the chat, else the user. Where there is neither it is 0, which is no chat's: such an update shares no
-    order with any other, nor with another that has 0.
+    order with any other, nor with another that has 0. `message_id` is that of the message, where the kind is
+    "message": an id of the chat's sequence. Those of other kinds are older, or of another account's messages.
     """
 
     update_id: int
     kind: str
     chat_id: int
+    message_id: int | None = None
 
 
 class User(msgspec.Struct, frozen=True):
@@ -87,7 +89,10 @@ def read_envelope(body: bytes) -> Envelope:
     if type(update_id) is not int or not -INT64 <= update_id < INT64:
         raise NotAnUpdate("update_id is not an integer of 64 bits")
     kind = next((key for key in document if key != "update_id"), "empty")
-    return Envelope(update_id, _storable(kind), _order_key(document.get(kind)))
+    payload = document.get(kind)
+    return Envelope(
+        update_id, _storable(kind), _order_key(payload), _message_id(payload) if kind == "message" else None
+    )
 
 
 def read_update(body: bytes) -> Update:
@@ -127,6 +132,12 @@ def _order_key(payload: Any) -> int:
         if isinstance(user, dict) and _is_id(user.get("id")):
             return int(user["id"])
     return 0
+
+
+def _message_id(payload: Any) -> int | None:
+    if not isinstance(payload, dict) or not _is_id(payload.get("message_id")):
+        return None
+    return int(payload["message_id"])
 
 
 def _is_id(value: Any) -> bool:

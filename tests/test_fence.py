@@ -75,7 +75,7 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def old_begins(connection: Connection) -> int:
-    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5], [False]))
+    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5], [False], [None], [None]))
 
 
 async def begin_then_new_term(race: Race) -> list[Resolved]:

@@ -16,6 +16,8 @@ from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, Received, Resolved, Retry, Term
 from svc.storage.inbox_sql import PLANNER
+from svc.storage.known_ids_sql import MOST_ROWS
+from svc.storage.looks import Absent, DueLook, Found
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.reading_sql import WINDOW
 from svc.storage.settlements import Settlement
@@ -24,6 +26,7 @@ from tests.harness import settings_for_tests
 
 BOT = 1
 ROWS = 30_000
+A_LOOK = DueLook(1, 2, 5, 7, 1, 0, 0.0)
 FILL = f"""
 INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
 SELECT {BOT}, n, 1 + n % $1::bigint, 'message', '{{}}', 'one' FROM generate_series(1, {ROWS}) n
@@ -79,6 +82,9 @@ async def measured_on(database: Database, chats: int = ROWS) -> Measured:
         await inbox.fetch([1, 2])
         await inbox.followers([1, 2], 16)
         await inbox.resolve_doubts(term, "resend", 0, [5])
+        await inbox.due_looks(term, [5], 8)
+        await inbox.settle_look(term, A_LOOK, Absent(), "resend", probes=1)
+        await inbox.known_ids(A_LOOK)
         await inbox.prune(0, 100)
     await database.fetch(FILL, chats)
     await database.fetch(FILL_PROCESSED)
@@ -165,6 +171,30 @@ async def test_doubts_are_found_among_all_that_waits(backlog: Measured) -> None:
 
     assert await backlog.reads(resolve) <= 20
     assert (1, "resend") in found
+
+
+async def test_looks_are_found_among_all_that_waits(backlog: Measured) -> None:
+    """The same of what is to be looked for; and what a look brings is written to its row."""
+    inbox = backlog.inbox
+    await inbox._begin_group([Attempt(each, backlog.term, 5, watermark=7) for each in (1, 2)])
+    await backlog.database.fetch("UPDATE inbox SET started_at = now() - interval '1 minute' WHERE state <> 'pending'")
+    due: list[DueLook] = []
+
+    async def claim() -> None:
+        due.extend(await inbox.due_looks(backlog.term, [], 8))
+
+    assert await backlog.reads(claim) <= 30
+    assert due[0].update_id == 1
+    settle = partial(inbox.settle_look, backlog.term, due[0], Absent(), "resend", probes=1)
+    assert await backlog.reads(settle) <= 10
+    settle = partial(inbox.settle_look, backlog.term, due[0]._replace(absent=1), Found(9), "resend", probes=1)
+    assert await backlog.reads(settle) <= 10
+
+
+async def test_what_is_known_of_ids_has_a_bound(backlog: Measured) -> None:
+    """However much waits or has been processed, so many rows of each are read."""
+    known = partial(backlog.inbox.known_ids, A_LOOK)
+    assert MOST_ROWS <= await backlog.reads(known) <= 4 * MOST_ROWS + 10
 
 
 async def test_pruning_reads_what_it_forgets(measured: Measured) -> None:

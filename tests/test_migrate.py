@@ -82,7 +82,15 @@ async def test_everything_is_applied(empty_database_url: str) -> None:
         assert names(await pending_migrations(database)) == names(shipped_migrations())
         assert names(await migrate(database)) == names(shipped_migrations())
         assert await applied(database) == [(m.version, m.name) for m in shipped_migrations()]
-        expected = {"inbox", "processed_updates", "dead_updates", "leadership", "state_transitions", "deciding"}
+        expected = {
+            "inbox",
+            "processed_updates",
+            "dead_updates",
+            "leadership",
+            "state_transitions",
+            "deciding",
+            "instances",
+        }
         assert await tables(database) == expected | {"schema_migrations"}
 
 

@@ -21,7 +21,8 @@ from svc.operations.preflight import preflight
 from svc.operations.replay import replay_ids
 from svc.settings.environment import Intake, Settings
 from svc.storage.database import Database, asyncio_loop, open_database
-from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry
+from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry, Unclear
+from svc.storage.looks import Absent, Found, LookResult, Unsure
 from svc.storage.transition_log import PostgresTransitionLog
 from tests.operators import DEAD, PROCESSED, WAITING, an_inbox, attempt, received, rows_read, settings_on
 
@@ -46,7 +47,7 @@ async def test_an_updates_whole_life(
         second = await inbox.take_over(uuid4(), "two")
         await inbox.resolve_doubts(second, "resend", 0, ())
         await attempt(
-            inbox, second, 5, Done(), CallMade("answerCallbackQuery", "ok", 3), CallMade("sendMessage", "ok", 8)
+            inbox, second, 5, Done(), CallMade("answerCallbackQuery", "ok", 3), CallMade("sendMessage", "ok", 8, 9)
         )
         assert await inspect.show_update(settings, update_id=5, as_json=True)
     update = json.loads(capsys.readouterr().out)
@@ -62,9 +63,37 @@ async def test_an_updates_whole_life(
         "received by one",
         "sendMessage: not_sent",
         "resend: in doubt, so it is sent once more why=its term has ended",
-        "sendMessage: ok in 8 ms",
+        "sendMessage: ok in 8 ms, message 9",
     ):
         assert words in story
+
+
+async def test_the_story_of_a_send_that_was_looked_for(database: Database, settings: Settings) -> None:
+    """In doubt, not found, sent again, in doubt once more, found: with the probes and the message."""
+    async with an_inbox(database, settings) as (inbox, term):
+        await inbox.store(received(5))
+        results: list[LookResult] = [Unsure("429"), Absent(), Absent(), Found(105)]
+        for token, looked in ((1, results[:3]), (2, results[3:])):
+            await inbox.begin(Attempt(5, term, token, watermark=100))
+            await inbox.settle(Attempt(5, term, token), Unclear(0, "504"), [CallMade("sendMessage", "in_doubt", 9)])
+            for result in looked:
+                (due,) = await inbox.due_looks(term, (), 1)
+                await inbox.settle_look(term, due, result, "resend", probes=3)
+                await database.fetch("UPDATE inbox SET look_at = now() + make_interval(mins => absent - 1)")
+        update = await reports.show_update(database, settings.bot_id, 5)
+    assert update is not None
+    lines = [line[len("2026-11-24 12:00:00.000+00:00 ") :] for line in life_text(update).splitlines()]
+    in_doubt = "in doubt: what was sent may have arrived, so it is looked for before anything is sent again"
+    for expected in (
+        f"{in_doubt} delay=0 error=504",
+        "looked for: not found so far instance=one epoch=1 look=1 probes=3 why=429",
+        "looked for: not found so far instance=one epoch=1 look=2 probes=3",
+        "not found: nothing is there, so it is sent again instance=one epoch=1 look=3 probes=3",
+        f"{in_doubt} delay=0 error=504",
+        "found: the message is there, so nothing is sent again instance=one epoch=1 message_id=105 look=4 probes=3",
+    ):
+        assert expected in lines
+        lines = lines[lines.index(expected) + 1 :]
 
 
 async def test_updates_are_listed_by_state(
@@ -103,11 +132,21 @@ async def a_waiting_update(database: Database, settings: Settings, changes: str)
     [
         (
             "doubts = 0",
-            "in doubt: term 1, which began it, has ended. It is sent once more or left out, as IN_DOUBT says",
+            "in doubt: term 1, which began it, has ended. It is sent once more or left out, as IN_DOUBT or"
+            " IN_DOUBT_FALLBACK says",
         ),
         ("doubts = 1", "has ended. It may have been sent 2 times already and is not sent again"),
         ("repeatable = true", "has ended. Every call of it may be made twice without harm, so they are made again"),
         ("epoch = 2, repeatable = true", "every call of this attempt may be made twice without harm"),
+        (
+            "watermark = 100, looks = 1",
+            "in doubt: looked for 1 times, and 0 times in turn not found. It is looked for when its owner is known to",
+        ),
+        ("state = 'in_doubt', watermark = 100, looks = 1, absent = 1, look_at = now()", ". The next look is due at 20"),
+        (
+            "state = 'in_doubt', watermark = 100, looks = 10, absent = 2, look_at = 'infinity'",
+            "in doubt: looked for 10 times, and 2 times in turn not found, so it is sent again",
+        ),
         ("state = 'pending', blamed = 2", "leaders that ended while its handler was being called: 2"),
     ],
 )

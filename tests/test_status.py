@@ -63,7 +63,20 @@ async def test_what_an_ended_term_has_begun_is_in_doubt(database: Database, sett
     for update_id, state, epoch in ((1, "processing", 1), (2, "processing", 2), (3, "in_doubt", 1)):
         await database.fetch("UPDATE inbox SET state = $2, epoch = $3 WHERE update_id = $1", update_id, state, epoch)
     found = await ask(database, settings)
-    assert (found["inbox"], found["in_doubt"]) == (4, 2)
+    assert (found["inbox"], found["in_doubt"], found["looked_for"]) == (4, 2, 0)
+    assert "in doubt  2\n" in status_text({**found, "webhook": NO_WEBHOOK})
+
+
+async def test_what_is_looked_for_is_told_apart(database: Database, settings: Settings) -> None:
+    """Of what is in doubt, how many are looked for; the policy decides about the others."""
+    async with an_inbox(database, settings) as (inbox, _):
+        await inbox.take_over(uuid4(), "two")
+    await database.fetch(WAITING, settings.bot_id, 4)
+    await database.fetch("UPDATE inbox SET state = 'in_doubt', epoch = 1 WHERE update_id < 4")
+    await database.fetch("UPDATE inbox SET watermark = 100, repeatable = update_id = 2 WHERE update_id > 1")
+    found = await ask(database, settings)
+    assert (found["in_doubt"], found["looked_for"]) == (3, 1)
+    assert "in doubt  3, of which 1 are looked for\n" in status_text({**found, "webhook": NO_WEBHOOK})
 
 
 async def test_a_lock_in_another_database_of_the_server_is_not_this_bots(

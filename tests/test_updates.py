@@ -61,9 +61,17 @@ def encode(kind: str, payload: Any, update_id: int = 7) -> bytes:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_envelope_of_every_kind(kind: str) -> None:
-    """Id, kind and the key of its order, for every kind there is and one that there is not yet."""
+    """Id, kind and the key of its order, for every kind there is and one that there is not yet; the id of a new message
+    only, though others name one too."""
     payload, key = KINDS[kind]
-    assert read_envelope(encode(kind, payload)) == Envelope(7, kind, key)
+    message_id = 9 if kind == "message" else None
+    assert read_envelope(encode(kind, payload)) == Envelope(7, kind, key, message_id)
+
+
+@pytest.mark.parametrize("given", ["9", 9.0, True, None, [], 2**63, -(2**63) - 1])
+def test_a_message_id_of_the_wrong_shape_is_none(given: Any) -> None:
+    """What is no integer of 64 bits would not be taken by the database, and the update with it."""
+    assert read_envelope(encode("message", {**MESSAGE, "message_id": given})) == Envelope(7, "message", -5)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"message", "callback_query"}))
@@ -151,14 +159,14 @@ def test_of_two_equal_keys_the_last_counts() -> None:
         json.dumps(first).encode(),
         json.dumps(last).encode(),
     )
-    assert read_envelope(body) == Envelope(2, "message", 2)
+    assert read_envelope(body) == Envelope(2, "message", 2, 2)
     assert read_update(body) == Update(2, message=Message(2, Chat(2)))
 
 
 def test_half_an_emoji_is_no_error() -> None:
     """A text cut within an emoji holds a lone surrogate, which JSON readers refuse; a whole one stays whole."""
     body = rb'{"update_id":7,"message":{"message_id":9,"chat":{"id":5},"text":"\ud83d \ud83d\ude00","\udc00":"\udc00"}}'
-    assert read_envelope(body) == Envelope(7, "message", 5)
+    assert read_envelope(body) == Envelope(7, "message", 5, 9)
     message = read_update(body).message
     assert message is not None
     assert message.text is not None
@@ -168,7 +176,7 @@ def test_half_an_emoji_is_no_error() -> None:
 def test_a_nul_in_a_text_is_read() -> None:
     """A NUL escape is a character like others here: only Postgres' text refuses it, and a payload is no text."""
     body = rb'{"update_id":7,"message":{"message_id":9,"chat":{"id":5},"text":"a\u0000b"}}'
-    assert read_envelope(body) == Envelope(7, "message", 5)
+    assert read_envelope(body) == Envelope(7, "message", 5, 9)
     message = read_update(body).message
     assert message is not None
     assert message.text == "a\0b"

@@ -191,4 +191,6 @@ def _received(item: Any, arrived: float) -> Received:
     # In ASCII, as Telegram itself writes to a webhook: a lone surrogate, which UTF-8 has no bytes for, stays escaped.
     payload = json.dumps(item, separators=(",", ":")).encode()
     envelope = read_envelope(payload)
-    return Received(envelope.update_id, envelope.chat_id, envelope.kind, payload, arrived)
+    return Received(
+        envelope.update_id, envelope.chat_id, envelope.kind, payload, arrived, message_id=envelope.message_id
+    )

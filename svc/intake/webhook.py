@@ -103,7 +103,7 @@ def _received(body: bytes, arrived: float) -> Received:
         envelope = read_envelope(body)
     except NotAnUpdate as error:
         raise Rejected(400, str(error)) from error
-    return Received(envelope.update_id, envelope.chat_id, envelope.kind, body, arrived)
+    return Received(envelope.update_id, envelope.chat_id, envelope.kind, body, arrived, message_id=envelope.message_id)
 
 
 def _content_length(headers: dict[bytes, bytes]) -> int:

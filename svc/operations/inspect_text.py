@@ -30,7 +30,7 @@ def status_text(status: dict[str, Any]) -> str:
             f"ACTIVE    {who}",
             f"epoch     {status['epoch'] or 0}",
             f"inbox     {_count(status, 'inbox', ' waiting')}{oldest}",
-            f"in doubt  {'not known' if status['in_doubt'] is None else status['in_doubt']}",
+            f"in doubt  {_in_doubt(status)}",
             f"dead      {_count(status, 'dead')}{_why_dead(status)}",
             f"webhook   {_webhook(status['webhook'])}",
         ]
@@ -97,6 +97,14 @@ def _count(status: dict[str, Any], name: str, what: str = "") -> str:
     if status[name] is None:
         return "not known: no answer in time"
     return f"{'' if status[f'{name}_exact'] else 'about '}{status[name]}{what}"
+
+
+def _in_doubt(status: dict[str, Any]) -> str:
+    """How many may or may not have been sent; about those that are not looked for the policy decides."""
+    if status["in_doubt"] is None:
+        return "not known"
+    looked_for = f", of which {status['looked_for']} are looked for" if status["looked_for"] else ""
+    return f"{status['in_doubt']}{looked_for}"
 
 
 def _why_dead(status: dict[str, Any]) -> str:

@@ -14,8 +14,16 @@ EVENTS = {
     "repeat": "repeat: in doubt, and every call may be made twice without harm",
     "resend": "resend: in doubt, so it is sent once more",
     "skipped": "skipped: in doubt, so it is not sent again",
+    "in_doubt": "in doubt: what was sent may have arrived, so it is looked for before anything is sent again",
+    "looked": "looked for: not found so far",
+    "found": "found: the message is there, so nothing is sent again",
+    "not_found": "not found: nothing is there, so it is sent again",
 }
 """What an event of the history is called, where its own name does not say enough."""
+
+
+MORE = ("message_id", "look", "probes", "why", "delay", "error")
+"""What an event may say besides, in this order."""
 
 
 def life_text(update: dict[str, Any]) -> str:
@@ -45,14 +53,17 @@ def _entry(entry: dict[str, Any]) -> Iterator[str]:
     if "began" in entry:
         yield f"{_time_of(entry['began'])} begun{where}"
     for call in entry.get("calls", ()):
-        yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms"
-    more = "".join(f" {name}={entry[name]}" for name in ("why", "delay", "error") if name in entry)
+        message = f", message {call['message_id']}" if "message_id" in call else ""
+        yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms{message}"
+    more = "".join(f" {name}={entry[name]}" for name in MORE if name in entry)
     event = EVENTS.get(entry["event"], entry["event"])
     yield f"{_time_of(entry['at'])} {event}{'' if 'began' in entry else where}{more}"
 
 
 def _explained(update: dict[str, Any]) -> Iterator[str]:
-    if update["state"] == "in_doubt":
+    if update["state"] == "in_doubt" and update["looked_for"]:
+        yield _looked_for(update)
+    elif update["state"] == "in_doubt":
         yield f"in doubt: term {update['epoch']}, which began it, has ended. {_what_follows(update)}"
     elif update["state"] == "processing" and update["repeatable"]:
         yield "every call of this attempt may be made twice without harm"
@@ -70,12 +81,21 @@ def _explained(update: dict[str, Any]) -> Iterator[str]:
         yield f"replays: {replays}"
 
 
+def _looked_for(update: dict[str, Any]) -> str:
+    looks = f"in doubt: looked for {update['looks']} times, and {update['absent']} times in turn not found"
+    if update["may_begin"]:
+        return f"{looks}, so it is sent again"
+    if update["look_at"] is None:
+        return f"{looks}. It is looked for when its owner is known to be gone"
+    return f"{looks}. The next look is due at {moment_text(update['look_at'])}"
+
+
 def _what_follows(update: dict[str, Any]) -> str:
     if update["repeatable"]:
         return "Every call of it may be made twice without harm, so they are made again"
     if update["doubts"] + 1 >= SENDS_IN_DOUBT:
         return f"It may have been sent {update['doubts'] + 1} times already and is not sent again"
-    return "It is sent once more or left out, as IN_DOUBT says"
+    return "It is sent once more or left out, as IN_DOUBT or IN_DOUBT_FALLBACK says"
 
 
 def _time_of(iso: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from svc.storage.database import Connection, Database
+from svc.storage.looks_sql import LOOKED_FOR, MAY_BEGIN
 
 UpdateState = Literal["pending", "processing", "dead", "done"]
 
@@ -59,17 +60,18 @@ SELECT update_id, chat_id, update_type, received_at, received_by,
        CASE WHEN state = 'processing' AND epoch < (SELECT l.epoch FROM leadership l WHERE l.bot_id = $1) THEN 'in_doubt'
             ELSE state END AS state,
        attempts, doubts, last_error AS note, history, payload, available_at, NULL::timestamptz AS ended_at,
-       epoch, repeatable, blamed, aged_from
-FROM inbox WHERE bot_id = $1 AND update_id = $2
+       epoch, repeatable, blamed, aged_from, LOOKED_FOR AS looked_for, MAY_BEGIN AS may_begin, looks, absent,
+       CASE state WHEN 'in_doubt' THEN nullif(look_at, 'infinity') END AS look_at
+FROM inbox i WHERE bot_id = $1 AND update_id = $2
 UNION ALL
 SELECT update_id, chat_id, update_type, received_at, received_by, 'dead', attempts, doubts, reason, history,
-       payload, NULL, died_at, NULL, NULL, NULL, NULL
+       payload, NULL, died_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM dead_updates WHERE bot_id = $1 AND update_id = $2
 UNION ALL
 SELECT update_id, chat_id, update_type, received_at, received_by, 'done', attempts, doubts, outcome, history,
-       NULL, NULL, processed_at, NULL, NULL, NULL, NULL
+       NULL, NULL, processed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM processed_updates WHERE bot_id = $1 AND update_id = $2 AND outcome <> 'dead'
-"""
+""".replace("LOOKED_FOR", LOOKED_FOR).replace("MAY_BEGIN", MAY_BEGIN)
 
 
 async def transitions(database: Database, bot_id: int, limit: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import trio
 from svc.operations.reports import dead_reasons
 from svc.storage.database import Database
 from svc.storage.errors import DatabaseBusy
+from svc.storage.looks_sql import LOOKED_FOR
 
 COUNTED = 100_000
 """Counts are exact up to here."""
@@ -43,10 +44,10 @@ SELECT count(*) AS found FROM (SELECT FROM dead_updates WHERE bot_id = $1 ORDER 
 """
 # The condition on the state is that of the partial index inbox_begun.
 IN_DOUBT = """
-SELECT count(*) AS found FROM inbox
+SELECT count(*) AS found, count(*) FILTER (WHERE LOOKED_FOR) AS looked_for FROM inbox i
 WHERE bot_id = $1 AND state <> 'pending'
   AND (state = 'in_doubt' OR epoch < (SELECT epoch FROM leadership WHERE bot_id = $1))
-"""
+""".replace("LOOKED_FOR", LOOKED_FOR)
 
 # The planner knows the table's size, and the bot's share in it from the latest ANALYZE.
 ESTIMATE = "EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE bot_id = {bot_id:d}"
@@ -56,7 +57,8 @@ async def status(database: Database, bot_id: int, lock_key: int, *, counted: int
     """Who is ACTIVE, since when and in which epoch, whether and why sending is paused, and what waits.
 
     `inbox` and `dead` are exact up to `counted`, which `inbox_exact` and `dead_exact` tell; beyond it they are
-    estimates, not below `counted`. None: not known, since the answer did not come in time.
+    estimates, not below `counted`. Of those `in_doubt` so many are `looked_for`; about the others the policy decides.
+    None: not known, since the answer did not come in time.
     """
     (leader,) = await database.fetch(LEADER, bot_id, lock_key)
     found = await _side_by_side(database, bot_id, counted)
@@ -73,6 +75,7 @@ async def status(database: Database, bot_id: int, lock_key: int, *, counted: int
         "inbox_exact": waiting is not None and waiting["found"] <= counted,
         "oldest_seconds": _rounded(waiting["oldest_seconds"]) if waiting else None,
         "in_doubt": in_doubt["found"] if in_doubt else None,
+        "looked_for": in_doubt["looked_for"] if in_doubt else None,
         "dead": await _exact_or_estimate(database, "dead_updates", bot_id, dead, counted),
         "dead_exact": dead is not None and dead["found"] <= counted,
         "dead_reasons_of": min(dead["found"], REASONS_OF) if dead else None,

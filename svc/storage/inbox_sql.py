@@ -11,7 +11,10 @@ of 16 took 25 ms, with it 1.1).
 
 from __future__ import annotations
 
+from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
+from svc.storage.looks import ABSENT_LOOKS
+from svc.storage.looks_sql import FORGET_LOOKS, MAY_BEGIN
 
 # The settings of every session that is for the inbox. Its tables are empty one minute and hold a million rows the next.
 # A plan that is cached, or made from what the last ANALYZE saw, then scans all of them for every group (measured: begin
@@ -29,14 +32,6 @@ PLANNER = {
     "jit": "off",
 }
 
-_PROCESSED_COLUMNS = """
-    (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id, received_by,
-     history)
-"""
-_DEAD_COLUMNS = """
-    (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
-"""
-
 # An update that has been processed is left out although its row is gone from the inbox: Telegram may deliver it again.
 #
 # A group in which nothing is new would write nothing, and so its commit would wait for nothing: not for the standby
@@ -46,9 +41,10 @@ _DEAD_COLUMNS = """
 # `alone` looks at the inbox as it was before this statement.
 STORE = """
 WITH new AS (
-    INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
-    SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, $6
-    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[]) AS u (update_id, chat_id, update_type, payload)
+    INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, message_id, received_by)
+    SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, u.message_id, $7
+    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[])
+        AS u (update_id, chat_id, update_type, payload, message_id)
     WHERE NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = u.update_id)
     ON CONFLICT DO NOTHING
     RETURNING update_id, chat_id
@@ -63,25 +59,33 @@ SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An
 # attempt that was begun already (its answer was lost) is returned as it is, whatever has arrived since.
-BEGIN = """
+#
+# One that was looked for and not found is sent again. The watermark stays that of its first send, whose message may
+# still arrive: too low is safe, too high would hide that one.
+BEGIN = f"""
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 )
 UPDATE inbox i
 SET state = 'processing', epoch = $2, token = w.token,
-    repeatable = CASE i.state WHEN 'pending' THEN w.repeatable ELSE i.repeatable END,
-    attempts = i.attempts + CASE i.state WHEN 'pending' THEN 1 ELSE 0 END,
-    started_at = CASE i.state WHEN 'pending' THEN now() ELSE i.started_at END
+    repeatable = CASE i.state WHEN 'processing' THEN i.repeatable ELSE w.repeatable END,
+    dead_if_sent = CASE i.state WHEN 'processing' THEN i.dead_if_sent ELSE w.dead_if_sent END,
+    watermark = CASE WHEN i.state = 'pending' AND i.resends = 0 THEN w.watermark ELSE i.watermark END,
+    resends = i.resends + CASE i.state WHEN 'in_doubt' THEN 1 ELSE 0 END,
+    absent = 0,
+    attempts = i.attempts + CASE i.state WHEN 'processing' THEN 0 ELSE 1 END,
+    started_at = CASE i.state WHEN 'processing' THEN i.started_at ELSE now() END
 FROM (SELECT $1::bigint AS bot_id, u.*
-      FROM unnest($4::bigint[], $5::bigint[], $6::boolean[]) AS u (update_id, token, repeatable) OFFSET 0) AS w,
+      FROM unnest($4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[], $8::text[])
+          AS u (update_id, token, repeatable, watermark, dead_if_sent) OFFSET 0) AS w,
      term
 WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id
   AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
-    OR (i.state = 'pending'
+    OR ({MAY_BEGIN}
         AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND i.chat_id <> 0
                           AND o.update_id < i.update_id)
         AND NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)))
-RETURNING i.update_id, i.attempts, i.doubts
+RETURNING i.update_id, i.attempts, i.doubts, CASE WHEN i.resends > 0 THEN i.watermark END AS sent_above
 """
 
 # For the updates that BEGIN did not return. Gone from the inbox means processed, however long ago that was.
@@ -107,42 +111,54 @@ _STORY = with_entry("i.history", "(jsonb_build_object('at', now(), 'began', i.st
 #
 # With a retry the token goes, so that the same settlement repeated changes nothing. With a dead one the payload is
 # kept for a replay; processed_updates keeps a redelivery out.
+#
+# What is unclear is looked for. So is a retry of what was sent before and not found: one more look comes right before
+# it is sent again. With a doubt it is the policy's, which sends it whatever has become of it, and begins anew.
+_LOOKED_FOR = "(s.ending = 'unclear' OR i.resends > 0 AND s.doubts = 0)"
 SETTLE = f"""
 WITH s AS MATERIALIZED (
     SELECT $1::bigint AS bot_id, u.*
-    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::float8[])
-        AS u (update_id, epoch, token, doubts, entry, ending, said, delay)
+    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::float8[],
+                $11::bigint[])
+        AS u (update_id, epoch, token, doubts, entry, ending, said, delay, sent_id)
 ), retried AS (
     UPDATE inbox i
-    SET state = 'pending', available_at = now() + make_interval(secs => s.delay), retried_at = now(),
+    SET state = 'pending', available_at = now() + make_interval(secs => s.delay), retried_at = now(), {FORGET_LOOKS},
         last_error = s.said, doubts = i.doubts + s.doubts, token = NULL, history = {_STORY}
-    FROM s WHERE {_OWN_ROW} AND s.ending = 'retry'
+    FROM s WHERE {_OWN_ROW} AND s.ending = 'retry' AND NOT {_LOOKED_FOR}
+), unclear AS (
+    UPDATE inbox i
+    SET state = 'in_doubt', look_at = now() + make_interval(secs => s.delay), retried_at = now(),
+        absent = CASE s.ending WHEN 'retry' THEN {ABSENT_LOOKS - 1} ELSE 0 END,
+        last_error = s.said, doubts = i.doubts + s.doubts, token = NULL, history = {_STORY}
+    FROM s WHERE {_OWN_ROW} AND s.ending IN ('retry', 'unclear') AND {_LOOKED_FOR}
 ), ended AS (
-    DELETE FROM inbox i USING s WHERE {_OWN_ROW} AND s.ending <> 'retry'
-    RETURNING i.*, s.ending, s.said, i.doubts + s.doubts AS all_doubts, {_STORY} AS story
+    DELETE FROM inbox i USING s WHERE {_OWN_ROW} AND s.ending NOT IN ('retry', 'unclear')
+    RETURNING i.*, s.ending, s.said, s.sent_id, i.doubts + s.doubts AS all_doubts, {_STORY} AS story
 ), dead AS (
-    INSERT INTO dead_updates {_DEAD_COLUMNS}
+    INSERT INTO dead_updates {DEAD_COLUMNS}
     SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, all_doubts, said, story
     FROM ended WHERE ending = 'dead'
     ON CONFLICT DO NOTHING
 )
-INSERT INTO processed_updates {_PROCESSED_COLUMNS}
+INSERT INTO processed_updates {PROCESSED_COLUMNS}
 SELECT bot_id, update_id, $2, update_type, received_at, CASE ending WHEN 'dead' THEN 'dead' ELSE said END, attempts,
-       all_doubts, chat_id, received_by, story
+       all_doubts, chat_id, received_by, story, message_id, sent_id
 FROM ended
 ON CONFLICT DO NOTHING
 """
 
-# Only a pending row: one that an attempt has begun is for that attempt to settle.
+# Only a row that may begin: one that an attempt has begun is for that attempt to settle.
 DISMISS = f"""
 WITH done AS (
     DELETE FROM inbox i
     USING (SELECT $1::bigint AS bot_id, u.* FROM unnest($2::bigint[]) AS u (update_id) OFFSET 0) AS w
-    WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND i.state = 'pending'
+    WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND {MAY_BEGIN}
     RETURNING i.*
 )
-INSERT INTO processed_updates {_PROCESSED_COLUMNS}
-SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history
+INSERT INTO processed_updates {PROCESSED_COLUMNS}
+SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history,
+       message_id, NULL
 FROM done
 ON CONFLICT DO NOTHING
 """

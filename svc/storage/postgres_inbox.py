@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
 import trio
 
 from svc.observability.errors import describe
-from svc.settings.environment import InDoubtPolicy
 from svc.storage import inbox_sql, reading_sql, term_sql
 from svc.storage.database import Connection, Database
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
-    CANNOT_BE_TOLD,
     GIVEN_UP,
     NO_CHAT,
-    SENDS_IN_DOUBT,
     Attempt,
     BeginOutcome,
     Begun,
     CallMade,
     Ending,
     Received,
-    Resolved,
     Retry,
     StoreOutcome,
     Term,
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
+from svc.storage.postgres_doubts import InboxDoubts
 from svc.storage.reading import InboxReader
 from svc.storage.settlements import Settlement, settle_arguments, storable
 
@@ -38,7 +35,7 @@ NO_EPOCH = -1
 NO_SESSION = -1
 
 
-class PostgresInbox(InboxReader):
+class PostgresInbox(InboxReader, InboxDoubts):
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
     The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
@@ -46,8 +43,8 @@ class PostgresInbox(InboxReader):
     """
 
     def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = reading_sql.WINDOW) -> None:
-        super().__init__(database, bot_id, window)
-        self._instance = instance
+        InboxReader.__init__(self, database, bot_id, window)
+        InboxDoubts.__init__(self, database, bot_id, instance)
         self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(
             self._store_group, weigh=lambda update: len(update.payload)
         )
@@ -70,7 +67,7 @@ class PostgresInbox(InboxReader):
         try:
             return await self._begins.submit(attempt)
         except asyncpg.PostgresError as error:
-            # Numbers go in, and they fit: what the server objects to is of its own making, a trigger's for one.
+            # What goes in fits: what the server objects to is of its own making, a trigger's for one.
             raise StatementFailed(describe(error)) from error
 
     async def dismiss(self, update_id: int) -> None:
@@ -93,7 +90,7 @@ class PostgresInbox(InboxReader):
 
     async def rehearse(self) -> None:
         # A term that nobody has, and a lock that no session holds: nothing is changed.
-        nobody = (self._bot_id, NO_EPOCH, UUID(int=0))
+        nobody = Term(NO_EPOCH, UUID(int=0))
         taking_over = (self._bot_id, UUID(int=0), self._instance, lock_key(self._bot_id), NO_SESSION)
         nothing: list[int] = []
 
@@ -101,25 +98,11 @@ class PostgresInbox(InboxReader):
             await connection.fetch(term_sql.NEW_TERM, *taking_over)
             await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
             await connection.fetch(term_sql.NOTE_DECIDING, self._bot_id, NO_EPOCH, None)
-            await connection.fetch(inbox_sql.BEGIN, *nobody, nothing, nothing, nothing)
+            await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 5)
             await connection.execute(inbox_sql.SETTLE, *settle_arguments([], self._bot_id, self._instance))
+            await self._rehearse_looks(connection, nobody)
 
         await self._database.on_connection(work)
-
-    async def resolve_doubts(
-        self, term: Term, policy: InDoubtPolicy, age: float, held: Collection[int]
-    ) -> Sequence[Resolved]:
-        rows = await self._database.fetch(
-            term_sql.RESOLVE_DOUBTS,
-            *self._key_of(term),
-            age,
-            list(held),
-            policy,
-            SENDS_IN_DOUBT,
-            self._instance,
-            CANNOT_BE_TOLD,
-        )
-        return [Resolved(row["update_id"], row["how"]) for row in rows]
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         ((blamed, _),) = await self._database.fetch(term_sql.NOTE_DECIDING, self._bot_id, term.epoch, update_id)
@@ -155,6 +138,7 @@ class PostgresInbox(InboxReader):
             [update.chat_id for update in updates],
             [update.kind for update in updates],
             [update.payload for update in updates],
+            [update.message_id for update in updates],
             self._instance,
         )
         return _store_outcomes(group, {row["update_id"]: row["alone"] for row in rows})
@@ -171,11 +155,13 @@ class PostgresInbox(InboxReader):
             [attempt.update_id for attempt in attempts],
             [attempt.token for attempt in attempts],
             [attempt.repeatable for attempt in attempts],
+            [attempt.watermark for attempt in attempts],
+            [None if attempt.dead_if_sent is None else storable(attempt.dead_if_sent) for attempt in attempts],
         )
 
         async def work(connection: Connection) -> dict[int, Begun]:
             rows = await connection.fetch(inbox_sql.BEGIN, *leader, *columns)
-            begun = {row["update_id"]: Begun(BeginOutcome.BEGUN, row["attempts"], row["doubts"]) for row in rows}
+            begun = {update_id: Begun(BeginOutcome.BEGUN, *counts) for update_id, *counts in rows}
             rest = [update_id for update_id in ids if update_id not in begun]
             return begun | (await self._why_not(connection, leader, rest) if rest else {})
 
@@ -204,10 +190,6 @@ class PostgresInbox(InboxReader):
     async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
         await self._database.fetch(inbox_sql.DISMISS, self._bot_id, sorted(group), self._instance)
         return [None] * len(group)
-
-    def _key_of(self, term: Term) -> tuple[int, int, UUID]:
-        """$1 to $3 of every statement that asks for a term."""
-        return self._bot_id, term.epoch, term.holder
 
 
 def _store_outcomes(group: Sequence[Received], new: dict[int, bool]) -> list[StoreOutcome]:

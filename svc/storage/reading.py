@@ -49,6 +49,7 @@ def _received(rows: Iterable[asyncpg.Record]) -> list[Received]:
             row["payload"],
             now - row["age"],
             row["has_followers"],
+            message_id=row["message_id"],
         )
         for row in rows
     ]

@@ -7,6 +7,8 @@ And each returns a bounded number of bytes, but one update at least.
 
 from __future__ import annotations
 
+from svc.storage.looks_sql import MAY_BEGIN
+
 WINDOW = 2000
 """How many rows a window has."""
 
@@ -23,7 +25,7 @@ _NOTHING_OLDER = """(i.chat_id = 0 OR NOT EXISTS (
 _FOLLOWED = """(i.chat_id <> 0 AND EXISTS (
         SELECT FROM inbox y WHERE y.bot_id = $1 AND y.chat_id = i.chat_id AND y.update_id > i.update_id))"""
 
-_COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload,
+_COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload, i.message_id,
        extract(epoch FROM now() - i.aged_from)::float8 AS age, {_FOLLOWED} AS has_followers"""
 
 # Row by row, by the whole key: OFFSET 0 keeps the planner from reading all rows of the bot for the few it is told of.
@@ -48,7 +50,7 @@ def _window(rows: str, order: str) -> str:
     return f"""
 WITH looked AS MATERIALIZED (
     SELECT i.update_id, i.chat_id, octet_length(i.payload) AS size,
-           i.state = 'pending' AND {_DUE} AND i.update_id NOT IN (SELECT unnest($3::bigint[])) AS may
+           {MAY_BEGIN} AND {_DUE} AND i.update_id NOT IN (SELECT unnest($3::bigint[])) AS may
     FROM inbox i WHERE i.bot_id = $1 {rows}
 ), placed AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY chat_id ORDER BY update_id) AS place FROM looked
@@ -75,7 +77,7 @@ WITH found AS MATERIALIZED (
     SELECT i.update_id, octet_length(i.payload) AS size
     FROM (SELECT $1::bigint AS bot_id, id FROM unnest($2::bigint[]) AS id OFFSET 0) AS w
     JOIN inbox i ON i.bot_id = w.bot_id AND i.update_id = w.id
-    WHERE i.state = 'pending' AND {_NOTHING_OLDER}
+    WHERE {MAY_BEGIN} AND {_NOTHING_OLDER}
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order="update_id", limit="ALL")})
 SELECT {_COLUMNS}
 FROM {_CHOSEN_ROWS}
@@ -88,17 +90,18 @@ FOLLOWERS = f"""
 WITH oldest AS MATERIALIZED (
     SELECT i.*, row_number() OVER (PARTITION BY i.chat_id ORDER BY i.update_id) AS place
     FROM unnest($2::bigint[]) AS chat CROSS JOIN LATERAL (
-        SELECT i.update_id, i.chat_id, i.state, i.epoch, octet_length(i.payload) AS size, {_DUE} AS due
+        SELECT i.update_id, i.chat_id, i.state, i.epoch, octet_length(i.payload) AS size, {MAY_BEGIN} AS begins,
+               {_DUE} AS due
         FROM inbox i WHERE i.bot_id = $1 AND i.chat_id = chat ORDER BY i.update_id LIMIT $3
     ) AS i
 ), in_line AS MATERIALIZED (
-    SELECT *, bool_and(CASE state WHEN 'pending' THEN due
-                                  ELSE place = 1 AND state = 'processing' AND epoch = (SELECT epoch FROM leadership
-                                                                                       WHERE bot_id = $1) END)
+    SELECT *, bool_and(CASE WHEN begins THEN due
+                            ELSE place = 1 AND state = 'processing' AND epoch = (SELECT epoch FROM leadership
+                                                                                 WHERE bot_id = $1) END)
                   OVER (PARTITION BY chat_id ORDER BY update_id) AS may
     FROM oldest
 ), found AS MATERIALIZED (
-    SELECT update_id, chat_id, size FROM in_line WHERE may AND state = 'pending'
+    SELECT update_id, chat_id, size FROM in_line WHERE may AND begins
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order="chat_id, update_id", limit="ALL")})
 SELECT {_COLUMNS}
 FROM {_CHOSEN_ROWS}

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Retry
+from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Retry, Unclear
 
 LONGEST_TEXT = 1000
+INT64 = 2**63
 
 
 class Settlement(NamedTuple):
@@ -21,7 +22,7 @@ class Settlement(NamedTuple):
 
 
 class _Said(NamedTuple):
-    """An ending as `inbox_sql.SETTLE` takes it: its kind, its outcome, error or reason, and a retry's delay."""
+    """An ending as `inbox_sql.SETTLE` takes it: its kind, its outcome, error or reason, and the delay."""
 
     kind: str
     text: str
@@ -47,6 +48,7 @@ def settle_arguments(group: Sequence[Settlement], bot_id: int, instance: str) ->
         [ending.kind for ending in endings],
         [ending.text for ending in endings],
         [ending.delay for ending in endings],
+        [_sent_id(settlement.calls) for settlement in settled],
     )
 
 
@@ -61,6 +63,8 @@ def _said(ending: Ending) -> _Said:
             return _Said("done", outcome)
         case Retry(delay, error):
             return _Said("retry", storable(error), delay)
+        case Unclear(delay, error):
+            return _Said("unclear", storable(error), delay)
         case Dead(reason):
             return _Said("dead", storable(reason))
 
@@ -68,12 +72,29 @@ def _said(ending: Ending) -> _Said:
 def _history_entry(settlement: Settlement, instance: str) -> str:
     """The attempt as one entry of the update's history, in JSON."""
     attempt, ending, calls = settlement
-    entry: dict[str, Any] = {"epoch": attempt.term.epoch, "instance": instance, "calls": calls}
+    told = [_told(call) for call in calls]
+    entry: dict[str, Any] = {"epoch": attempt.term.epoch, "instance": instance, "calls": told}
     match ending:
         case Done(outcome):
             entry["event"] = outcome
         case Retry(delay, error):
             entry |= {"event": "retry", "delay": delay, "error": storable(error)}
+        case Unclear(delay, error):
+            entry |= {"event": "in_doubt", "delay": delay, "error": storable(error)}
         case Dead(reason):
             entry |= {"event": "dead", "error": storable(reason)}
     return msgspec.json.encode(entry).decode()
+
+
+def _told(call: CallMade) -> dict[str, Any]:
+    told: dict[str, Any] = {"method": call.method, "outcome": call.outcome, "ms": call.ms}
+    return told | {"message_id": call.message_id} if _has_id(call) else told
+
+
+def _sent_id(calls: Sequence[CallMade]) -> int | None:
+    """The id of the message that these calls have sent; of several the first. The history has all of them."""
+    return next((call.message_id for call in calls if _has_id(call)), None)
+
+
+def _has_id(call: CallMade) -> bool:
+    return call.message_id is not None and 0 < call.message_id < INT64

@@ -7,8 +7,10 @@ by an attempt that no worker holds. `postgres_inbox` runs these; $1 is the bot's
 
 from __future__ import annotations
 
+from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.keys import lock_is_held
+from svc.storage.looks_sql import BY_POLICY, FORGET_LOOKS, LOOKED_FOR
 
 _HELD = f"($5::int IS NULL OR {lock_is_held('$4', '$5')})"
 
@@ -31,12 +33,13 @@ RETURNING epoch
 # and spares an attempt that began after the list of tokens was made. A clock that was set back does not make it wait.
 #
 # Rows that somebody has locked are left for the next time. The token stays, so that a settlement that comes late still
-# counts. $6 is the policy, $7 how many sends in doubt there may be, $8 the instance, $9 the reason of the dead.
+# counts. $6 is the policy, $7 how many sends in doubt there may be, $8 the instance, $9 the reason of the dead; with
+# $10, what can be looked for is left out.
 _ENTRY = """jsonb_strip_nulls(jsonb_build_object(
         'at', now(), 'began', i.started_at, 'epoch', i.epoch,
         'why', CASE i.epoch WHEN $2 THEN 'no worker holds it' ELSE 'its term has ended' END,
         'event', CASE d.how WHEN 'skip' THEN 'skipped' ELSE d.how END,
-        'error', CASE d.how WHEN 'dead' THEN $9::text END))"""
+        'error', CASE d.how WHEN 'dead' THEN coalesce(i.dead_if_sent, $9::text) END))"""
 _STORY = with_entry("i.history", _ENTRY)
 
 RESOLVE_DOUBTS = f"""
@@ -44,12 +47,10 @@ WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 ), d AS MATERIALIZED (
     SELECT i.bot_id, i.update_id,
-           CASE WHEN i.repeatable THEN 'repeat'
-                WHEN $6 = 'skip' THEN 'skip'
-                WHEN i.doubts + 1 >= $7 THEN 'dead'
-                ELSE 'resend' END AS how
+           CASE WHEN i.repeatable AND i.dead_if_sent IS NULL THEN 'repeat' ELSE {BY_POLICY} END AS how
     FROM inbox i
     WHERE i.bot_id = $1 AND i.state <> 'pending' AND EXISTS (SELECT FROM term)
+      AND NOT ($10 AND {LOOKED_FOR})
       AND (i.state = 'in_doubt' OR i.epoch <> $2 OR i.token <> ALL ($5::bigint[]))
       AND i.started_at NOT BETWEEN now() - make_interval(secs => $4) AND now() + interval '1 minute'
     ORDER BY i.update_id LIMIT 500
@@ -57,24 +58,22 @@ WITH term AS MATERIALIZED (
 ), again AS (
     UPDATE inbox i
     SET state = 'pending', available_at = now(), retried_at = now(), last_error = 'in doubt', history = {_STORY},
-        doubts = i.doubts + CASE d.how WHEN 'resend' THEN 1 ELSE 0 END
+        doubts = i.doubts + CASE d.how WHEN 'resend' THEN 1 ELSE 0 END, {FORGET_LOOKS}
     FROM d WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id AND d.how IN ('repeat', 'resend')
 ), ended AS (
     DELETE FROM inbox i USING d
     WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id AND d.how IN ('skip', 'dead')
     RETURNING i.*, d.how, {_STORY} AS story
 ), dead AS (
-    INSERT INTO dead_updates
-        (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts, reason, history)
-    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts + 1, $9, story
+    INSERT INTO dead_updates {DEAD_COLUMNS}
+    SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts + 1,
+           coalesce(dead_if_sent, $9), story
     FROM ended WHERE how = 'dead'
     ON CONFLICT DO NOTHING
 ), processed AS (
-    INSERT INTO processed_updates
-        (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, attempts, doubts, chat_id,
-         received_by, history)
+    INSERT INTO processed_updates {PROCESSED_COLUMNS}
     SELECT bot_id, update_id, $8, update_type, received_at, CASE how WHEN 'dead' THEN 'dead' ELSE 'in_doubt' END,
-           attempts, doubts + 1, chat_id, received_by, story
+           attempts, doubts + 1, chat_id, received_by, story, message_id, NULL
     FROM ended
     ON CONFLICT DO NOTHING
 )

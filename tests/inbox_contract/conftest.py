@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from svc.storage import looks
 from svc.storage.inbox import Inbox
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.reading_sql import WINDOW
@@ -23,6 +24,13 @@ def inbox_url(request: pytest.FixtureRequest) -> str | None:
 def window() -> int:
     """How many rows a window of the inbox has. Modules about windows have a smaller one."""
     return WINDOW
+
+
+@pytest.fixture
+def slow_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks take a thousand times as long, so that only time that a test lets pass makes one due."""
+    for name in ("LOOK_GAP", "CLEARED_FOR", "LONGEST_GAP", "OWNER_SILENT", "OWNER_PATIENCE"):
+        monkeypatch.setattr(looks, name, 1000 * getattr(looks, name))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from svc.settings.environment import InDoubtPolicy
+from svc.settings.environment import Fallback
 from svc.storage.inbox import SENDS_IN_DOUBT, Attempt, BeginOutcome, Begun, Dead, Done, Inbox, Retry, StoreOutcome, Term
 from tests.inbox_contract.under_test import (
     EVER,
@@ -22,7 +22,7 @@ from tests.inbox_contract.under_test import (
     store,
 )
 
-POLICIES: list[InDoubtPolicy] = ["resend", "skip"]
+POLICIES: list[Fallback] = ["resend", "skip"]
 
 
 async def test_every_term_is_a_new_one(inbox: Inbox) -> None:
@@ -89,7 +89,7 @@ async def test_skip(tested: InboxUnderTest) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_what_may_be_repeated_is(tested: InboxUnderTest, policy: InDoubtPolicy) -> None:
+async def test_what_may_be_repeated_is(tested: InboxUnderTest, policy: Fallback) -> None:
     """What may be made twice without harm is repeated under every policy, however often, and no doubt is counted."""
     inbox = tested.inbox
     await store(inbox, 1)
@@ -129,7 +129,7 @@ async def test_no_message_is_sent_on_doubt_for_ever(tested: InboxUnderTest) -> N
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_doubts_are_left_alone(tested: InboxUnderTest, policy: InDoubtPolicy) -> None:
+async def test_doubts_are_left_alone(tested: InboxUnderTest, policy: Fallback) -> None:
     """The policy is not applied while the owner may still finish, nor by a term that is not the current one."""
     inbox = tested.inbox
     await store(inbox, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
 import trio
@@ -22,6 +22,16 @@ BOT = 4503599627370495  # the largest id that the Bot API promises: 52 bits
 LONG_AGO = 0.0  # an age that everything has
 EVER = 1e6  # an age that nothing has
 FOREIGN = UUID(int=13)
+TIMES = {
+    "inbox": ("received_at", "aged_from", "started_at", "available_at", "retried_at", "look_at"),
+    "processed_updates": ("received_at", "processed_at"),
+    "leadership": ("acquired_at",),
+    "instances": ("seen_at",),
+}
+HEARTBEAT = """
+INSERT INTO instances (bot_id, instance_id, state, epochs) VALUES ($1, 'of ' || $2::bigint, 'PASSIVE', ARRAY[$2, 1000])
+ON CONFLICT (bot_id, instance_id) DO UPDATE SET seen_at = now()
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,15 @@ class Seen:
     state: str
     attempts: int = 0
     doubts: int = 0
+
+
+class Looking(NamedTuple):
+    """What stands in a row about looking for it."""
+
+    watermark: int | None
+    looks: int
+    absent: int
+    resends: int
 
 
 class InboxUnderTest(Protocol):
@@ -61,6 +80,18 @@ class InboxUnderTest(Protocol):
 
     async def blamed(self, update_id: int) -> int:
         """How often an update in the inbox has been blamed."""
+
+    async def looking(self, update_id: int) -> Looking:
+        """What stands in the row about looking for it."""
+
+    async def messages(self, update_id: int) -> tuple[int | None, int | None]:
+        """Of an update that is done, the message that it brought and the one that was sent for it."""
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let everything have happened so many seconds earlier."""
+
+    async def hear_of_the_leader_of(self, epoch: int) -> None:
+        """A heartbeat of the instance that led this term."""
 
 
 class MemoryInboxUnderTest:
@@ -95,6 +126,27 @@ class MemoryInboxUnderTest:
 
     async def blamed(self, update_id: int) -> int:
         return self.memory.rows[update_id].blamed
+
+    async def looking(self, update_id: int) -> Looking:
+        row = self.memory.rows[update_id]
+        return Looking(row.watermark, row.looks, row.absent, row.resends)
+
+    async def messages(self, update_id: int) -> tuple[int | None, int | None]:
+        row = self.memory.processed[update_id]
+        return row.message_id, row.sent_id
+
+    async def pass_time(self, seconds: float) -> None:
+        for row in self.memory.rows.values():
+            row.started -= seconds
+            row.available -= seconds
+            row.look_at -= seconds
+        for done in self.memory.processed.values():
+            done.at -= seconds
+        self.memory.acquired_at -= seconds
+        self.memory.seen = {epoch: at - seconds for epoch, at in self.memory.seen.items()}
+
+    async def hear_of_the_leader_of(self, epoch: int) -> None:
+        self.memory.seen[epoch] = trio.current_time()
 
 
 class PostgresInboxUnderTest:
@@ -143,6 +195,25 @@ class PostgresInboxUnderTest:
         count: int = rows[0]["blamed"]
         return count
 
+    async def looking(self, update_id: int) -> Looking:
+        columns = ", ".join(Looking._fields)
+        (row,) = await self._fetch(f"SELECT {columns} FROM inbox WHERE bot_id = $1 AND update_id = $2", update_id)
+        return Looking(*row)
+
+    async def messages(self, update_id: int) -> tuple[int | None, int | None]:
+        ((message_id, sent_id),) = await self._fetch(
+            "SELECT message_id, sent_id FROM processed_updates WHERE bot_id = $1 AND update_id = $2", update_id
+        )
+        return message_id, sent_id
+
+    async def pass_time(self, seconds: float) -> None:
+        for table, times in TIMES.items():
+            earlier = ", ".join(f"{time} = {time} - make_interval(secs => $2)" for time in times)
+            await self._fetch(f"UPDATE {table} SET {earlier} WHERE bot_id = $1", seconds)
+
+    async def hear_of_the_leader_of(self, epoch: int) -> None:
+        await self._fetch(HEARTBEAT, epoch)
+
     async def _fetch(self, sql: str, *args: Any) -> list[Any]:
         return await self.database.fetch(sql, self.bot_id, *args)
 
@@ -159,8 +230,8 @@ async def postgres_inbox(
         nursery.cancel_scope.cancel(reason="the test is over")
 
 
-def an_update(update_id: int, chat_id: int = 7, payload: bytes = b"{}") -> Received:
-    return Received(update_id, chat_id, "message", payload, trio.current_time())
+def an_update(update_id: int, chat_id: int = 7, payload: bytes = b"{}", *, message_id: int | None = None) -> Received:
+    return Received(update_id, chat_id, "message", payload, trio.current_time(), message_id=message_id)
 
 
 async def store(inbox: Inbox, *update_ids: int, chat_id: int = 7) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import trio
 
 from svc.settings.environment import Fallback
+from svc.storage import looks
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
@@ -32,12 +33,7 @@ from svc.storage.inbox import (
 )
 from svc.storage.looks import (
     ABSENT_LOOKS,
-    CLEARED_FOR,
-    LONGEST_GAP,
-    LOOK_GAP,
     MOST_LOOKS,
-    OWNER_PATIENCE,
-    OWNER_SILENT,
     Absent,
     CannotBeTold,
     DueLook,
@@ -71,6 +67,13 @@ class Row:
     absent: int = 0
     resends: int = 0
     look_at: float = 0.0
+    sent: list[int] = field(default_factory=list)
+    """The ids of all messages that its attempts have sent, as the answers told."""
+
+    def forget_looks(self) -> None:
+        """Whatever was sent, the next send begins anew."""
+        self.looks = self.absent = self.resends = 0
+        self.dead_if_sent = None
 
 
 @dataclass
@@ -84,6 +87,7 @@ class Processed:
     chat_id: int = 0
     message_id: int | None = None
     sent_id: int | None = None
+    sent: list[int] = field(default_factory=list)
 
 
 class MemoryInbox:
@@ -171,7 +175,7 @@ class MemoryInbox:
     async def dismiss(self, update_id: int) -> None:
         await self._crossing()
         row = self.rows.get(update_id)
-        if row is not None and row.state == "pending":
+        if row is not None and self._may_begin(row):
             self._finish(row, "ignored", 0)
 
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
@@ -191,14 +195,17 @@ class MemoryInbox:
         row = self.rows.get(attempt.update_id)
         if row is None or (row.epoch, row.token) != (attempt.term.epoch, attempt.token):
             return
-        sent_id = next((call.message_id for call in calls if call.message_id is not None), None)
+        sent = [call.message_id for call in calls if call.message_id is not None]
+        row.sent += sent
+        sent_id = sent[0] if sent else None
         match ending:
-            case Unclear(delay, error):
+            case Unclear(delay, error, doubts):
                 row.state, row.token, row.last_error = "in_doubt", None, error
-                row.look_at = trio.current_time() + delay
+                row.absent, row.look_at = 0, trio.current_time() + delay
+                row.doubts += doubts
             case Done(outcome, doubts):
                 self._finish(row, outcome, doubts, sent_id)
-            case Retry(delay, error) if row.resends:
+            case Retry(delay, error, 0) if row.resends:
                 # Sent before, and not found: one more look comes right before it is sent again.
                 row.state, row.token, row.last_error = "in_doubt", None, error
                 row.absent, row.look_at = ABSENT_LOOKS - 1, trio.current_time() + delay
@@ -206,6 +213,7 @@ class MemoryInbox:
                 row.state, row.token, row.last_error = "pending", None, error
                 row.available = trio.current_time() + delay
                 row.doubts += doubts
+                row.forget_looks()
             case Dead(reason, doubts):
                 self._die(row, reason, doubts, sent_id)
 
@@ -284,17 +292,18 @@ class MemoryInbox:
             return Resolved(update_id, "dead")
         row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
         row.doubts += not row.repeatable
-        row.looks = row.absent = row.resends = 0
+        row.forget_looks()
         return Resolved(update_id, "repeat" if row.repeatable else "resend")
 
     async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
         await self._crossing()
         if term != self.term:
             return []
-        due = [row for row in self.rows.values() if self._look_is_due(row, held)][:limit]
+        due = [self.rows[each] for each in sorted(self.rows) if self._look_is_due(self.rows[each], held)][:limit]
         for row in due:
             row.looks += 1
-            row.state, row.look_at = "in_doubt", trio.current_time() + LOOK_GAP
+            row.absent = min(row.absent, ABSENT_LOOKS - 1)
+            row.state, row.look_at = "in_doubt", trio.current_time() + looks.LOOK_GAP
         return [self._due_look(row) for row in due]
 
     def _due_look(self, row: Row) -> DueLook:
@@ -311,25 +320,27 @@ class MemoryInbox:
 
     def _look_is_due(self, row: Row, held: Collection[int]) -> bool:
         now = trio.current_time()
+        if not _can_be_looked_for(row):
+            return False
         if row.state == "in_doubt":
-            return row.look_at <= now and row.watermark is not None
-        if not self._left_behind(row, held) or not _can_be_looked_for(row):
+            return row.look_at <= now
+        if not self._left_behind(row, held):
             return False
         assert self.term is not None
         assert row.epoch is not None
         alive = self.seen.get(row.epoch, -1.0) > self.acquired_at
         if row.epoch == self.term.epoch or alive:
-            return row.started <= now - OWNER_PATIENCE
-        return self.acquired_at <= now - OWNER_SILENT
+            return row.started <= now - looks.OWNER_PATIENCE
+        return self.acquired_at <= now - looks.OWNER_SILENT
 
     async def settle_look(
         self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
     ) -> LookOutcome:
         await self._crossing()
         row = self.rows.get(due.update_id)
-        if term != self.term or row is None or row.state != "in_doubt":
+        if term != self.term or row is None or row.state != "in_doubt" or not _can_be_looked_for(row):
             return LookOutcome.GONE
-        if (row.looks, row.token or 0) != (due.number, due.token):
+        if (row.looks, row.absent, row.token or 0) != (due.number, due.absent, due.token):
             return LookOutcome.GONE
         match result:
             case Found(message_id) if row.dead_if_sent is not None:
@@ -341,25 +352,31 @@ class MemoryInbox:
             case Absent() if row.absent + 1 >= ABSENT_LOOKS:
                 row.absent += 1
                 last = row.looks >= MOST_LOOKS
-                row.look_at = math.inf if last else trio.current_time() + CLEARED_FOR
+                row.look_at = math.inf if last else trio.current_time() + looks.CLEARED_FOR
                 return LookOutcome.SEND
             case Absent() if row.looks < MOST_LOOKS:
                 row.absent += 1
-                row.look_at = trio.current_time() + LOOK_GAP
+                row.look_at = trio.current_time() + looks.LOOK_GAP
                 return LookOutcome.LOOK_AGAIN
             case CannotBeTold():
                 pass
             case _ if row.looks < MOST_LOOKS:
-                row.look_at = trio.current_time() + min(LONGEST_GAP, LOOK_GAP * 2**row.looks)
+                row.look_at = trio.current_time() + min(looks.LONGEST_GAP, looks.LOOK_GAP * 2**row.looks)
                 return LookOutcome.LOOK_AGAIN
         return LookOutcome(self._resolve(row, policy).how)
 
     async def known_ids(self, due: DueLook) -> KnownIds:
         await self._crossing()
         sequence = sequence_of(due.chat_id)
-        brought = [(row.update.chat_id, row.update.message_id) for row in self.rows.values()]
+        waiting = [row.update for row in self.rows.values() if row.update.update_id > due.update_id]
+        brought = [(update.chat_id, update.message_id) for update in waiting]
         brought += [(row.chat_id, row.message_id) for row in self.processed.values()]
         sent = [(row.chat_id, row.sent_id) for row in self.processed.values() if row.sent_id is not None]
+        # Of the chat itself each message of every attempt, those of this update's earlier ones too.
+        of_chat = [row for row in self.processed.values() if row.chat_id == due.chat_id]
+        brought += [(row.chat_id, each) for row in of_chat for each in row.sent]
+        row = self.rows.get(due.update_id)
+        brought += [(due.chat_id, each) for each in row.sent] if row is not None else []
         ids = frozenset(
             each
             for chat_id, each in [*brought, *sent]
@@ -454,6 +471,7 @@ class MemoryInbox:
                 update.chat_id,
                 update.message_id,
                 sent_id,
+                row.sent,
             ),
         )
 
