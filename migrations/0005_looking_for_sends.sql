@@ -22,15 +22,19 @@ ALTER TABLE processed_updates
 -- One row for each process that has lived lately, written by itself about once a second.
 CREATE TABLE instances (
     bot_id      bigint      NOT NULL,
+    -- Random: an operator may have given several processes the same label.
+    process_id  uuid        NOT NULL DEFAULT gen_random_uuid(),
     instance_id text        NOT NULL,
     state       text        NOT NULL,
+    -- Since when it is in this state.
+    state_at    timestamptz NOT NULL DEFAULT now(),
     -- The latest terms that it has led since its start.
     epochs      bigint[]    NOT NULL DEFAULT '{}',
     started_at  timestamptz NOT NULL DEFAULT now(),
     seen_at     timestamptz NOT NULL DEFAULT now(),
-    -- Whether it gets through to the Bot API: null while it does not know, and since when it is so.
+    -- Whether it gets through to the Bot API, null while it does not know; why not; when it last found out.
     reaches     boolean,
     reach_error text,
     reach_at    timestamptz,
-    PRIMARY KEY (bot_id, instance_id)
+    PRIMARY KEY (bot_id, process_id)
 ) WITH (fillfactor = 50);

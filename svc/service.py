@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -29,6 +30,7 @@ from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.delivery.keep_up import keep_up
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
@@ -40,6 +42,7 @@ from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
+from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
 from svc.queue.chat_queue import ChatQueue
@@ -47,10 +50,12 @@ from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Term
+from svc.storage.instances import Instances
 from svc.storage.transition_log import TransitionLog
 from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
+from telegram_client.get_me import open_get_me
 
 log = structlog.get_logger()
 
@@ -67,6 +72,7 @@ class Parts:
     settings: Settings
     metrics: Metrics
     inbox: Inbox
+    instances: Instances
     transition_log: TransitionLog
     decide: Decide
     prepare: Callable[[], Awaitable[None]]
@@ -95,6 +101,16 @@ class Service:
         # These outlive a term: Telegram's patience and what it thinks of the token do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
+        self._standing = Standing(
+            parts.instances,
+            partial(
+                open_get_me, settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
+            ),
+            polls=settings.intake == "polling",
+            step_down_after=settings.step_down_after,
+            rng=parts.rng,
+        )
+        parts.metrics.reaches.set_function(lambda: self._standing.reach.as_number)
         self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
@@ -104,6 +120,7 @@ class Service:
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,
+                candidacy=self._standing.candidacy,
             ),
             follow=self._follow,
             open_period=self._open_period,
@@ -134,8 +151,10 @@ class Service:
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
             for chore in self._chores():
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
+            nursery.start_soon(self._until_draining, self._ask_while_passive)
             async with self._http(nursery, http):
                 if await self._until_draining(self._boot):
+                    self._begin_heartbeats()
                     self.lifecycle.booted()
                     await self._terms.run()
                 await self._write_down()
@@ -152,6 +171,8 @@ class Service:
             "DOUBTS": chores.look_after_doubts,
             "PRUNE": partial(prune, self._settings, self._parts.transition_log),
             "PAUSE": self._watch_pause,
+            "REACH": self._ask_while_active,
+            "STEP_DOWN": self._watch_reach,
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
         }
         for name, chore in chores_by_name.items():
@@ -170,7 +191,8 @@ class Service:
         async with BotApi(
             settings.bot_token,
             root=settings.telegram_api_root,
-            connections=settings.workers + 2,  # for the webhook's registration, and to ask whether the bot is known
+            # For the webhook's registration, and to ask whether the bot is known and whether it is reached.
+            connections=settings.workers + 3,
             open_transport=parts.open_transport,
         ) as api:
             took = trio.current_time() - leader.heard
@@ -178,7 +200,7 @@ class Service:
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
-                    sender=LeasedSender(api, leader.lease),
+                    sender=LeasedSender(self._standing.noting(api), leader.lease),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
                     deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
@@ -192,10 +214,24 @@ class Service:
     async def _watch_pause(self, period: ActivePeriod) -> None:
         await self._pause.watch(period.sender, period.inbox, period.term)
 
-    def _more_health(self) -> dict[str, str]:
-        """What /healthz says besides the state: why the leader sends nothing, if so."""
-        reason = self._pause.reason
-        return {"paused": reason} if reason is not None and self.lifecycle.state is State.ACTIVE else {}
+    def _begin_heartbeats(self) -> None:
+        # Until the process ends: what it still sends while it drains is its own.
+        assert self._writing is not None
+        self._writing.start_soon(keep_up, "HEARTBEAT", self._standing.heartbeats.run, self._parts.rng)
+
+    async def _ask_while_passive(self) -> None:
+        await keep_up("REACH", partial(self._standing.ask_while_passive, self.lifecycle), self._parts.rng)
+
+    async def _ask_while_active(self, period: ActivePeriod) -> None:
+        await self._standing.ask_while_active(period.sender)
+
+    async def _watch_reach(self, period: ActivePeriod) -> None:
+        await self._standing.watch(period.lease, period.term.epoch)
+
+    def _more_health(self) -> dict[str, Any]:
+        """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""
+        paused = self._pause.reason if self.lifecycle.state is State.ACTIVE else None
+        return self._standing.health() | ({} if paused is None else {"paused": paused})
 
     async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng
@@ -206,7 +242,7 @@ class Service:
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
-            await poll(poller, self._intake, rng=parts.rng)
+            await poll(self._standing.noting(poller), self._intake, rng=parts.rng)
 
     async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
         return await until(self.lifecycle.draining, work)
@@ -254,5 +290,6 @@ class Service:
         )
         self._parts.metrics.show_state(step.target)
         self._parts.metrics.epoch.set(step.epoch or 0)
+        self._standing.heartbeats.changed(step)
         if self._writing is not None:
             self._writing.start_soon(self._parts.transition_log.record, step, datetime.now(UTC))

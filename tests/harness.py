@@ -24,6 +24,7 @@ from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
 from tests.memory.inbox import MemoryInbox
+from tests.memory.instances import MemoryInstances
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
 
@@ -77,9 +78,18 @@ def captured_logs(level: str = "debug", **options: Any) -> Iterator[Logs]:
 class RunningBot:
     """One service, with handles on everything around it."""
 
-    def __init__(self, sandbox: Sandbox, inbox: MemoryInbox, lock: MemoryLockServer, parts: Parts, logs: Logs) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        inbox: MemoryInbox,
+        lock: MemoryLockServer,
+        instances: MemoryInstances,
+        parts: Parts,
+        logs: Logs,
+    ) -> None:
         self.sandbox = sandbox
         self.inbox = inbox
+        self.instances = instances
         self.lock = lock
         self.metrics = parts.metrics
         self.transition_log = parts.transition_log
@@ -125,6 +135,7 @@ async def running_bot(
     sandbox: Sandbox | None = None,
     inbox: MemoryInbox | None = None,
     lock: MemoryLockServer | None = None,
+    instances: MemoryInstances | None = None,
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     latency: float = 0.0,
     masked: bool = True,
@@ -141,13 +152,16 @@ async def running_bot(
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
+    instances = instances or MemoryInstances(inbox)
     metrics = Metrics()
     secrets = (DEMO_TOKEN, SECRET) if masked else ()
+    chosen = settings_for_tests(**settings)
     with captured_logs(count=metrics.count, instance="one", secrets=secrets) as logs:
         parts = Parts(
-            settings=settings_for_tests(**settings),
+            settings=chosen,
             metrics=metrics,
             inbox=inbox,
+            instances=instances.of(chosen.instance_id),
             transition_log=MemoryTransitionLog(),
             decide=decide or make_decide(load_catalog()),
             prepare=trio.lowlevel.checkpoint,
@@ -156,7 +170,7 @@ async def running_bot(
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
         )
-        bot = RunningBot(sandbox, inbox, lock, parts, logs)
+        bot = RunningBot(sandbox, inbox, lock, instances, parts, logs)
         with trio.fail_after(DEADLOCK):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_live, bot)
@@ -169,7 +183,9 @@ async def running_bot(
 
 def second_bot(bot: RunningBot, **settings: Any) -> AbstractAsyncContextManager[RunningBot]:
     """Another instance of the same bot, PASSIVE as long as `bot` leads: the same Telegram, database and lock."""
-    return running_bot(standby=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=bot.lock, **settings)
+    return running_bot(
+        standby=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=bot.lock, instances=bot.instances, **settings
+    )
 
 
 async def _deliver_to(bot: RunningBot, nursery: trio.Nursery) -> None:

@@ -21,7 +21,9 @@ from svc.operations.status import status
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, asyncio_loop, open_database
 from svc.storage.inbox import Attempt, Dead
+from svc.storage.instances import Heartbeat
 from svc.storage.keys import lock_key
+from svc.storage.postgres_instances import PostgresInstances
 from tests.operators import DEAD, WAITING, an_inbox, attempt, received, rows_read, settings_on
 
 NO_WEBHOOK: dict[str, Any] = {"url": ""}
@@ -103,6 +105,40 @@ async def test_a_pause_comes_first(database: Database, settings: Settings) -> No
     assert first.startswith(f"PAUSED    nothing is sent since {found['paused']['since']}")
     assert first.endswith(": getMe: 401 Unauthorized")
     assert second.startswith("ACTIVE")
+
+
+async def test_every_instance_that_lives_is_told(database: Database, settings: Settings) -> None:
+    """PASSIVE ones too: since when, what each can reach and why not, and when it was last heard of."""
+    for name, heartbeat in (
+        ("one", Heartbeat("ACTIVE", 90.0, (3, 4), reaches=False, reach_error="InDoubt: no answer", reach_for=2.0)),
+        ("two", Heartbeat("PASSIVE", 30.0, reaches=True, reach_for=4.0)),
+        ("three", Heartbeat("PASSIVE", 1.0)),
+        ("gone", Heartbeat("PASSIVE", 1.0)),
+    ):
+        await PostgresInstances(database, settings.bot_id, name).beat(heartbeat)
+    await PostgresInstances(database, settings.bot_id + 1, "another bot's").beat(Heartbeat("ACTIVE", 1.0))
+    await database.fetch("UPDATE instances SET seen_at = now() - interval '2 minutes' WHERE instance_id = 'gone'")
+    found = await ask(database, settings)
+    one, two, three = found["instances"]
+    assert (one["instance"], one["state"], one["epochs"], one["reaches"]) == ("one", "ACTIVE", [3, 4], False)
+    assert one["state_seconds"] >= 90
+    assert (two["instance"], two["reaches"], two["reach_error"]) == ("two", True, None)
+    assert (three["instance"], three["reaches"], three["reach_seconds"]) == ("three", None, None)
+    json.dumps(found)
+    lines = status_text({**found, "webhook": NO_WEBHOOK}).splitlines()[2:5]
+    assert lines[0].startswith(f"instances one ACTIVE since {one['since']} (9")
+    assert "does not reach Telegram (2 s ago): InDoubt: no answer, heard of 0." in lines[0]
+    assert lines[1].startswith("          two PASSIVE since")
+    assert "reaches Telegram (4 s ago)" in lines[1]
+    assert "does not know yet whether it reaches Telegram" in lines[2]
+
+
+async def test_without_instances_that_is_said(database: Database, settings: Settings) -> None:
+    """Nobody lives, or that is not known: two different things."""
+    found = await ask(database, settings)
+    assert "instances none" in status_text({**found, "webhook": NO_WEBHOOK}).splitlines()
+    text = status_text({**found, "instances": None, "webhook": NO_WEBHOOK})
+    assert "instances not known: no answer in time" in text.splitlines()
 
 
 async def test_why_updates_are_dead_is_seen_at_a_glance(database: Database, settings: Settings) -> None:

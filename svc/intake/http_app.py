@@ -28,7 +28,7 @@ def make_app(
     secret: str,
     instance: str,
     database_answers: Callable[[], Awaitable[bool]],
-    more_health: Callable[[], dict[str, str]] = dict,
+    more_health: Callable[[], dict[str, Any]] = dict,
 ) -> QuartTrio:
     """The application of one instance: /webhook, /healthz, /readyz and /metrics.
 
@@ -51,7 +51,7 @@ def _add_health(
     lifecycle: Lifecycle[Any],
     instance: str,
     database_answers: Callable[[], Awaitable[bool]],
-    more_health: Callable[[], dict[str, str]],
+    more_health: Callable[[], dict[str, Any]],
 ) -> None:
     def report(status: int, **more: Any) -> tuple[dict[str, Any], int]:
         body = {"state": lifecycle.state.name, "instance": instance, "epoch": lifecycle.epoch, **more}

@@ -1,6 +1,7 @@
 """The election: one session lock in Postgres, a lease on top of it, and an epoch for every term.
 
-Elect     try for the lock now and then, and at once when its holder announces the release; then begin a new term.
+Elect     try for the lock now and then, and at once when its holder announces the release; then begin a new term. Who
+          had better not lead (stepping_down.py) does not try.
 Renew     send heartbeats. Each that comes back moves the lease's end (lease.py); bad news ends the lease.
 Resign    unlock and announce it, or, if that cannot be done, close the connection.
 
@@ -73,8 +74,29 @@ class Leader:
 TakeOver = Callable[[UUID, int | None], Awaitable[Term]]
 
 
+class Candidacy(Protocol):
+    """Whether this instance should try for the lock."""
+
+    def may_lead(self) -> bool:
+        """Whether it should now."""
+
+    async def until_may_lead(self) -> None:
+        """Return once it should."""
+
+
+class _Always:
+    def may_lead(self) -> bool:
+        return True
+
+    async def until_may_lead(self) -> None:
+        return
+
+
 class Election:
-    """The protocol above, over sessions made by `connect`; `take_over` begins a new term in the database."""
+    """The protocol above, over sessions made by `connect`; `take_over` begins a new term in the database.
+
+    Without a `candidacy` it always tries for the lock.
+    """
 
     def __init__(
         self,
@@ -83,7 +105,9 @@ class Election:
         times: LeaseTimes,
         *,
         rng: random.Random,
+        candidacy: Candidacy | None = None,
     ) -> None:
+        self._candidacy = candidacy or _Always()
         self._connect = connect
         self._take_over = take_over
         self._times = times
@@ -93,10 +117,14 @@ class Election:
         """Wait until the lock is ours and a new term has begun. Survives every loss of the database."""
         log.info("LOCK_WAIT")
         while True:
+            await self._candidacy.until_may_lead()
             try:
-                return await self._campaign()
+                leader = await self._campaign()
             except DatabaseUnavailable as error:
                 log.warning("DB_LOST", error=str(error))
+            else:
+                if leader is not None:
+                    return leader
             await trio.sleep(jittered(RECONNECT_AFTER, self._rng))
 
     async def renew(self, leader: Leader) -> None:
@@ -136,12 +164,16 @@ class Election:
                 leader.lease.renew(sent + self._times.length)
             await trio.sleep_until(sent + self._times.heartbeat)
 
-    async def _campaign(self) -> Leader:
+    async def _campaign(self) -> Leader | None:
+        """Try until the lock is ours; None if it has turned out that somebody else should have it."""
         async with self._session() as session:
             sent = trio.current_time()
             while not await session.try_lock():
                 with trio.move_on_after(jittered(TRY_EVERY, self._rng)):
                     await session.wait_for_release()
+                if not self._candidacy.may_lead():
+                    session.abandon()
+                    return None
                 sent = trio.current_time()
             term = await self._take_over(uuid4(), session.pid)
             return Leader(session, term, Lease(sent + self._times.length), heard=sent)

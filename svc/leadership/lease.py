@@ -54,6 +54,8 @@ class Lease:
         self._deadline = deadline
         self._reason: str | None = None
         self._ended = trio.Event()
+        self._unwanted_for: str | None = None
+        self._unwanted = trio.Event()
         self._scopes: set[trio.CancelScope] = set()
         # Who waits for an answer, shielded from the lease's end.
         self._asking: set[trio.CancelScope] = set()
@@ -73,6 +75,11 @@ class Lease:
     def reason(self) -> str:
         """Why it ended; that it ran out if nobody has said."""
         return self._reason or RAN_OUT
+
+    @property
+    def unwanted_for(self) -> str | None:
+        """Why the lead is to be given up, if it is."""
+        return self._unwanted_for
 
     @property
     def occupied(self) -> bool:
@@ -138,6 +145,15 @@ class Lease:
             self._ended.set()
         for scope in self._scopes:
             scope.cancel(reason=self.reason)
+
+    def give_up(self, reason: str) -> None:
+        """Have the lead given up in order, for this reason, and last until that is done. The first reason counts."""
+        self._unwanted_for = self._unwanted_for or reason
+        self._unwanted.set()
+
+    async def unwanted(self) -> None:
+        """Return once the lead is to be given up."""
+        await self._unwanted.wait()
 
     async def ended(self) -> None:
         """Return once it has ended or run out."""

@@ -90,7 +90,9 @@ class Terms(Generic[Period]):
             self._lifecycle.lock_lost(leader.lease.reason)
 
     async def _lead(self, leader: Leader, period: Period) -> None:
-        """Enter ACTIVE; return once the lease has ended, or a drain has finished what was in flight."""
+        """Enter ACTIVE; return once the lease has ended, the lead is to be given up since nothing gets through, or a
+        drain has finished what was in flight.
+        """
         lease, draining = leader.lease, self._lifecycle.draining
         if draining.is_set():
             return  # it came at the moment of the election
@@ -98,10 +100,11 @@ class Terms(Generic[Period]):
             nursery.start_soon(self._election.renew, leader)
             self._lifecycle.lock_acquired(period, epoch=leader.term.epoch)
             log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
-            await first_of(lease.ended, draining.wait)
+            await first_of(lease.ended, lease.unwanted, draining.wait)
             period.close()
-            with trio.move_on_after(min(HANDOVER_PATIENCE, self._drain_timeout)):
-                await first_of(lease.ended, lease.emptied)
+            if draining.is_set():
+                with trio.move_on_after(min(HANDOVER_PATIENCE, self._drain_timeout)):
+                    await first_of(lease.ended, lease.emptied)
             nursery.cancel_scope.cancel(reason="the term has ended")
 
     async def _hear_last_answers(self, leases: Sequence[Lease]) -> None:
@@ -119,7 +122,7 @@ class Terms(Generic[Period]):
         """End the lease, wait until nobody acts under it, and let the lock go."""
         lease = leader.lease
         lost = lease.over
-        lease.end("the term has ended")
+        lease.end(lease.unwanted_for or "the term has ended")
         with trio.move_on_after(CANCEL_DEADLINE, shield=True):
             await lease.vacated()
         if lease.occupied:

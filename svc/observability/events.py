@@ -57,6 +57,8 @@ EVENTS: dict[str, Look] = {
     "LOCK_ACQUIRED": Look("LOCK", "✅"),
     "LOCK_LOST": Look("LOCK", "⚠️"),
     "LOCK_RELEASED": Look("LOCK", "🔓"),
+    "STEP_DOWN": Look("LOCK", "🪜"),
+    "STAND_BACK": Look("LOCK", "🙇"),
     # the process
     "HTTP_UP": Look("HTTP", "🌐"),
     "CONNECTION": Look("HTTP", "⚠️"),

@@ -80,6 +80,11 @@ class Metrics:
             "1 while this instance leads and sends nothing because Telegram does not know the bot",
             registry=self.registry,
         )
+        self.reaches = Gauge(
+            "svc_reaches",
+            "1 if this instance gets through to the Bot API, 0 if not, NaN while it does not know",
+            registry=self.registry,
+        )
         self.webhook = WebhookHealth(self.registry)
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from svc.operations.instances import instances_text
 from svc.operations.replay import Tally
 from svc.operations.reports import leadership_terms
 
@@ -17,7 +18,7 @@ SHOWN_REASONS = 20
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """Whether sending is paused, who is ACTIVE, and what waits: six lines, seven with a pause, which comes first."""
+    """A line each: whether sending is paused, if it is; who is ACTIVE; every instance that lives; and what waits."""
     who = (
         f"{status['active']} since {status['since']} ({status['active_seconds']:.0f} s)"
         if status["active"]
@@ -29,6 +30,7 @@ def status_text(status: dict[str, Any]) -> str:
             *_paused(status["paused"]),
             f"ACTIVE    {who}",
             f"epoch     {status['epoch'] or 0}",
+            *instances_text(status["instances"]),
             f"inbox     {_count(status, 'inbox', ' waiting')}{oldest}",
             f"in doubt  {_in_doubt(status)}",
             f"dead      {_count(status, 'dead')}{_why_dead(status)}",

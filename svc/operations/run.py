@@ -31,6 +31,7 @@ from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_instances import PostgresInstances
 from svc.storage.transition_log import PostgresTransitionLog
 
 log = structlog.get_logger()
@@ -85,6 +86,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         settings=settings,
         metrics=metrics,
         inbox=inbox,
+        instances=PostgresInstances(database, settings.bot_id, settings.instance_id),
         transition_log=transition_log,
         decide=make_decide(load_catalog()),
         prepare=prepare,

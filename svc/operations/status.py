@@ -1,4 +1,4 @@
-"""What `svc status` asks the database: who is ACTIVE, whether sending is paused, and what waits.
+"""What `svc status` asks the database: who is ACTIVE, whether sending is paused, which instances live, and what waits.
 
 The same cost whatever waits: counts stop at COUNTED rows, and beyond that Postgres' own estimate is given. What cannot
 be found in time is not known (None), and keeps nothing else from being told: where millions of rows have just been
@@ -13,6 +13,7 @@ from typing import Any
 
 import trio
 
+from svc.operations.instances import live_instances
 from svc.operations.reports import dead_reasons
 from svc.storage.database import Database
 from svc.storage.errors import DatabaseBusy
@@ -54,7 +55,7 @@ ESTIMATE = "EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE bot_id = {bot_id:d}"
 
 
 async def status(database: Database, bot_id: int, lock_key: int, *, counted: int = COUNTED) -> dict[str, Any]:
-    """Who is ACTIVE, since when and in which epoch, whether and why sending is paused, and what waits.
+    """Who is ACTIVE, since when and in which epoch, whether and why sending is paused, what lives, and what waits.
 
     `inbox` and `dead` are exact up to `counted`, which `inbox_exact` and `dead_exact` tell; beyond it they are
     estimates, not below `counted`. Of those `in_doubt` so many are `looked_for`; about the others the policy decides.
@@ -71,6 +72,7 @@ async def status(database: Database, bot_id: int, lock_key: int, *, counted: int
         "active_seconds": round(leader["for_seconds"], 1) if active else None,
         "epoch": leader["epoch"],
         "last_active": leader["instance_id"],
+        "instances": found.get("instances"),
         "inbox": await _exact_or_estimate(database, "inbox", bot_id, waiting, counted),
         "inbox_exact": waiting is not None and waiting["found"] <= counted,
         "oldest_seconds": _rounded(waiting["oldest_seconds"]) if waiting else None,
@@ -100,7 +102,14 @@ async def _side_by_side(database: Database, bot_id: int, counted: int) -> dict[s
             return
         found["dead_reasons"] = [{"reason": row["reason"], "updates": row["updates"]} for row in rows]
 
+    async def ask_for_instances() -> None:
+        try:
+            found["instances"] = await live_instances(database, bot_id)
+        except DatabaseBusy:
+            return
+
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask_for_instances)
         nursery.start_soon(ask, "waiting", WAITING, counted)
         nursery.start_soon(ask, "in_doubt", IN_DOUBT)
         nursery.start_soon(ask, "dead", DEAD, counted)

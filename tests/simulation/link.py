@@ -24,6 +24,7 @@ from svc.storage.inbox import (
     Term,
     Window,
 )
+from svc.storage.instances import Heartbeat, Instances, Peer
 from tests.memory.lock import MemoryLockSession
 from tests.simulation.database import STATEMENT_DEADLINE, SimulatedDatabase
 
@@ -165,6 +166,31 @@ class InboxOverLink:
 
     async def _run(self, work: Callable[[], Awaitable[T]], *, rows: Collection[int] = (), writes: bool = True) -> T:
         return await self._link.statement(lambda: self._database.run(work, rows=rows, writes=writes))
+
+
+class InstancesOverLink:
+    """`Instances` over a link."""
+
+    def __init__(self, instances: Instances, database: SimulatedDatabase, link: Link) -> None:
+        self._instances = instances
+        self._database = database
+        self._link = link
+
+    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
+        # Its commit waits for no standby.
+        return await self._run(lambda: self._instances.beat(heartbeat))
+
+    async def leave(self) -> None:
+        await self._run(self._instances.leave)
+
+    async def forget(self, age: float) -> None:
+        await self._run(lambda: self._instances.forget(age))
+
+    async def work_waits(self) -> bool:
+        return await self._run(self._instances.work_waits)
+
+    async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await self._link.statement(lambda: self._database.run(work, writes=False))
 
 
 class LockSessionOverLink:

@@ -31,11 +31,12 @@ from svc.service import Parts, Service
 from svc.storage.inbox import SENDS_IN_DOUBT
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
+from tests.memory.instances import MemoryInstances
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.doubts import DoubtAudit, Violation
-from tests.simulation.link import InboxOverLink, Link, LockSessionOverLink, TransportOverLink
+from tests.simulation.link import InboxOverLink, InstancesOverLink, Link, LockSessionOverLink, TransportOverLink
 from tests.simulation.schedule import CHAOS, Incident, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
@@ -72,6 +73,7 @@ class World:
         self.sandbox = Sandbox(seed=schedule.seed, now=TrioWallClock(EPOCH))
         self.database = SimulatedDatabase()
         self.inbox = self.database.inbox
+        self.heartbeats = MemoryInstances(self.inbox)
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
@@ -143,6 +145,7 @@ class World:
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
+                instances=InstancesOverLink(self.heartbeats.of(f"i{number}"), self.database, link),
                 transition_log=MemoryTransitionLog(),
                 decide=_echo_id,
                 prepare=trio.lowlevel.checkpoint,

@@ -1,0 +1,144 @@
+"""A leader that cannot work steps down: for another instance that can, and for nobody else.
+
+Give up      no call has got through for STEP_DOWN_AFTER, all of it in this term; work is waiting; another instance is
+             PASSIVE, alive, and has just got through. So a lead is given up at most once in STEP_DOWN_AFTER, whatever
+             flaps.
+Come back    who has given up campaigns again once something of its own has got through. If the other one has died by
+             then, updates are stored and wait: this one could not answer them either.
+Stand back   who knows that it does not get through leaves the lock to one that does. If there is none it campaigns.
+
+The first two parts are pure functions of what is known; `SteppingDown` knows it and acts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+import trio
+
+from svc.leadership.lease import Lease
+from svc.leadership.reach import Reach
+from svc.storage.errors import DatabaseUnavailable
+from svc.storage.instances import Peer
+
+log = structlog.get_logger()
+
+DECIDE_EVERY = 1.0
+LOOK_AGAIN_AFTER = 0.25
+# Heartbeats come about once a second, and getMe is asked every five and has five to be answered.
+ALIVE_FOR = 3.0
+FRESH_FOR = 12.0
+
+
+def can_take_over(peer: Peer) -> bool:
+    """Whether this instance waits for the lock, lives, and has just got through to the Bot API."""
+    alive = peer.state == "PASSIVE" and peer.seen_for <= ALIVE_FOR
+    return alive and peer.reaches is True and peer.reach_for <= FRESH_FOR
+
+
+def successor(
+    now: float,
+    *,
+    failing_since: float | None,
+    led_since: float,
+    work_waits: bool,
+    peers: Sequence[Peer],
+    after: float,
+) -> Peer | None:
+    """For whom the leader should step down; None: it stays.
+
+    `failing_since` is since when no call gets through, None if calls do; `led_since` when the term began; `after` is
+    STEP_DOWN_AFTER. Of several that can take over, the one that got through last.
+    """
+    if failing_since is None or not work_waits or now - max(failing_since, led_since) < after:
+        return None
+    return min(filter(can_take_over, peers), key=lambda peer: peer.reach_for, default=None)
+
+
+def is_candidate(*, gave_up_at: float, through_at: float, reaches: bool | None, peers: Sequence[Peer]) -> bool:
+    """Whether an instance should try for the lock.
+
+    `gave_up_at` is when it last stepped down and `through_at` when last a call of its own got through, each minus
+    infinity if never.
+    """
+    if gave_up_at > -math.inf and through_at <= gave_up_at:
+        return False
+    return reaches is not False or not any(map(can_take_over, peers))
+
+
+class SteppingDown:
+    """Decides for one instance by its `reach` and what `peers` says of the others. `after` 0: never step down.
+
+    `work_waits` asks whether anything is to be done; it may raise DatabaseUnavailable.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        peers: Callable[[], Sequence[Peer]],
+        work_waits: Callable[[], Awaitable[bool]],
+        *,
+        after: float,
+    ) -> None:
+        self._reach = reach
+        self._peers = peers
+        self._work_waits = work_waits
+        self._after = after
+        self._gave_up_at = -math.inf
+
+    def may_lead(self) -> bool:
+        """Whether this instance should try for the lock."""
+        return self._after == 0 or is_candidate(
+            gave_up_at=self._gave_up_at,
+            through_at=self._reach.through_at,
+            reaches=self._reach.ok,
+            peers=self._peers(),
+        )
+
+    async def until_may_lead(self) -> None:
+        """Return once this instance should try for the lock, at once if it should."""
+        if self.may_lead():
+            return
+        log.warning("STAND_BACK", error=self._reach.error)
+        while True:
+            await trio.sleep(LOOK_AGAIN_AFTER)
+            if self.may_lead():
+                return
+
+    async def watch(self, lease: Lease, epoch: int) -> None:
+        """Give up the lead of this term where it should be; until cancelled."""
+        led_since = trio.current_time()
+        while self._after:
+            await trio.sleep(DECIDE_EVERY)
+            heir = await self._successor(led_since)
+            if heir is not None:
+                self._give_up(lease, epoch, heir)
+                return
+
+    async def _successor(self, led_since: float) -> Peer | None:
+        def decide(*, work_waits: bool) -> Peer | None:
+            return successor(
+                trio.current_time(),
+                failing_since=self._reach.failing_since,
+                led_since=led_since,
+                work_waits=work_waits,
+                peers=self._peers(),
+                after=self._after,
+            )
+
+        # The database is asked only where the answer matters.
+        if decide(work_waits=True) is None:
+            return None
+        try:
+            return decide(work_waits=await self._work_waits())
+        except DatabaseUnavailable:
+            return None
+
+    def _give_up(self, lease: Lease, epoch: int, heir: Peer) -> None:
+        since = self._reach.failing_since
+        now = self._gave_up_at = trio.current_time()
+        seconds = round(now - since, 1) if since is not None else 0.0
+        log.warning("STEP_DOWN", epoch=epoch, seconds=seconds, error=self._reach.error, successor=heir.instance)
+        lease.give_up(f"nothing gets through to the Bot API; {heir.instance} does")
