@@ -32,6 +32,8 @@ from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.keep_up import keep_up
 from svc.delivery.leased_sender import LeasedSender
+from svc.delivery.looking import LOOKS_AT_ONCE
+from svc.delivery.prober import Prober
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
@@ -56,6 +58,7 @@ from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.flood import FloodControl
 from telegram_client.get_me import open_get_me
+from telegram_client.message_ids import MessageIds
 
 log = structlog.get_logger()
 
@@ -98,7 +101,7 @@ class Service:
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
         self._hints = Hints()
         self._news = NewWork()
-        # These outlive a term: Telegram's patience and what it thinks of the token do too.
+        # These outlive a term: Telegram's patience, what it thinks of the token and which messages there are do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
         self._standing = Standing(
@@ -111,6 +114,8 @@ class Service:
             rng=parts.rng,
         )
         parts.metrics.reaches.set_function(lambda: self._standing.reach.as_number)
+        self._message_ids = MessageIds()
+        self._prober = Prober(self._flood, self._pause)
         self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
         self._terms = Terms(
@@ -169,6 +174,7 @@ class Service:
             "BACKFILL": chores.backfill,
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
+            **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
             "PRUNE": partial(prune, self._settings, self._parts.transition_log),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
@@ -191,8 +197,8 @@ class Service:
         async with BotApi(
             settings.bot_token,
             root=settings.telegram_api_root,
-            # For the webhook's registration, and to ask whether the bot is known and whether it is reached.
-            connections=settings.workers + 3,
+            # Three for the webhook's registration, and to ask whether the bot is known and whether it is reached.
+            connections=settings.workers + LOOKS_AT_ONCE + 3,
             open_transport=parts.open_transport,
         ) as api:
             took = trio.current_time() - leader.heard
@@ -204,11 +210,14 @@ class Service:
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
                     deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
-                    in_doubt=settings.in_doubt,
+                    looks=settings.in_doubt == "verify",
+                    in_doubt=settings.fallback,
                     metrics=parts.metrics,
                     rng=parts.rng,
                     flood=self._flood,
                     pause=self._pause,
+                    message_ids=self._message_ids,
+                    prober=self._prober,
                 )
 
     async def _watch_pause(self, period: ActivePeriod) -> None:

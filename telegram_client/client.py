@@ -111,7 +111,7 @@ class BotApi:
         if exchange.failure is not None:
             raise exchange.failure
         if response is None:
-            raise exchange.inconclusive("no answer in time")
+            raise exchange.inconclusive("no answer in time", timed_out=True)
         return result_of(exchange, *response)
 
     async def _upload(self, exchange: Exchange) -> Response | None:
@@ -132,7 +132,8 @@ class BotApi:
         except _NOT_SENT as error:
             exchange.failure = exchange.not_sent(_name(error))
         except (httpx.HTTPError, httpx.StreamError) as error:
-            exchange.failure = exchange.inconclusive(_name(error))
+            timed_out = isinstance(error, httpx.TimeoutException)
+            exchange.failure = exchange.inconclusive(_name(error), timed_out=timed_out)
         except OSError as error:
             # A file's, while it was sent: httpx turns the network's into errors of its own.
             exchange.failure = exchange.inconclusive(_unreadable(error))

@@ -16,6 +16,7 @@ class TelegramError(Exception):
     """A call that did not end in a result.
 
     `status` is the HTTP status, or None without an answer; `retry_after` is in seconds, where Telegram said so.
+    `timed_out`: there was no answer in time, so the server may still be at it.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class TelegramError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         migrate_to_chat_id: int | None = None,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(method, description)
         self.method = method
@@ -35,6 +37,7 @@ class TelegramError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.migrate_to_chat_id = migrate_to_chat_id
+        self.timed_out = timed_out
 
     def __str__(self) -> str:
         where = f" chat_id={self.chat_id}" if self.chat_id is not None else ""

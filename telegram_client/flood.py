@@ -8,6 +8,9 @@ a newcomer waits for at most one call of each chat in front of it.
 
 Serving the longest backlog first was rejected: all that waits would be through a little sooner, and who has asked for
 one thing would wait for those who have asked for many.
+
+Probes (probes.py) have a share of the limit over all chats, and a queue of their own before the shared one, like the
+calls of one more chat: a newcomer waits for one of them at most.
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ class FloodControl:
         self._chat_queues: dict[ChatId, trio.StrictFIFOLock] = {}
         # Held by the next call of all; in it stands at most one call of a chat.
         self._shared_queue = trio.StrictFIFOLock()
+        # Held by the next probe of all.
+        self._probe_queue = trio.StrictFIFOLock()
 
     def __repr__(self) -> str:
         return f"FloodControl({len(self.limits)} chats, {len(self._chat_queues)} of them waiting)"
@@ -72,6 +77,28 @@ class FloodControl:
             if not queue.locked() and self._chat_queues.get(chat_id) is queue:
                 del self._chat_queues[chat_id]
         return Turn(chat_id)
+
+    def has_room_for_probes(self) -> bool:
+        """Whether no probe waits, and the limits allow one now."""
+        ready = max(self.limits.shared_ready(), self.limits.probes_ready())
+        return ready <= trio.current_time() and not self._probe_queue.locked()
+
+    def paused(self, chat_id: ChatId) -> float:
+        """Seconds for which a 429 has paused the chat, 0 if it is not paused."""
+        return max(0.0, self.limits.paused_until(chat_id) - trio.current_time())
+
+    async def acquire_probe(self, chat_id: ChatId) -> None:
+        """Wait for the turn of a probe of this chat, and count it as leaving. Cancelled, it counts for nothing."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while True:
+            # Out here, so that a paused chat holds up the probes of no other.
+            await _sleep_until(lambda: self.limits.paused_until(chat_id))
+            async with self._probe_queue:
+                await _sleep_until(self.limits.probes_ready)
+                async with self._shared_queue:
+                    await _sleep_until(self.limits.shared_ready)
+                    if self.limits.reserve_probe(chat_id, trio.current_time()):
+                        return
 
     async def _wait(self, chat_id: ChatId) -> None:
         while True:

@@ -32,6 +32,8 @@ CHAT_BURST = 3
 UNSAID_PAUSE = 1.0
 # Two chats that are answered 429 within this time: the limit that was hit is probably the one they share.
 SAME_TIME = 1.0
+# Probes, which look for a message whose send is in doubt, may use this share of the limit over all chats.
+PROBE_SHARE = 1 / 3
 # How long everything is paused on that guess alone. A chat's own pause may be hours long; a wrong guess must not.
 LONGEST_GUESS = 30.0
 
@@ -48,9 +50,10 @@ def counted_chat(method: str, params: Mapping[str, Any]) -> ChatId | None:
 class _Window:
     """At most so many in any `period` seconds, for a whole number that makes up the rate."""
 
-    __slots__ = ("_count", "_period", "_times")
+    __slots__ = ("_count", "_period", "_times", "rate")
 
     def __init__(self, rate: float, period: float) -> None:
+        self.rate = rate
         self._count = max(1, math.floor(rate * period + 1e-9))  # 123 / 60 * 60 is a little less than 123
         self._period = self._count / rate
         self._times: deque[float] = deque(maxlen=self._count)
@@ -94,6 +97,7 @@ class Limits:
         if min(per_second, per_chat_second, per_group_minute) < 0:
             raise ValueError("a rate is not negative; 0 turns a limit off")
         self._shared = _Window(per_second, 1.0) if per_second else None
+        self._probes = _Window(per_second * PROBE_SHARE, 1.0) if per_second else None
         self._shared_paused_until = _NEVER
         self._interval = 1 / per_chat_second if per_chat_second else 0.0
         self._tolerance = (CHAT_BURST - 1) * self._interval
@@ -121,6 +125,20 @@ class Limits:
         window = self._shared.ready() if self._shared is not None else _NEVER
         return max(self._shared_paused_until, window)
 
+    @property
+    def probes_per_second(self) -> float:
+        """The share of the probes; infinity without a limit over all chats."""
+        return self._probes.rate if self._probes is not None else math.inf
+
+    def probes_ready(self) -> float:
+        """When the share of the probes allows the next one."""
+        return self._probes.ready() if self._probes is not None else _NEVER
+
+    def paused_until(self, chat_id: ChatId) -> float:
+        """When the chat's last pause is over."""
+        chat = self._chats.get(chat_id)
+        return chat.paused_until if chat is not None else _NEVER
+
     def delay(self, chat_id: ChatId, now: float) -> float:
         """Seconds until a call to this chat may leave, 0 if it may now. Changes nothing."""
         return max(0.0, self.chat_ready(chat_id) - now, self.shared_ready() - now)
@@ -131,6 +149,19 @@ class Limits:
             return self.delay(chat_id, now)
         self._note(chat_id, now)
         return 0.0
+
+    def reserve_probe(self, chat_id: ChatId, now: float) -> bool:
+        """Whether a probe of this chat may leave now; if so, it is counted.
+
+        It counts for the limit over all chats and for the probes' share of that. For the chat's own limits it does not,
+        for it is always refused and no message comes of it; but a pause of the chat is kept.
+        """
+        if now < max(self.shared_ready(), self.probes_ready(), self.paused_until(chat_id)):
+            return False
+        for window in (self._shared, self._probes):
+            if window is not None:
+                window.note(now)
+        return True
 
     def pause(self, seconds: float | None, chat_id: ChatId | None = None, *, now: float) -> None:
         """Telegram answered 429: nothing to this chat, or without one nothing at all, may leave for `seconds`.

@@ -8,6 +8,7 @@ So what is known to have an id lies before everything that is sent from now on i
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 SHARED = 0
 """The sequence of private chats and basic groups."""
@@ -28,10 +29,23 @@ def chats_of(sequence: int) -> tuple[int, int]:
     return (_OWN_BELOW, _HIGHEST_CHAT) if sequence == SHARED else (sequence, sequence)
 
 
+def told_message(result: Any) -> tuple[int, int] | None:
+    """Chat and id of the message that the result of a call is, if it is one (a Message of the Bot API)."""
+    if not isinstance(result, dict):
+        return None
+    chat, message_id = result.get("chat"), result.get("message_id")
+    chat_id = chat.get("id") if isinstance(chat, dict) else None
+    return (chat_id, message_id) if type(chat_id) is int and type(message_id) is int else None
+
+
 class MessageIds:
-    """The greatest id known of each sequence, of the MOST_SEQUENCES that were heard of last."""
+    """The greatest id known of each sequence, of the MOST_SEQUENCES that were heard of last.
+
+    `own`: chat and id of the latest message which a probe (probes.py) would say is the bot's own; None: none is known.
+    """
 
     def __init__(self) -> None:
+        self.own: tuple[int, int] | None = None
         self._greatest: OrderedDict[int, int] = OrderedDict()
 
     def note(self, chat_id: int, message_id: int) -> None:
@@ -41,6 +55,11 @@ class MessageIds:
         self._greatest.move_to_end(sequence)
         if len(self._greatest) > MOST_SEQUENCES:
             self._greatest.popitem(last=False)
+
+    def note_own(self, chat_id: int, message_id: int) -> None:
+        """As `note`, and the message is the bot's own, with an inline keyboard or none."""
+        self.note(chat_id, message_id)
+        self.own = chat_id, message_id
 
     def greatest(self, chat_id: int) -> int | None:
         """The greatest id known of the chat's sequence; None if none is."""

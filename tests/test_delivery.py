@@ -17,6 +17,7 @@ from svc.storage.inbox import CallMade
 from telegram_client.errors import InDoubt, NotSent, Refused
 from telegram_client.flood import FloodControl, Turn
 from telegram_client.limits import CHAT_BURST
+from telegram_client.message_ids import MessageIds
 from tests.harness import captured_logs
 
 USER, GROUP, SUPERGROUP = 7, -100, -100200
@@ -46,6 +47,7 @@ class ScriptedSender:
         self._takes = takes
         self.control = control or FloodControl(0, 0, 0)
         self.made: list[CallMade] = []
+        self.message_ids = MessageIds()
         self.calls: list[tuple[float, str, Any]] = []
         self.timeouts: list[float] = []
 
@@ -71,7 +73,14 @@ class ScriptedSender:
 
     async def deliver(self, *calls: Call, seconds: float = SECONDS, turn: Turn | None = None) -> Failure | None:
         delivery = Delivery(
-            self, self.control, random.Random(0), chat_id=USER, seconds=seconds, made=self.made, turn=turn
+            self,
+            self.control,
+            random.Random(0),
+            chat_id=USER,
+            seconds=seconds,
+            made=self.made,
+            message_ids=self.message_ids,
+            turn=turn,
         )
         return await delivery.make(calls)
 

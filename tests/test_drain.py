@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 import trio
 import trio.testing
 
@@ -46,9 +47,12 @@ async def test_a_passive_instance_leaves_at_once(autojump_clock: trio.testing.Mo
         assert bot.logs.of("LOCK_RELEASED") == []
 
 
-async def test_drain_timeout_ends_what_hangs(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize(("policy", "noted"), [("resend", ("pending", 1)), ("verify", ("in_doubt", 0))])
+async def test_drain_timeout_ends_what_hangs(
+    policy: str, noted: tuple[str, int], autojump_clock: trio.testing.MockClock
+) -> None:
     """A call that never ends holds up the process for no longer than DRAIN_TIMEOUT; its row says so."""
-    async with running_bot(drain_timeout=3.0) as bot:
+    async with running_bot(drain_timeout=3.0, in_doubt=policy) as bot:
         bot.sandbox.faults.order("hang", method="sendMessage")
         update_id = await bot.send(7)
         await trio.sleep(1)
@@ -56,7 +60,7 @@ async def test_drain_timeout_ends_what_hangs(autojump_clock: trio.testing.MockCl
         await bot.drain()
         assert 3.0 <= trio.current_time() - started < 3.5
         row = bot.inbox.rows[update_id]
-        assert (row.state, row.doubts) == ("pending", 1)
+        assert (row.state, row.doubts) == noted
         assert bot.lock.holder is None
         assert len(bot.logs.of("DRAIN_TIMEOUT")) == 1
 

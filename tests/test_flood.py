@@ -217,3 +217,105 @@ async def test_nobody_waiting_leaves_nothing_behind(autojump_clock: trio.testing
             nursery.start_soon(seen.call, chat, 0)
     assert len(seen.left) == 500
     assert seen.control._chat_queues == {}
+
+
+async def leave(control: FloodControl, chat_id: ChatId, left: list[float]) -> None:
+    await control.acquire_probe(chat_id)
+    left.append(trio.current_time())
+
+
+async def test_probes_have_a_third_of_what_all_chats_share(autojump_clock: trio.testing.MockClock) -> None:
+    """However many wait, in whichever chats, and with nothing else to do."""
+    control = FloodControl(per_second=30)
+    left: list[float] = []
+    async with trio.open_nursery() as nursery:
+        for number in range(35):
+            nursery.start_soon(leave, control, number % 3, left)
+    assert left == [0.0] * 10 + [1.0] * 10 + [2.0] * 10 + [3.0] * 5
+
+
+async def test_calls_do_not_wait_for_probes_beyond_their_share(autojump_clock: trio.testing.MockClock) -> None:
+    """A crowd of probes waits; twenty newcomers a second are answered without any wait, and a chat that is probed
+    keeps its own limit for its messages."""
+    seen = Departures(FloodControl(per_second=30))
+    left: list[float] = []
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(leave, seen.control, USER, left)
+        await trio.testing.wait_all_tasks_blocked()
+        for second in range(3):
+            came = trio.current_time()
+            for newcomer in range(20):
+                await seen.call(100 * second + 1000 + newcomer, 0)
+            assert trio.current_time() == came
+            await trio.sleep(1 + EPS)
+        assert len(left) == 30 + 10
+        assert await seen.control.acquire(USER)
+        assert trio.current_time() < 3.1
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_probe_counts_for_all_chats_and_not_for_its_own(autojump_clock: trio.testing.MockClock) -> None:
+    """A refused edit is no message; but it is a call, and the thirty of a second are used up by twenty more."""
+    control = FloodControl(per_second=30)
+    for _ in range(10):
+        await control.acquire_probe(USER)
+    assert (control.held(USER), control.delay(USER)) == (0, 0)
+    assert not control.has_room_for_probes()
+    for chat in range(1, 21):
+        await control.acquire(chat)
+    assert trio.current_time() == 0
+    assert control.delay(99) == 1
+
+
+async def test_a_pause_holds_probes_as_any_call(autojump_clock: trio.testing.MockClock) -> None:
+    """That of a chat holds its own probes and no other's; that of all holds all."""
+    control = FloodControl(per_second=30)
+    control.pause(5, USER)
+    left: list[float] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leave, control, USER, left)
+        await trio.testing.wait_all_tasks_blocked()
+        await leave(control, 8, left)
+        assert control.paused(USER) == 5
+        assert control.paused(8) == 0
+        assert control.has_room_for_probes()
+    assert left == [0, 5]
+    control.pause(3)
+    assert not control.has_room_for_probes()
+    await leave(control, 9, left)
+    assert left == [0, 5, 8]
+
+
+async def test_a_chat_that_is_paused_while_its_probe_waits_lets_others_by(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It was the next of all probes; the one behind it leaves at that moment instead."""
+    control = FloodControl(per_second=3)
+    left: list[float] = []
+    async with trio.open_nursery() as nursery:
+        for chat in (1, 2, 3):
+            nursery.start_soon(leave, control, chat, left)
+            await trio.testing.wait_all_tasks_blocked()
+        control.pause(10, 2)
+    assert left == [0, 1, 10]
+
+
+async def test_without_a_limit_probes_have_none(autojump_clock: trio.testing.MockClock) -> None:
+    """SEND_RATE=0."""
+    control = FloodControl(per_second=0)
+    left: list[float] = []
+    for _ in range(100):
+        await leave(control, USER, left)
+    assert left == [0.0] * 100
+
+
+async def test_a_probe_that_is_cancelled_takes_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Neither a slot nor a place."""
+    control = FloodControl(per_second=3)
+    await control.acquire_probe(USER)
+    for _ in range(3):
+        with trio.move_on_after(0.2):
+            await control.acquire_probe(USER)
+    await control.acquire_probe(USER)
+    assert trio.current_time() == 1

@@ -92,6 +92,7 @@ def ending(error: Exception, *, attempts: int = 1, doubts: int = 0, age: float =
         doubts=doubts,
         age=age,
         repeatable=False,
+        can_be_looked_for=False,
         policy="resend",
         bot_is_fine=fine,
         rng=random.Random(0),

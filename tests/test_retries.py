@@ -116,7 +116,7 @@ async def test_a_send_in_doubt_is_sent_again_and_said(
     fault: Any, options: dict[str, Any], autojump_clock: trio.testing.MockClock
 ) -> None:
     """IN_DOUBT=resend: logged, counted, recorded in the row, and sent again."""
-    async with running_bot() as bot:
+    async with running_bot(in_doubt="resend") as bot:
         bot.sandbox.faults.order(fault, method="sendMessage", **options)
         update_id = await bot.send(7)
         await bot.settled()
@@ -131,7 +131,7 @@ async def test_a_gateway_that_delivers_and_says_504_costs_one_more_message(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """It always does: sent twice, then dead, said to be so, and kept. Other chats' updates are no worse off."""
-    async with running_bot() as bot:
+    async with running_bot(in_doubt="resend") as bot:
         bot.sandbox.faults.order("error_after", status=504, method="sendMessage", chat_id=7, count=None)
         update_id = await bot.send(7)
         await bot.send(8)

@@ -41,7 +41,14 @@ def test_the_required_settings_are_enough() -> None:
     assert settings.telegram_api_root == "https://api.telegram.org"
     assert (settings.workers, settings.passive_hold, settings.drain_timeout) == (16, 30, 20)
     assert (settings.lease, settings.linger) == (3, 0)
-    assert (settings.in_doubt, settings.log_level) == ("resend", "info")
+    assert (settings.in_doubt, settings.in_doubt_fallback, settings.log_level) == ("verify", "resend", "info")
+
+
+def test_what_cannot_be_told_follows_a_policy_of_its_own() -> None:
+    """IN_DOUBT_FALLBACK where it is looked for first; without looking IN_DOUBT itself says it."""
+    assert load(IN_DOUBT_FALLBACK="skip").fallback == "skip"
+    assert load(IN_DOUBT="resend", IN_DOUBT_FALLBACK="skip").fallback == "resend"
+    assert load(IN_DOUBT="skip").fallback == "skip"
 
 
 def test_every_process_gets_a_label_of_its_own() -> None:
@@ -76,6 +83,8 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("LINGER", "10", "linger", 10.0),
     ("IN_DOUBT", "SKIP", "in_doubt", "skip"),
     ("IN_DOUBT", "resend", "in_doubt", "resend"),
+    ("IN_DOUBT", "verify", "in_doubt", "verify"),
+    ("IN_DOUBT_FALLBACK", "skip", "in_doubt_fallback", "skip"),
     ("LOG_FORMAT", "Console", "log_format", "console"),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
@@ -193,6 +202,7 @@ BAD = [
     ("LEASE", "61"),
     ("LINGER", "601"),
     ("IN_DOUBT", "maybe"),
+    ("IN_DOUBT_FALLBACK", "verify"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "loud"),
     ("LOG_LEVEL", "critical"),

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from statemachine import ActiveEvent
 from svc.delivery.deciding import Deciding
+from svc.delivery.late_duplicates import Resent
+from svc.delivery.prober import Prober
 from svc.delivery.sending_pause import SendingPause
 from svc.leadership.lease import Lease
 from svc.observability.metrics import Metrics
 from svc.queue.chat_queue import ChatQueue
-from svc.settings.environment import InDoubtPolicy
+from svc.settings.environment import Fallback
 from svc.storage.inbox import Attempt, Inbox, Term
 from telegram_client.flood import FloodControl
+from telegram_client.message_ids import MessageIds
 from telegram_client.sender import Sender
 
 
@@ -28,11 +31,17 @@ class ActivePeriod:
     inbox: Inbox
     queue: ChatQueue
     deciding: Deciding
-    in_doubt: InDoubtPolicy
+    looks: bool
+    """Whether a send in doubt is looked for."""
+    in_doubt: Fallback
+    """What becomes of one where that cannot tell, or is not done."""
     metrics: Metrics
     rng: random.Random
     flood: FloodControl
     pause: SendingPause
+    message_ids: MessageIds
+    prober: Prober
+    resent: Resent = field(default_factory=Resent)
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now, and those below."""
     unsure: dict[int, Attempt] = field(default_factory=dict)

@@ -10,16 +10,36 @@ import trio
 from svc.bot.handlers import apology
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.deciding import Decision
+from svc.delivery.lookable import can_be_looked_for
 from svc.delivery.outcome_log import log_ending
 from svc.delivery.refusals import may_be_the_bots
-from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure
+from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
 from svc.delivery.sending import Delivery, Failure
 from svc.observability.errors import describe
 from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
-from telegram_client.errors import TelegramError
+from svc.storage.looks import DueLook
+from telegram_client.errors import InDoubt, TelegramError
 from telegram_client.flood import Turn
 
 APOLOGY_DEADLINE = 5.0
+
+
+def new_attempt(period: ActivePeriod, update: Received, decision: Decision) -> Attempt:
+    """An attempt that is about to begin: all that whoever looks for its message later has to know is known now.
+
+    The watermark in particular, the greatest message id before the send; read afterwards it might be the message's own.
+    """
+    send, watermark = decision.send, None
+    if period.looks and send is not None and can_be_looked_for(send, update.chat_id, decision.update):
+        watermark = period.message_ids.greatest(update.chat_id)
+    return Attempt(
+        update.update_id,
+        period.term,
+        period.rng.getrandbits(63),
+        repeatable=send is None,
+        watermark=watermark,
+        dead_if_sent=decision.unhandled if decision.apology is not None else None,
+    )
 
 
 async def give_up(inbox: Inbox, attempt: Attempt, made: Sequence[CallMade] = ()) -> Ending:
@@ -76,8 +96,7 @@ class BegunAttempt:
             await self._period.inbox.settle(self._attempt, ending, self._made)
         finally:
             self._say(ending)
-        if isinstance(ending, Dead):
-            await self._apologise()
+        self._note_sent_again(ending)
         return ending
 
     def _say(self, ending: Ending) -> None:
@@ -85,17 +104,18 @@ class BegunAttempt:
 
     async def _act(self) -> Ending:
         if self._decision.dead is not None:
-            return Dead(self._decision.dead)
+            return await self._apologised(Dead(self._decision.dead))
         self._log.info("ACTIVE_PROCESS_START", update_id=self._update.update_id, chat_id=self._update.chat_id)
         self._failure = self._decision.failure or await self._deliver()
-        return Done() if self._failure is None else await self._after(self._failure)
+        ending = Done() if self._failure is None else await self._after(self._failure)
+        return await self._apologised(ending) if isinstance(ending, Dead) else ending
 
     async def _deliver(self) -> Failure | None:
         """Make the reply's calls. What went wrong is returned, not raised."""
         reply, update = self._decision.reply, self._update
         if reply.before is not None:
             self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
-        failure = await self._delivery(self._seconds_left(), self._made, self._turn).make(reply.calls)
+        failure = await self._delivery(self._seconds_left(), self._turn).make(reply.calls)
         if failure is not None:
             return failure
         if reply.after is not None:
@@ -104,7 +124,7 @@ class BegunAttempt:
             self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
         return None
 
-    def _delivery(self, seconds: float, made: list[CallMade], turn: Turn | None = None) -> Delivery:
+    def _delivery(self, seconds: float, turn: Turn | None = None) -> Delivery:
         period = self._period
         return Delivery(
             period.sender,
@@ -112,7 +132,8 @@ class BegunAttempt:
             period.rng,
             chat_id=self._update.chat_id,
             seconds=seconds,
-            made=made,
+            made=self._made,
+            message_ids=period.message_ids,
             turn=turn,
         )
 
@@ -129,6 +150,7 @@ class BegunAttempt:
             doubts=self._begun.doubts,
             age=trio.current_time() - self._update.arrived,
             repeatable=failure.repeatable,
+            can_be_looked_for=self._can_be_looked_for(failure.error),
             policy=self._period.in_doubt,
             bot_is_fine=bot_is_fine,
             rng=self._period.rng,
@@ -137,17 +159,35 @@ class BegunAttempt:
     def _seconds_left(self) -> float:
         return max(0.0, self._deadline - trio.current_time())
 
-    async def _apologise(self) -> None:
-        """Tell the user, once: the update is recorded as dead already, so this is never repeated.
+    def _can_be_looked_for(self, error: BaseException) -> bool:
+        """Whether the message of a call that failed with `error` can; not if its chat has got another id meanwhile."""
+        chat_id = error.chat_id if isinstance(error, TelegramError) else None
+        return self._attempt.watermark is not None and chat_id == self._update.chat_id
 
-        Not where it is Telegram that does not take our messages.
+    async def _apologised(self, dead: Dead) -> Ending:
+        """The end of an update that is dead, once its user has been told; not if Telegram does not take our messages.
+
+        The apology is this attempt's send and is looked for like any, so no send of a chat is ever outside of a row. It
+        is made once: where it cannot be told whether it arrived, the update is dead without another.
         """
-        failure, update = self._failure, self._decision.update
-        if update is None or (failure is not None and isinstance(failure.error, TelegramError)):
-            return
+        update = self._decision.update
+        if update is None or (self._failure is not None and isinstance(self._failure.error, TelegramError)):
+            return dead
         call = apology(update)
-        if call is None:
+        failed = await self._delivery(APOLOGY_DEADLINE).make((call,)) if call is not None else None
+        if failed is None:
+            return dead
+        error = failed.error
+        if isinstance(error, InDoubt) and self._attempt.dead_if_sent is not None and self._can_be_looked_for(error):
+            return unclear(error)
+        self._log.warning("REFUSED", update_id=self._update.update_id, error=describe(error))
+        return dead
+
+    def _note_sent_again(self, ending: Ending) -> None:
+        """If an earlier message of this update was not found, it may yet arrive: that is looked for once more."""
+        above, sent_id = self._begun.sent_above, next((call.message_id for call in self._made if call.message_id), None)
+        if above is None or sent_id is None or not isinstance(ending, Done):
             return
-        failed = await self._delivery(APOLOGY_DEADLINE, []).make((call,))
-        if failed is not None:
-            self._log.warning("REFUSED", method=call.method, error=describe(failed.error))
+        update, now = self._update, trio.current_time()
+        due = DueLook(update.update_id, update.chat_id, 0, above, 0, 0, now - update.arrived)
+        self._period.resent.note(due, sent_id, now)

@@ -17,11 +17,12 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
 from svc.delivery.keep_up import keep_up
+from svc.delivery.looking import look_for_sends
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
 from svc.storage.inbox import CANNOT_BE_TOLD
 
-__all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "release_held", "take_hints"]
+__all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "look_for_sends", "release_held", "take_hints"]
 
 log = structlog.get_logger()
 
@@ -64,7 +65,9 @@ async def release_held(period: ActivePeriod) -> None:
 
 
 async def look_after_doubts(period: ActivePeriod) -> None:
-    """Rows whose send may have arrived: those of older terms, and those of this one that no worker holds."""
+    """Rows whose send may have arrived and is not looked for: those of older terms, and those of this one that no
+    worker holds.
+    """
     await trio.sleep(CHORES_AFTER)
     while True:
         await or_later(partial(_resolve_doubts, period))
@@ -73,7 +76,8 @@ async def look_after_doubts(period: ActivePeriod) -> None:
 
 async def _resolve_doubts(period: ActivePeriod) -> None:
     inbox, term = period.inbox, period.term
-    for update_id, how in await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens):
+    resolved = await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens, look=period.looks)
+    for update_id, how in resolved:
         if how != "repeat":
             log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
         if how == "dead":

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from svc.bot.handlers import Decide
-from svc.bot.reply import NOTHING, Reply
+from svc.bot.handlers import Decide, apology
+from svc.bot.reply import NOTHING, Call, Reply
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.sending import Failure
 from svc.observability.errors import describe
@@ -44,7 +44,7 @@ class Decision:
     """What is to be done about an update: the reply, or why there is none.
 
     `failure`: the handler failed. `dead`: why the update is not even tried. `update` is None if it cannot be decoded.
-    `chat` is the chat of the first call that counts for a chat's limits; `repeatable`: every call may be made twice.
+    `chat` is the chat of the first call that counts for a chat's limits.
     """
 
     update: Update | None = None
@@ -52,7 +52,21 @@ class Decision:
     failure: Failure | None = None
     dead: str | None = None
     chat: ChatId | None = None
-    repeatable: bool = True
+
+    @property
+    def unhandled(self) -> str | None:
+        """Why there is no reply, where the handler has failed or is not called."""
+        return describe(self.failure.error) if self.failure is not None else self.dead
+
+    @property
+    def apology(self) -> Call | None:
+        """What the user is told where there is no reply, once it is certain that there will be none."""
+        return apology(self.update) if self.unhandled is not None and self.update is not None else None
+
+    @property
+    def send(self) -> Call | None:
+        """The call that may not be made twice, of which there is one at most; None if all may be."""
+        return next((call for call in self.reply.calls if not call.repeatable), self.apology)
 
     @property
     def is_nothing(self) -> bool:
@@ -136,5 +150,4 @@ def _decision(update: Update, reply: Reply) -> Decision:
         update,
         reply,
         chat=next((chat for chat in chats if chat is not None), None),
-        repeatable=all(call.repeatable for call in reply.calls),
     )

@@ -9,6 +9,7 @@ import trio
 
 from svc.leadership.lease import Lease
 from telegram_client.errors import InDoubt
+from telegram_client.probes import is_probe
 from telegram_client.sender import Sender
 
 
@@ -16,7 +17,8 @@ class LeasedSender:
     """Calls the Bot API for as long as `lease` lasts. Implements `telegram_client.sender.Sender`.
 
     A request leaves within the lease or not at all. Once it has left, its answer is waited for even if the lease ends:
-    what became of it is then known and can be written down. A question (get...) can be asked again and is cut off.
+    what became of it is then known and can be written down. A question (get..., a probe) can be asked again and is cut
+    off.
     """
 
     def __init__(self, api: Sender, lease: Lease) -> None:
@@ -36,7 +38,7 @@ class LeasedSender:
         Raises TelegramError: InDoubt also where the answer is given up.
         """
         await _lease_checked()
-        if method.startswith("get"):
+        if method.startswith("get") or is_probe(method, params):
             return await self._api.call(method, params, timeout=timeout, on_sent=on_sent)
         with self._lease.asking() as has_left:
 
@@ -46,7 +48,7 @@ class LeasedSender:
                     on_sent()
 
             return await self._api.call(method, params, timeout=timeout, on_sent=sent)
-        raise InDoubt(method, "its answer was given up")
+        raise InDoubt(method, "its answer was given up", chat_id=(params or {}).get("chat_id"), timed_out=True)
 
 
 async def _lease_checked() -> None:

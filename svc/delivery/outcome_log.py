@@ -7,14 +7,14 @@ import trio
 
 from svc.delivery.sending import Failure
 from svc.observability.errors import describe
-from svc.settings.environment import InDoubtPolicy
-from svc.storage.inbox import Dead, Done, Ending, Received, Retry
+from svc.settings.environment import Fallback
+from svc.storage.inbox import Dead, Done, Ending, Received, Retry, Unclear
 
 
 def log_ending(
-    log: structlog.stdlib.BoundLogger, update: Received, ending: Ending, failure: Failure | None, policy: InDoubtPolicy
+    log: structlog.stdlib.BoundLogger, update: Received, ending: Ending, failure: Failure | None, policy: Fallback
 ) -> None:
-    """Say how the attempt at `update` ended, and first whether its send is in doubt."""
+    """Say how the attempt at `update` ended, and first whether it cannot be told what became of its send."""
     ids = {"update_id": update.update_id, "chat_id": update.chat_id}
     if ending.doubts and failure is not None:
         log.warning("IN_DOUBT", **ids, policy=policy, error=describe(failure.error))
@@ -25,6 +25,8 @@ def log_ending(
             log.info("DONE", **ids, outcome=ending.outcome, ms=_ms_since(update.arrived))
         case Retry():
             log.warning("RETRY", **ids, delay=ending.delay, error=ending.error)
+        case Unclear():
+            log.warning("UNCLEAR", **ids, look_in=ending.delay, error=ending.error)
         case Dead():
             log.error("DEAD", **ids, reason=ending.reason)
 

@@ -6,8 +6,8 @@ import random
 
 from svc.delivery.refusals import is_nobodys, may_be_the_bots
 from svc.observability.errors import describe
-from svc.settings.environment import InDoubtPolicy
-from svc.storage.inbox import CANNOT_BE_TOLD, SENDS_IN_DOUBT, Dead, Done, Ending, Retry
+from svc.settings.environment import Fallback
+from svc.storage.inbox import CANNOT_BE_TOLD, SENDS_IN_DOUBT, Dead, Done, Ending, Retry, Unclear
 from svc.waiting import Backoff
 from telegram_client.errors import InDoubt, NotSent, Refused
 
@@ -18,6 +18,9 @@ LONGEST_BACKOFF = 60.0
 # What could not be sent for a day, which is as long as Telegram itself keeps an update, is dead and can be replayed.
 GIVE_UP_AFTER = 24 * 3600.0
 FLOOD = 429
+# When a send in doubt is first looked for. Without an answer in time the server may still be at it.
+LOOK_AFTER = 1.0
+LOOK_AFTER_TIMEOUT = 5.0
 
 
 def after_failure(
@@ -27,15 +30,17 @@ def after_failure(
     doubts: int,
     age: float,
     repeatable: bool,
-    policy: InDoubtPolicy,
+    can_be_looked_for: bool,
+    policy: Fallback,
     bot_is_fine: bool,
     rng: random.Random,
 ) -> Ending:
     """How an attempt ends that failed with `error`.
 
     `attempts` includes this one, `doubts` are those of the attempts before; `age` is how long ago the update arrived,
-    in seconds; `repeatable` tells whether the failed call may be made twice without harm; `bot_is_fine` that it is
-    certain that Telegram knows the bot, so that a refusal that may be the bot's fault is not.
+    in seconds; `repeatable` tells whether the failed call may be made twice without harm, `can_be_looked_for` whether
+    its message can: where it cannot, `policy` decides; `bot_is_fine` that it is certain that Telegram knows the bot, so
+    that a refusal that may be the bot's fault is not.
     """
     text = describe(error)
     backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng)
@@ -50,6 +55,8 @@ def after_failure(
             return _later(max(backoff.after(attempts), error.retry_after or 0), text, attempts, age)
         case InDoubt() if repeatable:
             return _later(backoff.after(attempts), text, attempts, age)
+        case InDoubt() if can_be_looked_for:
+            return unclear(error)
         case InDoubt() if policy == "skip":
             return Done("in_doubt", doubts=1)
         case InDoubt() if doubts + 1 >= SENDS_IN_DOUBT:
@@ -57,6 +64,11 @@ def after_failure(
         case InDoubt():
             return _later(backoff.after(attempts), text, attempts, age, doubts=1)
     return Dead(text) if attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
+
+
+def unclear(error: InDoubt) -> Unclear:
+    """How an attempt ends whose message is to be looked for."""
+    return Unclear(LOOK_AFTER_TIMEOUT if error.timed_out else LOOK_AFTER, describe(error))
 
 
 def may_repeat_at_once(error: BaseException, repeatable: bool) -> bool:

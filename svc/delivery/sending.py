@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from svc.bot.reply import Call
+from svc.delivery.lookable import is_recognisable
 from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
 from svc.observability.errors import describe
@@ -23,6 +24,7 @@ from svc.waiting import jittered
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.flood import FloodControl, Turn
 from telegram_client.limits import ChatId, counted_chat
+from telegram_client.message_ids import MessageIds, told_message
 from telegram_client.sender import Sender
 
 log = structlog.get_logger()
@@ -46,7 +48,8 @@ class Delivery:
     """The calls for one update of the chat `chat_id`, for which there are `seconds` from now.
 
     `turn` is the one that was waited for before the update was begun; every further call to a chat, retries included,
-    waits for a turn of its own. Each call is noted in `made`, its retries with it.
+    waits for a turn of its own. Each call is noted in `made`, its retries with it; the messages that answers tell of in
+    `message_ids`.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Delivery:
         chat_id: int,
         seconds: float,
         made: list[CallMade],
+        message_ids: MessageIds,
         turn: Turn | None = None,
     ) -> None:
         self._sender = sender
@@ -68,6 +72,8 @@ class Delivery:
         self._turn = turn
         self._moved: tuple[Any, int] | None = None
         self._made = made
+        self._message_ids = message_ids
+        self._sent_id: int | None = None
 
     async def make(self, calls: Sequence[Call]) -> Failure | None:
         """Make the calls, up to the first that fails."""
@@ -76,7 +82,7 @@ class Delivery:
             failure = await self._make(call)
             error = failure.error if failure is not None else None
             ms = round((trio.current_time() - started) * 1000, 1)
-            self._made.append(CallMade(call.method, outcome_of(error), ms))
+            self._made.append(CallMade(call.method, outcome_of(error), ms, self._sent_id))
             if failure is not None:
                 return failure
         return None
@@ -144,7 +150,8 @@ class Delivery:
 
     async def _request(self, call: Call) -> Failure | None:
         try:
-            await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
+            result = await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
+            self._note_message(call, result)
         except Refused as error:
             if call.method != "answerCallbackQuery" or may_be_the_bots(error):
                 return Failure(error, call.repeatable)
@@ -157,6 +164,19 @@ class Delivery:
                 log.exception("HANDLER_FAILED", method=call.method)
             return Failure(error, call.repeatable)
         return None
+
+    def _note_message(self, call: Call, result: Any) -> None:
+        """Note the message that an answer tells of; if it was sent to the update's chat, with the call as well."""
+        message = told_message(result)
+        if message is None:
+            return
+        chat_id, message_id = message
+        if is_recognisable(call):
+            self._message_ids.note_own(chat_id, message_id)
+        else:
+            self._message_ids.note(chat_id, message_id)
+        if not call.repeatable and chat_id == self._chat_id:
+            self._sent_id = message_id
 
     def _no_time(self, call: Call) -> Failure:
         return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)

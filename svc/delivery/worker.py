@@ -8,7 +8,7 @@ wait      while sending is paused, and for the turn that flood control gives the
           doubt, and a drain ends it
 begin     the database checks order, duplicates and the fence, right before the first call is written
 deliver   the reply's calls, one after the other (svc/delivery/attempt.py, sending.py)
-settle    done, retry or dead: recorded even if the period ends meanwhile
+settle    done, retry, unclear or dead: recorded even if the period ends meanwhile
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import structlog
 import trio
 
 from svc.delivery.active_period import ActivePeriod
-from svc.delivery.attempt import BegunAttempt, give_up
+from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
+from svc.delivery.lookable import note_update
 from svc.delivery.outcome_log import log_ending
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry
+from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry, Unclear
 from telegram_client.flood import Turn
 
 log = structlog.get_logger()
@@ -73,13 +74,15 @@ class _Worker:
                     queue.hold(update, seconds)
                 case _Left():
                     queue.set_aside(update)
-                case Retry(delay=delay):
+                case Retry(delay=delay) | Unclear(delay=delay):
                     queue.set_aside(update, delay)
                 case _:
                     queue.done(update)
 
     async def _handle(self, update: Received) -> Ending | _Left:
         decision = await self._period.deciding.decide(update)
+        if decision.update is not None:
+            note_update(self._period.message_ids, decision.update)
         if decision.is_nothing:
             return await self._dismiss(update)
         # The chat's own limits: meanwhile the update waits in the chat queue, and no worker with it.
@@ -107,9 +110,7 @@ class _Worker:
     async def _try(self, update: Received, decision: Decision, turn: Turn | None) -> Ending | _Left:
         """One attempt, from its beginning to its record."""
         period, update_id = self._period, update.update_id
-        attempt = period.unsure.pop(update_id, None) or Attempt(
-            update_id, period.term, period.rng.getrandbits(63), repeatable=decision.repeatable
-        )
+        attempt = period.unsure.pop(update_id, None) or new_attempt(period, update, decision)
         self._log.debug("DEDUP_CHECK", update_id=update_id)
         period.tokens.add(attempt.token)
         try:

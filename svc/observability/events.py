@@ -39,6 +39,14 @@ EVENTS: dict[str, Look] = {
     "REFUSED": Look("WORKER", "🚫"),
     "DEAD": Look("WORKER", "💀"),
     "IN_DOUBT": Look("WORKER", "❓"),
+    # a send in doubt: it is looked for
+    "UNCLEAR": Look("WORKER", "🔎"),
+    "LOOKED": Look("LOOKS", "🔎"),
+    "FOUND": Look("LOOKS", "📬"),
+    "NOT_FOUND": Look("LOOKS", "📭"),
+    "LATE_DUPLICATE": Look("LOOKS", "👥"),
+    "PROBE_EDITED": Look("LOOKS", "🛑"),
+    # more of the workers
     "HANDLER_FAILED": Look("WORKER", "💥"),
     "HANDLER_STUCK": Look("WORKER", "🧱"),
     "BOT_PAUSED": Look("WORKER", "⏸️"),

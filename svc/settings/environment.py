@@ -73,6 +73,11 @@ class Settings:
         return int(self.bot_token.split(":", 1)[0])
 
     @property
+    def fallback(self) -> Fallback:
+        """What becomes of a message where it cannot be told whether it arrived, or is not looked for."""
+        return self.in_doubt_fallback if self.in_doubt == "verify" else self.in_doubt
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed: the token and its second half, the webhook's secret, the databases' passwords."""
         passwords = (*addresses.passwords(self.database_url), *addresses.passwords(self.leader_database_url))

@@ -1,0 +1,86 @@
+"""Makes probes: each in its turn, and none any more once one was not refused."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import structlog
+import trio
+
+from svc.delivery.refusals import may_be_the_bots
+from svc.delivery.retry_policy import FLOOD
+from svc.delivery.sending_pause import SendingPause
+from svc.observability.errors import describe
+from telegram_client.errors import NotSent, TelegramError
+from telegram_client.flood import FloodControl
+from telegram_client.probes import PROBE, Told, probe_params, told_by
+from telegram_client.sender import Sender
+
+log = structlog.get_logger()
+
+PROBE_TIMEOUT = 3.0
+EDITED = "a probe was not refused: nothing is looked for any more by this process"
+
+
+class Answer(NamedTuple):
+    """What a probe has told, and the words that it was told in."""
+
+    told: Told
+    text: str
+
+
+class Prober:
+    """Probes for one process. `stopped`: a probe was not refused, so nothing is as it was read, and none is made.
+
+    Until one has been refused as it should be they are made one at a time: should they edit, then one message.
+    """
+
+    def __init__(self, flood: FloodControl, pause: SendingPause) -> None:
+        self.stopped = False
+        self._flood = flood
+        self._pause = pause
+        self._refused = False
+        self._one_at_a_time = trio.Lock()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a probe could leave now."""
+        return self._flood.has_room_for_probes()
+
+    @property
+    def per_second(self) -> float:
+        """How many probes may leave in a second, infinity without a limit."""
+        return self._flood.limits.probes_per_second
+
+    def paused(self, chat_id: int) -> float:
+        """Seconds for which nothing may be asked about this chat."""
+        return self._flood.paused(chat_id)
+
+    async def probe(self, sender: Sender, chat_id: int, message_id: int) -> Answer:
+        """Probe one message in its turn, however long that takes to come."""
+        await self._flood.acquire_probe(chat_id)
+        if self._refused:
+            return await self._ask(sender, chat_id, message_id)
+        async with self._one_at_a_time:
+            return await self._ask(sender, chat_id, message_id)
+
+    async def _ask(self, sender: Sender, chat_id: int, message_id: int) -> Answer:
+        if self.stopped:
+            return Answer(Told.EDITED, EDITED)
+        try:
+            await sender.call(PROBE, probe_params(chat_id, message_id), timeout=PROBE_TIMEOUT)
+        except TelegramError as error:
+            self._heed(error, chat_id)
+            told = told_by(error)
+            self._refused = self._refused or told is Told.OURS
+            return Answer(told, describe(error))
+        self.stopped = True
+        log.error("PROBE_EDITED", chat_id=chat_id, message_id=message_id)
+        return Answer(Told.EDITED, EDITED)
+
+    def _heed(self, error: TelegramError, chat_id: int) -> None:
+        """What the answer asks of all calls, whoever made this one."""
+        if isinstance(error, NotSent) and error.status == FLOOD:
+            self._flood.pause(error.retry_after, chat_id)
+        elif may_be_the_bots(error):
+            self._pause.suspect()

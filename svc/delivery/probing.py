@@ -1,0 +1,169 @@
+"""One look: is the message of a send in doubt there? What is asked of whom, and what follows from the answers.
+
+The message, if it arrived, has an id above the watermark, which was known before it was sent. Other messages have ids
+there as well: those that an update brought or an answer told are left out. Each of the others is probed, and so are a
+few ids above the greatest that is known, since nothing newer may have been heard of. As one send of a chat is in doubt
+at a time, exactly one of them may be the bot's own; more cannot be told apart. Before any of it is trusted, a message
+that is certainly the bot's own must be recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import trio
+
+from svc.delivery.active_period import ActivePeriod
+from svc.delivery.prober import EDITED, Answer
+from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookResult, Unsure
+from telegram_client.probes import Told
+
+MOST_CANDIDATES = 25
+# Ids above the greatest known one that are probed as well.
+BEYOND = 5
+# How long answers that are on their way are waited for: below the greatest id all that will be known then is.
+AFTER_UPPER = 0.3
+# The whole look, in seconds. What is not through by then has cost one look.
+LOOK_DEADLINE = 20.0
+# A probe without an answer is made again; each time counts as a probe.
+TRIES = 3
+AGAIN_AFTER = 0.3
+# A chat that a 429 has paused for longer is looked at another time.
+LONGEST_PAUSE = 1.0
+# In so many looks what may become known with time is waited for: a message of our own, others' ids.
+PATIENT_LOOKS = 3
+
+TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
+INCOMPLETE = "too many messages have come since to know all of them"
+NONE_KNOWN = "no message of our own is known"
+NOT_RECOGNISED = "a message of our own is not recognised"
+
+_ABOUT_THE_MESSAGE = (Told.ABSENT, Told.OTHERS, Told.OURS)
+
+
+class Look:
+    """One look in one period. `probes` is how many it has made so far."""
+
+    def __init__(self, period: ActivePeriod, due: DueLook) -> None:
+        self.probes = 0
+        self._period = period
+        self._due = due
+
+    async def result(self) -> LookResult:
+        """Look; raises DatabaseUnavailable."""
+        if self._period.prober.stopped:
+            return CannotBeTold(EDITED)
+        with trio.move_on_after(LOOK_DEADLINE):
+            return await self._look()
+        return Unsure("it took too long")
+
+    async def ours_between(self, above: int, below: int) -> Sequence[int]:
+        """The messages of the bot's own with ids between these two that nobody knows of; raises DatabaseUnavailable."""
+        known = await self._period.inbox.known_ids(self._due)
+        ids = candidates(above, below - 1, known.ids, beyond=0) if known.complete else None
+        with trio.move_on_after(LOOK_DEADLINE):
+            answers = await self._ask_all(self._due.chat_id, ids or ())
+            return ours(answers)
+        return ()
+
+    async def _look(self) -> LookResult:
+        period, due = self._period, self._due
+        known = await period.inbox.known_ids(due)
+        upper = max(known.greatest or 0, period.message_ids.greatest(due.chat_id) or 0)
+        heard_all = trio.current_time() + AFTER_UPPER
+        distrust = await self._self_test(known.own)
+        if distrust is not None:
+            return distrust
+        await trio.sleep_until(heard_all)
+        known = await period.inbox.known_ids(due)
+        if not known.complete:
+            return _later_or_never(INCOMPLETE, due.number)
+        ids = candidates(due.watermark, upper, known.ids)
+        if ids is None:
+            return _later_or_never(TOO_MANY, due.number)
+        return verdict(await self._ask_all(due.chat_id, ids))
+
+    async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:
+        """Why nothing that is answered now can be trusted; None if it can."""
+        answers: list[Answer] = []
+        for each in dict.fromkeys((own, self._period.message_ids.own)):
+            if each is not None:
+                answers.append(await self._ask(*each))
+                if answers[-1].told is Told.OURS:
+                    return None
+        return distrust(answers, self._due.number)
+
+    async def _ask_all(self, chat_id: int, ids: Sequence[int]) -> dict[int, Answer]:
+        """The answers about these ids, up to the first that is not about the message."""
+        answers: dict[int, Answer] = {}
+        for message_id in ids:
+            answers[message_id] = await self._ask(chat_id, message_id)
+            if answers[message_id].told not in _ABOUT_THE_MESSAGE:
+                break
+        return answers
+
+    async def _ask(self, chat_id: int, message_id: int) -> Answer:
+        """The answer to a probe, which is made again if there was none."""
+        prober = self._period.prober
+        answer = Answer(Told.NOTHING, "")
+        for tried in range(TRIES):
+            if tried:
+                await trio.sleep(AGAIN_AFTER)
+            if prober.paused(chat_id) > LONGEST_PAUSE:
+                return Answer(Told.NOTHING, answer.text or "flood control holds the chat")
+            self.probes += 1
+            answer = await prober.probe(self._period.sender, chat_id, message_id)
+            if answer.told is not Told.NOTHING:
+                break
+        return answer
+
+
+def candidates(watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND) -> list[int] | None:
+    """The ids that the message may have; None if they are too many.
+
+    All above `watermark` up to `upper`, the greatest that is known of, and up to `beyond` more, MOST_CANDIDATES in all.
+    """
+    upper = max(upper, watermark)
+    found: list[int] = []
+    for message_id in range(watermark + 1, upper + 1):
+        if message_id not in known:
+            found.append(message_id)
+            if len(found) > MOST_CANDIDATES:
+                return None
+    further = (each for each in range(upper + 1, upper + 1 + beyond) if each not in known)
+    return [*found, *further][:MOST_CANDIDATES]
+
+
+def ours(answers: Mapping[int, Answer]) -> list[int]:
+    """The messages that are the bot's own."""
+    return [message_id for message_id, answer in answers.items() if answer.told is Told.OURS]
+
+
+def verdict(answers: Mapping[int, Answer]) -> LookResult:
+    """What follows from the answers about all candidates, or from the one that ended the asking."""
+    for answer in answers.values():
+        if answer.told is Told.NOTHING:
+            return Unsure(answer.text)
+        if answer.told not in _ABOUT_THE_MESSAGE:
+            return CannotBeTold(answer.text)
+    match ours(answers):
+        case []:
+            return Absent()
+        case [message_id]:
+            return Found(message_id)
+    return CannotBeTold(f"{len(ours(answers))} messages could be it")
+
+
+def distrust(answers: Sequence[Answer], number: int) -> LookResult:
+    """Why look `number` cannot be trusted, after these answers about messages of our own, of which none was right."""
+    for answer in answers:
+        if answer.told is not Told.NOTHING and answer.told not in _ABOUT_THE_MESSAGE:
+            return CannotBeTold(answer.text)
+    for answer in answers:
+        if answer.told is Told.NOTHING:
+            return Unsure(answer.text)
+    return _later_or_never(NOT_RECOGNISED if answers else NONE_KNOWN, number)
+
+
+def _later_or_never(reason: str, number: int) -> LookResult:
+    return Unsure(reason) if number <= PATIENT_LOOKS else CannotBeTold(reason)
