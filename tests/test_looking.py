@@ -206,7 +206,7 @@ def left_behind(bot: RunningBot, message_id: int, *, dead_if_sent: str | None = 
     bot.inbox.rows[1] = Row(
         update,
         state="processing",
-        epoch=1,
+        epoch=0,  # of a process that is no more
         token=5,
         attempts=1,
         started=trio.current_time(),
