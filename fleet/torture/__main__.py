@@ -12,6 +12,7 @@ from functools import partial
 
 import trio
 
+from fleet.torture.clock import libfaketime
 from fleet.torture.report import table
 from fleet.torture.run import Outcome, Plan, run
 from fleet.torture.scenes import SCENES
@@ -38,6 +39,8 @@ def main() -> int:
     # Whoever asks us to end wants what was started to be gone too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{plan.scene}: {plan.conditions.words}; seed {plan.seed}", flush=True)
+    if plan.scene == "mixed" and libfaketime() is None:
+        print("no clock jumps: libfaketime is not installed")
     try:
         outcome = _run(plan)
     except KeyboardInterrupt:

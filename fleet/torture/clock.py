@@ -1,23 +1,24 @@
 """A process whose clock can be set while it runs: by libfaketime (https://github.com/wolfcw/libfaketime).
 
-Debian has it as the package `libfaketime`. Its time of day is changed, the clock that only measures is left alone.
+Debian has it as the package `libfaketime`; `LIBFAKETIME` names the library where it lies elsewhere. The time of day is
+changed, the clock that only measures is left alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PLACES = (
-    "usr/lib/*/faketime/libfaketime.so.1",
-    "usr/lib/faketime/libfaketime.so.1",
-    "usr/local/lib/faketime/*.so.1",
-)
+# The one for programs with threads.
+_PLACES = ("usr/lib/*/faketime/libfaketimeMT.so.1", "usr/lib/faketime/libfaketimeMT.so.1")
 
 
 def libfaketime() -> Path | None:
-    """Where the library is, if it is installed."""
+    """Where the library is; None where it is not installed."""
+    if "LIBFAKETIME" in os.environ:
+        return Path(os.environ["LIBFAKETIME"])
     return next((path for place in _PLACES for path in sorted(Path("/").glob(place))), None)
 
 
@@ -35,7 +36,7 @@ class SteppingClock:
         return {
             "LD_PRELOAD": str(self._library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_NO_CACHE": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }
 
