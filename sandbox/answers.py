@@ -83,7 +83,10 @@ NOT_MODIFIED = bad_request(
 NO_MESSAGE_ID = bad_request("message identifier is not specified")
 EDIT_NOT_FOUND = bad_request("message to edit not found")
 EDIT_FORBIDDEN = bad_request("message can't be edited")
+INLINE_EXPECTED = bad_request("inline keyboard expected")
 DELETE_NOT_FOUND = bad_request("message to delete not found")
+FORWARD_NOT_FOUND = bad_request("message to forward not found")
+PIN_NOT_FOUND = bad_request("message to pin not found")
 QUERY_TOO_OLD = bad_request("query is too old and response timeout expired or query ID is invalid")
 WRONG_ACTION = bad_request("wrong parameter action in request")
 
@@ -91,6 +94,7 @@ BUTTON_DATA_INVALID = bad_request("BUTTON_DATA_INVALID")
 MARKUP_NOT_JSON = bad_request("can't parse reply keyboard markup JSON object")
 MARKUP_NOT_OBJECT = bad_request("object expected as reply markup")
 KEYBOARD_NOT_ROWS = bad_request('field "inline_keyboard" must be an Array of Arrays of InlineKeyboardButton')
+REPLY_KEYBOARD_NOT_ROWS = bad_request('field "keyboard" must be an Array of Arrays')
 BUTTON_TEXT_EMPTY = bad_request("can't parse inline keyboard button: button text must be non-empty")
 BUTTON_WITHOUT_ACTION = bad_request("text buttons are unallowed in the inline keyboard")
 

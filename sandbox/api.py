@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ import trio
 
 from sandbox.answers import NOT_FOUND, OTHER_POLLER, ApiAnswer, MethodFailed, Refusal, flood
 from sandbox.faults import Fault, FaultKind, Faults
+from sandbox.late import LateCalls
 from sandbox.params import Params, read_params
 from sandbox.state import BotState
 from sandbox.telegram import Telegram
@@ -29,11 +31,21 @@ HTML_PAGE = (
 )
 
 
-_WITH_EFFECT = {FaultKind.CUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.SLOW, FaultKind.SLOW_AFTER}
+_WITH_EFFECT = {FaultKind.CUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.SLOW, FaultKind.SLOW_AFTER, FaultKind.LATE}
 
 
 class ConnectionCut(Exception):
     """The client gets no answer: its connection is to be closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ApiCall:
+    """A call whose request has wholly come, at this Unix time."""
+
+    token: str
+    method: str
+    params: Mapping[str, Any]
+    arrived_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +60,10 @@ class HttpResponse:
 class Api:
     """`/bot<TOKEN>/<method>` over a Telegram and its faults."""
 
-    def __init__(self, telegram: Telegram, faults: Faults) -> None:
+    def __init__(self, telegram: Telegram, faults: Faults, late: LateCalls) -> None:
         self._telegram = telegram
         self._faults = faults
+        self._late = late
         self._polls_waiting = trio.lowlevel.ParkingLot()
         telegram.watch(lambda bot: self._polls_waiting.unpark_all())
 
@@ -67,26 +80,26 @@ class Api:
             params = read_params(query, content_type, body)
         except MethodFailed as refused:
             return _reply(refused.refusal.answer())
-        return await self._perform(token, method.rstrip("/"), params)
+        return await self._perform(_ApiCall(token, method.rstrip("/"), params, self._telegram.now()))
 
-    async def _perform(self, token: str, method: str, params: Mapping[str, Any]) -> HttpResponse:
-        fault = self._faults.take(method, params) if token in self._telegram.bots else None
+    async def _perform(self, call: _ApiCall) -> HttpResponse:
+        fault = self._faults.take(call.method, call.params) if call.token in self._telegram.bots else None
         if fault is None:
-            return _reply(await self._call(token, method, params))
+            return _reply(await self._call(call))
         if fault.kind in _WITH_EFFECT:
-            return await self._perform_badly(fault, token, method, params)
+            return await self._perform_badly(call, fault)
         reply = _instead(fault)
-        self._telegram.record(token, method, params, reply.status if reply else 0, fault.kind)
+        self._record(call, reply.status if reply else 0, fault.kind)
         if reply is None:
             if fault.kind is FaultKind.HANG:
                 await trio.sleep(HANG)
             raise ConnectionCut
         return reply
 
-    async def _perform_badly(self, fault: Fault, token: str, method: str, params: Mapping[str, Any]) -> HttpResponse:
-        if fault.kind is FaultKind.SLOW:
-            await trio.sleep(fault.delay)
-        reply = _reply(await self._call(token, method, params, fault.kind))
+    async def _perform_badly(self, call: _ApiCall, fault: Fault) -> HttpResponse:
+        if fault.kind in (FaultKind.SLOW, FaultKind.LATE):
+            await self._hold_up(call, fault)
+        reply = _reply(await self._call(call, fault.kind))
         if fault.kind is FaultKind.CUT_AFTER:
             raise ConnectionCut
         if fault.kind is FaultKind.ERROR_AFTER:
@@ -95,13 +108,32 @@ class Api:
             await trio.sleep(fault.delay)
         return reply
 
-    async def _call(self, token: str, method: str, params: Mapping[str, Any], fault: str | None = None) -> ApiAnswer:
-        bot = self._telegram.bots.get(token)
-        if method.lower() != "getupdates" or bot is None:
-            return self._telegram.call(token, method, params, fault=fault)
-        answer = await self._poll(bot, params)
-        self._telegram.record(token, method, params, answer.status, fault)
+    async def _hold_up(self, call: _ApiCall, fault: Fault) -> None:
+        """Wait until it is time to carry out the call; if nobody waits for it any more, that is done all the same."""
+        due = trio.current_time() + fault.delay
+        carry_out = partial(self._carry_out, call, fault.kind)
+        if fault.kind is FaultKind.LATE:
+            self._late.put(due, carry_out)
+            raise ConnectionCut
+        try:
+            await trio.sleep_until(due)
+        except trio.Cancelled:
+            self._late.put(due, carry_out)
+            raise
+
+    async def _call(self, call: _ApiCall, fault: str | None = None) -> ApiAnswer:
+        bot = self._telegram.bots.get(call.token)
+        if call.method.lower() != "getupdates" or bot is None:
+            return self._carry_out(call, fault)
+        answer = await self._poll(bot, call.params)
+        self._record(call, answer.status, fault)
         return answer
+
+    def _carry_out(self, call: _ApiCall, fault: str | None) -> ApiAnswer:
+        return self._telegram.call(call.token, call.method, call.params, fault=fault, arrived_at=call.arrived_at)
+
+    def _record(self, call: _ApiCall, status: int, fault: str | None) -> None:
+        self._telegram.record(call.token, call.method, call.params, status, fault=fault, arrived_at=call.arrived_at)
 
     async def _poll(self, bot: BotState, params: Mapping[str, Any]) -> ApiAnswer:
         """A long poll: ends with updates, with its timeout, or with 409 when a newer poll or a webhook comes."""

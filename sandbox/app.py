@@ -14,6 +14,7 @@ from sandbox.control import Control
 from sandbox.faults import Faults
 from sandbox.http_client import HttpPoster
 from sandbox.http_server import HttpRequest, serve
+from sandbox.late import LateCalls
 from sandbox.telegram import DEMO_TOKEN, Telegram
 from sandbox.transport import SandboxTransport
 from sandbox.webhooks import Post, WebhookSender
@@ -21,6 +22,8 @@ from sandbox.webhooks import Post, WebhookSender
 
 class Sandbox:
     """A Telegram of one's own. `run` serves it on loopback; `run_sender` and `transport` do without sockets.
+
+    With `transport` alone, calls that a fault has made late are carried out while `late.run` runs.
 
     `tokens` register bots, `seed` makes ids and random pauses repeatable, `now` is Unix time (default: Trio's clock
     from the true time on; `TrioWallClock(start)` for a fixed start). `strict_webhooks` demands https and the public
@@ -39,7 +42,8 @@ class Sandbox:
     ) -> None:
         self.telegram = Telegram(tokens, seed=seed, now=now, strict_webhooks=strict_webhooks)
         self.faults = Faults()
-        self.api = Api(self.telegram, self.faults)
+        self.late = LateCalls()
+        self.api = Api(self.telegram, self.faults, self.late)
         self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
 
     def transport(self, *, latency: float = 0.0) -> SandboxTransport:
@@ -72,5 +76,8 @@ class Sandbox:
                 task_status.started(f"http://127.0.0.1:{bound}")
 
     async def run_sender(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Deliver webhooks through `post`, until cancelled."""
-        await self.sender.run(post, task_status=task_status)
+        """Deliver webhooks through `post` and carry out what is late, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.late.run)
+            await nursery.start(self.sender.run, post)
+            task_status.started()

@@ -12,10 +12,11 @@ MAX_CALLS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One call. `status` is that of the answer, or 0 if there was no effect and no answer; `at` is Unix time.
+    """One call. `status` is that of the answer, or 0 if there was no effect and no answer.
 
-    `fault` names the fault that was ordered for it. A call cut off after its effect has status 200 and fault
-    "cut_after". The bot is given by its id: tokens are not kept.
+    `at` is the Unix time at which it was carried out or refused, `arrived_at` the one at which its request had wholly
+    come: they differ for long polls and for what a fault has held up. `fault` names the fault that was ordered for it.
+    A call cut off after its effect has status 200 and fault "cut_after". The bot is given by its id: no token is kept.
     """
 
     at: float
@@ -23,6 +24,7 @@ class RecordedCall:
     method: str
     params: Mapping[str, Any]
     status: int
+    arrived_at: float
     fault: str | None = None
 
     @property

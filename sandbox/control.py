@@ -8,6 +8,10 @@
     GET    /faults               what is ordered and not yet used up
     POST   /faults               {"kind": "flood", "count": 2, "method": "sendMessage", "retry_after": 3}
     DELETE /faults               take all orders back
+    GET    /sent                 what the bot was let send, deleted or not; ?chat_id=-5&since=1700000000.5
+    GET    /rules                how ids are handed out and edits answered
+    POST   /rules                {"ids": "by_chat", "edits": "other_words", "unseen_for": 1.5}: breaks them (rules.py)
+    DELETE /rules                back to the documented ones
     GET    /                     a chat page
 
 All act on the first bot.
@@ -53,6 +57,10 @@ class Control:
             ("GET", re.compile("/faults"), self._list_faults),
             ("POST", re.compile("/faults"), self._order_fault),
             ("DELETE", re.compile("/faults"), self._clear_faults),
+            ("GET", re.compile("/sent"), self._sent),
+            ("GET", re.compile("/rules"), self._show_rules),
+            ("POST", re.compile("/rules"), self._change_rules),
+            ("DELETE", re.compile("/rules"), self._reset_rules),
         ]
 
     def handle(self, request: HttpRequest) -> HttpResponse:
@@ -111,14 +119,20 @@ class Control:
         )
 
     def _calls(self, request: HttpRequest) -> HttpResponse:
-        _, _, query = request.target.partition("?")
-        asked = {name: values[-1] for name, values in parse_qs(query).items()}
+        asked = _query(request)
         calls = self._telegram.call_log.find(
             asked.get("method"),
             chat_id=int(asked["chat_id"]) if "chat_id" in asked else None,
             status=int(asked["status"]) if "status" in asked else None,
         )
         return _json(200, {"calls": [asdict(call) for call in calls[-CALLS_SHOWN:]]})
+
+    def _sent(self, request: HttpRequest) -> HttpResponse:
+        asked = _query(request)
+        sent = self._telegram.sent(
+            int(asked["chat_id"]) if "chat_id" in asked else None, since=float(asked.get("since", 0))
+        )
+        return _json(200, {"sent": [asdict(message) for message in sent]})
 
     def _list_faults(self, request: HttpRequest) -> HttpResponse:
         return _json(200, {"faults": [asdict(fault) for fault in self._faults.rules]})
@@ -130,6 +144,22 @@ class Control:
     def _clear_faults(self, request: HttpRequest) -> HttpResponse:
         self._faults.clear()
         return _json(200, {"faults": []})
+
+    def _show_rules(self, request: HttpRequest) -> HttpResponse:
+        return _json(200, asdict(self._telegram.rules))
+
+    def _change_rules(self, request: HttpRequest) -> HttpResponse:
+        self._telegram.rules.change(**_object(request))
+        return self._show_rules(request)
+
+    def _reset_rules(self, request: HttpRequest) -> HttpResponse:
+        self._telegram.rules.reset()
+        return self._show_rules(request)
+
+
+def _query(request: HttpRequest) -> dict[str, str]:
+    _, _, query = request.target.partition("?")
+    return {name: values[-1] for name, values in parse_qs(query).items()}
 
 
 def _object(request: HttpRequest) -> dict[str, Any]:

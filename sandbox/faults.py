@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     ERROR_AFTER = "error_after"  # the effect happens, the answer is an error: a gateway that gave up waiting
     SLOW = "slow"  # the effect and the answer come `delay` seconds late
     SLOW_AFTER = "slow_after"  # the effect happens at once, the answer comes `delay` seconds late
+    LATE = "late"  # the connection closes at once without an answer, the effect happens `delay` seconds later
     HANG = "hang"  # no effect and no answer
 
 
@@ -32,7 +33,7 @@ class Fault:
     """One rule. It applies to the next `count` calls (None: all, until cleared) of the method and the chat, if given.
 
     `retry_after` (whole seconds) is for FLOOD, `status` and `description` for ERROR and ERROR_AFTER, `delay` (seconds)
-    for SLOW and SLOW_AFTER.
+    for SLOW, SLOW_AFTER and LATE.
     """
 
     kind: FaultKind

@@ -1,4 +1,4 @@
-"""Inline keyboards: read from a request, checked as Telegram checks them."""
+"""Keyboards: read from a request, checked as Telegram checks them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sandbox.answers import (
     KEYBOARD_NOT_ROWS,
     MARKUP_NOT_JSON,
     MARKUP_NOT_OBJECT,
+    REPLY_KEYBOARD_NOT_ROWS,
     MethodFailed,
+    Refusal,
 )
 from sandbox.params import Params
 
@@ -36,10 +38,11 @@ _ACTIONS = (
 
 
 def read_markup(params: Params) -> Markup | None:
-    """The `reply_markup` that the message will show: an inline keyboard, or None.
+    """The `reply_markup` of a request, of one kind: a dictionary with one key; or None.
 
-    Keyboards of other kinds (reply keyboards, force_reply) are accepted and not shown.
-    Raises Refused for what Telegram would not take.
+    The kind is the first that is there of: a reply keyboard, an inline keyboard, remove_keyboard, force_reply. An empty
+    object and a keyboard without buttons are none (get_reply_markup in Client.cpp, read in 2026-11).
+    Raises MethodFailed for what Telegram would not take.
     """
     try:
         markup = params.json("reply_markup")
@@ -49,11 +52,28 @@ def read_markup(params: Params) -> Markup | None:
         return None
     if not isinstance(markup, dict):
         raise MethodFailed(MARKUP_NOT_OBJECT)
-    rows = markup.get("inline_keyboard", [])
+    keyboard = [row for row in _rows(markup, "keyboard", REPLY_KEYBOARD_NOT_ROWS) if row]
+    inline = _rows(markup, "inline_keyboard", KEYBOARD_NOT_ROWS)
+    inline = [[_check_button(button) for button in row] for row in inline if row]
+    kinds = {
+        "keyboard": keyboard,
+        "inline_keyboard": inline,
+        "remove_keyboard": markup.get("remove_keyboard") is True,
+        "force_reply": markup.get("force_reply") is True,
+    }
+    return next(({kind: value} for kind, value in kinds.items() if value), None)
+
+
+def is_inline(markup: Markup | None) -> bool:
+    """Whether a message may show this and be edited later: an inline keyboard, or nothing at all."""
+    return markup is None or "inline_keyboard" in markup
+
+
+def _rows(markup: Markup, kind: str, refusal: Refusal) -> list[list[Any]]:
+    rows = markup.get(kind, [])
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
-        raise MethodFailed(KEYBOARD_NOT_ROWS)
-    checked = [[_check_button(button) for button in row] for row in rows if row]
-    return {"inline_keyboard": checked} if checked else None
+        raise MethodFailed(refusal)
+    return rows
 
 
 def _check_button(button: Any) -> dict[str, Any]:

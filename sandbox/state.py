@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.answers import Refusal
+from sandbox.message_ids import MessageIds
 from sandbox.queues import NOT_SENT_BY_DEFAULT
+from sandbox.rules import Rules
 
 MessageObject = dict[str, Any]
 """A Message object of the Bot API."""
@@ -16,6 +19,7 @@ MessageObject = dict[str, Any]
 MAX_MESSAGES_PER_CHAT = 1_000
 MAX_CHATS = 200_000
 MAX_PRESSES = 100_000
+MAX_SENT = 500_000
 
 
 class SandboxFull(Exception):
@@ -66,18 +70,41 @@ class Press:
     show_alert: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """One message of the bot's as it was accepted, at this Unix time."""
+
+    at: float
+    chat_id: int
+    message_id: int
+    text: str
+
+
+@dataclass(slots=True)
+class StoredMessage:
+    """A message as the server keeps it: what clients are told of it, and what only edits ask about.
+
+    `made_at` is Unix time. `editable`: whether the bot may edit it: it is the bot's own, no forward and no service
+    message, and was not sent with a reply keyboard, force_reply or remove_keyboard.
+    """
+
+    body: MessageObject
+    made_at: float
+    editable: bool
+
+
 @dataclass(slots=True)
 class ChatState:
     """A chat of one bot. `refusal` is what every call to it is answered with, if set."""
 
     info: dict[str, Any]
-    messages: dict[int, MessageObject] = field(default_factory=dict)
+    messages: dict[int, StoredMessage] = field(default_factory=dict)
     refusal: Refusal | None = None
     action: str = ""
 
-    def add(self, message: MessageObject) -> None:
+    def add(self, message: StoredMessage) -> None:
         """Store a message; the oldest goes if there are too many."""
-        self.messages[message["message_id"]] = message
+        self.messages[message.body["message_id"]] = message
         if len(self.messages) > MAX_MESSAGES_PER_CHAT:
             del self.messages[next(iter(self.messages))]
 
@@ -89,6 +116,7 @@ class BotState:
     token: str
     user: dict[str, Any]
     next_update_id: int
+    rules: Rules
     chats: dict[int, ChatState] = field(default_factory=dict)
     pending: dict[int, PendingUpdate] = field(default_factory=dict)
     presses: dict[str, Press] = field(default_factory=dict)
@@ -98,7 +126,9 @@ class BotState:
     last_error_date: int | None = None
     last_error_message: str = ""
     webhook_calls_from: float = 0.0
-    last_message_id: int = 0
+    message_ids: MessageIds = field(default_factory=MessageIds)
+    # What it was let send, the last MAX_SENT: also what has been edited or deleted since.
+    sent: deque[SentMessage] = field(default_factory=lambda: deque(maxlen=MAX_SENT))
     # Long polls are numbered: one that is not the newest, or whose end was ordered, answers 409.
     polls: int = 0
     poll_refusal: Refusal | None = None
@@ -115,18 +145,26 @@ class BotState:
             return kind not in NOT_SENT_BY_DEFAULT
         return kind in self.allowed_updates
 
-    def new_message(self, chat: ChatState, sender: dict[str, Any], date: int, text: str) -> MessageObject:
-        """A new text message in `chat`, stored."""
-        self.last_message_id += 1
-        message: MessageObject = {
-            "message_id": self.last_message_id,
+    def new_message(
+        self, chat: ChatState, sender: dict[str, Any], now: float, content: dict[str, Any], *, editable: bool = False
+    ) -> MessageObject:
+        """A new message in `chat`, stored; `content` is what its kind has (`text`, `reply_markup`, ...)."""
+        body: MessageObject = {
+            "message_id": self.message_ids.next(chat.info["id"], chat.info["type"], self.rules.ids),
             "from": sender,
             "chat": chat.info,
-            "date": date,
-            "text": text,
+            "date": int(now),
+            **content,
         }
-        chat.add(message)
-        return message
+        chat.add(StoredMessage(body, now, editable))
+        return body
+
+    def send(self, chat: ChatState, now: float, content: dict[str, Any], *, editable: bool) -> MessageObject:
+        """A new message of the bot's, which is noted among those that it was let send."""
+        body = self.new_message(chat, self.user, now, content, editable=editable)
+        self.sent.append(SentMessage(now, chat.info["id"], body["message_id"], content.get("text", "")))
+        chat.action = ""
+        return body
 
     def add_press(self, press: Press) -> None:
         """Remember a press for answerCallbackQuery; the oldest is forgotten if there are too many."""

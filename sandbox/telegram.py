@@ -19,7 +19,8 @@ from sandbox.clock import Clock, TrioWallClock
 from sandbox.methods import MESSAGE_METHODS, Method
 from sandbox.params import Params
 from sandbox.queues import expires_at, queue_key
-from sandbox.state import MAX_CHATS, BotState, ChatState, MessageObject, PendingUpdate, Press, SandboxFull
+from sandbox.rules import Rules
+from sandbox.state import MAX_CHATS, BotState, ChatState, MessageObject, PendingUpdate, Press, SandboxFull, SentMessage
 from sandbox.updates import delete_webhook, get_updates, get_webhook_info, set_webhook
 
 DEMO_TOKEN = "424242:sandbox-demo-token_not-a-secret_000"
@@ -33,6 +34,7 @@ class Telegram:
 
     `tokens` register the bots; the first is meant where no token is given. `now` returns Unix time (default: a clock
     that follows Trio's, for use inside Trio). `strict_webhooks` refuses webhooks that the public server would refuse.
+    `rules` may be changed at any time.
     Every user acts through the `user_*` methods; who has sent a text has started the bot.
     """
 
@@ -47,6 +49,7 @@ class Telegram:
     ) -> None:
         self.now = now or TrioWallClock()
         self.call_log = CallLog()
+        self.rules = Rules()
         self.users: dict[int, dict[str, Any]] = {}
         self._random = random.Random(seed)
         self._max_pending = max_pending
@@ -78,10 +81,21 @@ class Telegram:
 
     # The Bot API
 
-    def call(self, token: str, method: str, params: Mapping[str, Any], *, fault: str | None = None) -> ApiAnswer:
-        """Perform one method and record it in the call log (with `fault`, if one was ordered). Never raises."""
+    def call(
+        self,
+        token: str,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        fault: str | None = None,
+        arrived_at: float | None = None,
+    ) -> ApiAnswer:
+        """Perform one method and record it in the call log. Never raises.
+
+        `fault` is the one that was ordered for it; it arrived at the Unix time `arrived_at`, or just now.
+        """
         answer = self.perform(token, method, params)
-        self.record(token, method, params, answer.status, fault)
+        self.record(token, method, params, answer.status, fault=fault, arrived_at=arrived_at)
         return answer
 
     def perform(self, token: str, method: str, params: Mapping[str, Any]) -> ApiAnswer:
@@ -96,18 +110,29 @@ class Telegram:
         try:
             return perform(bot, Params(params), self.now())
         except MethodFailed as refused:
-            return refused.refusal.answer()
+            return self.rules.in_words(refused.refusal).answer()
         finally:
             # Also after a refusal: a rejected setWebhook has closed the old webhook.
             if bot.webhook is not webhook:
                 self.notify(bot)
 
-    def record(self, token: str, method: str, params: Mapping[str, Any], status: int, fault: str | None = None) -> None:
+    def record(
+        self,
+        token: str,
+        method: str,
+        params: Mapping[str, Any],
+        status: int,
+        *,
+        fault: str | None = None,
+        arrived_at: float | None = None,
+    ) -> None:
         """Record a call; `status` 0 if it had no effect and no answer. Unknown tokens are left out."""
         bot = self.bots.get(token)
         if bot is not None:
             name, _ = self._methods.get(method.lower(), (method, None))
-            self.call_log.record(RecordedCall(self.now(), bot.id, name, params, status, fault))
+            now = self.now()
+            arrived_at = now if arrived_at is None else arrived_at
+            self.call_log.record(RecordedCall(now, bot.id, name, params, status, arrived_at, fault))
 
     # What users do
 
@@ -139,7 +164,7 @@ class Telegram:
             raise ValueError("a group needs a chat_id")
         else:
             chat = self._chat(bot, {"id": chat_id, "title": "Group", "type": chat_type})
-        message = bot.new_message(chat, user, int(self.now()), text)
+        message = bot.new_message(chat, user, self.now(), {"text": text})
         if command := re.match(r"/[A-Za-z0-9_@]+", text):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": command.end()}]
         return self.push_update("message", dict(message), token=token)
@@ -159,7 +184,7 @@ class Telegram:
         """
         bot = self.bot(token)
         self._check_room(bot)
-        message = bot.chats[chat_id].messages[message_id]
+        message = bot.chats[chat_id].messages[message_id].body
         query_id = str(self._random.getrandbits(62))
         bot.add_press(Press(query_id, user_id, chat_id, message_id, callback_data, self.now()))
         body = {
@@ -201,7 +226,16 @@ class Telegram:
     def messages(self, chat_id: int, *, token: str | None = None) -> list[MessageObject]:
         """The chat as it shows on the screen, both sides, oldest first; empty for a chat that does not exist."""
         chat = self.bot(token).chats.get(chat_id)
-        return list(chat.messages.values()) if chat else []
+        return [message.body for message in chat.messages.values()] if chat else []
+
+    def sent(self, chat_id: int | None = None, *, since: float = 0.0, token: str | None = None) -> list[SentMessage]:
+        """What the bot was let send, oldest first, also what has been edited or deleted since.
+
+        To one chat or to all, at the Unix time `since` or later.
+        """
+        return [
+            message for message in self.bot(token).sent if chat_id in (None, message.chat_id) and message.at >= since
+        ]
 
     def presses(self, user_id: int, *, token: str | None = None) -> list[Press]:
         """The user's button presses, oldest first; those not `answered` show a spinner."""
@@ -215,7 +249,7 @@ class Telegram:
             "username": "sandbox_bot",
         }
         # Far from the end of int32, so that ids stay sequential for as long as any test runs.
-        return BotState(token, user, next_update_id=self._random.randrange(1, 2**30))
+        return BotState(token, user, next_update_id=self._random.randrange(1, 2**30), rules=self.rules)
 
     def _user(self, user_id: int, first_name: str, language_code: str | None) -> dict[str, Any]:
         user = {"id": user_id, "is_bot": False, "first_name": first_name}

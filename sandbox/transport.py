@@ -22,8 +22,8 @@ class SandboxTransport(httpx.AsyncBaseTransport):
     """Carries requests to `api` in this process, faults included.
 
     `latency` is the seconds that each leg takes, the request and the answer; even at 0 each leg is a checkpoint. A
-    client cancelled on the first leg, or while a SLOW fault holds its call up, has changed nothing; on the second
-    leg the effect stands and only the answer is lost. httpx's own timeouts are not applied.
+    client cancelled on the first leg has changed nothing; on the second leg the effect stands and only the answer is
+    lost; while a SLOW fault holds its call up, the effect still comes in its time. httpx's timeouts are not applied.
     """
 
     def __init__(self, api: Api, *, latency: float = 0.0) -> None:

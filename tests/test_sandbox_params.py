@@ -17,6 +17,8 @@ USER = 7
 METHODS = [
     "getMe",
     "sendMessage",
+    "forwardMessage",
+    "pinChatMessage",
     "editMessageText",
     "editMessageReplyMarkup",
     "deleteMessage",
@@ -28,13 +30,28 @@ METHODS = [
     "deleteWebhook",
     "getWebhookInfo",
 ]
-NAMES = ["chat_id", "text", "message_id", "reply_markup", "url", "commands", "allowed_updates", "offset", "limit"]
+NAMES = [
+    "chat_id",
+    "from_chat_id",
+    "text",
+    "message_id",
+    "reply_markup",
+    "url",
+    "commands",
+    "allowed_updates",
+    "offset",
+    "limit",
+]
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([USER, str(USER), 1, "1"]),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(st.sampled_from(["inline_keyboard", "text", "callback_data", "command"]) | st.text(), inner)
+        | st.dictionaries(
+            st.sampled_from(["inline_keyboard", "keyboard", "force_reply", "text", "callback_data", "command"])
+            | st.text(),
+            inner,
+        )
     ),
     max_leaves=8,
 )

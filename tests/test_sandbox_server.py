@@ -164,6 +164,33 @@ async def test_faults_are_ordered_and_taken_back_over_http(http: httpx.AsyncClie
     assert (await http.get(f"{BOT}/getMe")).status_code == 200
 
 
+async def test_rules_are_broken_and_mended_over_http(http: httpx.AsyncClient) -> None:
+    documented = (await http.get("/rules")).json()
+    assert documented == {"ids": "shared", "edits": "documented", "unseen_for": 0.0}
+    broken = {"ids": "by_chat", "edits": "other_words", "unseen_for": 1.5}
+    assert (await http.post("/rules", json={"edits": "other_words"})).json() == documented | {"edits": "other_words"}
+    assert (await http.post("/rules", json=broken)).json() == broken
+    answer = await http.post(f"{BOT}/editMessageText", json={"chat_id": USER, "message_id": 99, "text": "x"})
+    assert answer.json()["description"] == "Bad Request: MESSAGE_ID_INVALID"
+    assert (await http.post("/rules", json={"ids": "none"})).status_code == 400
+    assert (await http.get("/rules")).json() == broken
+    assert (await http.delete("/rules")).json() == documented
+
+
+async def test_what_the_bot_was_let_send_is_told_over_http(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    """Whatever became of the answer, and to groups too."""
+    sandbox.telegram.user_sends_text(USER, "hi", chat_type="group", chat_id=-5)
+    sandbox.faults.order("cut_after")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await http.post(f"{BOT}/sendMessage", json=SEND)
+    sent = (await http.post(f"{BOT}/sendMessage", json=SEND | {"chat_id": -5})).json()["result"]["message_id"]
+    (to_user, to_group) = (await http.get("/sent")).json()["sent"]
+    assert (to_user["chat_id"], to_user["text"]) == (USER, "menu")
+    assert (to_group["chat_id"], to_group["message_id"]) == (-5, sent)
+    assert (await http.get("/sent", params={"chat_id": -5})).json()["sent"] == [to_group]
+    assert (await http.get("/sent", params={"since": to_group["at"] + 1})).json()["sent"] == []
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -181,6 +208,9 @@ async def test_faults_are_ordered_and_taken_back_over_http(http: httpx.AsyncClie
         ("POST", "/faults", '{"kind": "error", "status": 500.5}', 400),
         ("POST", "/faults", '{"kind": "error", "method": 5}', 400),
         ("GET", "/calls?status=good", "", 400),
+        ("GET", "/sent?chat_id=somebody", "", 400),
+        ("POST", "/rules", '{"colour": "red"}', 400),
+        ("POST", "/rules", '{"unseen_for": NaN}', 400),
         ("GET", "/user/7/send", "", 405),
         ("GET", "/user/x/messages", "", 404),
         ("GET", "/nowhere", "", 404),
