@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.faults import FaultKind, Faults
+from sandbox.faults import Faults
 
 # All of these are over before a send in doubt is looked for a second time: what is carried out later than that comes
 # twice, and nobody can know beforehand.
@@ -19,11 +19,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "slow_after": {"delay": 1.5},
     "late": {"delay": 0.7},
 }
-
-
-def known_kinds() -> frozenset[str]:
-    """The kinds of fault that this sandbox can make."""
-    return frozenset(kind.value for kind in FaultKind)
 
 
 class CallFaults:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Collection
 
 import trio
 
-from fleet.call_faults import known_kinds
 from fleet.postgres_pair import PostgresCluster
 from fleet.torture.cast import Cast, Member
 from fleet.torture.schedule import KINDS, PlannedFault, Target
@@ -16,6 +15,8 @@ SHARE = {"hang": 0.05}
 USUAL_SHARE = 0.25
 DUPLICATES = 20
 CLOCK_STEP = 100
+UNSEEN_FOR = 0.9
+"""Seconds after it was made in which a message is not found. Less than between two looks."""
 
 
 class Inflictor:
@@ -79,9 +80,13 @@ class Inflictor:
         fleet = self._cast.fleet
         if fault.kind == "duplicates":
             fleet.sandbox.sender.lose_answers(DUPLICATES)
-            return
-        with fleet.call_faults.in_force({fault.kind: SHARE.get(fault.kind, USUAL_SHARE)}):
+        elif fault.kind == "unseen":
+            fleet.sandbox.telegram.rules.change(unseen_for=UNSEEN_FOR)
             await trio.sleep(fault.lasting)
+            fleet.sandbox.telegram.rules.change(unseen_for=0)
+        else:
+            with fleet.call_faults.in_force({fault.kind: SHARE.get(fault.kind, USUAL_SHARE)}):
+                await trio.sleep(fault.lasting)
 
 
 _STATES = (Target.ACTIVE, Target.PASSIVE)
@@ -156,7 +161,5 @@ _HITS: dict[str, Callable[[Cast, Member, float], Awaitable[None]]] = {
 
 
 def possible_kinds(*, clocks: bool) -> Collection[str]:
-    """The kinds of fault that can be made here: by this sandbox, and with or without `clocks` that can be set."""
-    bot_api = {name for name, kind in KINDS.items() if kind.target is Target.BOT_API} - {"duplicates"}
-    missing = bot_api - known_kinds()
-    return [name for name in KINDS if name not in missing and (clocks or not name.startswith("clock_"))]
+    """The kinds of fault that can be made here: with or without `clocks` that can be set."""
+    return [name for name in KINDS if clocks or not name.startswith("clock_")]

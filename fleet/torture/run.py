@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import trio
 
@@ -129,8 +128,7 @@ def _make_telegram(fleet: Fleet, plan: Plan) -> None:
     fleet.latency = plan.conditions.latency
     fleet.call_faults = CallFaults(fleet.sandbox.faults, random.Random(plan.seed))
     if plan.broken_rules:
-        rules: Any = getattr(fleet.sandbox.telegram, "rules", None)
-        rules.change(**plan.broken_rules)
+        fleet.sandbox.telegram.rules.change(**plan.broken_rules)
 
 
 def _library_if_needed(schedule: list[PlannedFault]) -> Path | None:

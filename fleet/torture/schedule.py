@@ -54,6 +54,7 @@ KINDS = {
     "error_after": Kind("carried out and answered 504", Target.BOT_API, (1.0, 3.0)),
     "late": Kind("cut, and carried out later", Target.BOT_API, (1.0, 3.0)),
     "hang": Kind("neither carried out nor answered", Target.BOT_API, (0.3, 1.0)),
+    "unseen": Kind("new messages are not found at first", Target.BOT_API, (3.0, 8.0)),
     "duplicates": Kind("Telegram delivers updates again", Target.BOT_API),
 }
 FIRST_AT = (0.5, 2.0)
