@@ -14,9 +14,9 @@ from fleet.bot_api import ObservedBotApi
 from fleet.instances import Fleet, running_fleet
 from fleet.process import ServiceProcess
 from fleet.promises import check_promises
+from fleet.tcp_proxy import TcpProxy
 from fleet.traffic import new_users_write
 from fleet.waiting import eventually
-from fleet.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.processes
 

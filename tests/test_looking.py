@@ -578,3 +578,37 @@ async def test_an_older_leaders_doubt_of_an_unknown_kind_follows_the_policy(
         await bot.settled()
         assert inbox.dead[1][1] == CANNOT_BE_TOLD
         assert probes(bot.sandbox.telegram) == []
+
+
+async def test_a_probe_is_cut_off_with_the_lease(autojump_clock: trio.testing.MockClock) -> None:
+    """It tells nothing that could not be asked again: the next term looks at once, and hears no old answer first."""
+    async with running_bot() as bot:
+        await warm(bot)
+        bot.sandbox.faults.order("cut_after", method="sendMessage", chat_id=USER)
+        bot.sandbox.faults.order("hang", method=PROBE)
+        await bot.send(USER)
+        while not probes(bot.sandbox.telegram):
+            await trio.sleep(0.01)
+        assert bot.lock.holder is not None
+        bot.lock.holder.abandon()
+        lost = trio.current_time()
+        await bot.settled()
+        assert trio.current_time() - lost < 3
+        assert len(bot.menus(USER)) == 1
+
+
+async def test_looks_do_not_wait_for_workers(autojump_clock: trio.testing.MockClock) -> None:
+    """All workers, and what else asks, wait for answers that do not come: the looks have connections of their own."""
+    async with running_bot(workers=2) as bot:
+        await warm(bot)
+        bot.sandbox.faults.order("cut_after", method="sendMessage", chat_id=USER)
+        await bot.send(USER)
+        while not bot.logs.of("UNCLEAR"):
+            await trio.sleep(0.01)
+        unclear = trio.current_time()
+        bot.sandbox.faults.order("hang", method="sendMessage", count=2)
+        for user in (21, 22):
+            await bot.send(user)
+        while not bot.logs.of("FOUND"):
+            await trio.sleep(0.01)
+        assert trio.current_time() - unclear < 5
