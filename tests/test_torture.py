@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -56,13 +60,33 @@ async def test_bad_usage_is_said_at_once(options: tuple[str, ...]) -> None:
     assert "error: " in done.stderr
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for all that a run writes; nothing may be left in it. Postgres runs as another user, who reaches it."""
+    folder = Path(tempfile.mkdtemp(prefix="svc-test-"))
+    folder.chmod(0o777)
+    yield folder
+    folder.rmdir()  # fails if anything is in it
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_an_interrupted_run_leaves_nothing(how: signal.Signals) -> None:
-    """Ctrl-C in the middle of it: exit code 130, and neither an instance nor a Postgres is left."""
+async def test_an_interrupted_run_leaves_nothing(how: signal.Signals, folder: Path) -> None:
+    """Ctrl-C in the middle of it: exit code 130, and neither an instance nor a Postgres nor a file is left."""
     command = python("-m", "fleet.torture", "--seed", "1", "--instances", "2", "--rate", "5")
-    async with running(*command, env=environment_of_checkout()) as torture:
+    async with running(*command, env=environment_of_checkout(TMPDIR=str(folder))) as torture:
         await torture.says(" s  ")  # the first fault
+        assert len(_processes_with(folder)) > 3
         torture.process.send_signal(how)
-        # All that it started would hold its output open.
         assert await torture.exit_code() == 130
         assert "interrupted" in torture.printed
+    assert _processes_with(folder) == []
+
+
+def _processes_with(folder: Path) -> list[str]:
+    """The processes whose environment names this folder, which all that a run starts inherit."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            if str(folder).encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found

@@ -146,7 +146,7 @@ def sent(*answers: str, chat_id: int = 7, first: float = 10.0) -> list[Sent]:
 
 
 def judged(asked: list[Written], got: list[Sent], doubts: dict[int, int] | None = None) -> Verdict:
-    return judge(asked, got, [message.update_id for message in asked], doubts or {})
+    return judge(asked, got, {message.update_id: message.at + 1 for message in asked}, doubts or {})
 
 
 def test_one_answer_each_and_in_order_is_as_promised() -> None:
@@ -154,6 +154,7 @@ def test_one_answer_each_and_in_order_is_as_promised() -> None:
     verdict = judged(written(MENU, HINT), sent(MENU, HINT))
     assert verdict.breaches(strict=True) == []
     assert (verdict.written, verdict.accepted, verdict.menus, verdict.waits) == (2, 2, 1, [10.0, 10.0])
+    assert verdict.waits_from_200 == [9.0, 9.0]
     assert verdict.answered == {100: 10.0, 101: 11.0}
 
 

@@ -33,6 +33,8 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("wait", _seconds(percentile(verdict.waits, 0.5)), "p50 of all, from writing to the answer"),
         ("", _seconds(percentile(verdict.waits, 0.99)), "p99"),
         ("", _seconds(longest), "the longest"),
+        ("since the 200", _seconds(percentile(verdict.waits_from_200, 0.5)), "p50 of all, from the 200 to the answer"),
+        ("", _seconds(percentile(verdict.waits_from_200, 0.99)), "p99"),
         *_after_kills(outcome),
     ]
 

@@ -6,7 +6,7 @@ An excuse is a doubt that the service has recorded for an update: it could not b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from fleet.torture.people import MENUS, Sent, Written
 @dataclass
 class Verdict:
     """What came of it. `answered` is when each update first got its answer (Unix time), `waits` the seconds from the
-    writing of a message to that."""
+    writing of a message to that, and `waits_from_200` those since the service has known of it."""
 
     written: int
     accepted: int
@@ -32,6 +32,7 @@ class Verdict:
     unsettled: str = ""
     answered: dict[int, float] = field(default_factory=dict)
     waits: list[float] = field(default_factory=list)
+    waits_from_200: list[float] = field(default_factory=list)
     ids_broken: bool = False
 
     def breaches(self, *, strict: bool = False) -> list[str]:
@@ -54,10 +55,10 @@ class Verdict:
 
 
 def judge(
-    written: Sequence[Written], sent: Iterable[Sent], accepted: Collection[int], doubts: Mapping[int, int]
+    written: Sequence[Written], sent: Iterable[Sent], accepted: Mapping[int, float], doubts: Mapping[int, int]
 ) -> Verdict:
-    """The part of the verdict that is about messages: `accepted` are the updates that got a 200, `doubts` those that
-    were recorded, by update."""
+    """The part of the verdict that is about messages: `accepted` is when each update got its 200 (Unix time), `doubts`
+    how many were recorded, by update."""
     sent = list(sent)
     times: dict[tuple[int, str], list[float]] = defaultdict(list)
     for got in sent:
@@ -70,6 +71,7 @@ def judge(
         if answers:
             verdict.answered[message.update_id] = answers[0]
             verdict.waits.append(answers[0] - message.at)
+            verdict.waits_from_200.append(answers[0] - accepted.get(message.update_id, answers[0]))
         if len(answers) == 1:
             continue
         if doubts.get(message.update_id):
