@@ -94,7 +94,10 @@ class KnownIds(NamedTuple):
 
     `ids` are those that an update brought or an answer told: none of them is the one that is looked for. `greatest` is
     the greatest of them. `own` is (chat, id) of a message that is certainly the bot's own, of the chat itself or else
-    of any private chat, for the self-test; None if there is none. `complete`: there were not too many to read.
+    of any private chat, for the self-test; None if there is none.
+
+    `complete`: every message of ours in the chat that was sent before is among them. Else there were too many to read,
+    and one of those could be taken for the one that is looked for.
     """
 
     ids: frozenset[int]
