@@ -115,5 +115,5 @@ SETTLE_LOOK = f"""{_TERM}, d AS MATERIALIZED (
     FROM ended
     ON CONFLICT DO NOTHING
 )
-SELECT how FROM d
+SELECT coalesce((SELECT 'apologised' FROM ended WHERE how = 'found' AND died IS NOT NULL), how) AS how FROM d
 """

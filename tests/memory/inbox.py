@@ -350,7 +350,7 @@ class MemoryInbox:
         match result:
             case Found(message_id) if row.dead_if_sent is not None:
                 self._die(row, row.dead_if_sent, 0, message_id)
-                return LookOutcome.FOUND
+                return LookOutcome.APOLOGISED
             case Found(message_id):
                 self._finish(row, "done", 0, message_id)
                 return LookOutcome.FOUND
