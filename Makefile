@@ -21,7 +21,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest coverage lint ruff flake8 mypy bench bench-scale clean
+.PHONY: help demo test test-fast test-long test-lowest coverage torture lint ruff flake8 mypy bench bench-scale clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -48,6 +48,9 @@ test-lowest: $(LOWEST)/.dev  ## the tests with every dependency at its lower bou
 coverage: $(VENV)/.dev  ## lines of the send path that no test without processes reaches
 	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-100} $(BIN)/pytest -q $(SIDE_BY_SIDE) -m 'not processes and not exhaustive' \
 		$(addprefix --cov=,$(SEND_PATH)) --cov-branch --cov-report=term-missing:skip-covered $(TESTS)
+
+torture: $(VENV)/.dev  ## real instances under faults from a seed (OPTIONS="--seconds 300 --seed 2"; --help)
+	@exec $(BIN)/python -m fleet.torture $(OPTIONS)
 
 lint: ruff flake8 mypy  ## ruff, flake8-async and mypy
 

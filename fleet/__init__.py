@@ -1,13 +1,16 @@
 """Real instances of the service, for the tests and the benchmarks: `svc run` processes at one sandbox Telegram.
 
     process.py        one instance: its log as it comes, its signals, its end
-    bot_api.py        the Bot API at an address of each instance's own, so that it is known who called, and when
+    bot_api.py        the Bot API as each instance reaches it: it is known who called and when, and the link can fail
+    call_faults.py    faults that hit a share of the Bot API's calls
+    tcp_proxy.py      a TCP proxy whose network can fail
     instances.py      several instances, and webhooks that are delivered to them in turn
     traffic.py        users who write
     history.py        who was ACTIVE when, and calls by an instance that was not
     promises.py       what the database holds, and what must be true of it in the end
-    postgres_pair.py  a Postgres primary and its synchronous standby
+    postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
     waiting.py        waiting, with a deadline, for what another process does
+    torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
 
 Only loopback is used, and only processes that were started here are ended.
 """

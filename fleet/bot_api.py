@@ -1,16 +1,20 @@
-"""The Bot API as one instance reaches it: the sandbox's, at a port of the instance's own."""
+"""The Bot API as one instance reaches it: the sandbox's, at a port of the instance's own, over a link that can fail."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
-from sandbox.api import Api, HttpResponse
+from sandbox.api import Api, ConnectionCut, HttpResponse
 from sandbox.http_server import HttpRequest, serve
+
+BeforeCall = Callable[[str, int | None], object]
+"""Told the method and the chat of a call right before the sandbox performs it."""
 
 
 @dataclass
@@ -27,17 +31,53 @@ class ObservedBotApi:
     """Passes calls on to the sandbox and writes them down in `calls`, in the order in which they came.
 
     But for getMe: it changes nothing, and an instance may ask it in every state.
+
+    `latency` is how long a call takes, in seconds: half of it each way. What has wholly arrived is carried out,
+    whatever becomes of whoever asked.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, latency: float = 0.0, before_call: BeforeCall | None = None) -> None:
         self.calls: list[BotApiCall] = []
         self._api = api
+        self._one_way = latency / 2
+        self._before_call = before_call
+        self._serving = trio.CancelScope()
+        self._welcome = _set_event()
+        self._flowing = _set_event()
 
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; starts with the address."""
-        async with trio.open_nursery() as nursery:
-            port: int = await nursery.start(serve, self._handle, 0)
-            task_status.started(f"http://127.0.0.1:{port}")
+        port = 0
+        while True:
+            with trio.CancelScope() as self._serving:
+                async with trio.open_nursery() as nursery:
+                    first, port = not port, await nursery.start(serve, self._handle, port)
+                    if first:
+                        task_status.started(f"http://127.0.0.1:{port}")
+            await self._welcome.wait()
+
+    def cut(self) -> None:
+        """Close every connection; new ones are welcome."""
+        self._serving.cancel(reason="the link is cut")
+
+    def refuse(self) -> None:
+        """Close every connection, and refuse new ones."""
+        if self._welcome.is_set():
+            self._welcome = trio.Event()
+        self.cut()
+
+    def stall(self) -> None:
+        """Let nothing through: answers come when the link heals, and what is asked meanwhile is lost.
+
+        TCP would deliver what is asked as well, however late. Nobody can find out about that in time.
+        """
+        if self._flowing.is_set():
+            self._flowing = trio.Event()
+
+    def heal(self) -> None:
+        """Pass everything on again."""
+        self._welcome.set()
+        self._flowing.set()
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
         chat_id = json.loads(request.body or b"{}").get("chat_id")
@@ -45,6 +85,24 @@ class ObservedBotApi:
         if call.method != "getMe":
             self.calls.append(call)
         try:
-            return await self._api.handle(request.target, request.content_type, request.body)
+            return await self._pass_on(request, call)
         finally:
             call.ended = time.time()
+
+    async def _pass_on(self, request: HttpRequest, call: BotApiCall) -> HttpResponse:
+        if not self._flowing.is_set():
+            await self._flowing.wait()
+            raise ConnectionCut
+        await trio.sleep(self._one_way)
+        if self._before_call is not None:
+            self._before_call(call.method, call.chat_id)
+        answer = await self._api.handle(request.target, request.content_type, request.body)
+        await trio.sleep(self._one_way)
+        await self._flowing.wait()
+        return answer
+
+
+def _set_event() -> trio.Event:
+    event = trio.Event()
+    event.set()
+    return event

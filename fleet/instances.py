@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from contextlib import asynccontextmanager, closing
 import trio
 
 from fleet.bot_api import ObservedBotApi
+from fleet.call_faults import CallFaults
 from fleet.process import SECRET, THIS, Checkout, ServiceProcess, running_service
 from sandbox.app import Sandbox
 from sandbox.http_client import HttpPoster
@@ -26,6 +28,8 @@ ANSWER_DEADLINE = 4.0
 class Fleet:
     """Instances of one bot at one sandbox Telegram; `members` are all that ever were.
 
+    `latency` is how long a call of the Bot API takes, in seconds, and `call_faults` what goes wrong with some of them.
+
     Webhooks go to `targets` in turn, past those that refuse the connection. `posted` is when an update was first
     delivered to an instance, `accepted` when it first got a 200 (Unix times by update id), `answers` what was
     answered by whom, `refusals` the answers other than 200, `users` who sent which update.
@@ -35,6 +39,8 @@ class Fleet:
         self.sandbox = sandbox
         self.database_url = database_url
         self.settings: dict[str, str] = {}
+        self.latency = 0.0
+        self.call_faults = CallFaults(sandbox.faults, random.Random(0))
         self.members: list[ServiceProcess] = []
         self.targets: list[ServiceProcess] = []
         self.posted: dict[int, float] = {}
@@ -67,9 +73,9 @@ class Fleet:
         await service.active()
         return service
 
-    def says(self, user: int, text: str = "/start") -> int:
+    def says(self, user: int, text: str = "/start", language: str = "en") -> int:
         """A user writes; the update's id."""
-        update = self.sandbox.telegram.user_sends_text(user, text)
+        update = self.sandbox.telegram.user_sends_text(user, text, language_code=language)
         assert update is not None
         self.users[update.id] = user
         return update.id
@@ -103,11 +109,12 @@ class Fleet:
     async def _run(
         self, database_url: str, settings: dict[str, str], *, task_status: trio.TaskStatus[ServiceProcess]
     ) -> None:
-        bot_api = ObservedBotApi(self.sandbox.api)
+        before_call = self.call_faults.before_call
+        bot_api = ObservedBotApi(self.sandbox.api, latency=self.latency, before_call=before_call)
         async with trio.open_nursery() as nursery:
             telegram: str = await nursery.start(bot_api.run)
             async with running_service(database_url, telegram, self._checkout, **settings) as service:
-                service.calls = bot_api.calls
+                service.bot_api = bot_api
                 task_status.started(service)
                 await trio.sleep_forever()
 

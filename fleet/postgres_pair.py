@@ -1,32 +1,106 @@
-"""A real Postgres primary with a synchronous standby: what the primary commits, the standby has."""
+"""A real Postgres, alone or with a synchronous standby, which restarts, crashes, fails over and stands still."""
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.waiting import DEADLINE
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed, temporary_postgres
+from sandbox.postgres import EmbeddedPostgres, PostgresFailed
 
+# A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
+_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
 _SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
 _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+
+
+class PostgresCluster:
+    """One or two servers. `primary` takes writes; what it commits, `standby` has, if there is one.
+
+    The two ports in `ports` stay the same, whichever server takes writes. Every method blocks until it is done, and
+    one of them runs at a time; PostgresFailed if a server does not do what it is told.
+    """
+
+    def __init__(self, folder: Path, *, with_standby: bool) -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS)
+        self.standby: EmbeddedPostgres | None = None
+        self._folder = folder
+        self._servers = 1
+        self.primary.start()
+        if with_standby:
+            self._add_standby(None)
+        self.ports = [server.port for server in self._all()]
+
+    def restart(self) -> None:
+        """Stop the primary in order, and start it."""
+        self.primary.stop()
+        self.primary.start()
+
+    def crash(self) -> None:
+        """End the primary as a crash does, and start it: it recovers."""
+        self.primary.kill()
+        self.primary.start()
+
+    def fail_over(self) -> None:
+        """The primary is gone and the standby takes over; a new standby follows at the old address."""
+        old, promoted = self.primary, self.standby
+        assert promoted is not None
+        old.kill()
+        promoted.promote()
+        self.primary = promoted
+        self._add_standby(old.port)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop the primary's processes for as long as the block lasts; they lose nothing."""
+        pid = int((self.primary.data / "postmaster.pid").read_text().split()[0])
+        try:
+            # First the one that makes the others, so that none is missed.
+            os.kill(pid, signal.SIGSTOP)
+            _signal(_children(pid), signal.SIGSTOP)
+            yield
+        finally:
+            _signal([*_children(pid), pid], signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Stop all servers."""
+        for server in self._all():
+            server.stop()
+
+    def _all(self) -> list[EmbeddedPostgres]:
+        return [self.primary, *([self.standby] if self.standby else [])]
+
+    def _add_standby(self, port: int | None) -> None:
+        self.standby = self.primary.replica(self._folder / str(self._servers))
+        self._servers += 1
+        self.standby.port = port or self.standby.port
+        self.standby.start()
+        self.primary.execute(_SYNCHRONOUS)
+        _wait_until_in_step(self.primary)
+
+
+@contextmanager
+def postgres_cluster(*, with_standby: bool) -> Iterator[PostgresCluster]:
+    """A primary, with a synchronous standby or alone, stopped and removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="svc-postgres-", ignore_cleanup_errors=True) as folder:
+        cluster = PostgresCluster(Path(folder), with_standby=with_standby)
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @contextmanager
 def postgres_pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
     """A primary and its standby, stopped and removed at the end; PostgresFailed if the standby does not follow."""
-    with temporary_postgres({"fsync": "off"}) as primary, tempfile.TemporaryDirectory(prefix="svc-standby-") as folder:
-        standby = primary.replica(Path(folder) / "server")
-        try:
-            standby.start()
-            primary.execute(_SYNCHRONOUS)
-            _wait_until_in_step(primary)
-            yield primary, standby
-        finally:
-            standby.stop()
+    with postgres_cluster(with_standby=True) as cluster:
+        assert cluster.standby is not None
+        yield cluster.primary, cluster.standby
 
 
 def _wait_until_in_step(primary: EmbeddedPostgres) -> None:
@@ -35,3 +109,20 @@ def _wait_until_in_step(primary: EmbeddedPostgres) -> None:
         if time.monotonic() > give_up:
             raise PostgresFailed(f"the standby has not caught up within {DEADLINE:.0f} s")
         time.sleep(0.05)
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that `pid` has started, by Linux' /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            # The name, in parentheses, may hold anything; the parent is the second field after it.
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

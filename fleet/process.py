@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import trio
 
-from fleet.bot_api import BotApiCall
+from fleet.bot_api import BotApiCall, ObservedBotApi
 from fleet.history import ActiveSpan, Halt, History
 from fleet.waiting import DEADLINE
 from sandbox.ports import free_port
@@ -29,6 +29,8 @@ SECRET = "a-webhook-secret"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
 
 LogLine = dict[str, Any]
+READ_AT = "read_at"
+"""What every line of the log is given here: the Unix time at which it was read."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def checkout_at(folder: Path) -> Checkout:
 
 
 class ServiceProcess:
-    """One instance. `started` is when it was started (Unix time), `log` its JSON lines so far, `calls` what it has
-    called at the Bot API if a Fleet started it."""
+    """One instance. `started` is when it was started (Unix time), `log` its JSON lines so far, `bot_api` its way
+    to the Bot API if a Fleet started it. `clock_offsets` are the seconds by which its clock has been off."""
 
     def __init__(self, process: trio.Process, port: int, started: float) -> None:
         self.process = process
@@ -62,10 +64,16 @@ class ServiceProcess:
         self.started = started
         self.log: list[LogLine] = []
         self.stderr = b""
-        self.calls: list[BotApiCall] = []
+        self.bot_api: ObservedBotApi | None = None
+        self.clock_offsets = [0.0]
         self._halts: list[Halt] = []
         self._killed = False
         self._more_log = Wakeup()
+
+    @property
+    def calls(self) -> list[BotApiCall]:
+        """What it has called at the Bot API so far."""
+        return self.bot_api.calls if self.bot_api else []
 
     @property
     def sends(self) -> list[BotApiCall]:
@@ -105,8 +113,13 @@ class ServiceProcess:
         for line in self.lines("STATE", to="ACTIVE"):
             epoch = line["epoch"]
             ends = [*self.lines("LOCK_RELEASED", epoch=epoch), *self.lines("LOCK_LOST", epoch=epoch)]
-            spans.append(ActiveSpan(epoch, when(line), *(when(end) for end in ends[:1])))
+            spans.append(ActiveSpan(epoch, self._when(line), *(self._when(end) for end in ends[:1])))
         return History(spans, self.calls, self._halts)
+
+    def _when(self, line: LogLine) -> float:
+        """The true time of a line: by the offset of its clock with which that is nearest to when the line was read."""
+        read_at: float = line[READ_AT]
+        return min((when(line) - offset for offset in self.clock_offsets), key=lambda time: abs(time - read_at))
 
     async def get(self, path: str) -> httpx.Response | None:
         """What it answers to a GET; None if it refuses or breaks the connection."""
@@ -144,7 +157,7 @@ class ServiceProcess:
         rest = b""
         async for chunk in self.process.stdout:
             *lines, rest = (rest + chunk).split(b"\n")
-            self.log += [loads(line) for line in lines]
+            self.log += [loads(line) | {READ_AT: time.time()} for line in lines]
             self._more_log.set()
 
     async def read_stderr(self) -> None:

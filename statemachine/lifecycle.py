@@ -36,7 +36,7 @@ class Edge:
 EDGES = (
     Edge((State.BOOT,), "booted", State.PASSIVE, "database and migrations are ready, HTTP is up"),
     Edge((State.PASSIVE,), "lock_acquired", State.ACTIVE, "a new epoch is taken, workers go"),
-    Edge((State.ACTIVE,), "lock_lost", State.PASSIVE, "lease ran out or database gone, work is cancelled"),
+    Edge((State.ACTIVE,), "lock_lost", State.PASSIVE, "lease ran out, database gone or given up; work is cancelled"),
     Edge((State.BOOT, State.PASSIVE, State.ACTIVE), "drain", State.DRAINING, "SIGTERM or SIGINT, no new work"),
 )
 

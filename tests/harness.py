@@ -27,7 +27,6 @@ from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
-from tests.probes import teach_probes
 
 SECRET = "a-webhook-secret"
 # Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
@@ -150,7 +149,6 @@ async def running_bot(
     the service's settings.
     """
     sandbox = sandbox or Sandbox()
-    teach_probes(sandbox.telegram)
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive

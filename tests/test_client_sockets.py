@@ -6,13 +6,13 @@ import pytest
 import trio
 import trio.testing
 
+from fleet.tcp_proxy import TcpProxy
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN
 from telegram_client.client import BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from tests.faked_client import MESSAGE, TOKEN, shows_no_token
 from tests.peers import ScriptedServer, refusing_port
-from tests.tcp_proxy import TcpProxy
 
 
 async def test_the_sandbox_and_the_client_understand_each_other() -> None:

@@ -14,9 +14,9 @@ from fleet.bot_api import ObservedBotApi
 from fleet.instances import Fleet, running_fleet
 from fleet.process import ServiceProcess
 from fleet.promises import check_promises
+from fleet.tcp_proxy import TcpProxy
 from fleet.traffic import new_users_write
 from fleet.waiting import eventually
-from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.processes
 
@@ -42,7 +42,7 @@ async def way_to(fleet: Fleet) -> AsyncIterator[tuple[TcpProxy, ObservedBotApi]]
 async def start_behind(fleet: Fleet, proxy: TcpProxy, bot_api: ObservedBotApi) -> ServiceProcess:
     """Start an instance that reaches the Bot API through `proxy`, and wait until it is ACTIVE."""
     service = await fleet.start_active(TELEGRAM_API_ROOT=f"http://127.0.0.1:{proxy.port}")
-    service.calls = bot_api.calls
+    service.bot_api = bot_api
     return service
 
 

@@ -50,6 +50,7 @@ class ScriptedSender:
         self.message_ids = MessageIds()
         self.calls: list[tuple[float, str, Any]] = []
         self.timeouts: list[float] = []
+        self.result: Any = None
 
     async def call(
         self,
@@ -70,6 +71,7 @@ class ScriptedSender:
             raise outcome or InDoubt(method, "no answer in time")
         if outcome is not None:
             raise outcome
+        return self.result
 
     async def deliver(self, *calls: Call, seconds: float = SECONDS, turn: Turn | None = None) -> Failure | None:
         delivery = Delivery(
@@ -263,3 +265,24 @@ async def test_after_the_lease_nothing_is_sent(autojump_clock: trio.testing.Mock
         await telegram.deliver(SEND, turn=Turn(USER))
     assert lease.cancelled_caught
     assert telegram.calls == []
+
+
+@pytest.mark.parametrize(("chat", "kept"), [(USER, 12), (GROUP, None)])
+async def test_the_id_of_what_was_sent_is_kept_with_the_call(
+    chat: int, kept: int | None, autojump_clock: trio.testing.MockClock
+) -> None:
+    """If it is the update's chat: elsewhere the same id is another message. That it exists is known in any case."""
+    telegram = ScriptedSender()
+    telegram.result = {"message_id": 12, "chat": {"id": chat}}
+    assert await telegram.deliver(SEND) is None
+    assert [call.message_id for call in telegram.made] == [kept]
+    assert (telegram.message_ids.greatest(USER), telegram.message_ids.own) == (12, (chat, 12))
+
+
+async def test_an_edit_sends_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """Its answer is the message as well, which is older than the update."""
+    telegram = ScriptedSender()
+    telegram.result = {"message_id": 12, "chat": {"id": USER}}
+    assert await telegram.deliver(EDIT) is None
+    assert [call.message_id for call in telegram.made] == [None]
+    assert telegram.message_ids.own is None

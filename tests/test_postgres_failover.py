@@ -10,10 +10,10 @@ import trio
 from fleet.instances import running_fleet
 from fleet.postgres_pair import postgres_pair
 from fleet.promises import check_promises, rows
+from fleet.tcp_proxy import TcpProxy
 from fleet.traffic import more_menus, trickle
 from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
-from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.processes
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
@@ -54,7 +56,7 @@ def test_a_probe_asks_for_what_no_message_can_have() -> None:
 def test_a_message_is_read_from_a_result() -> None:
     """Chat and id of a Message; everything else that a call may result in is none."""
     assert told_message({"message_id": 5, "chat": {"id": -100}, "text": "x"}) == (-100, 5)
-    for result in (
+    others: list[Any] = [
         True,
         None,
         [],
@@ -62,8 +64,8 @@ def test_a_message_is_read_from_a_result() -> None:
         {"message_id": 5},
         {"message_id": "5", "chat": {"id": 7}},
         {"message_id": 5, "chat": 7},
-    ):
-        assert told_message(result) is None
+    ]
+    assert [told_message(result) for result in others] == [None] * len(others)
 
 
 def test_what_is_our_own_is_known_to_exist() -> None:

@@ -13,10 +13,10 @@ import trio
 
 from fleet.instances import Fleet, running_fleet
 from fleet.promises import check_promises
+from fleet.tcp_proxy import TcpProxy
 from fleet.traffic import new_users_write
 from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
-from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.processes
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from fleet.tcp_proxy import TcpProxy
 from tests.peers import Peer
-from tests.tcp_proxy import TcpProxy
 
 SOON = 5.0
 

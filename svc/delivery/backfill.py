@@ -28,7 +28,7 @@ IDS_AT_ONCE = 256
 CHATS_AT_ONCE = 16
 # The sweep: a round begins at least this often, and a window is asked for so many updates.
 SWEEP_EVERY = 1.0
-SWEEP_UPDATES = 500
+SWEEP_UPDATES = 250
 # The first look of a term asks for a few for each worker: nobody is answered before it has come back.
 FIRST_UPDATES = 64
 # Of windows that bring nothing, and of looks at the newest, one in so many seconds: millions of rows behind chats that

@@ -99,8 +99,10 @@ class _Looking:
         ids = {"update_id": due.update_id, "chat_id": due.chat_id}
         ms = round((trio.current_time() - began) * 1000, 1)
         match outcome:
-            case LookOutcome.FOUND if isinstance(result, Found):
+            case LookOutcome.FOUND | LookOutcome.APOLOGISED if isinstance(result, Found):
                 self._log.info("FOUND", **ids, message_id=result.message_id, probes=probes, ms=ms)
+                if outcome is LookOutcome.APOLOGISED:
+                    self._log.error("DEAD", **ids, reason="it could not be handled, and its person was told so")
             case LookOutcome.SEND:
                 self._log.info("NOT_FOUND", **ids, looks=due.number, probes=probes, ms=ms)
             case LookOutcome.LOOK_AGAIN:

@@ -20,7 +20,7 @@ from svc.waiting import Wakeup
 
 log = structlog.get_logger()
 
-BEAT_EVERY = 1.0
+BEAT_EVERY = 0.7
 LEAVE_DEADLINE = 0.5
 # Processes that were killed leave their rows behind.
 FORGET_EVERY = 3600.0

@@ -131,7 +131,7 @@ class Done:
 class Retry:
     """The update waits `delay` seconds for another attempt; `doubts` is 1 if this one's send may have arrived.
 
-    One that an earlier attempt sent, and that was not found, is looked for once more then.
+    One that an earlier attempt sent, and that was not found, is looked for once more then; with a doubt it is not.
     """
 
     delay: float
@@ -208,7 +208,7 @@ class Inbox(Protocol):
         """
 
     async def dismiss(self, update_id: int) -> None:
-        """Record as ignored a pending update that needs no answer.
+        """Record as ignored an update that needs no answer: one that is pending, or has been looked for and not found.
 
         Nothing is sent for it, so no fence, no order and no attempt are needed.
         """
@@ -274,7 +274,8 @@ class Inbox(Protocol):
     ) -> LookOutcome:
         """Record what a look brought, after so many probes, and what follows (looks.LookOutcome).
 
-        Nothing, unless the row still stands as it did for `due`, and `term` is the current one.
+        Nothing, unless the row still stands as it did for `due`, and `term` is the current one: so GONE is also the
+        answer to a look that is told again.
         """
 
     async def known_ids(self, due: DueLook) -> KnownIds:

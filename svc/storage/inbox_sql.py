@@ -14,7 +14,7 @@ from __future__ import annotations
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.looks import ABSENT_LOOKS
-from svc.storage.looks_sql import FORGET_LOOKS, MAY_BEGIN
+from svc.storage.looks_sql import MAY_BEGIN
 
 # The settings of every session that is for the inbox. Its tables are empty one minute and hold a million rows the next.
 # A plan that is cached, or made from what the last ANALYZE saw, then scans all of them for every group (measured: begin
@@ -121,17 +121,17 @@ WITH s AS MATERIALIZED (
     FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::float8[],
                 $11::bigint[])
         AS u (update_id, epoch, token, doubts, entry, ending, said, delay, sent_id)
-), retried AS (
+), put_off AS (
     UPDATE inbox i
-    SET state = 'pending', available_at = now() + make_interval(secs => s.delay), retried_at = now(), {FORGET_LOOKS},
+    SET state = CASE WHEN {_LOOKED_FOR} THEN 'in_doubt' ELSE 'pending' END,
+        available_at = now() + make_interval(secs => s.delay), retried_at = now(),
+        look_at = now() + make_interval(secs => s.delay),
+        absent = CASE WHEN s.ending = 'retry' AND {_LOOKED_FOR} THEN {ABSENT_LOOKS - 1} ELSE 0 END,
+        looks = CASE WHEN {_LOOKED_FOR} THEN i.looks ELSE 0 END,
+        resends = CASE WHEN {_LOOKED_FOR} THEN i.resends ELSE 0 END,
+        dead_if_sent = CASE WHEN {_LOOKED_FOR} THEN i.dead_if_sent END,
         last_error = s.said, doubts = i.doubts + s.doubts, token = NULL, history = {_STORY}
-    FROM s WHERE {_OWN_ROW} AND s.ending = 'retry' AND NOT {_LOOKED_FOR}
-), unclear AS (
-    UPDATE inbox i
-    SET state = 'in_doubt', look_at = now() + make_interval(secs => s.delay), retried_at = now(),
-        absent = CASE s.ending WHEN 'retry' THEN {ABSENT_LOOKS - 1} ELSE 0 END,
-        last_error = s.said, doubts = i.doubts + s.doubts, token = NULL, history = {_STORY}
-    FROM s WHERE {_OWN_ROW} AND s.ending IN ('retry', 'unclear') AND {_LOOKED_FOR}
+    FROM s WHERE {_OWN_ROW} AND s.ending IN ('retry', 'unclear')
 ), ended AS (
     DELETE FROM inbox i USING s WHERE {_OWN_ROW} AND s.ending NOT IN ('retry', 'unclear')
     RETURNING i.*, s.ending, s.said, s.sent_id, i.doubts + s.doubts AS all_doubts, {_STORY} AS story
@@ -163,8 +163,8 @@ FROM done
 ON CONFLICT DO NOTHING
 """
 
-# A few thousand at a time, so that no statement comes near its deadline. By their place on disk, which nobody changes:
-# these rows are written once.
+# A few at a time, so that no statement holds up others. By their place on disk, which nobody changes:
+# these rows are written once. The commit waits for no disk: what a crash brings back is forgotten again.
 _PRUNE = """
 WITH gone AS (
     DELETE FROM {table} WHERE ctid = ANY (ARRAY(
@@ -172,7 +172,7 @@ WITH gone AS (
         WHERE bot_id = $1 AND {since} < now() - make_interval(secs => $2) ORDER BY {since} LIMIT $3))
     RETURNING update_id
 )
-SELECT count(*)::int AS count FROM gone
+SELECT count(*)::int AS count, set_config('synchronous_commit', 'off', true) FROM gone
 """
 PRUNE = _PRUNE.format(table="processed_updates", since="processed_at")
 PRUNE_DEAD = _PRUNE.format(table="dead_updates", since="died_at")

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import NamedTuple
 
 ABSENT_LOOKS = 2
-LOOK_GAP = 1.5
+LOOK_GAP = 1.2
 """Seconds between two looks."""
 
 CLEARED_FOR = 5.0
@@ -25,7 +25,7 @@ MOST_LOOKS = 10
 LONGEST_GAP = 60.0
 """A look that was not sure is followed by a pause of LOOK_GAP * 2**(looks so far), at most so many seconds."""
 
-OWNER_SILENT = 1.5
+OWNER_SILENT = 1.2
 """Seconds after a takeover in which no heartbeat of the former leader has come: then it is taken for dead."""
 
 OWNER_PATIENCE = 15.0
@@ -80,7 +80,8 @@ LookResult = Found | Absent | Unsure | CannotBeTold
 class LookOutcome(Enum):
     """What followed from a look."""
 
-    FOUND = "found"  # the row is done, or dead where what was sent was an apology
+    FOUND = "found"  # the row is done
+    APOLOGISED = "apologised"  # an apology was found: the row is dead for the reason that it was sent for
     LOOK_AGAIN = "look_again"  # another look follows
     SEND = "send"  # it may begin again: nothing was sent
     RESEND = "resend"  # cannot be told; by the policy it is sent once more
@@ -94,7 +95,10 @@ class KnownIds(NamedTuple):
 
     `ids` are those that an update brought or an answer told: none of them is the one that is looked for. `greatest` is
     the greatest of them. `own` is (chat, id) of a message that is certainly the bot's own, of the chat itself or else
-    of any private chat, for the self-test; None if there is none. `complete`: there were not too many to read.
+    of any private chat, for the self-test; None if there is none.
+
+    `complete`: every message of ours in the chat that was sent before is among them. Else there were too many to read,
+    and one of those could be taken for the one that is looked for.
     """
 
     ids: frozenset[int]

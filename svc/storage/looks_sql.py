@@ -39,7 +39,7 @@ def _long_ago(time: str, seconds: str) -> str:
 # owner that lives is left alone with its row, $8 how long no heartbeat may come before it is taken for dead.
 #
 # The first claim of a row tells its history that it is in doubt, and why. Epoch and token stay: what its owner says
-# late still counts. A clock that is before the time at which the row was last put off was set back since: then a look
+# late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which the row was last put off was set back since: then a look
 # is due.
 _LIVES = """EXISTS (SELECT FROM instances n WHERE n.bot_id = i.bot_id AND i.epoch = ANY (n.epochs)
                       AND n.seen_at > (SELECT acquired_at FROM term))"""
@@ -49,11 +49,11 @@ _LEFT = """jsonb_build_object('at', now(), 'began', i.started_at, 'epoch', i.epo
 DUE_LOOKS = f"""{_TERM}, d AS MATERIALIZED (
     SELECT i.bot_id, i.update_id FROM inbox i
     WHERE i.bot_id = $1 AND i.state <> 'pending' AND {LOOKED_FOR} AND EXISTS (SELECT FROM term)
-      AND CASE WHEN i.state = 'in_doubt'
-               THEN coalesce(i.look_at <= now() OR now() < i.retried_at - interval '1 minute', true)
+      AND CASE WHEN i.epoch <> $2 AND i.token IS NOT NULL AND {_LIVES} THEN {_long_ago("i.started_at", "$7")}
+               WHEN i.state = 'in_doubt' THEN true
                WHEN i.epoch = $2 THEN i.token <> ALL ($4::bigint[]) AND {_long_ago("i.started_at", "$7")}
-               WHEN {_LIVES} THEN {_long_ago("i.started_at", "$7")}
                ELSE {_long_ago("(SELECT acquired_at FROM term)", "$8")} END
+      AND (i.state <> 'in_doubt' OR coalesce(i.look_at <= now() OR now() < i.retried_at - interval '1 minute', true))
     ORDER BY i.update_id LIMIT $5
     FOR UPDATE SKIP LOCKED
 )
@@ -115,5 +115,5 @@ SETTLE_LOOK = f"""{_TERM}, d AS MATERIALIZED (
     FROM ended
     ON CONFLICT DO NOTHING
 )
-SELECT how FROM d
+SELECT coalesce((SELECT 'apologised' FROM ended WHERE how = 'found' AND died IS NOT NULL), how) AS how FROM d
 """

@@ -6,7 +6,7 @@ import pytest
 
 from svc.storage import looks
 from svc.storage.inbox import Unclear
-from svc.storage.looks import LookOutcome, Unsure
+from svc.storage.looks import Absent, LookOutcome, Unsure
 from tests.inbox_contract.looking import LONG, WATERMARK, due, sending
 from tests.inbox_contract.under_test import InboxUnderTest, Seen, an_update, new_term, store
 
@@ -39,6 +39,23 @@ async def test_an_owner_that_lives_is_waited_for(tested: InboxUnderTest) -> None
     await tested.pass_time(looks.OWNER_PATIENCE - 100)
     assert await due(inbox, term) == []
     await tested.pass_time(100)
+    assert await due(inbox, term) == [1]
+
+
+async def test_an_owner_is_heard_of_late(tested: InboxUnderTest) -> None:
+    """It was taken for dead, and a first look was made; what it is still waiting for is not sent again before."""
+    inbox = tested.inbox
+    await store(inbox, 1)
+    old = await new_term(inbox)
+    await sending(inbox, 1, old)
+    term = await new_term(inbox)
+    await tested.pass_time(looks.OWNER_SILENT)
+    (first,) = await inbox.due_looks(term, (), 10)
+    assert await inbox.settle_look(term, first, Absent(), "resend", probes=1) is LookOutcome.LOOK_AGAIN
+    await tested.hear_of_the_leader_of(old.epoch)
+    await tested.pass_time(looks.LOOK_GAP)
+    assert await due(inbox, term) == []
+    await tested.pass_time(looks.OWNER_PATIENCE)
     assert await due(inbox, term) == [1]
 
 

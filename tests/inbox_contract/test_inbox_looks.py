@@ -95,7 +95,7 @@ async def test_an_apology_that_is_found(tested: InboxUnderTest) -> None:
     """Its update is dead, for the reason that was known before it was sent, and can be replayed."""
     inbox = tested.inbox
     term = await a_send_in_doubt(tested, dead_if_sent="the handler raised")
-    assert await look(inbox, term, Found(105)) is LookOutcome.FOUND
+    assert await look(inbox, term, Found(105)) is LookOutcome.APOLOGISED
     assert await tested.processed() == {1: Seen("dead", attempts=1)}
     assert await tested.dead() == {1: (b"{}", "the handler raised")}
     assert await tested.messages(1) == (WATERMARK, 105)

@@ -30,7 +30,6 @@ TIMES = {
 }
 HEARTBEAT = """
 INSERT INTO instances (bot_id, instance_id, state, epochs) VALUES ($1, 'of ' || $2::bigint, 'PASSIVE', ARRAY[$2, 1000])
-ON CONFLICT (bot_id, instance_id) DO UPDATE SET seen_at = now()
 """
 
 

@@ -322,16 +322,21 @@ class MemoryInbox:
         now = trio.current_time()
         if not _can_be_looked_for(row):
             return False
-        if row.state == "in_doubt":
-            return row.look_at <= now
-        if not self._left_behind(row, held):
+        if row.state == "in_doubt" and row.look_at > now:
             return False
         assert self.term is not None
-        assert row.epoch is not None
-        alive = self.seen.get(row.epoch, -1.0) > self.acquired_at
-        if row.epoch == self.term.epoch or alive:
+        if row.epoch not in (None, self.term.epoch) and row.token is not None and self._owner_lives(row):
+            return row.started <= now - looks.OWNER_PATIENCE
+        if row.state == "in_doubt":
+            return True
+        if not self._left_behind(row, held):
+            return False
+        if row.epoch == self.term.epoch:
             return row.started <= now - looks.OWNER_PATIENCE
         return self.acquired_at <= now - looks.OWNER_SILENT
+
+    def _owner_lives(self, row: Row) -> bool:
+        return self.seen.get(row.epoch or 0, -1.0) > self.acquired_at
 
     async def settle_look(
         self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
@@ -345,7 +350,7 @@ class MemoryInbox:
         match result:
             case Found(message_id) if row.dead_if_sent is not None:
                 self._die(row, row.dead_if_sent, 0, message_id)
-                return LookOutcome.FOUND
+                return LookOutcome.APOLOGISED
             case Found(message_id):
                 self._finish(row, "done", 0, message_id)
                 return LookOutcome.FOUND

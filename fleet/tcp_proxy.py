@@ -48,13 +48,16 @@ class Direction:
         self._open.set()
 
     def stall(self) -> None:
+        """Hold back what comes from now on."""
         if self._open.is_set():
             self._open = trio.Event()
 
     def heal(self) -> None:
+        """Pass on what was held back, and what comes."""
         self._open.set()
 
     async def until_open(self) -> None:
+        """Return once nothing is held back."""
         # Looked at again: it may be stalled once more before the task that was woken runs.
         while not self._open.is_set():
             await self._open.wait()

@@ -1,0 +1,123 @@
+"""`python -m fleet.torture`: torture real instances, and say what became of every message.
+
+Exit codes: 0 all promises were kept, 1 one was broken or the run failed, 2 bad usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from functools import partial
+
+import trio
+
+from fleet.torture.clock import libfaketime
+from fleet.torture.report import table
+from fleet.torture.run import Outcome, Plan, run
+from fleet.torture.scenes import SCENES
+from sandbox.postgres import PostgresFailed
+from svc.observability.errors import describe, leaves
+
+MOST_MESSAGES = 40_000
+"""Telegram's list of calls holds 100,000."""
+BROKEN = {
+    "by_chat": {"ids": "by_chat"},
+    "falling": {"ids": "falling"},
+    "other_words": {"edits": "other_words"},
+    "kind_first": {"edits": "kind_first"},
+    "carried_out": {"edits": "carried_out"},
+}
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    plan, only_schedule, strict = _plan()
+    if only_schedule:
+        print("\n".join(map(str, plan.schedule)))
+        return 0
+    # Whoever asks us to end wants what was started to be gone too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"{plan.scene}: {plan.conditions.words}; seed {plan.seed}", flush=True)
+    if plan.scene == "mixed" and libfaketime() is None:
+        print("no clock jumps: libfaketime is not installed")
+    try:
+        outcome = _run(plan)
+    except KeyboardInterrupt:
+        outcome = None
+    if outcome is None:
+        print("interrupted", file=sys.stderr)
+        return 130
+    if isinstance(outcome, str):
+        print(f"ended early: {outcome}", file=sys.stderr)
+        return 1
+    print(table(outcome))
+    breaches = outcome.verdict.breaches(strict=strict)
+    for breach in breaches:
+        print(f"BREACH: {breach}", file=sys.stderr)
+    return 1 if breaches else 0
+
+
+def _run(plan: Plan) -> Outcome | str | None:
+    """The outcome, or why there is none; None if it was interrupted."""
+    failures: list[BaseException] = []
+    try:
+        return run(plan, partial(print, flush=True))
+    except* (PostgresFailed, trio.TooSlowError, OSError) as group:
+        failures = leaves(group)
+    return "; ".join(map(describe, failures))
+
+
+def _plan() -> tuple[Plan, bool, bool]:
+    parser = argparse.ArgumentParser(prog="make torture OPTIONS=...", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--scene", choices=SCENES, default="mixed", help="; ".join(_explained()))
+    parser.add_argument("--seed", type=int, default=1, help="makes the schedule (default: 1)")
+    parser.add_argument("--seconds", type=_number(1, 3600), help="how long people write and faults happen")
+    parser.add_argument("--instances", type=int, choices=range(1, 10), metavar="N", help="how many are kept up, 1 to 9")
+    parser.add_argument("--rate", type=_number(1, 500), help="messages a second, of all people together")
+    parser.add_argument(
+        "--break-ids", nargs="?", choices=BROKEN, const="by_chat", help="let Telegram break the rules on message ids"
+    )
+    parser.add_argument("--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="a setting")
+    parser.add_argument("--schedule", action="store_true", help="only print which faults would come")
+    parser.add_argument("--strict", action="store_true", help="a recorded doubt excuses nothing")
+    options = parser.parse_args()
+    scene = SCENES[options.scene]
+    plan = Plan(
+        options.scene,
+        options.seconds or scene.seconds,
+        options.seed,
+        options.instances or scene.instances,
+        options.rate or scene.rate,
+        BROKEN.get(options.break_ids, {}),
+        dict(options.set),
+    )
+    if plan.seconds * plan.rate > MOST_MESSAGES:
+        parser.error(f"more than {MOST_MESSAGES:,} messages: fewer seconds, or a lower rate")
+    return plan, options.schedule, options.strict
+
+
+def _explained() -> list[str]:
+    return [f"{name}: {scene.words}" for name, scene in SCENES.items()]
+
+
+def _number(least: float, most: float) -> partial[float]:
+    return partial(_between, least, most)
+
+
+def _between(least: float, most: float, text: str) -> float:
+    value = float(text)
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"is not {least:g} to {most:g}")
+    return value
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError("is not NAME=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

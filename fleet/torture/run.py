@@ -1,0 +1,192 @@
+"""One run: instances start, people write, faults come; then calm until everything is settled; then the verdict."""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from fleet.call_faults import CallFaults
+from fleet.history import stray_calls
+from fleet.instances import Fleet, running_fleet
+from fleet.postgres_pair import PostgresCluster, postgres_cluster
+from fleet.process import THIS
+from fleet.promises import read_ledger, rows
+from fleet.torture.cast import Cast
+from fleet.torture.clock import libfaketime
+from fleet.torture.in_flight import waits_after_kills
+from fleet.torture.inflict import Inflictor, possible_kinds
+from fleet.torture.people import Written, sent, write
+from fleet.torture.scenes import SCENES, Scene, schedule_of
+from fleet.torture.schedule import PlannedFault
+from fleet.torture.verdict import Verdict, judge
+from fleet.waiting import DEADLINE
+
+CALM = 120.0
+"""Seconds after the last fault in which everything must be settled. Telegram's own pauses grow to 64 s."""
+LAST_EFFECTS = 3.0
+"""Seconds that are left for what is still being carried out when everything is settled."""
+START = 120.0
+ENQUIRY = 0.25
+PROBE = "editMessageReplyMarkup"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run. `settings` are environment variables of every instance, above those of the scene."""
+
+    scene: str
+    seconds: float
+    seed: int
+    instances: int
+    rate: float
+    broken_rules: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> Scene:
+        """The scene's own values."""
+        return SCENES[self.scene]
+
+    @property
+    def schedule(self) -> list[PlannedFault]:
+        """The faults that come, as far as they can be made here."""
+        kinds = possible_kinds(clocks=libfaketime() is not None)
+        return schedule_of(self.scene, self.seed, self.seconds, self.instances, kinds)
+
+
+@dataclass
+class Outcome:
+    """The verdict, and what is told besides. `doubts` and `found` are the service's own words."""
+
+    plan: Plan
+    verdict: Verdict
+    faults: int
+    instances: int
+    terms: int
+    kills: int
+    after_kills: list[float]
+    probes: int
+    doubts: int
+    found: int
+
+
+def run(plan: Plan, say: Callable[[str], object]) -> Outcome | None:
+    """Run it; `say` is told each fault as it happens. None if SIGINT or SIGTERM came; then nothing is left either.
+
+    Raises PostgresFailed, or trio.TooSlowError if something does not end.
+    """
+    with_standby = any(fault.kind == "failover" for fault in plan.schedule)
+    files = tempfile.TemporaryDirectory(prefix="svc-torture-")
+    with files as folder, postgres_cluster(with_standby=with_standby) as cluster:
+        return trio.run(_until_interrupted, partial(torture, plan, cluster, Path(folder), say))
+
+
+async def _until_interrupted(work: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
+    outcome = None
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                await anext(aiter(signals))
+                nursery.cancel_scope.cancel(reason="interrupted")
+
+            nursery.start_soon(listen)
+            outcome = await work()
+            nursery.cancel_scope.cancel(reason="the run is over")
+    return outcome
+
+
+async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Callable[[str], object]) -> Outcome:
+    """The run itself, on a database with nothing in it; `folder` takes small files."""
+    schedule = plan.schedule
+    settings = {**plan.conditions.settings, **plan.settings}
+    with trio.fail_after(START + plan.seconds + CALM + DEADLINE):
+        async with running_fleet(cluster.primary.url, THIS, **settings) as fleet, trio.open_nursery() as nursery:
+            _make_telegram(fleet, plan)
+            cast = Cast(fleet, nursery, cluster.ports, folder, _library_if_needed(schedule))
+            for _ in range(plan.instances):
+                await cast.add()
+            await cast.members[0].service.active()
+            inflictor = Inflictor(cast, cluster, say)
+            written = await _chaos(plan, cast, inflictor)
+            say("no more faults: calm")
+            unsettled = await _calm(fleet, cluster)
+            outcome = await _outcome(plan, cast, cluster, written, inflictor.done)
+            outcome.verdict.unsettled = unsettled
+            nursery.cancel_scope.cancel(reason="the run is over")
+    return outcome
+
+
+def _make_telegram(fleet: Fleet, plan: Plan) -> None:
+    fleet.latency = plan.conditions.latency
+    fleet.call_faults = CallFaults(fleet.sandbox.faults, random.Random(plan.seed))
+    if plan.broken_rules:
+        fleet.sandbox.telegram.rules.change(**plan.broken_rules)
+
+
+def _library_if_needed(schedule: list[PlannedFault]) -> Path | None:
+    """What makes clocks settable costs each instance a little."""
+    return libfaketime() if any(fault.kind.startswith("clock_") for fault in schedule) else None
+
+
+async def _chaos(plan: Plan, cast: Cast, inflictor: Inflictor) -> list[Written]:
+    """People write and faults happen, until both are over; what was written."""
+    written: list[Written] = []
+
+    async def write_for_a_while() -> None:
+        with trio.move_on_after(plan.seconds):
+            await write(cast.fleet, plan.rate, written)
+
+    with cast.fleet.call_faults.in_force(plan.conditions.shares):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write_for_a_while)
+            nursery.start_soon(inflictor.run, plan.schedule)
+    return written
+
+
+async def _calm(fleet: Fleet, cluster: PostgresCluster) -> str:
+    """Wait until Telegram has delivered everything and nothing is owed; what is left in the end, if anything."""
+    pending, owed = fleet.sandbox.telegram.bot().pending, 1
+    with trio.move_on_after(CALM) as calm:
+        while pending or owed:
+            await trio.sleep(ENQUIRY)
+            # Looked at first: what is delivered later than that may not be counted in the inbox.
+            delivered = not pending
+            owed = (await rows(cluster.primary.url, "SELECT count(*) FROM inbox"))[0][0] or not delivered
+    if calm.cancelled_caught:
+        return f"not settled after {CALM:.0f} s: {len(pending)} updates not delivered, {owed} in the inbox"
+    # A message that is carried out late is no call any more that could be waited for.
+    await trio.sleep(LAST_EFFECTS)
+    return ""
+
+
+async def _outcome(plan: Plan, cast: Cast, cluster: PostgresCluster, written: list[Written], faults: int) -> Outcome:
+    calls = cast.fleet.sandbox.telegram.call_log
+    ledger = await read_ledger(cluster.primary.url)
+    doubts = {update_id: entry.doubts for update_id, entry in ledger.kept.items() if entry.doubts}
+    services = [member.service for member in cast.members]
+    histories = [service.history() for service in services]
+    verdict = judge(written, sent(calls), cast.fleet.accepted, doubts)
+    verdict.strays = list(stray_calls(histories))
+    verdict.edits = len(calls.find(PROBE, status=200))
+    verdict.ended = cast.ended
+    verdict.ids_broken = bool(plan.broken_rules)
+    return Outcome(
+        plan,
+        verdict,
+        faults=faults,
+        instances=len(services),
+        terms=sum(len(history.spans) for history in histories),
+        kills=sum(member.killed_at is not None for member in cast.members),
+        after_kills=waits_after_kills(cast.members, verdict.answered),
+        probes=len(calls.find(PROBE)),
+        doubts=sum(doubts.values()),
+        found=sum(len(service.lines("FOUND")) for service in services),
+    )
