@@ -15,10 +15,10 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import EDITED, Answer, Prober
 from svc.delivery.probing import (
     BEYOND,
+    FOUND_NOTHING,
     INCOMPLETE,
     LOOK_DEADLINE,
     MOST_CANDIDATES,
-    FOUND_NOTHING,
     NOBODYS,
     NONE_KNOWN,
     NOT_RECOGNISED,

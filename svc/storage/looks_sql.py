@@ -40,8 +40,8 @@ def _long_ago(time: str, seconds: str) -> str:
 # updates that are left out.
 #
 # The first claim of a row tells its history that it is in doubt, and why. Epoch and token stay: what its owner says
-# late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which the row was last put off was set back since: then a look
-# is due.
+# late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which
+# the row was last put off was set back since: then a look is due.
 _LIVES = """EXISTS (SELECT FROM instances n WHERE n.bot_id = i.bot_id AND i.epoch = ANY (n.epochs)
                       AND n.seen_at > (SELECT acquired_at FROM term))"""
 _LEFT = """jsonb_build_object('at', now(), 'began', i.started_at, 'epoch', i.epoch, 'event', 'in_doubt',
