@@ -15,9 +15,11 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import EDITED, Answer, Prober
 from svc.delivery.probing import (
     BEYOND,
+    FOUND_NOTHING,
     INCOMPLETE,
     LOOK_DEADLINE,
     MOST_CANDIDATES,
+    NOBODYS,
     NONE_KNOWN,
     NOT_RECOGNISED,
     PATIENT_LOOKS,
@@ -119,8 +121,8 @@ class Looked:
 
     @property
     def candidates(self) -> list[int]:
-        """The ids that were probed in the chat itself."""
-        return [message_id for chat_id, message_id in self.telegram.probed if chat_id == USER]
+        """The ids that were probed in the chat itself, without the one that cannot be there."""
+        return [message_id for chat_id, message_id in self.telegram.probed if chat_id == USER and message_id < NOBODYS]
 
 
 # Which ids
@@ -191,7 +193,7 @@ async def test_the_message_is_found_among_others(autojump_clock: trio.testing.Mo
     assert await looked() == Found(13)
     assert looked.candidates == [11, 12, 13, 14, 16, 17, 18, 19, 20]
     assert looked.look is not None
-    assert looked.look.probes == len(looked.telegram.probed) == 10
+    assert looked.look.probes == len(looked.telegram.probed) == 1 + 9 + 1
 
 
 async def test_what_is_known_is_not_counted_as_found(autojump_clock: trio.testing.MockClock) -> None:
@@ -278,6 +280,17 @@ async def test_a_look_is_trusted_only_if_our_own_is_recognised(autojump_clock: t
     assert looked.telegram.probed == [(USER, 12), (OTHER, OWN)]
 
 
+async def test_a_server_that_finds_everything_has_found_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    """It calls every message our own, so the one candidate as well; what cannot be there is asked for, too."""
+    looked = Looked(ProbedTelegram((USER, 12), (USER, 15 + NOBODYS)))
+    looked.knows(2, OTHER, brought=15)
+    assert await looked() == CannotBeTold(FOUND_NOTHING)
+    looked.telegram.always[USER, 15 + NOBODYS] = SERVER_ERROR
+    assert isinstance(await looked(), Unsure)
+    looked.telegram.always[USER, 15 + NOBODYS] = told("Bad Request: MESSAGE_ID_INVALID")
+    assert isinstance(await looked(), CannotBeTold)
+
+
 async def test_nobody_to_try_it_on(autojump_clock: trio.testing.MockClock) -> None:
     """Rule 6: a bot that has sent nothing yet."""
     looked = Looked(ProbedTelegram((USER, 12)))
@@ -321,7 +334,7 @@ async def test_a_probe_without_an_answer_is_made_again_and_counts(
     looked.telegram.script = [OURS, ABSENT, error]
     assert await looked() == Found(12)
     assert looked.look is not None
-    assert looked.look.probes == len(looked.telegram.probed) == 1 + BEYOND + 1
+    assert looked.look.probes == len(looked.telegram.probed) == 1 + BEYOND + 1 + 1
     assert looked.flood.paused(USER) <= 0
 
 

@@ -490,7 +490,8 @@ def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
 
 
 def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
-    """The client is imported by the ACTIVE wiring and its poller, and by the commands that ask Telegram something."""
+    """The client is imported by the ACTIVE wiring and its poller, by what can only ask getMe with it, and by the commands
+    that ask Telegram something."""
     importers = {
         module
         for folder in ("svc", "statemachine", "telegram_client")
@@ -498,7 +499,7 @@ def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
         if "telegram_client.client" in _imports(module := ".".join(path.relative_to(ROOT).with_suffix("").parts))
     }
     commands = {"svc.operations.preflight", "svc.operations.inspect", "svc.operations.webhook_commands"}
-    assert importers == {"svc.service", "svc.intake.polling"} | commands
+    assert importers == {"svc.service", "svc.intake.polling", "telegram_client.get_me"} | commands
 
 
 def test_the_service_makes_its_sender_in_the_active_scope_only() -> None:

@@ -35,12 +35,12 @@ async def look_for_sends(period: ActivePeriod) -> None:
 
 
 class _Looking:
-    """The looks of one period. A row that is claimed again while it is looked at is settled by its latest claim."""
+    """The looks of one period."""
 
     def __init__(self, period: ActivePeriod) -> None:
         self._period = period
         self._log = log.bind(epoch=period.term.epoch)
-        self._at_work: dict[int, DueLook] = {}
+        self._at_work: set[int] = set()
         self._late = 0
 
     async def run(self) -> None:
@@ -48,9 +48,8 @@ class _Looking:
             while True:
                 await self._period.pause.over()
                 for due in await self._claim():
-                    if due.update_id not in self._at_work:
-                        nursery.start_soon(self._look, due)
-                    self._at_work[due.update_id] = due
+                    self._at_work.add(due.update_id)
+                    nursery.start_soon(self._look, due)
                 for again in self._period.resent.take(trio.current_time(), self._room()):
                     self._late += 1
                     nursery.start_soon(self._look_for_late_one, again)
@@ -66,7 +65,8 @@ class _Looking:
         period, room = self._period, self._room()
         if not room:
             return ()
-        return await or_later(partial(period.inbox.due_looks, period.term, period.tokens, room)) or ()
+        due = partial(period.inbox.due_looks, period.term, period.tokens, room, without=self._at_work)
+        return await or_later(due) or ()
 
     async def _look(self, due: DueLook) -> None:
         update_id, began = due.update_id, trio.current_time() - due.age
@@ -74,9 +74,9 @@ class _Looking:
         try:
             result = await or_later(look.result)
             if result is not None:
-                await self._settle(self._at_work[update_id], result, look.probes, began)
+                await self._settle(due, result, look.probes, began)
         finally:
-            del self._at_work[update_id]
+            self._at_work.discard(update_id)
 
     async def _settle(self, due: DueLook, result: LookResult, probes: int, began: float) -> None:
         """Have it recorded what was found, say so, and let go on what may."""

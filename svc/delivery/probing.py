@@ -4,7 +4,8 @@ The message, if it arrived, has an id above the watermark, which was known befor
 there as well: those that an update brought or an answer told are left out. Each of the others is probed, and so are a
 few ids above the greatest that is known, since nothing newer may have been heard of. As one send of a chat is in doubt
 at a time, exactly one of them may be the bot's own; more cannot be told apart. Before any of it is trusted, a message
-that is certainly the bot's own must be recognised.
+that is certainly the bot's own must be recognised, and before one is taken for found, another that cannot be there
+must be absent.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from telegram_client.probes import Told
 MOST_CANDIDATES = 25
 # Ids above the greatest known one that are probed as well.
 BEYOND = 5
+# An id so far above all that are known is nobody's yet; ids are numbers of 32 bits.
+NOBODYS = 1_000_000
+GREATEST_ID = 2**31 - 1
 # How long answers that are on their way are waited for: below the greatest id all that will be known then is.
 AFTER_UPPER = 0.3
 # The whole look, in seconds. What is not through by then has cost one look.
@@ -37,6 +41,7 @@ TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 INCOMPLETE = "too many messages have come since to know all of them"
 NONE_KNOWN = "no message of our own is known"
 NOT_RECOGNISED = "a message of our own is not recognised"
+FOUND_NOTHING = "a message that cannot be there is found"
 
 _ABOUT_THE_MESSAGE = (Told.ABSENT, Told.OTHERS, Told.OURS)
 
@@ -81,7 +86,10 @@ class Look:
         ids = candidates(due.watermark, upper, known.ids)
         if ids is None:
             return _later_or_never(TOO_MANY, due.number)
-        return verdict(await self._ask_all(due.chat_id, ids))
+        result = verdict(await self._ask_all(due.chat_id, ids))
+        if isinstance(result, Found):
+            return await self._counter_test(max(upper, result.message_id)) or result
+        return result
 
     async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:
         """Why nothing that is answered now can be trusted; None if it can."""
@@ -92,6 +100,18 @@ class Look:
                 if answers[-1].told is Told.OURS:
                     return None
         return distrust(answers, self._due.number)
+
+    async def _counter_test(self, upper: int) -> LookResult | None:
+        """Why what was found cannot be trusted: a server may call everything our own. None if it can."""
+        answer = await self._ask(self._due.chat_id, min(upper + NOBODYS, GREATEST_ID))
+        match answer.told:
+            case Told.ABSENT:
+                return None
+            case Told.NOTHING:
+                return Unsure(answer.text)
+            case Told.OURS | Told.OTHERS:
+                return CannotBeTold(FOUND_NOTHING)
+        return CannotBeTold(answer.text)
 
     async def _ask_all(self, chat_id: int, ids: Sequence[int]) -> dict[int, Answer]:
         """The answers about these ids, up to the first that is not about the message."""

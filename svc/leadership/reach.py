@@ -18,7 +18,7 @@ from svc.waiting import jittered
 from telegram_client.errors import Refused, TelegramError
 
 ASK_EVERY = 5.0
-# What has got through so lately need not be asked.
+# In seconds. While something gets through that often nothing is asked.
 QUIET = 2.5
 
 _FLOOD = 429
@@ -83,11 +83,13 @@ class Reach:
 
 
 async def keep_asking(reach: Reach, get_me: Callable[[], Awaitable[object]], rng: random.Random) -> None:
-    """Ask getMe now and then, unless something has just got through; until cancelled. The answer is noted in `reach` by
-    whatever `get_me` calls.
+    """Ask getMe where nothing has got through for QUIET seconds, every ASK_EVERY seconds at most; until cancelled.
+
+    The answer is noted in `reach` by whatever `get_me` calls.
     """
     while True:
-        if trio.current_time() - reach.through_at > QUIET:
-            with suppress(TelegramError):
-                await get_me()
+        while (quiet_at := reach.through_at + QUIET) > trio.current_time():  # noqa: ASYNC110 (a time moves, no event)
+            await trio.sleep_until(quiet_at)
+        with suppress(TelegramError):
+            await get_me()
         await trio.sleep(jittered(ASK_EVERY, rng))

@@ -259,8 +259,10 @@ class Inbox(Protocol):
         left out. An apology is never sent twice: its update is dead.
         """
 
-    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
-        """The updates whose send is to be looked for now, at most `limit`.
+    async def due_looks(
+        self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
+    ) -> list[DueLook]:
+        """The updates whose send is to be looked for now, at most `limit`; none whose id is in `without`.
 
         Those that are Unclear, and those in doubt as `resolve_doubts` has it, with a watermark and not repeatable.
 

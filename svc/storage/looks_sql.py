@@ -36,11 +36,12 @@ def _long_ago(time: str, seconds: str) -> str:
 
 
 # $4 are the tokens that workers hold, $5 is how many rows, $6 the pause until the next look, in seconds, $7 how long an
-# owner that lives is left alone with its row, $8 how long no heartbeat may come before it is taken for dead.
+# owner that lives is left alone with its row, $8 how long no heartbeat may come before it is taken for dead, $9 the
+# updates that are left out.
 #
 # The first claim of a row tells its history that it is in doubt, and why. Epoch and token stay: what its owner says
-# late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which the row was last put off was set back since: then a look
-# is due.
+# late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which
+# the row was last put off was set back since: then a look is due.
 _LIVES = """EXISTS (SELECT FROM instances n WHERE n.bot_id = i.bot_id AND i.epoch = ANY (n.epochs)
                       AND n.seen_at > (SELECT acquired_at FROM term))"""
 _LEFT = """jsonb_build_object('at', now(), 'began', i.started_at, 'epoch', i.epoch, 'event', 'in_doubt',
@@ -53,6 +54,7 @@ DUE_LOOKS = f"""{_TERM}, d AS MATERIALIZED (
                WHEN i.state = 'in_doubt' THEN true
                WHEN i.epoch = $2 THEN i.token <> ALL ($4::bigint[]) AND {_long_ago("i.started_at", "$7")}
                ELSE {_long_ago("(SELECT acquired_at FROM term)", "$8")} END
+      AND i.update_id <> ALL ($9::bigint[])
       AND (i.state <> 'in_doubt' OR coalesce(i.look_at <= now() OR now() < i.retried_at - interval '1 minute', true))
     ORDER BY i.update_id LIMIT $5
     FOR UPDATE SKIP LOCKED

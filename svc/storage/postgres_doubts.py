@@ -44,8 +44,10 @@ class InboxDoubts:
         )
         return [Resolved(row["update_id"], row["how"]) for row in rows]
 
-    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
-        rows = await self._database.fetch(looks_sql.DUE_LOOKS, *self._due_arguments(term, held, limit))
+    async def due_looks(
+        self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
+    ) -> list[DueLook]:
+        rows = await self._database.fetch(looks_sql.DUE_LOOKS, *self._due_arguments(term, held, limit, without))
         return sorted(DueLook(*row) for row in rows)
 
     async def settle_look(
@@ -64,13 +66,15 @@ class InboxDoubts:
     async def _rehearse_looks(self, connection: Connection, nobody: Term) -> None:
         """Look for what is not there, under a term that nobody has."""
         nothing = DueLook(NOTHING, 1, 0, 0, 0, 0, 0.0)
-        await connection.fetch(looks_sql.DUE_LOOKS, *self._due_arguments(nobody, (), 1))
+        await connection.fetch(looks_sql.DUE_LOOKS, *self._due_arguments(nobody, (), 1, ()))
         await connection.fetch(KNOWN_IDS, *self._known_arguments(nothing))
         await connection.fetch(looks_sql.SETTLE_LOOK, *self._look_arguments(nobody, nothing, Absent(), "skip", 0))
 
-    def _due_arguments(self, term: Term, held: Collection[int], limit: int) -> tuple[Any, ...]:
+    def _due_arguments(
+        self, term: Term, held: Collection[int], limit: int, without: Collection[int]
+    ) -> tuple[Any, ...]:
         times = looks.LOOK_GAP, looks.OWNER_PATIENCE, looks.OWNER_SILENT
-        return *self._key_of(term), list(held), limit, *times
+        return *self._key_of(term), list(held), limit, *times, list(without)
 
     def _known_arguments(self, due: DueLook) -> tuple[Any, ...]:
         chats = chats_of(sequence_of(due.chat_id))

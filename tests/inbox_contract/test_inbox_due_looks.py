@@ -96,6 +96,17 @@ async def test_the_oldest_come_first(tested: InboxUnderTest) -> None:
     assert [await due(inbox, term, limit=3) for _ in range(3)] == [[1, 2, 3], [4], []]
 
 
+async def test_what_is_being_looked_at_is_left_out(tested: InboxUnderTest) -> None:
+    """Its look takes longer than the claim lasts."""
+    inbox = tested.inbox
+    term = await new_term(inbox)
+    for update_id in (1, 2):
+        await inbox.store(an_update(update_id, update_id))
+        await inbox.settle(await sending(inbox, update_id, term), Unclear(0, "cut off"))
+    assert [each.update_id for each in await inbox.due_looks(term, (), 10, without={1})] == [2]
+    assert await due(inbox, term) == [1]
+
+
 async def test_each_has_its_own_looks(tested: InboxUnderTest) -> None:
     """One that cannot be told for now waits longer than another that is looked for beside it."""
     inbox = tested.inbox

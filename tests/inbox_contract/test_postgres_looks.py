@@ -137,7 +137,7 @@ async def test_a_begin_beside_a_claim(database: Database, real: PostgresInboxUnd
     async def claim(connection: Connection) -> None:
         # The time is over between the one statement's look at the clock and the other's.
         await connection.execute("UPDATE inbox SET look_at = now()")
-        await connection.execute(DUE_LOOKS, real.bot_id, term.epoch, term.holder, [], 10, 1.5, 15.0, 1.5)
+        await connection.execute(DUE_LOOKS, real.bot_id, term.epoch, term.holder, [], 10, 1.5, 15.0, 1.5, [])
         claimed.set()
         while not await connection.fetchval(WAITING):
             pass

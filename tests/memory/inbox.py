@@ -295,11 +295,14 @@ class MemoryInbox:
         row.forget_looks()
         return Resolved(update_id, "repeat" if row.repeatable else "resend")
 
-    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
+    async def due_looks(
+        self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
+    ) -> list[DueLook]:
         await self._crossing()
         if term != self.term:
             return []
-        due = [self.rows[each] for each in sorted(self.rows) if self._look_is_due(self.rows[each], held)][:limit]
+        looked_at = [row for each, row in sorted(self.rows.items()) if each not in without]
+        due = [row for row in looked_at if self._look_is_due(row, held)][:limit]
         for row in due:
             row.looks += 1
             row.absent = min(row.absent, ABSENT_LOOKS - 1)
