@@ -13,10 +13,14 @@ import trio
 from statemachine import ActiveEvent
 from svc.delivery import chores, retry_policy
 from svc.leadership.lease import Lease, LeaseTimes
+from svc.leadership.stepping_down import SteppingDown
 from svc.service import Service
+from svc.settings.environment import Fallback
 from svc.storage.inbox import Attempt, Begun, Received, StoreOutcome, Term
+from svc.storage.looks import Absent, DueLook, Found, KnownIds, LookOutcome, LookResult
+from telegram_client import probes
 from tests.memory import inbox as memory_inbox
-from tests.memory.inbox import MemoryInbox
+from tests.memory.inbox import MemoryInbox, Row
 from tests.simulation import database
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.doubts import Violation
@@ -146,6 +150,83 @@ def _unauthorized_is_the_updates_fault(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(retry_policy, "may_be_the_bots", lambda error: False)
 
 
+def _the_watermark_is_taken_after_the_send(patch: pytest.MonkeyPatch) -> None:
+    due_look = MemoryInbox._due_look
+
+    def later(inbox: MemoryInbox, row: Row) -> DueLook:
+        # The greatest id that this look knows of: read then, it may be above the message's own.
+        ids = [each.message_id or 0 for each in inbox.processed.values()]
+        ids += [each.update.message_id or 0 for each in inbox.rows.values()]
+        return due_look(inbox, row)._replace(watermark=max(ids))
+
+    patch.setattr(MemoryInbox, "_due_look", later)
+
+
+def _an_older_message_is_counted_as_found(patch: pytest.MonkeyPatch) -> None:
+    due_look, known_ids = MemoryInbox._due_look, MemoryInbox.known_ids
+
+    def lower(inbox: MemoryInbox, row: Row) -> DueLook:
+        look = due_look(inbox, row)
+        return look._replace(watermark=max(0, look.watermark - 10))
+
+    async def ignorant(inbox: MemoryInbox, due: DueLook) -> KnownIds:
+        return (await known_ids(inbox, due))._replace(ids=frozenset())
+
+    patch.setattr(MemoryInbox, "_due_look", lower)
+    patch.setattr(MemoryInbox, "known_ids", ignorant)
+
+
+def _any_message_counts_as_found(patch: pytest.MonkeyPatch) -> None:
+    # The server says of another chat's id that there is no such message, and of others' that it cannot be edited.
+    patch.setitem(probes._TEXTS, "message can't be edited", probes.Told.OURS)
+
+
+def _what_was_found_is_sent_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    settle_look = MemoryInbox.settle_look
+
+    async def heedless(
+        inbox: MemoryInbox, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
+    ) -> LookOutcome:
+        result = Absent() if isinstance(result, Found) else result
+        return await settle_look(inbox, term, due, result, policy, probes=probes)
+
+    patch.setattr(MemoryInbox, "settle_look", heedless)
+
+
+def _looked_for_once_and_too_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(memory_inbox, "ABSENT_LOOKS", 1)
+
+
+def _a_younger_one_goes_while_an_older_is_looked_for(patch: pytest.MonkeyPatch) -> None:
+    def older(inbox: MemoryInbox, row: Row) -> bool:
+        return any(
+            other.update.chat_id == row.update.chat_id and other.update.update_id < row.update.update_id
+            for other in inbox.rows.values()
+            if other.state != "in_doubt"
+        )
+
+    patch.setattr(MemoryInbox, "_older", older)
+
+
+def _a_takeover_counts_the_looks_anew(patch: pytest.MonkeyPatch) -> None:
+    take_over = MemoryInbox.take_over
+
+    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
+        for row in inbox.rows.values():
+            row.forget_looks()
+        return await take_over(inbox, holder, instance)
+
+    patch.setattr(MemoryInbox, "take_over", forgetful)
+
+
+def _a_probe_edits(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(probes, "_NO_KEYBOARD_OF_A_MESSAGE", {"inline_keyboard": [[{"text": "x", "callback_data": "x"}]]})
+
+
+def _who_gave_up_tries_again_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(SteppingDown, "may_lead", lambda candidacy: True)
+
+
 MUTANTS = [
     (_long_lease_and_no_fence, "G2/G5"),
     (_takeover_takes_old_rows_for_unsent, "G3/G7"),
@@ -159,6 +240,15 @@ MUTANTS = [
     (_a_refusal_is_unforeseen, "G8"),
     (_sends_in_doubt_have_no_limit, "G3/G7"),
     (_unauthorized_is_the_updates_fault, "dead by no fault of their own"),
+    (_the_watermark_is_taken_after_the_send, "G3/G7"),
+    (_an_older_message_is_counted_as_found, "was taken for that of update"),
+    (_any_message_counts_as_found, "was taken for that of update"),
+    (_what_was_found_is_sent_all_the_same, "G3/G7"),
+    (_looked_for_once_and_too_early, "G3/G7"),
+    (_a_younger_one_goes_while_an_older_is_looked_for, "G6"),
+    (_a_takeover_counts_the_looks_anew, "begin anew"),
+    (_a_probe_edits, "looking has edited"),
+    (_who_gave_up_tries_again_at_once, "G2: instance"),
 ]
 
 
