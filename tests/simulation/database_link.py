@@ -89,8 +89,10 @@ class InboxOverLink:
     ) -> Sequence[Resolved]:
         return await self._run(lambda: self._inbox.resolve_doubts(term, policy, age, held, look=look))
 
-    async def due_looks(self, term: Term, held: Collection[int], limit: int) -> list[DueLook]:
-        return await self._run(lambda: self._inbox.due_looks(term, held, limit))
+    async def due_looks(
+        self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
+    ) -> list[DueLook]:
+        return await self._run(lambda: self._inbox.due_looks(term, held, limit, without=without))
 
     async def settle_look(
         self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int

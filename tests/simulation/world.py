@@ -361,6 +361,8 @@ def run_seed(schedule: Schedule) -> World:
         worlds.append(world)
         with trio.fail_after(CHAOS + CALM + 60):
             await world.run()
+        if "CHORE_FAILED" in out.getvalue():
+            raise Violation("G8: a chore failed of what is unforeseen")
 
     try:
         trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
