@@ -176,9 +176,14 @@ def _an_older_message_is_counted_as_found(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryInbox, "known_ids", ignorant)
 
 
-def _any_message_counts_as_found(patch: pytest.MonkeyPatch) -> None:
-    # The server says of another chat's id that there is no such message, and of others' that it cannot be edited.
-    patch.setitem(probes._TEXTS, "message can't be edited", probes.Told.OURS)
+def _another_chats_ids_are_probed(patch: pytest.MonkeyPatch) -> None:
+    due_look = MemoryInbox._due_look
+
+    def elsewhere(inbox: MemoryInbox, row: Row) -> DueLook:
+        chats = [each.update.chat_id for each in inbox.rows.values() if each.state == "in_doubt"]
+        return due_look(inbox, row)._replace(chat_id=chats[0])
+
+    patch.setattr(MemoryInbox, "_due_look", elsewhere)
 
 
 def _what_was_found_is_sent_all_the_same(patch: pytest.MonkeyPatch) -> None:
@@ -242,13 +247,13 @@ MUTANTS = [
     (_unauthorized_is_the_updates_fault, "dead by no fault of their own"),
     (_the_watermark_is_taken_after_the_send, "G3/G7"),
     (_an_older_message_is_counted_as_found, "was taken for that of update"),
-    (_any_message_counts_as_found, "was taken for that of update"),
+    (_another_chats_ids_are_probed, "was taken for that of update"),
     (_what_was_found_is_sent_all_the_same, "G3/G7"),
     (_looked_for_once_and_too_early, "G3/G7"),
     (_a_younger_one_goes_while_an_older_is_looked_for, "G6"),
     (_a_takeover_counts_the_looks_anew, "begin anew"),
     (_a_probe_edits, "looking has edited"),
-    (_who_gave_up_tries_again_at_once, "G2: instance"),
+    (_who_gave_up_tries_again_at_once, "leads again"),
 ]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import trio
+
 from sandbox.faults import FaultKind
 from tests.simulation.schedule import Incident
 
@@ -157,8 +159,8 @@ class Incidents:
             case "cut_database" | "cut_lock" | "cut_telegram":
                 self._cut(link, (incident.kind.removeprefix("cut_"),), lasting)
             case "no_way_out":
-                link.no_way_out = True
-                world.later(lasting * incident.count, lambda: setattr(link, "no_way_out", False))
+                link.no_way_out_since = link.no_way_out_since or trio.current_time()
+                world.later(lasting * incident.count, lambda: setattr(link, "no_way_out_since", None))
             case "lossy_database":
                 link.loss = 0.3
                 world.later(lasting, lambda: setattr(link, "loss", 0.0))

@@ -20,14 +20,15 @@ T = TypeVar("T")
 class Link:
     """What an instance's round trips go over. `loss` is the share of legs that get lost, `closed` is for ever.
 
-    `no_way_out`: nothing connects to the Bot API, while what comes from there still arrives.
+    `no_way_out_since`: from when on nothing connects to the Bot API, while what comes from there still arrives; None if
+    that is not so.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.closed = False
         self.loss = 0.0
-        self.no_way_out = False
+        self.no_way_out_since: float | None = None
         self._cuts: dict[str, trio.Event] = {}
 
     def cut(self, what: str) -> None:
@@ -136,7 +137,7 @@ class TransportOverLink(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         began = trio.current_time()
         await self._link.leg("telegram")
-        if self._link.no_way_out:
+        if self._link.no_way_out_since is not None:
             raise httpx.ConnectError("no way to the Bot API", request=request)
         self._observer.arrived(request)
         try:

@@ -21,6 +21,8 @@ from tests.simulation.incidents import PROBE
 MOST_CANDIDATES = 25
 # To make sure of itself it probes a few messages more, and what is not answered again.
 MOST_PROBES = 3 * (MOST_CANDIDATES + 3)
+# Seconds that a look takes.
+AT_MOST = 5.0
 GIVEN_UP = (LookOutcome.RESEND, LookOutcome.SKIP, LookOutcome.DEAD)
 
 
@@ -53,12 +55,15 @@ class LookAudit:
 
     def judge(self) -> None:
         """Raise Violation if looking has edited anything, or has asked more than it may."""
+        self._check_no_edits()
         probes = self._telegram.call_log.find(PROBE)
-        edits = sum(probe.took_effect for probe in probes)
-        if edits and self._rules_kept:
-            raise Violation(f"looking has edited {edits} messages")
         if len(probes) > MOST_PROBES * self.begun.total():
             raise Violation(f"{len(probes)} probes in {self.begun.total()} looks")
+
+    def _check_no_edits(self) -> None:
+        edits = sum(probe.took_effect for probe in self._telegram.call_log.find(PROBE))
+        if edits and self._rules_kept:
+            raise Violation(f"looking has edited {edits} messages")
 
     async def _note_due(
         self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
@@ -89,6 +94,7 @@ class LookAudit:
     async def _note_settled(
         self, term: Term, look: DueLook, result: LookResult, policy: Fallback, *, probes: int
     ) -> LookOutcome:
+        self._check_no_edits()
         # What a doubt was about has to be read before the inbox has decided on it.
         excused = look.update_id in self._database.inbox.rows and self._doubts.is_excused(look.update_id)
         outcome = await self._settle_look(term, look, result, policy, probes=probes)
@@ -124,7 +130,7 @@ class LookAudit:
         return processed is not None and processed.sent_id != message["message_id"]
 
     def _check_given_up(self, look: DueLook, reason: str) -> None:
-        causes = self._too_many, self._several, self._strangely_answered, self._nothing_of_our_own
+        causes = self._too_many, self._several, self._strangely_answered, self._none_of_our_own
         if self._rules_kept and not any(cause(look) for cause in causes):
             raise Violation(f"looking for update {look.update_id} gave up for no reason: {reason}")
 
@@ -142,9 +148,11 @@ class LookAudit:
     def _strangely_answered(self, _look: DueLook) -> bool:
         return any(probe.fault is not None for probe in self._telegram.call_log.find(PROBE))
 
-    def _nothing_of_our_own(self, _look: DueLook) -> bool:
-        """Whether no answer has told of a message by which a look could make sure of itself."""
-        return all(each.sent_id is None for each in self._database.inbox.processed.values())
+    def _none_of_our_own(self, _look: DueLook) -> bool:
+        """Whether there is no message by which looks could make sure of themselves: none told of, or none seen yet."""
+        unseen_for = self._telegram.rules.unseen_for
+        told = any(each.sent_id is not None for each in self._database.inbox.processed.values())
+        return not told or bool(unseen_for and self._telegram.sent(since=self._telegram.now() - unseen_for - AT_MOST))
 
     def _is_own(self, message: MessageObject) -> bool:
         own: bool = message["from"]["id"] == self._telegram.bot().id

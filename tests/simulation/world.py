@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import httpx
 import trio
@@ -25,6 +26,7 @@ from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
+from svc.storage.inbox import Term
 from telegram_client.updates import Update
 from tests.harness import SECRET, settings_for_tests
 from tests.memory.instances import MemoryInstances
@@ -115,6 +117,7 @@ class World:
         instance = SimulatedInstance(self._count, link, self._service(self._count, link), trio.CancelScope())
         self.instances.append(instance)
         self.doubts.started(self._count, link)
+        _watch_elections(instance)
         self.note(f"instance {instance.number} starts")
         self._nursery.start_soon(self._live, instance)
 
@@ -324,6 +327,20 @@ def _watch_periods(service: Service, number: int) -> None:
         return period
 
     lifecycle.active.wait = watched  # type: ignore[method-assign]
+
+
+def _watch_elections(instance: SimulatedInstance) -> None:
+    """Whoever has given up the lead for want of a way to the Bot API must have found one before it leads again."""
+    service, link = instance.service, instance.link
+    take_over = service._terms._election._take_over
+
+    async def watched(holder: UUID, lock_pid: int | None) -> Term:
+        since = link.no_way_out_since
+        if since is not None and service._standing.candidacy._gave_up_at > since:
+            raise Violation(f"G5: instance {instance.number} leads again, and still nothing gets through")
+        return await take_over(holder, lock_pid)
+
+    service._terms._election._take_over = watched
 
 
 def _may_still_send(session: MemoryLockSession) -> bool:
