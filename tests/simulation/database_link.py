@@ -41,9 +41,7 @@ class InboxOverLink:
         self._link = link
         self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
-        self._settlements: GroupCommit[Settlement, None] = GroupCommit(
-            self._settle, durable=True, rng=link.rng
-        )
+        self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle, durable=True, rng=link.rng)
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:

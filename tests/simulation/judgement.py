@@ -1,4 +1,4 @@
-"""The judgement at the end of a run: what Telegram has sent, compared with what the inbox says became of each update."""
+"""The judgement at the end of a run: what Telegram has sent, and what the inbox says became of each update."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Evidence:
     """What a run has left.
 
     `messages` in the order in which Telegram sent them. `unheard`: how many answers did not come, by update. `cleared`:
-    when the looks began after which an update was sent again. `mistaken`: updates for which another's message was taken.
+    when the looks began after which an update was sent again. `mistaken`: those for which another's message was taken.
     """
 
     inbox: MemoryInbox

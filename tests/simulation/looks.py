@@ -51,7 +51,7 @@ class LookAudit:
         self._record = inbox._record
         inbox.due_looks = self._note_due  # type: ignore[method-assign]
         inbox._record = self._note_ending  # type: ignore[method-assign]
-        inbox.settle_look = self._note_settled  # type: ignore[method-assign]
+        inbox.settle_look = self._note_settled  # type: ignore[method-assign,assignment]
 
     def judge(self) -> None:
         """Raise Violation if looking has edited anything, or has asked more than it may."""
@@ -143,7 +143,8 @@ class LookAudit:
     def _several(self, look: DueLook) -> bool:
         """Whether there are several of the bot's own, as after one that came late."""
         messages = self._telegram.messages(look.chat_id)
-        return sum(message["message_id"] > look.watermark and self._is_own(message) for message in messages) > 1
+        own = [message for message in messages if message["message_id"] > look.watermark and self._is_own(message)]
+        return len(own) > 1
 
     def _strangely_answered(self, _look: DueLook) -> bool:
         return any(probe.fault is not None for probe in self._telegram.call_log.find(PROBE))

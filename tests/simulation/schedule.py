@@ -87,8 +87,8 @@ class UserMessage:
 class Schedule:
     """All that happens in the run of one seed.
 
-    `ids` and `edits`: by which rules this Telegram goes. `unseen_for`: seconds for which a message, once it was sent, is
-    not found by edits.
+    `ids` and `edits`: by which rules this Telegram goes. `unseen_for`: seconds for which a message that was sent is not
+    found by edits.
     """
 
     seed: int
@@ -111,7 +111,8 @@ class Schedule:
     def __str__(self) -> str:
         head = (
             f"seed {self.seed}: {self.instances} instances of {self.workers} workers, latency {self.latency:.3f} s, "
-            f"IN_DOUBT={self.policy} or else {self.fallback}, {self.ids} ids, {self.edits} edits, unseen for {self.unseen_for} s"
+            f"IN_DOUBT={self.policy} or else {self.fallback}, "
+            f"{self.ids} ids, {self.edits} edits, unseen for {self.unseen_for} s"
         )
         lines = [
             f"  {each.at:6.2f} {each.kind} instance {each.who}, {each.lasting:.2f} s, {each.count} times"

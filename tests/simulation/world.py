@@ -76,9 +76,7 @@ class World:
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
         self.sandbox.telegram.rules.change(ids=schedule.ids, edits=schedule.edits, unseen_for=schedule.unseen_for)
-        self.looks = LookAudit(
-            self.database, self.sandbox.telegram, self.doubts, rules_kept=schedule.rules_kept
-        )
+        self.looks = LookAudit(self.database, self.sandbox.telegram, self.doubts, rules_kept=schedule.rules_kept)
         self._incidents = Incidents(self)
         self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
