@@ -142,8 +142,9 @@ def resolve_doubts(
 def by_policy(state: State, rules: Rules, number: int, row: Row) -> tuple[State, Literal["resend", "dead"]]:
     """What becomes of a row of which it cannot be told whether it was sent: IN_DOUBT=resend."""
     update = state.updates[number]
-    if row.doubts + 1 >= SENDS_IN_DOUBT and rules.resolve_caps_doubts:
-        return state.with_update(number, over(update, row.doubts + 1, dead=True)), "dead"
+    resends = row.resends if rules.resends_are_capped else 0
+    if row.doubts + resends + 1 >= SENDS_IN_DOUBT and rules.resolve_caps_doubts:
+        return state.with_update(number, over(update, row.doubts + resends + 1, dead=True)), "dead"
     again = row._replace(state="pending", doubts=row.doubts + 1, looks=0, absent=0, resends=0, claimed=False)
     return state.with_update(number, update._replace(row=again, looked=0)), "resend"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model.database import by_policy, over
 from tests.model.known import is_known
 from tests.model.rules import Rules
@@ -28,7 +29,9 @@ def claim_look(state: State, rules: Rules, owner: int, epoch: int, number: int, 
 def _is_due(row: Row, rules: Rules, epoch: int, held: int) -> bool:
     if row.state == "in_doubt":
         return not (row.absent >= rules.absent_looks and row.looks >= rules.most_looks)
-    return row.state == "processing" and (row.epoch != epoch or row.token != held)
+    older, lost = row.epoch != epoch, row.epoch == epoch and row.token != held
+    left = (older and rules.resolve_finds_older_terms) or (lost and rules.resolve_finds_lost)
+    return row.state == "processing" and left
 
 
 def settle_look(state: State, rules: Rules, owner: int, epoch: int, look: Look) -> tuple[State, Outcome]:
@@ -39,13 +42,16 @@ def settle_look(state: State, rules: Rules, owner: int, epoch: int, look: Look) 
         return state, "gone"
     if look.verdict == "found":
         return _found(state, rules, row, look), "found"
-    if look.verdict == "absent" and row.absent + 1 >= rules.absent_looks:
+    enough = look.verdict == "absent" and row.absent + 1 >= rules.absent_looks
+    if enough and not _sent_enough(row, rules):
         return _recorded(state, number, row, absent=1), "send"
-    if look.verdict == "absent" and row.looks < rules.most_looks:
-        return _recorded(state, number, row, absent=1), "look_again"
-    if look.verdict == "unsure" and row.looks < rules.most_looks:
-        return _recorded(state, number, row, absent=0), "look_again"
+    if look.verdict in ("absent", "unsure") and row.looks < rules.most_looks and not enough:
+        return _recorded(state, number, row, absent=look.verdict == "absent"), "look_again"
     return by_policy(state, rules, number, row)
+
+
+def _sent_enough(row: Row, rules: Rules) -> bool:
+    return rules.resends_are_capped and row.doubts + row.resends + 1 >= SENDS_IN_DOUBT
 
 
 def _is_same(row: Row, rules: Rules, look: Look) -> bool:

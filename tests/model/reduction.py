@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.model.rules import Rules
 from tests.model.state import FRESH, NO_TOKEN, Instance, Lock, Message, Row, State, Update
+from tests.model.telegram import Telegram
 
 Attempt = tuple[int, int, int]  # update, epoch, token
 FINISHED = Update(row=None, done=0, sends=1)
@@ -24,6 +25,7 @@ def reduced(state: State, rules: Rules) -> State:
         wire = tuple(message for message in wire if _may_matter(state, rules, message))
     asked = _asked(first, second, wire)
     if rules.looking:
+        telegram = _telegram(telegram, updates[0], rules)
         updates = (_looked_for(updates[0], 0, asked, state, rules), _looked_for(updates[1], 1, asked, state, rules))
     else:
         no_more_copies = copies == rules.copies
@@ -94,6 +96,14 @@ def _update(update: Update, number: int, asked: list[Attempt], no_more_copies: b
     if row.epoch == 0 or row.state == "processing" or (number, row.epoch, row.token) in asked:
         return update
     return update._replace(row=Row(row.state, 0, NO_TOKEN, row.doubts))
+
+
+def _telegram(telegram: Telegram, first: Update, rules: Rules) -> Telegram:
+    """Where the second update cannot be looked for, because of the first, it is all one what messages there are."""
+    doubted = rules.doubts_are_remembered and first.done
+    if first.row is None and (doubted or (rules.resends_are_remembered and first.resent)):
+        return Telegram(late=telegram.late)
+    return telegram
 
 
 def _looked_for(update: Update, number: int, asked: list[Attempt], state: State, rules: Rules) -> Update:

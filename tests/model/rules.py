@@ -74,17 +74,25 @@ class Rules:
     found_ends_the_row: bool = True
     absent_looks: int = ABSENT_LOOKS
     look_counts_once: bool = True
+    """The result of a look is recorded only on the row as its claim has left it."""
     looks_outlive_terms: bool = True
     claim_ends_clearance: bool = True
+    """A row that may begin again, and has not for too long, waits for the look that comes then."""
     apologies_in_rows: bool = True
     doubts_are_remembered: bool = True
+    """After an update of which it could not be told, nothing is taken for the message of a later one of its chat."""
     resends_are_remembered: bool = False
+    """Nor after one that was sent again: only for messages that are late beyond both looks."""
+    resends_are_capped: bool = False
+    """With what was sent again SENDS_IN_DOUBT messages are the last: only for ids that break the rules."""
 
 
 BASE = Rules()
 
 # With looks, what else there is between two instances is left to the other searches.
-LOOKING = replace(BASE, clock=False, leases=False, late_begins=False, same_chat=True, looking=True, tokens=1, doubts=0, wire=0)
+LOOKING = replace(
+    BASE, clock=False, leases=False, late_begins=False, wire=0, same_chat=True, looking=True, tokens=1, doubts=0
+)
 
 # Each is exhaustive within its bounds. One search with all of them at their widest would be too large.
 CORRECT = {
@@ -93,7 +101,10 @@ CORRECT = {
     "terms": replace(BASE, clock=False, same_chat=True, late_begins=False, epochs=3),
     "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2),
     "copies": replace(BASE, clock=False, same_chat=True, late_begins=False, copies=1),
+    # Nothing ends in a doubt here: each update gets exactly one message.
     "looks": LOOKING,
+    "looks, not found too early": replace(LOOKING, not_found_too_early=True),
+    "looks that cannot tell": replace(LOOKING, doubts=1, looks=2, most_looks=2),
 }
 
 # One bound wider each, for `python -m tests.model`.
@@ -101,6 +112,9 @@ WIDER = {
     "terms, 4": replace(CORRECT["terms"], epochs=4),
     "doubts, 3": replace(CORRECT["doubts"], doubts=3),
     "copies, 2": replace(CORRECT["copies"], copies=2),
+    "looks, 4": replace(LOOKING, looks=4),
+    "looks, other chats": replace(LOOKING, others=1),
+    "looks, 3 terms": replace(LOOKING, epochs=3),
 }
 
 MUTANTS = {
@@ -154,6 +168,10 @@ LOOKING_MUTANTS = {
     # After an update of which it could not be told, messages of its chat are taken for the next one's.
     "a doubt forgotten": (replace(LOOKING, doubts=1, doubts_are_remembered=False), "G4"),
 }
+
+# What Telegram is not expected to do.
+LATE = replace(LOOKING, late_beyond_looks=True, looks=2, most_looks=2, resends_are_remembered=True)
+DISORDERED = replace(LOOKING, ids_grow=False)
 
 # The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.
 KILLED = replace(BASE, clock=False, late_begins=False, same_chat=True, kills=1, doubts_wait=True)
