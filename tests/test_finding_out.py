@@ -21,7 +21,6 @@ from fleet.traffic import new_users_write
 from fleet.waiting import DEADLINE, eventually
 from sandbox.message_ids import Ids
 from sandbox.rules import Edits
-from sandbox.telegram import DEMO_TOKEN
 from telegram_client.probes import PROBE
 from tests.processes import ROOT, python, run
 
@@ -149,7 +148,9 @@ async def test_killed_with_sends_in_flight(empty_database_url: str) -> None:
         story = await shown(fleet, arrived[0])
         assert ": done" in story
         assert "in doubt: what was sent may have arrived" in story
-        assert re.search(rf"found: the message is there.* message_id={kept[arrived[0]].sent_id} look=1 probes=\d", story)
+        assert re.search(
+            rf"found: the message is there.* message_id={kept[arrived[0]].sent_id} look=1 probes=\d", story
+        )
         story = await shown(fleet, lost[0])
         assert re.search(r"looked for: not found so far.* look=1 probes=\d", story)
         assert re.search(r"not found: nothing is there, so it is sent again.* look=2 probes=\d", story)

@@ -50,7 +50,7 @@ SMALLEST = ("doubts", "looks")
 def test_no_guarantee_is_ever_broken(bounds: str, say: Say) -> None:
     """In every reachable state G2, G3, G5, G6 and G7 hold, and from every one calm gets everything done (G4).
 
-    With looks that is exactly one message for each update, unless a doubt is on record; looking ends and changes nothing.
+    With looks that is exactly one message for each update, unless a doubt is on record; looking ends.
     """
     rules = CORRECT[bounds]
     result = explore(rules)
@@ -186,7 +186,7 @@ def test_what_nobody_looks_for_is_stuck(switches: tuple[str, ...]) -> None:
 
 
 def test_a_call_that_is_late_is_found_by_the_second_look() -> None:
-    """Not vacuous: the first look finds nothing, the call is carried out, the second finds it: one message, no doubt."""
+    """Not vacuous: the first look finds nothing, the call is carried out, the second finds it: one message."""
     way = reach(
         LOOKING,
         lambda state: row_of(state).absent == 1 and state.updates[0].sends == 0 and bool(state.telegram.late),
@@ -257,7 +257,7 @@ def test_ids_that_break_the_rules_lose_nothing(say: Say) -> None:
 
 
 def test_ids_that_break_the_rules_are_no_worse_than_resend_if_what_is_sent_again_counts() -> None:
-    """As built, every ABSENT_LOOKS of MOST_LOOKS looks may be one message more; counted, SENDS_IN_DOUBT are the last."""
+    """As built, every ABSENT_LOOKS of MOST_LOOKS looks may be one message more; counted, two are the last."""
     as_built = replace(DISORDERED, looks=4, most_looks=4, epochs=1)
     assert reach(as_built, lambda state: state.updates[0].sends > SENDS_IN_DOUBT)
     capped = replace(as_built, doubts=1, resends_are_capped=True)

@@ -96,7 +96,7 @@ class BegunAttempt:
             await self._period.inbox.settle(self._attempt, ending, self._made)
         finally:
             self._say(ending)
-        self._note_sent_again(ending)
+        self._note_sent(ending)
         return ending
 
     def _say(self, ending: Ending) -> None:
@@ -183,10 +183,15 @@ class BegunAttempt:
         self._log.warning("REFUSED", update_id=self._update.update_id, error=describe(error))
         return dead
 
-    def _note_sent_again(self, ending: Ending) -> None:
-        """If an earlier message of this update was not found, it may yet arrive: that is looked for once more."""
+    def _note_sent(self, ending: Ending) -> None:
+        """Its id must be above the watermark. If an earlier message of this update was not found, it may yet arrive:
+        that is looked for once more.
+        """
         above, sent_id = self._begun.sent_above, next((call.message_id for call in self._made if call.message_id), None)
-        if above is None or sent_id is None or not isinstance(ending, Done):
+        if sent_id is None:
+            return
+        self._period.prober.check_id(self._update.chat_id, sent_id, self._attempt.watermark)
+        if above is None or not isinstance(ending, Done):
             return
         update, now = self._update, trio.current_time()
         due = DueLook(update.update_id, update.chat_id, 0, above, 0, 0, now - update.arrived)

@@ -6,8 +6,8 @@ Theory of operation. A simulator finds what its faults reach; this finds the res
 database, the wire and two processes hold, as one immutable tuple. `steps` lists all that can happen next; `search`
 goes through every reachable state, breadth first, and checks every one (`invariants`; `calm` for what must still be
 possible). The database's steps are functions of their own (`database`, `looks`), each one statement of
-`svc.storage.postgres_inbox`; `replay` runs those of `database` beside the real ones. `rules` holds the bounds, and one switch for
-each defence: without it a search must end in a violation, or the model would prove nothing.
+`svc.storage.postgres_inbox`; `replay` runs those of `database` beside the real ones. `rules` holds the bounds, and one
+switch for each defence: without it a search must end in a violation, or the model would prove nothing.
 
 What stands for what:
 

@@ -110,7 +110,9 @@ def settle(state: State, rules: Rules, epoch: int, number: int, token: int, endi
         update = update._replace(row=row._replace(state="in_doubt", token=NO_TOKEN, claimed=False))
     elif ending == "again" and row.resends:
         # Sent before, and not found: one more look comes right before it is sent again.
-        update = update._replace(row=row._replace(state="in_doubt", token=NO_TOKEN, claimed=False, absent=rules.absent_looks - 1))
+        update = update._replace(
+            row=row._replace(state="in_doubt", token=NO_TOKEN, claimed=False, absent=rules.absent_looks - 1)
+        )
     else:
         doubts = row.doubts + (ending == "doubt")
         update = update._replace(row=row._replace(state="pending", token=NO_TOKEN, doubts=doubts, claimed=False))

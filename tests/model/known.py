@@ -26,7 +26,8 @@ def is_known(state: State, rules: Rules, place: int) -> State:
     first, second = after.updates
     one, two = after.instances
     return after._replace(
-        updates=(_update(first, place), _update(second, place)), instances=(_instance(one, place), _instance(two, place))
+        updates=(_update(first, place), _update(second, place)),
+        instances=(_instance(one, place), _instance(two, place)),
     )
 
 

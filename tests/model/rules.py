@@ -34,7 +34,7 @@ class Rules:
     clock: bool = True
     """Time in ticks. Without: what the search with ticks shows, that no session ends before its holder's lease."""
     leases: bool = True
-    """Lock and lease step by step. Without: what these searches show, that a term ends before the next begins (G2, G5)."""
+    """Lock and lease step by step. Without: what these searches show, that a term ends before the next begins."""
     looking: bool = False
     """What is in doubt is looked for; the two updates are of one chat."""
     looks: int = 3

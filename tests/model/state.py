@@ -37,7 +37,7 @@ class Row(NamedTuple):
     token: int = NO_TOKEN
     doubts: int = 0
     watermark: int = 0
-    """How many of the messages that are not known (`Telegram.unknown`) lie below the id above which it is looked for."""
+    """How many of the messages that are not known (`Telegram.unknown`) lie below the ids that are looked at."""
     looks: int = 0
     absent: int = 0
     resends: int = 0
@@ -107,7 +107,7 @@ class Work(NamedTuple):
 
 
 class Look(NamedTuple):
-    """One look at a row, as it was claimed, and what it says. `place`: where in `Telegram.unknown` it found something."""
+    """One look at a row, as it was claimed, and what it says. `place`: where in `Telegram.unknown` it found one."""
 
     update: int
     token: int

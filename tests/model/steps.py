@@ -42,7 +42,9 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
         if not (rules.leases or instance.lease):
             yield from _finish(state, rules, number, instance)
         elif instance.phase == "active":
-            yield from (_beat(state, rules, number, instance) if rules.clock else _lease(state, rules, number, instance))
+            yield from (
+                _beat(state, rules, number, instance) if rules.clock else _lease(state, rules, number, instance)
+            )
             yield from _look_after_doubts(state, rules, number, instance)
             yield from looking(state, rules, number, instance)
             yield from _work(state, rules, number, instance)
@@ -116,7 +118,10 @@ def _lead(state: State, rules: Rules, number: int) -> Iterator[Step]:
     if state.lock is None and state.epoch < rules.epochs and not (number and state.instances[0].phase == "passive"):
         after = database.new_term(state, rules, number)
         active = Instance("active", after.epoch, LEASE)
-        yield Label("new_term", number, epoch=after.epoch), after.with_instance(number, active)._replace(lock=Lock(number))
+        yield (
+            Label("new_term", number, epoch=after.epoch),
+            after.with_instance(number, active)._replace(lock=Lock(number)),
+        )
 
 
 def _step_down(state: State, rules: Rules, number: int) -> State:
@@ -235,7 +240,10 @@ def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterato
         label = Label("asks", number, update, instance.epoch, token)
         for watermark in watermarks(state, rules):
             work = Work("asking", update, token, watermark=watermark)
-            yield label._replace(detail=f"above {watermark}" if rules.looking else ""), _try(state, number, instance, work)
+            yield (
+                label._replace(detail=f"above {watermark}" if rules.looking else ""),
+                _try(state, number, instance, work),
+            )
 
 
 def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> Iterator[Step]:
