@@ -181,6 +181,20 @@ async def test_without_an_answer_and_without_a_restart(empty_database_url: str) 
         assert all(kept[user].events[-3:] == ["looked", "not_found", "done"] for user in lost)
 
 
+async def test_a_crowd_in_doubt_at_once(empty_database_url: str) -> None:
+    """All workers' sends are cut off and arrive late, the last one first, and nobody writes meanwhile: all are found,
+    though most have ids far above the greatest that is known."""
+    async with running_fleet(empty_database_url) as fleet:
+        leader = await fleet.start_active()
+        await first_menu(fleet, leader)
+        users = next_users(fleet, 16)
+        for place, user in enumerate(reversed(users)):
+            fault(fleet, "late", [user], delay=0.3 + 0.03 * place)
+        new_users_write(fleet, len(users))
+        await eventually(lambda: fleet.menus().keys() >= set(fleet.users.values()))
+        await one_menu_each(fleet)
+
+
 @pytest.mark.parametrize("arrived", [True, False], ids=["found", "sent again"])
 async def test_killed_between_two_looks(empty_database_url: str, arrived: bool) -> None:
     """The first look finds nothing, in one case since the message is not seen yet, and its instance is killed. The next

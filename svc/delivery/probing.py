@@ -15,7 +15,7 @@ import trio
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import EDITED, Answer
-from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookResult, Unsure
+from svc.storage.looks import ABSENT_LOOKS, Absent, CannotBeTold, DueLook, Found, LookResult, Unsure
 from telegram_client.probes import Told
 
 MOST_CANDIDATES = 25
@@ -78,7 +78,9 @@ class Look:
         known = await period.inbox.known_ids(due)
         if not known.complete:
             return _later_or_never(INCOMPLETE, due.number)
-        ids = candidates(due.watermark, upper, known.ids)
+        # Of several sends in doubt the last ones have the highest ids: that nothing is there is said past all of them.
+        others = known.unsettled if due.absent + 1 >= ABSENT_LOOKS else 0
+        ids = candidates(due.watermark, upper, known.ids, others=others)
         if ids is None:
             return _later_or_never(TOO_MANY, due.number)
         return verdict(await self._ask_all(due.chat_id, ids))
@@ -118,20 +120,25 @@ class Look:
         return answer
 
 
-def candidates(watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND) -> list[int] | None:
+def candidates(
+    watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND, others: int = 0
+) -> list[int] | None:
     """The ids that the message may have; None if they are too many.
 
-    All above `watermark` up to `upper`, the greatest that is known of, and up to `beyond` more, MOST_CANDIDATES in all.
+    All above `watermark` up to `upper`, the greatest that is known of, and up to `beyond` more, MOST_CANDIDATES in all;
+    besides those as many more as there are `others`, messages of which it is not known either whether they are there.
     """
     upper = max(upper, watermark)
     found: list[int] = []
+    if others > MOST_CANDIDATES:
+        return None
     for message_id in range(watermark + 1, upper + 1):
         if message_id not in known:
             found.append(message_id)
             if len(found) > MOST_CANDIDATES:
                 return None
-    further = (each for each in range(upper + 1, upper + 1 + beyond) if each not in known)
-    return [*found, *further][:MOST_CANDIDATES]
+    further = (each for each in range(upper + 1, upper + 1 + beyond + others) if each not in known)
+    return [*found, *further][: MOST_CANDIDATES + others]
 
 
 def ours(answers: Mapping[int, Answer]) -> list[int]:

@@ -6,6 +6,8 @@ many rows of each.
 
 from __future__ import annotations
 
+from svc.storage.looks import UNSETTLED_AFTER
+
 MOST_ROWS = 5000
 
 # $1 is the bot, $2 the update, $3 its chat, $4 the watermark, $5 and $6 the lowest and the highest chat of the
@@ -20,7 +22,7 @@ MOST_ROWS = 5000
 # - if the update brought its message after the oldest row that was read, since the watermark is not below that message;
 # - or if something was read that was sent below the watermark: what was sent before it is lower still.
 # The ten seconds are for what was on its way meanwhile.
-KNOWN_IDS = """
+KNOWN_IDS = f"""
 WITH due AS MATERIALIZED (
     SELECT message_id, received_at, history FROM inbox WHERE bot_id = $1 AND update_id = $2
 ), latest AS MATERIALIZED (
@@ -29,6 +31,9 @@ WITH due AS MATERIALIZED (
     FROM processed_updates WHERE bot_id = $1 ORDER BY processed_at DESC LIMIT $7
 ), waiting AS MATERIALIZED (
     SELECT chat_id, message_id FROM inbox WHERE bot_id = $1 AND update_id > $2 ORDER BY update_id LIMIT $7
+), begun AS MATERIALIZED (
+    SELECT update_id, chat_id, started_at FROM inbox WHERE bot_id = $1 AND state <> 'pending'
+    ORDER BY update_id LIMIT $7
 ), known AS (
     SELECT message_id AS id FROM waiting WHERE chat_id BETWEEN $5 AND $6
     UNION ALL SELECT message_id FROM latest WHERE of_sequence
@@ -46,6 +51,10 @@ SELECT ARRAY(SELECT DISTINCT id FROM known WHERE id > $4) AS ids,
             ORDER BY processed_at DESC LIMIT 1)) AS own,
        rows < $7
            OR EXISTS (SELECT FROM due WHERE message_id <= $4 AND received_at >= from_time)
-           OR EXISTS (SELECT FROM latest WHERE of_sequence AND sent_id <= $4 AND processed_at >= from_time) AS complete
+           OR EXISTS (SELECT FROM latest WHERE of_sequence AND sent_id <= $4 AND processed_at >= from_time) AS complete,
+       (SELECT count(*) FROM begun
+        WHERE update_id <> $2 AND chat_id BETWEEN $5 AND $6
+          AND started_at NOT BETWEEN now() - interval '{UNSETTLED_AFTER} seconds' AND now() + interval '1 minute'
+       ) AS unsettled
 FROM reached
 """

@@ -31,6 +31,9 @@ OWNER_SILENT = 1.5
 OWNER_PATIENCE = 15.0
 """Seconds after its begin for which a row is left to an owner that lives: its answer may still come."""
 
+UNSETTLED_AFTER = 1.0
+"""Seconds: a send that began later got its id after any message that is looked for by then."""
+
 
 class DueLook(NamedTuple):
     """An update whose send is to be looked for.
@@ -96,10 +99,12 @@ class KnownIds(NamedTuple):
     the greatest of them. `own` is (chat, id) of a message that is certainly the bot's own, of the chat itself or else
     of any private chat, for the self-test; None if there is none. `complete`: every message of ours in the chat that
     was sent before this one is among them; else there were too many to read, and one of them could be taken for the one
-    that is looked for.
+    that is looked for. `unsettled`: how many other sends of the sequence began more than UNSETTLED_AFTER seconds ago
+    and are not settled: their messages may lie between `greatest` and the one that is looked for.
     """
 
     ids: frozenset[int]
     greatest: int | None
     own: tuple[int, int] | None
     complete: bool = True
+    unsettled: int = 0

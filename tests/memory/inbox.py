@@ -383,7 +383,15 @@ class MemoryInbox:
             if each is not None and each > due.watermark and sequence_of(chat_id) == sequence
         )
         own = [each for each in sent if each[0] == due.chat_id] or [each for each in sent if each[0] > 0]
-        return KnownIds(ids, max(ids, default=None), own[-1] if own else None)
+        unsettled = [
+            each
+            for each in self.rows.values()
+            if each.update.update_id != due.update_id
+            and each.state != "pending"
+            and sequence_of(each.update.chat_id) == sequence
+            and each.started < trio.current_time() - looks.UNSETTLED_AFTER
+        ]
+        return KnownIds(ids, max(ids, default=None), own[-1] if own else None, unsettled=len(unsettled))
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         await self._crossing()
