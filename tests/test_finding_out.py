@@ -236,7 +236,7 @@ BROKEN: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 async def test_a_telegram_with_other_rules(empty_database_url: str, broken: dict[str, str]) -> None:
     """Other answers to probes, or other ids: everybody gets a menu, nobody more than two, and the service goes on. That
-    nothing can be told is recorded; an edit is made once, and by no other instance a second time."""
+    nothing can be told of answers is recorded as a doubt; where a probe edits, the process makes no other."""
     async with running_fleet(empty_database_url) as fleet:
         leader = await fleet.start_active()
         fleet.sandbox.telegram.rules.change(**broken)

@@ -29,8 +29,9 @@ TIMES = {
     "instances": ("seen_at",),
 }
 HEARTBEAT = """
-INSERT INTO instances (bot_id, instance_id, state, epochs) VALUES ($1, 'of ' || $2::bigint, 'PASSIVE', ARRAY[$2, 1000])
-ON CONFLICT (bot_id, instance_id) DO UPDATE SET seen_at = now()
+INSERT INTO instances (bot_id, process_id, instance_id, state, epochs)
+VALUES ($1, md5($2::bigint::text)::uuid, 'of ' || $2::bigint, 'PASSIVE', ARRAY[$2, 1000])
+ON CONFLICT (bot_id, process_id) DO UPDATE SET seen_at = now()
 """
 
 
