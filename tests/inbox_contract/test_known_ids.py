@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.storage.inbox import Attempt, CallMade, Done, Retry
+from svc.storage.inbox import Attempt, CallMade, Done, Retry, Unclear
 from svc.storage.looks import DueLook, Found, KnownIds
 from tests.inbox_contract.looking import WATERMARK, a_send_in_doubt, look, sending
 from tests.inbox_contract.under_test import InboxUnderTest, an_update, new_term
@@ -85,3 +85,20 @@ async def test_a_message_of_our_own(tested: InboxUnderTest) -> None:
     await answered(tested, 6, 7, 61)
     await answered(tested, 8, 8, 106)
     assert (await known(tested)).own == (7, 61)
+
+
+async def test_sends_that_are_not_settled(tested: InboxUnderTest) -> None:
+    """Of other updates of the sequence, in doubt or with a worker, that began over a second ago: their messages may be
+    there, and nobody knows with which ids."""
+    inbox = tested.inbox
+    for update_id, chat_id in ((1, 8), (2, GROUP), (3, 9), (4, 10), (5, 7), (6, SUPERGROUP), (7, 11)):
+        await inbox.store(an_update(update_id, chat_id))
+    term = await new_term(inbox)
+    begun = {update_id: await sending(inbox, update_id, term, update_id) for update_id in (1, 2, 3, 4, 5, 6)}
+    await inbox.settle(begun[1], Unclear(60, "cut off"))
+    await inbox.settle(begun[3], Done())
+    await inbox.settle(begun[4], Retry(0, "429"))
+    await tested.pass_time(2000)
+    await sending(inbox, 7, term, 7)
+    assert (await known(tested)).unsettled == 2
+    assert (await known(tested, chat_id=SUPERGROUP, update_id=6)).unsettled == 0
