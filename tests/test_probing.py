@@ -150,14 +150,6 @@ def test_there_are_never_more_than_25() -> None:
     assert candidates(10, 10**15, ()) is None, "and an id that makes no sense costs no time"
 
 
-def test_for_each_other_message_that_may_be_there_one_more_id_is_tried() -> None:
-    """Beside the 25; so many others that as many again would be tried: cannot be told."""
-    assert candidates(10, 12, {11}, others=3) == [12, *range(13, 13 + BEYOND + 3)]
-    assert candidates(10, 10 + MOST_CANDIDATES, (), others=3) == list(range(11, 39))
-    assert candidates(10, 10, (), others=MOST_CANDIDATES) is not None
-    assert candidates(10, 10, (), others=MOST_CANDIDATES + 1) is None
-
-
 # What follows from answers
 
 
@@ -204,23 +196,6 @@ async def test_the_message_is_found_among_others(autojump_clock: trio.testing.Mo
     assert looked.candidates == [11, 12, 13, 14]
     assert looked.look is not None
     assert looked.look.probes == len(looked.telegram.probed) == 1 + 4 + 1
-
-
-async def test_absent_for_good_is_said_past_what_others_may_have(
-    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three other sends are in doubt: ours may lie above their messages. So many more ids are probed by the look that
-    decides, and only by that one."""
-    for absent, result in ((0, Absent()), (1, Found(11 + BEYOND + 2))):
-        looked = Looked(ProbedTelegram((USER, 11 + BEYOND + 2)))
-        known_ids = looked.inbox.known_ids
-
-        async def in_doubt(due: DueLook, known_ids: Any = known_ids) -> KnownIds:
-            found: KnownIds = await known_ids(due)
-            return found._replace(unsettled=3)
-
-        monkeypatch.setattr(looked.inbox, "known_ids", in_doubt)
-        assert await looked(DUE._replace(absent=absent)) == result
 
 
 async def test_what_is_known_is_not_counted_as_found(autojump_clock: trio.testing.MockClock) -> None:

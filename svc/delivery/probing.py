@@ -159,25 +159,20 @@ class Look:
         return answer
 
 
-def candidates(
-    watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND, others: int = 0
-) -> list[int] | None:
+def candidates(watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND) -> list[int] | None:
     """The ids that the message may have; None if they are too many.
 
-    All above `watermark` up to `upper`, the greatest that is known of, and up to `beyond` more, MOST_CANDIDATES in all;
-    besides those as many more as there are `others`, messages of which it is not known either whether they are there.
+    All above `watermark` up to `upper`, the greatest that is known of, and up to `beyond` more, MOST_CANDIDATES in all.
     """
     upper = max(upper, watermark)
     found: list[int] = []
-    if others > MOST_CANDIDATES:
-        return None
     for message_id in range(watermark + 1, upper + 1):
         if message_id not in known:
             found.append(message_id)
             if len(found) > MOST_CANDIDATES:
                 return None
-    further = (each for each in range(upper + 1, upper + 1 + beyond + others) if each not in known)
-    return [*found, *further][: MOST_CANDIDATES + others]
+    further = (each for each in range(upper + 1, upper + 1 + beyond) if each not in known)
+    return [*found, *further][:MOST_CANDIDATES]
 
 
 def ours(answers: Mapping[int, Answer]) -> list[int]:

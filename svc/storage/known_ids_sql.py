@@ -6,8 +6,6 @@ many rows of each.
 
 from __future__ import annotations
 
-from svc.storage.looks import UNSETTLED_AFTER
-
 MOST_ROWS = 5000
 
 # $1 is the bot, $2 the update, $3 its chat, $4 the watermark, $5 and $6 the lowest and the highest chat of the
@@ -35,9 +33,6 @@ WITH due AS MATERIALIZED (
     FROM processed_updates WHERE bot_id = $1 ORDER BY processed_at DESC LIMIT $7
 ), waiting AS MATERIALIZED (
     SELECT chat_id, message_id FROM inbox WHERE bot_id = $1 AND update_id > $2 ORDER BY update_id LIMIT $7
-), begun AS MATERIALIZED (
-    SELECT update_id, chat_id, started_at FROM inbox WHERE bot_id = $1 AND state <> 'pending'
-    ORDER BY update_id LIMIT $7
 ), known AS (
     SELECT message_id AS id FROM waiting WHERE chat_id BETWEEN $5 AND $6
     UNION ALL SELECT message_id FROM latest WHERE of_sequence

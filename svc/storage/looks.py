@@ -34,9 +34,6 @@ OWNER_SILENT = 1.2
 OWNER_PATIENCE = 15.0
 """Seconds after its begin for which a row is left to an owner that lives: its answer may still come."""
 
-UNSETTLED_AFTER = 1.0
-"""Seconds: a send that began later got its id after any message that is looked for by then."""
-
 
 class DueLook(NamedTuple):
     """An update whose send is to be looked for.
