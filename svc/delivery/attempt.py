@@ -16,7 +16,7 @@ from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
 from svc.delivery.sending import Delivery, Failure
 from svc.observability.errors import describe
-from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
+from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry, Unclear
 from svc.storage.looks import DueLook
 from telegram_client.errors import InDoubt, TelegramError
 from telegram_client.flood import Turn
@@ -85,6 +85,7 @@ class BegunAttempt:
 
     async def run(self) -> Ending:
         """Do what was decided, record how it ended, and say so."""
+        update = self._update
         try:
             ending = await self._act()
         except trio.Cancelled:
@@ -96,6 +97,8 @@ class BegunAttempt:
             await self._period.inbox.settle(self._attempt, ending, self._made)
         finally:
             self._say(ending)
+        if isinstance(ending, Unclear):
+            self._period.uppers.expect(update.update_id, update.chat_id, trio.current_time() + ending.delay)
         self._note_sent(ending)
         return ending
 

@@ -6,7 +6,6 @@ more rows are claimed than can be looked at soon: each claim counts as a look.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 
@@ -28,7 +27,6 @@ LOOKS_AT_ONCE = 8
 # Where few probes are allowed, few looks share them: each is through soon then, and none takes longer than its claim.
 FEWEST_LOOKS_AT_ONCE = 2
 PROBES_OF_A_LOOK = 5.0
-MOST_UPPERS = 1000
 
 
 async def look_for_sends(period: ActivePeriod) -> None:
@@ -43,13 +41,12 @@ class _Looking:
         self._period = period
         self._log = log.bind(epoch=period.term.epoch)
         self._at_work: set[int] = set()
-        # By update, the greatest id that was known when looking for it began.
-        self._first_uppers: OrderedDict[int, int] = OrderedDict()
         self._late = 0
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             while True:
+                self._period.uppers.note_due(trio.current_time(), self._period.message_ids)
                 await self._period.pause.over()
                 for due in await self._claim():
                     self._at_work.add(due.update_id)
@@ -74,20 +71,15 @@ class _Looking:
 
     async def _look(self, due: DueLook) -> None:
         update_id, began = due.update_id, trio.current_time() - due.age
-        look = Look(self._period, due, self._first_uppers.get(update_id))
+        look = Look(self._period, due, self._period.uppers.of(update_id))
         try:
             result = await or_later(look.result)
-            self._note_upper(update_id, look.first_upper)
+            if look.first_upper is not None:
+                self._period.uppers.keep(update_id, look.first_upper)
             if result is not None:
                 await self._settle(due, result, look.probes, began)
         finally:
             self._at_work.discard(update_id)
-
-    def _note_upper(self, update_id: int, upper: int | None) -> None:
-        if upper is not None:
-            self._first_uppers[update_id] = upper
-        if len(self._first_uppers) > MOST_UPPERS:
-            self._first_uppers.popitem(last=False)
 
     async def _settle(self, due: DueLook, result: LookResult, probes: int, began: float) -> None:
         """Have it recorded what was found, say so, and let go on what may."""
@@ -95,7 +87,7 @@ class _Looking:
         settle = partial(period.inbox.settle_look, period.term, due, result, period.in_doubt, probes=probes)
         outcome = await or_later(settle)
         if outcome is not LookOutcome.LOOK_AGAIN:
-            self._first_uppers.pop(due.update_id, None)
+            period.uppers.forget(due.update_id)
         if outcome is None or outcome is LookOutcome.GONE:
             return
         self._say(due, result, outcome, probes, began)

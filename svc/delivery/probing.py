@@ -35,7 +35,7 @@ AGAIN_AFTER = 0.3
 # A chat that a 429 has paused for longer is looked at another time.
 LONGEST_PAUSE = 1.0
 # In so many looks what may become known with time is waited for: a message of our own, others' ids.
-PATIENT_LOOKS = 3
+PATIENT_LOOKS = 4
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 UNTOLD = "what became of an earlier message to this chat could not be told"
@@ -50,8 +50,7 @@ _ABOUT_THE_MESSAGE = (Told.ABSENT, Told.OTHERS, Told.OURS)
 class Look:
     """One look in one period. `probes` is how many it has made so far.
 
-    `first_upper` is the greatest id that was known when looking for this message began: what arrived by then is below.
-    As time goes by others' unknown ids come to lie above it, and it keeps them out.
+    `first_upper` is the greatest id that was known when looking for this message began (uppers.py).
     """
 
     def __init__(self, period: ActivePeriod, due: DueLook, first_upper: int | None = None) -> None:
