@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pytest
 
+from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model.calm import stuck
-from tests.model.invariants import Broken, check, doubt_is_said, one_effect
-from tests.model.rules import BASE, CORRECT, KILLED, MUTANTS, Rules
+from tests.model.invariants import Broken, check, check_looking, doubt_is_said, one_effect
+from tests.model.rules import (
+    BASE,
+    CORRECT,
+    DISORDERED,
+    KILLED,
+    LATE,
+    LOOKING,
+    LOOKING_MUTANTS,
+    MUTANTS,
+    Rules,
+)
 from tests.model.search import TooManyStates, explore, reach
-from tests.model.state import State
+from tests.model.state import Row, State
 
 SMALL = replace(BASE, clock=False, same_chat=True, late_begins=False)
 
@@ -29,15 +40,18 @@ def say(capfd: pytest.CaptureFixture[str]) -> Say:
     return say
 
 
-# Of the correct protocol, the one search that takes no more than a second or two.
-SMALLEST = "doubts"
+# Of the correct protocol, the searches that take no more than a few seconds.
+SMALLEST = ("doubts", "looks")
 
 
 @pytest.mark.parametrize(
-    "bounds", [pytest.param(name, marks=[] if name == SMALLEST else [pytest.mark.exhaustive]) for name in CORRECT]
+    "bounds", [pytest.param(name, marks=[] if name in SMALLEST else [pytest.mark.exhaustive]) for name in CORRECT]
 )
 def test_no_guarantee_is_ever_broken(bounds: str, say: Say) -> None:
-    """In every reachable state G2, G3, G5, G6 and G7 hold, and from every one calm gets everything done (G4)."""
+    """In every reachable state G2, G3, G5, G6 and G7 hold, and from every one calm gets everything done (G4).
+
+    With looks that is exactly one message for each update, unless a doubt is on record; looking ends.
+    """
     rules = CORRECT[bounds]
     result = explore(rules)
     say(f"{bounds}: {result.story}")
@@ -46,10 +60,10 @@ def test_no_guarantee_is_ever_broken(bounds: str, say: Say) -> None:
     assert result.states > 10_000
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", [*MUTANTS, *LOOKING_MUTANTS])
 def test_a_protocol_without_one_defence_is_caught(name: str, say: Say) -> None:
     """The shortest trace leads to the guarantee that the missing defence keeps."""
-    rules, guarantee = MUTANTS[name]
+    rules, guarantee = {**MUTANTS, **LOOKING_MUTANTS}[name]
     result = explore(rules)
     say(f"{name}: {result.story}")
     assert result.broken is not None
@@ -159,6 +173,97 @@ def test_both_instances_can_be_at_work_at_once() -> None:
     assert check(reach(rules, both_called)[-1][1], rules) is None
 
 
+# Looking for a send in doubt.
+
+
+@pytest.mark.parametrize("switches", [("resolve_finds_older_terms",), ("resolve_finds_lost", "begin_returns_own_row")])
+def test_what_nobody_looks_for_is_stuck(switches: tuple[str, ...]) -> None:
+    """Only a look frees what an ended term has left processing, or a begin whose answer was lost (G4)."""
+    misses = replace(LOOKING, looks=2, most_looks=2, **dict.fromkeys(switches, False))
+    result = explore(misses)
+    assert result.broken is None
+    assert stuck(result, misses)
+
+
+def test_a_call_that_is_late_is_found_by_the_second_look() -> None:
+    """Not vacuous: the first look finds nothing, the call is carried out, the second finds it: one message."""
+    way = reach(
+        LOOKING,
+        lambda state: row_of(state).absent == 1 and state.updates[0].sends == 0 and bool(state.telegram.late),
+        lambda state: state.updates[0].done == 0,
+    )
+    assert way[-1][1].updates[0].sends == 1
+    assert [label.action for label, _ in way].count("call") == 1
+
+
+def test_what_was_lost_is_sent_again() -> None:
+    """Not vacuous: the first call is never carried out, two looks find nothing, the second one is the only message."""
+
+    def lost(state: State) -> bool:
+        work = state.instances[0].work
+        return work is not None and work.stage == "unheard" and not state.telegram.late and not state.updates[0].sends
+
+    way = reach(
+        LOOKING,
+        lost,
+        lambda state: row_of(state).resends == 1 and state.updates[0].sends == 0,
+        lambda state: state.updates[0].done == 0,
+    )
+    assert [label.action for label, _ in way].count("call") == 2
+    assert way[-1][1].updates[0].sends == 1
+
+
+def test_looks_go_on_where_the_former_leader_stopped() -> None:
+    """Not vacuous: one term looks and finds nothing, the next looks once more and sends."""
+    way = reach(
+        LOOKING,
+        lambda state: state.epoch == 1 and row_of(state).absent == 1,
+        lambda state: state.epoch == 2 and row_of(state).resends == 1,
+    )
+    assert [label.epoch for label, _ in way if label.action == "probes"] == [1, 2]
+
+
+def test_an_owner_that_settles_late_ends_the_looks() -> None:
+    """Not vacuous: the former leader hears its answer while the next one looks; the look is recorded on nothing."""
+    way = reach(
+        LOOKING,
+        lambda state: state.epoch == 2 and row_of(state).claimed,
+        lambda state: state.updates[0].done == 0 and state.updates[0].sends == 1,
+    )
+    assert way[-1][0].action == "settle"
+
+
+def test_what_is_late_beyond_both_looks_is_a_second_message_and_no_more(say: Say) -> None:
+    """The documented exception costs a second message; nobody loses one, looking ends, and nothing is edited."""
+    result = explore(LATE, check=whatever_telegram_does)
+    say(f"late: {result.story}")
+    assert result.broken is None
+    assert reach(LATE, lambda state: state.updates[0].sends == 2 and state.updates[0].doubts == 0)
+
+
+def test_what_was_sent_again_has_to_be_remembered_for_that() -> None:
+    """Otherwise the late message is taken for that of the chat's next update, which nobody gets (G4)."""
+    result = explore(replace(LATE, resends_are_remembered=False), check=whatever_telegram_does)
+    assert result.broken is not None
+    assert result.broken.guarantee == "G4"
+
+
+def test_ids_that_break_the_rules_lose_nothing(say: Say) -> None:
+    """A message with an id below the watermark is never found: it comes again, nobody loses one, looking ends."""
+    result = explore(DISORDERED, check=whatever_telegram_does)
+    say(f"disordered: {result.story}")
+    assert result.broken is None
+    assert reach(DISORDERED, lambda state: state.updates[0].sends == 2 and state.updates[0].doubts == 0)
+
+
+def test_ids_that_break_the_rules_are_no_worse_than_resend_if_what_is_sent_again_counts() -> None:
+    """As built, every ABSENT_LOOKS of MOST_LOOKS looks may be one message more; counted, two are the last."""
+    as_built = replace(DISORDERED, looks=4, most_looks=4, epochs=1)
+    assert reach(as_built, lambda state: state.updates[0].sends > SENDS_IN_DOUBT)
+    capped = replace(as_built, doubts=1, resends_are_capped=True)
+    assert explore(capped, check=no_worse_than_resend).broken is None
+
+
 def test_a_limit_is_no_proof() -> None:
     """A search that grows too large fails rather than pass unfinished."""
     with pytest.raises(TooManyStates):
@@ -176,3 +281,20 @@ def all_but_the_lease(state: State, _rules: Rules) -> Broken | None:
 
 def sends_without_lock(state: State) -> bool:
     return state.slips.sent_without_lock
+
+
+def whatever_telegram_does(state: State, rules: Rules) -> Broken | None:
+    """What must hold even if messages are late beyond both looks, or their ids break the rules."""
+    return check_looking(state, rules)
+
+
+def no_worse_than_resend(state: State, rules: Rules) -> Broken | None:
+    """Besides, no more messages than without looking."""
+    if any(update.sends > SENDS_IN_DOUBT for update in state.updates):
+        return Broken("G3", "a message is sent more often than without looking")
+    return check_looking(state, rules)
+
+
+def row_of(state: State) -> Row:
+    """The first update's row; an untouched one where it has none."""
+    return state.updates[0].row or Row()

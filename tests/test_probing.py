@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from svc.delivery.active_period import ActivePeriod
-from svc.delivery.prober import EDITED, Answer, Prober
+from svc.delivery.prober import EDITED, NOT_GROWING, Answer, Prober
 from svc.delivery.probing import (
     BEYOND,
     FOUND_NOTHING,
@@ -25,6 +25,7 @@ from svc.delivery.probing import (
     PATIENT_LOOKS,
     TOO_MANY,
     TRIES,
+    UNTOLD,
     Look,
     candidates,
     distrust,
@@ -32,13 +33,14 @@ from svc.delivery.probing import (
 )
 from svc.delivery.sending_pause import SendingPause
 from svc.observability.metrics import Metrics
+from svc.storage.inbox import Received
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookResult, Unsure
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from telegram_client.flood import FloodControl
 from telegram_client.message_ids import MessageIds
 from telegram_client.probes import PROBE, Told, is_probe
 from tests.harness import captured_logs
-from tests.memory.inbox import MemoryInbox, Processed
+from tests.memory.inbox import MemoryInbox, Processed, Row
 
 USER, OTHER, SUPERGROUP = 7, 8, -1_001_000_000_000
 OWN = 5
@@ -107,7 +109,7 @@ class Looked:
         """An update that brought a message and was answered with another."""
         self.inbox.processed[update_id] = Processed("done", 0.0, 0, 1, chat_id, brought, sent)
 
-    async def __call__(self, due: DueLook = DUE) -> LookResult:
+    async def __call__(self, due: DueLook = DUE, first_upper: int | None = None) -> LookResult:
         period = type("Period", (), {})()
         period.inbox, period.message_ids, period.prober, period.sender = (
             self.inbox,
@@ -116,7 +118,7 @@ class Looked:
             self.telegram,
         )
         await self.inbox.take_over(uuid4(), "one")
-        self.look = Look(cast(ActivePeriod, period), due)
+        self.look = Look(cast(ActivePeriod, period), due, first_upper)
         return await self.look.result()
 
     @property
@@ -186,14 +188,14 @@ def test_without_a_message_of_our_own_nothing_is_trusted() -> None:
 
 
 async def test_the_message_is_found_among_others(autojump_clock: trio.testing.MockClock) -> None:
-    """Rule 4: every candidate is probed, in this chat, and exactly one is ours."""
+    """Rule 4: every candidate that was there when looking began is probed, in this chat, and exactly one is ours."""
     looked = Looked(ProbedTelegram((USER, 13)))
     looked.knows(2, OTHER, brought=15)
     looked.telegram.always[USER, 12] = OTHERS
     assert await looked() == Found(13)
-    assert looked.candidates == [11, 12, 13, 14, 16, 17, 18, 19, 20]
+    assert looked.candidates == [11, 12, 13, 14]
     assert looked.look is not None
-    assert looked.look.probes == len(looked.telegram.probed) == 1 + 9 + 1
+    assert looked.look.probes == len(looked.telegram.probed) == 1 + 4 + 1
 
 
 async def test_what_is_known_is_not_counted_as_found(autojump_clock: trio.testing.MockClock) -> None:
@@ -236,6 +238,53 @@ async def test_another_sequence_says_nothing(autojump_clock: trio.testing.MockCl
 async def test_two_that_could_be_it_cannot_be_told(autojump_clock: trio.testing.MockClock) -> None:
     """Rule 4: another program with the same token sends, too."""
     assert await Looked(ProbedTelegram((USER, 11), (USER, 12)))() == CannotBeTold("2 messages could be it")
+
+
+async def test_what_comes_while_it_is_looked_for_is_not_in_the_way(autojump_clock: trio.testing.MockClock) -> None:
+    """Others' messages that nobody knows of get ids all the time: first comes what was there when looking began."""
+    looked = Looked(ProbedTelegram((USER, 12)))
+    looked.message_ids.note(OTHER, 14)
+    looked.telegram.script = [OURS, SERVER_ERROR, SERVER_ERROR, SERVER_ERROR]
+    assert isinstance(await looked(), Unsure)
+    assert looked.look is not None
+    assert looked.look.first_upper == 14
+    looked.message_ids.note(OTHER, 100)
+    assert await looked(first_upper=14) == Found(12)
+    looked.telegram.own.discard((USER, 12))
+    assert await looked(first_upper=14) == Unsure(TOO_MANY), "what came later might be it"
+
+
+async def test_each_other_send_in_doubt_may_have_taken_an_id(autojump_clock: trio.testing.MockClock) -> None:
+    """Nothing has been heard of since a process was killed with many sends in flight: it is looked for as far."""
+    for others, found in ((BEYOND - 1, False), (10, True)):
+        looked = Looked(ProbedTelegram((USER, 11 + 9)))
+        for number in range(others):
+            update = Received(100 + number, 100 + number, "message", b"{}", 0.0)
+            looked.inbox.rows[100 + number] = Row(update, state="in_doubt", watermark=10)
+        assert isinstance(await looked(), Found) is found
+
+
+async def test_an_earlier_doubt_in_the_chat_ends_the_look(autojump_clock: trio.testing.MockClock) -> None:
+    """Its message may be there, with an id that nobody knows, and would be taken for this one: which would be lost."""
+    looked = Looked(ProbedTelegram((USER, 12)))
+    looked.inbox.processed[2] = Processed("done", 0.0, 1, 2, USER, 9, None)
+    assert await looked() == CannotBeTold(UNTOLD)
+    looked.inbox.processed[2] = Processed("done", 0.0, 1, 2, OTHER, 9, None)
+    assert await looked() == Found(12)
+
+
+async def test_ids_that_do_not_grow_end_looking(autojump_clock: trio.testing.MockClock) -> None:
+    """A message got an id below one that was there before it: none is where it would be looked for. Said once."""
+    looked = Looked(ProbedTelegram((USER, 12)))
+    looked.prober.check_id(USER, 11, 10)
+    looked.prober.check_id(USER, 11, None)
+    assert looked.prober.stopped is None
+    with captured_logs() as logs:
+        looked.prober.check_id(USER, 10, 10)
+        looked.prober.check_id(USER, 9, 10)
+    assert len(logs.of("IDS_NOT_GROWING")) == 1
+    assert await looked() == CannotBeTold(NOT_GROWING)
+    assert looked.telegram.probed == []
 
 
 async def test_too_many_are_not_probed(autojump_clock: trio.testing.MockClock) -> None:
@@ -397,7 +446,7 @@ async def test_what_lies_between_two_ids(autojump_clock: trio.testing.MockClock)
     """Only there, and only what nobody knows of; nothing if there is too much."""
     looked = Looked(ProbedTelegram((USER, 11), (USER, 13), (USER, 15)))
     looked.knows(2, USER, brought=12, sent=13)
-    assert isinstance(await looked(), CannotBeTold)
+    assert await looked() == Found(11)
     assert looked.look is not None
     looked.telegram.probed.clear()
     assert await looked.look.ours_between(10, 15) == [11]

@@ -185,7 +185,13 @@ async def test_a_service_with_every_fault_tells_nothing(
             lines = bot.logs.out.getvalue()
             names = set(bot.logs.names())
             await bot.drain()
-    assert {"RETRY", "UNCLEAR", "FOUND", "MAIN_MENU_SENT", "WEBHOOK_RETRY" if intake == "webhook" else "POLL_RETRY"} <= names
+    assert {
+        "RETRY",
+        "UNCLEAR",
+        "FOUND",
+        "MAIN_MENU_SENT",
+        "WEBHOOK_RETRY" if intake == "webhook" else "POLL_RETRY",
+    } <= names
     assert "svc_events" in page
     shows_nothing(lines, page, *log.lines)
 

@@ -490,8 +490,7 @@ def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
 
 
 def test_only_the_active_wiring_and_the_preflight_hold_the_sender() -> None:
-    """The client is imported by the ACTIVE wiring and its poller, by what can only ask getMe with it, and by the commands
-    that ask Telegram something."""
+    """The client is imported by the ACTIVE wiring and its poller, by what can only ask getMe, and by commands."""
     importers = {
         module
         for folder in ("svc", "statemachine", "telegram_client")

@@ -30,6 +30,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("edited", str(verdict.edits), f"messages edited by looking ({outcome.probes} probes)"),
         ("found out", str(outcome.found), "as the service says"),
         ("could not tell", str(outcome.doubts), "as the service says"),
+        *[("", str(count), reason) for reason, count in outcome.reasons.most_common(3)],
         ("wait", _seconds(percentile(verdict.waits, 0.5)), "p50 of all, from writing to the answer"),
         ("", _seconds(percentile(verdict.waits, 0.99)), "p99"),
         ("", _seconds(longest), "the longest"),

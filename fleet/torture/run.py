@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,7 +64,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """The verdict, and what is told besides. `doubts` and `found` are the service's own words."""
+    """The verdict, and what is told besides. `doubts`, their `reasons` and `found` are the service's own words."""
 
     plan: Plan
     verdict: Verdict
@@ -75,6 +76,7 @@ class Outcome:
     probes: int
     doubts: int
     found: int
+    reasons: Counter[str]
 
 
 def run(plan: Plan, say: Callable[[str], object]) -> Outcome | None:
@@ -189,4 +191,7 @@ async def _outcome(plan: Plan, cast: Cast, cluster: PostgresCluster, written: li
         probes=len(calls.find(PROBE)),
         doubts=sum(doubts.values()),
         found=sum(len(service.lines("FOUND")) for service in services),
+        reasons=Counter(
+            str(line.get("reason") or line.get("error")) for service in services for line in service.lines("IN_DOUBT")
+        ),
     )

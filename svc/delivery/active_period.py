@@ -11,6 +11,7 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.late_duplicates import Resent
 from svc.delivery.prober import Prober
 from svc.delivery.sending_pause import SendingPause
+from svc.delivery.uppers import Uppers
 from svc.leadership.lease import Lease
 from svc.observability.metrics import Metrics
 from svc.queue.chat_queue import ChatQueue
@@ -42,6 +43,7 @@ class ActivePeriod:
     message_ids: MessageIds
     prober: Prober
     resent: Resent = field(default_factory=Resent)
+    uppers: Uppers = field(default_factory=Uppers)
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now, and those below."""
     unsure: dict[int, Attempt] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
 from svc.delivery.sending import Delivery, Failure
 from svc.observability.errors import describe
-from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry
+from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry, Unclear
 from svc.storage.looks import DueLook
 from telegram_client.errors import InDoubt, TelegramError
 from telegram_client.flood import Turn
@@ -85,6 +85,7 @@ class BegunAttempt:
 
     async def run(self) -> Ending:
         """Do what was decided, record how it ended, and say so."""
+        update = self._update
         try:
             ending = await self._act()
         except trio.Cancelled:
@@ -96,7 +97,9 @@ class BegunAttempt:
             await self._period.inbox.settle(self._attempt, ending, self._made)
         finally:
             self._say(ending)
-        self._note_sent_again(ending)
+        if isinstance(ending, Unclear):
+            self._period.uppers.expect(update.update_id, update.chat_id, trio.current_time() + ending.delay)
+        self._note_sent(ending)
         return ending
 
     def _say(self, ending: Ending) -> None:
@@ -183,10 +186,15 @@ class BegunAttempt:
         self._log.warning("REFUSED", update_id=self._update.update_id, error=describe(error))
         return dead
 
-    def _note_sent_again(self, ending: Ending) -> None:
-        """If an earlier message of this update was not found, it may yet arrive: that is looked for once more."""
+    def _note_sent(self, ending: Ending) -> None:
+        """Its id must be above the watermark. If an earlier message of this update was not found, it may yet arrive:
+        that is looked for once more.
+        """
         above, sent_id = self._begun.sent_above, next((call.message_id for call in self._made if call.message_id), None)
-        if above is None or sent_id is None or not isinstance(ending, Done):
+        if sent_id is None:
+            return
+        self._period.prober.check_id(self._update.chat_id, sent_id, self._attempt.watermark)
+        if above is None or not isinstance(ending, Done):
             return
         update, now = self._update, trio.current_time()
         due = DueLook(update.update_id, update.chat_id, 0, above, 0, 0, now - update.arrived)

@@ -46,6 +46,7 @@ class _Looking:
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
             while True:
+                self._period.uppers.note_due(trio.current_time(), self._period.message_ids)
                 await self._period.pause.over()
                 for due in await self._claim():
                     self._at_work.add(due.update_id)
@@ -70,9 +71,11 @@ class _Looking:
 
     async def _look(self, due: DueLook) -> None:
         update_id, began = due.update_id, trio.current_time() - due.age
-        look = Look(self._period, due)
+        look = Look(self._period, due, self._period.uppers.of(update_id))
         try:
             result = await or_later(look.result)
+            if look.first_upper is not None:
+                self._period.uppers.keep(update_id, look.first_upper)
             if result is not None:
                 await self._settle(due, result, look.probes, began)
         finally:
@@ -83,6 +86,8 @@ class _Looking:
         period = self._period
         settle = partial(period.inbox.settle_look, period.term, due, result, period.in_doubt, probes=probes)
         outcome = await or_later(settle)
+        if outcome is not LookOutcome.LOOK_AGAIN:
+            period.uppers.forget(due.update_id)
         if outcome is None or outcome is LookOutcome.GONE:
             return
         self._say(due, result, outcome, probes, began)

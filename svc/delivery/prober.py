@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 PROBE_TIMEOUT = 3.0
 EDITED = "a probe was not refused: nothing is looked for any more by this process"
+NOT_GROWING = "a message got an id below one that was there before it: nothing is looked for any more by this process"
 
 
 class Answer(NamedTuple):
@@ -30,13 +31,13 @@ class Answer(NamedTuple):
 
 
 class Prober:
-    """Probes for one process. `stopped`: a probe was not refused, so nothing is as it was read, and none is made.
+    """Probes for one process. `stopped`: why none is made any more, since something is not as it was read.
 
     Until one has been refused as it should be they are made one at a time: should they edit, then one message.
     """
 
     def __init__(self, flood: FloodControl, pause: SendingPause) -> None:
-        self.stopped = False
+        self.stopped: str | None = None
         self._flood = flood
         self._pause = pause
         self._refused = False
@@ -56,6 +57,12 @@ class Prober:
         """Seconds for which nothing may be asked about this chat."""
         return self._flood.paused(chat_id)
 
+    def check_id(self, chat_id: int, message_id: int, watermark: int | None) -> None:
+        """A message was sent with this id, before which `watermark` was known: ids grow, or nothing can be found."""
+        if watermark is not None and message_id <= watermark and self.stopped is None:
+            self.stopped = NOT_GROWING
+            log.error("IDS_NOT_GROWING", chat_id=chat_id, message_id=message_id, watermark=watermark)
+
     async def probe(self, sender: Sender, chat_id: int, message_id: int) -> Answer:
         """Probe one message in its turn, however long that takes to come."""
         await self._flood.acquire_probe(chat_id)
@@ -65,8 +72,8 @@ class Prober:
             return await self._ask(sender, chat_id, message_id)
 
     async def _ask(self, sender: Sender, chat_id: int, message_id: int) -> Answer:
-        if self.stopped:
-            return Answer(Told.EDITED, EDITED)
+        if self.stopped is not None:
+            return Answer(Told.EDITED, self.stopped)
         try:
             await sender.call(PROBE, probe_params(chat_id, message_id), timeout=PROBE_TIMEOUT)
         except TelegramError as error:
@@ -74,7 +81,7 @@ class Prober:
             told = told_by(error)
             self._refused = self._refused or told is Told.OURS
             return Answer(told, describe(error))
-        self.stopped = True
+        self.stopped = EDITED
         log.error("PROBE_EDITED", chat_id=chat_id, message_id=message_id)
         return Answer(Told.EDITED, EDITED)
 

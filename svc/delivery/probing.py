@@ -15,12 +15,12 @@ from collections.abc import Collection, Mapping, Sequence
 import trio
 
 from svc.delivery.active_period import ActivePeriod
-from svc.delivery.prober import EDITED, Answer
-from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookResult, Unsure
+from svc.delivery.prober import Answer
+from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, LookResult, Unsure
 from telegram_client.probes import Told
 
 MOST_CANDIDATES = 25
-# Ids above the greatest known one that are probed as well.
+# Ids above the greatest known one that are probed as well; as many as other sends are in doubt, if those are more.
 BEYOND = 5
 # An id so far above all that are known is nobody's yet; ids are numbers of 32 bits.
 NOBODYS = 1_000_000
@@ -35,9 +35,10 @@ AGAIN_AFTER = 0.3
 # A chat that a 429 has paused for longer is looked at another time.
 LONGEST_PAUSE = 1.0
 # In so many looks what may become known with time is waited for: a message of our own, others' ids.
-PATIENT_LOOKS = 3
+PATIENT_LOOKS = 4
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
+UNTOLD = "what became of an earlier message to this chat could not be told"
 INCOMPLETE = "too many messages have come since to know all of them"
 NONE_KNOWN = "no message of our own is known"
 NOT_RECOGNISED = "a message of our own is not recognised"
@@ -47,17 +48,21 @@ _ABOUT_THE_MESSAGE = (Told.ABSENT, Told.OTHERS, Told.OURS)
 
 
 class Look:
-    """One look in one period. `probes` is how many it has made so far."""
+    """One look in one period. `probes` is how many it has made so far.
 
-    def __init__(self, period: ActivePeriod, due: DueLook) -> None:
+    `first_upper` is the greatest id that was known when looking for this message began (uppers.py).
+    """
+
+    def __init__(self, period: ActivePeriod, due: DueLook, first_upper: int | None = None) -> None:
         self.probes = 0
+        self.first_upper = first_upper
         self._period = period
         self._due = due
 
     async def result(self) -> LookResult:
         """Look; raises DatabaseUnavailable."""
-        if self._period.prober.stopped:
-            return CannotBeTold(EDITED)
+        if self._period.prober.stopped is not None:
+            return CannotBeTold(self._period.prober.stopped)
         with trio.move_on_after(LOOK_DEADLINE):
             return await self._look()
         return Unsure("it took too long")
@@ -75,20 +80,35 @@ class Look:
         period, due = self._period, self._due
         known = await period.inbox.known_ids(due)
         upper = max(known.greatest or 0, period.message_ids.greatest(due.chat_id) or 0)
+        if self.first_upper is None:
+            self.first_upper = upper
         heard_all = trio.current_time() + AFTER_UPPER
         distrust = await self._self_test(known.own)
         if distrust is not None:
             return distrust
         await trio.sleep_until(heard_all)
         known = await period.inbox.known_ids(due)
+        if known.untold:
+            return CannotBeTold(UNTOLD)
         if not known.complete:
             return _later_or_never(INCOMPLETE, due.number)
-        ids = candidates(due.watermark, upper, known.ids)
-        if ids is None:
-            return _later_or_never(TOO_MANY, due.number)
-        result = verdict(await self._ask_all(due.chat_id, ids))
+        result = await self._search(upper, known)
         if isinstance(result, Found):
             return await self._counter_test(max(upper, result.message_id)) or result
+        return result
+
+    async def _search(self, upper: int, known: KnownIds) -> LookResult:
+        """Probe what may be it: first what was there when looking began, and if it is none of that, what came later."""
+        due, answers = self._due, dict[int, Answer]()
+        beyond = max(BEYOND, known.in_doubt)
+        for limit, further in ((self.first_upper or upper, 0), (upper, beyond)):
+            ids = candidates(due.watermark, limit, known.ids, beyond=further)
+            if ids is None:
+                return _later_or_never(TOO_MANY, due.number)
+            answers |= await self._ask_all(due.chat_id, [each for each in ids if each not in answers])
+            result = verdict(answers)
+            if not isinstance(result, Absent):
+                break
         return result
 
     async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:

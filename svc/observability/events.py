@@ -46,6 +46,7 @@ EVENTS: dict[str, Look] = {
     "NOT_FOUND": Look("LOOKS", "📭"),
     "LATE_DUPLICATE": Look("LOOKS", "👥"),
     "PROBE_EDITED": Look("LOOKS", "🛑"),
+    "IDS_NOT_GROWING": Look("LOOKS", "🛑"),
     # more of the workers
     "HANDLER_FAILED": Look("WORKER", "💥"),
     "HANDLER_STUCK": Look("WORKER", "🧱"),

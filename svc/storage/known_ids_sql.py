@@ -20,11 +20,15 @@ MOST_ROWS = 5000
 # - if the update brought its message after the oldest row that was read, since the watermark is not below that message;
 # - or if something was read that was sent below the watermark: what was sent before it is lower still.
 # The ten seconds are for what was on its way meanwhile.
+#
+# `untold`: of an earlier send to this chat it could not be told whether it arrived; its message would be taken for this
+# one. `in_doubt`: other sends that may each have taken an id that nobody knows.
 KNOWN_IDS = """
 WITH due AS MATERIALIZED (
     SELECT message_id, received_at, history FROM inbox WHERE bot_id = $1 AND update_id = $2
 ), latest AS MATERIALIZED (
     SELECT chat_id, message_id, sent_id, processed_at, CASE chat_id WHEN $3 THEN history END AS history,
+           chat_id = $3 AND doubts > 0 AS untold,
            chat_id BETWEEN $5 AND $6 AS of_sequence
     FROM processed_updates WHERE bot_id = $1 ORDER BY processed_at DESC LIMIT $7
 ), waiting AS MATERIALIZED (
@@ -46,6 +50,9 @@ SELECT ARRAY(SELECT DISTINCT id FROM known WHERE id > $4) AS ids,
             ORDER BY processed_at DESC LIMIT 1)) AS own,
        rows < $7
            OR EXISTS (SELECT FROM due WHERE message_id <= $4 AND received_at >= from_time)
-           OR EXISTS (SELECT FROM latest WHERE of_sequence AND sent_id <= $4 AND processed_at >= from_time) AS complete
+           OR EXISTS (SELECT FROM latest WHERE of_sequence AND sent_id <= $4 AND processed_at >= from_time) AS complete,
+       EXISTS (SELECT FROM latest WHERE untold) AS untold,
+       (SELECT count(*)::int FROM inbox WHERE bot_id = $1 AND state <> 'pending' AND update_id <> $2
+           AND (state = 'in_doubt' OR epoch < (SELECT epoch FROM leadership WHERE bot_id = $1))) AS in_doubt
 FROM reached
 """

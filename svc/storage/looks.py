@@ -21,6 +21,9 @@ LOOK_GAP = 1.2
 CLEARED_FOR = 5.0
 """Seconds after its last look in which an update may be sent again."""
 
+MOST_RESENDS = 3
+"""How often a message is sent again, at most, because it was not found; then its absence is not believed."""
+
 MOST_LOOKS = 10
 LONGEST_GAP = 60.0
 """A look that was not sure is followed by a pause of LOOK_GAP * 2**(looks so far), at most so many seconds."""
@@ -98,10 +101,14 @@ class KnownIds(NamedTuple):
     of any private chat, for the self-test; None if there is none.
 
     `complete`: every message of ours in the chat that was sent before is among them. Else there were too many to read,
-    and one of those could be taken for the one that is looked for.
+    and one of those could be taken for the one that is looked for. `untold`: what became of an earlier send to this
+    chat could not be told, so its message could be taken for this one, too. `in_doubt`: how many other sends are in
+    doubt, each of which may have taken an id.
     """
 
     ids: frozenset[int]
     greatest: int | None
     own: tuple[int, int] | None
     complete: bool = True
+    untold: bool = False
+    in_doubt: int = 0

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
-from svc.storage.looks import ABSENT_LOOKS
+from svc.storage.looks import ABSENT_LOOKS, MOST_RESENDS
 
 # Looks have just found that nothing was sent. The time is over soon, and with the next look the last one is taken back.
 MAY_BEGIN = f"(i.state = 'pending' OR i.state = 'in_doubt' AND i.absent >= {ABSENT_LOOKS} AND now() < i.look_at)"
 
 LOOKED_FOR = "(i.watermark IS NOT NULL AND NOT i.repeatable)"
 
-# $6 is the policy, $7 how many sends in doubt there may be. An apology is not sent twice: whether it came or not, its
-# update is dead.
-BY_POLICY = """CASE WHEN i.dead_if_sent IS NOT NULL THEN 'dead'
+# $6 is the policy, $7 how many sends in doubt there may be; one that is sent again and again and never found is no
+# better. An apology is not sent twice: whether it came or not, its update is dead.
+BY_POLICY = f"""CASE WHEN i.dead_if_sent IS NOT NULL THEN 'dead'
                 WHEN $6 = 'skip' THEN 'skip'
-                WHEN i.doubts + 1 >= $7 THEN 'dead'
+                WHEN i.doubts + 1 >= $7 OR i.resends >= {MOST_RESENDS} THEN 'dead'
                 ELSE 'resend' END"""
 
 # Sent once more by the policy, it begins anew: nothing that was found out before counts for the next send.
@@ -84,7 +84,9 @@ _LOOKED = f"""jsonb_strip_nulls(jsonb_build_object(
 _STORY = with_entry("i.history", _LOOKED)
 
 SETTLE_LOOK = f"""{_TERM}, d AS MATERIALIZED (
-    SELECT i.bot_id, i.update_id, CASE $12::text WHEN 'cannot_be_told' THEN {BY_POLICY} ELSE $12 END AS how
+    SELECT i.bot_id, i.update_id,
+           CASE WHEN $12::text = 'cannot_be_told' OR $12 = 'send' AND i.resends >= {MOST_RESENDS} THEN {BY_POLICY}
+                ELSE $12 END AS how
     FROM inbox i
     WHERE i.bot_id = $1 AND i.update_id = $4 AND i.state = 'in_doubt' AND {LOOKED_FOR} AND EXISTS (SELECT FROM term)
       AND coalesce(i.token, 0) = $5 AND i.looks = $10 AND i.absent = $11

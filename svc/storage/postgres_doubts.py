@@ -61,7 +61,7 @@ class InboxDoubts:
         (row,) = await self._database.fetch(KNOWN_IDS, *self._known_arguments(due))
         ids = frozenset(row["ids"])
         own = None if row["own"] is None else (row["own"][0], row["own"][1])
-        return KnownIds(ids, max(ids, default=None), own, row["complete"])
+        return KnownIds(ids, max(ids, default=None), own, row["complete"], row["untold"], row["in_doubt"])
 
     async def _rehearse_looks(self, connection: Connection, nobody: Term) -> None:
         """Look for what is not there, under a term that nobody has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.storage.inbox import Attempt, CallMade, Done, Retry
+from svc.storage.inbox import Attempt, CallMade, Done, Retry, Unclear
 from svc.storage.looks import DueLook, Found, KnownIds
 from tests.inbox_contract.looking import WATERMARK, a_send_in_doubt, look, sending
 from tests.inbox_contract.under_test import InboxUnderTest, an_update, new_term
@@ -85,3 +85,28 @@ async def test_a_message_of_our_own(tested: InboxUnderTest) -> None:
     await answered(tested, 6, 7, 61)
     await answered(tested, 8, 8, 106)
     assert (await known(tested)).own == (7, 61)
+
+
+async def test_other_sends_in_doubt(tested: InboxUnderTest) -> None:
+    """Each may have taken an id that nobody knows. One that a worker of this term is at is not in doubt."""
+    inbox = tested.inbox
+    for update_id in (1, 2, 3, 5):
+        await inbox.store(an_update(update_id, update_id))
+    old = await new_term(inbox)
+    await inbox.settle(await sending(inbox, 1, old), Unclear(60, "cut off"))
+    await sending(inbox, 2, old)
+    await inbox.settle(await sending(inbox, 5, old), Unclear(60, "cut off"))
+    await sending(inbox, 3, await new_term(inbox))
+    assert (await known(tested)).in_doubt == 2
+
+
+async def test_an_earlier_doubt_in_the_chat(tested: InboxUnderTest) -> None:
+    """Nobody knows the id of its message, if it is there: it could be taken for the one that is looked for."""
+    inbox = tested.inbox
+    for update_id, chat_id in ((1, 8), (2, 7), (5, 7)):
+        await inbox.store(an_update(update_id, chat_id))
+    term = await new_term(inbox)
+    await inbox.settle(await sending(inbox, 1, term), Done("in_doubt", doubts=1))
+    assert not (await known(tested)).untold
+    await inbox.settle(await sending(inbox, 2, term), Done("in_doubt", doubts=1))
+    assert (await known(tested)).untold

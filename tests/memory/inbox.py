@@ -34,6 +34,7 @@ from svc.storage.inbox import (
 from svc.storage.looks import (
     ABSENT_LOOKS,
     MOST_LOOKS,
+    MOST_RESENDS,
     Absent,
     CannotBeTold,
     DueLook,
@@ -287,7 +288,7 @@ class MemoryInbox:
         if not row.repeatable and policy == "skip":
             self._finish(row, "in_doubt", 1)
             return Resolved(update_id, "skip")
-        if not row.repeatable and row.doubts + 1 >= SENDS_IN_DOUBT:
+        if not row.repeatable and (row.doubts + 1 >= SENDS_IN_DOUBT or row.resends >= MOST_RESENDS):
             self._die(row, CANNOT_BE_TOLD, 1)
             return Resolved(update_id, "dead")
         row.state, row.available, row.last_error = "pending", trio.current_time(), "in doubt"
@@ -357,6 +358,8 @@ class MemoryInbox:
             case Found(message_id):
                 self._finish(row, "done", 0, message_id)
                 return LookOutcome.FOUND
+            case Absent() if row.absent + 1 >= ABSENT_LOOKS and row.resends >= MOST_RESENDS:
+                pass
             case Absent() if row.absent + 1 >= ABSENT_LOOKS:
                 row.absent += 1
                 last = row.looks >= MOST_LOOKS
@@ -391,7 +394,13 @@ class MemoryInbox:
             if each is not None and each > due.watermark and sequence_of(chat_id) == sequence
         )
         own = [each for each in sent if each[0] == due.chat_id] or [each for each in sent if each[0] > 0]
-        return KnownIds(ids, max(ids, default=None), own[-1] if own else None)
+        untold = any(row.doubts for row in of_chat)
+        others = [row for each, row in self.rows.items() if each != due.update_id]
+        in_doubt = sum(row.state == "in_doubt" or self._left_by_others(row) for row in others)
+        return KnownIds(ids, max(ids, default=None), own[-1] if own else None, untold=untold, in_doubt=in_doubt)
+
+    def _left_by_others(self, row: Row) -> bool:
+        return row.state == "processing" and self.term is not None and row.epoch != self.term.epoch
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         await self._crossing()

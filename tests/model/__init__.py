@@ -5,9 +5,9 @@
 Theory of operation. A simulator finds what its faults reach; this finds the rest. A state (`state`) is what the
 database, the wire and two processes hold, as one immutable tuple. `steps` lists all that can happen next; `search`
 goes through every reachable state, breadth first, and checks every one (`invariants`; `calm` for what must still be
-possible). The database's steps are functions of their own (`database`), each one statement of
-`svc.storage.postgres_inbox`; `replay` runs them beside the real ones. `rules` holds the bounds, and one switch for
-each defence: without it a search must end in a violation, or the model would prove nothing.
+possible). The database's steps are functions of their own (`database`, `looks`), each one statement of
+`svc.storage.postgres_inbox`; `replay` runs those of `database` beside the real ones. `rules` holds the bounds, and one
+switch for each defence: without it a search must end in a violation, or the model would prove nothing.
 
 What stands for what:
 
@@ -36,6 +36,28 @@ What stands for what:
   executed in one.
 - Dead letters are those of too many doubts. Not here: other reasons for them, replays, `skip` as policy, calls that may
   be repeated, dismissal, attempts, how long anything waits.
+
+Looking for a send in doubt has searches of its own (`Rules.looking`; `looking`, `telegram`, `known`), in which both
+updates are of one chat:
+
+- Lock and lease are left out: a term ends, and then the next may begin at any time, which the other searches show.
+  Whoever leads no more still hears its answers and settles, at any time. Who leads is called A, also as a new process,
+  unless the former one is still at work.
+- A call is carried out at once and its answer may be heard, or later, or never. Then its message has the greatest id
+  so far. `not_found_too_early`: a probe may not see it for a while, although the answer was heard.
+- Of ids only the order matters. Messages that cannot be mistaken, since their ids are known or they are not the bot's,
+  are not kept; how many of the others lie below the greatest id that is known is (`Telegram.top`).
+- The watermark is chosen right before begin is asked for: that greatest id, or as little as the id of the update's own
+  message, for a process that has heard of nothing else. Others write at any time, which raises the greatest.
+- A look is claimed, asks, and is recorded, a step each, and the process may stop in between. It asks in one step: what
+  happens between its probes would be the same before or after it. Its answer to any question may be "not sure", and
+  within `doubts` "it cannot be told".
+- The second look in turn comes late enough: by then what was sent has been carried out and is seen, or never will be.
+  That is the one thing asked of Telegram which it does not promise; `late_beyond_looks` is the search without it, and
+  `ids_grow=False` the one in which a message may have an id that no look reaches. In those nobody may lose a message,
+  looking must end and change nothing, and messages may come twice.
+- Apologies are sends of a row like any other; their reason is left out. How many ids are probed is, too: the window
+  always reaches the message.
 
 Bounds: two instances, two updates; see `Rules`. Crashes, pauses, losses and heartbeats are not bounded. Nobody can tell
 two fresh instances, or two untouched updates of different chats, apart: the first to act is called A, or u1.

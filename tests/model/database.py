@@ -5,29 +5,42 @@ Each is what its SQL does once committed. `tests/test_model_sql.py` runs both si
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from svc.storage.inbox import SENDS_IN_DOUBT
+from tests.model.known import answer_is_known
 from tests.model.rules import Rules
 from tests.model.state import NO_TOKEN, Ending, Row, State, Update
 
 Outcome = Literal["begun", "busy", "duplicate", "fenced"]
 
 
-def begin(
-    state: State, rules: Rules, owner: int, epoch: int, number: int, token: int, *, term_read: bool = False
-) -> tuple[State, Outcome]:
-    """BEGIN, and where it did not begin WHY_NOT and FORGET_PROCESSED. `term_read`: the fence lies behind it."""
-    leads = state.leads(owner, epoch)
-    if not (leads or term_read):
+class Tried(NamedTuple):
+    """What BEGIN is asked for. `term_read`: the fence lies behind it (mutant)."""
+
+    epoch: int
+    update: int
+    token: int
+    watermark: int = 0
+    term_read: bool = False
+
+
+def begin(state: State, rules: Rules, owner: int, tried: Tried) -> tuple[State, Outcome]:
+    """BEGIN, and where it did not begin WHY_NOT and FORGET_PROCESSED."""
+    leads = state.leads(owner, tried.epoch)
+    if not (leads or tried.term_read):
         return state, "fenced"
+    number = tried.update
     update = state.updates[number]
     row = update.row
-    if row is not None and (_is_own(row, rules, epoch, token) or _may_begin(state, rules, number, row)):
-        begun = row._replace(state="processing", epoch=epoch, token=token)
-        if not leads:
-            state = state._replace(slips=state.slips._replace(begun_out_of_term=True))
-        return state.with_update(number, update._replace(row=begun)), "begun"
+    if row is not None and _is_own(row, rules, tried.epoch, tried.token):
+        return state.with_update(number, update._replace(row=row._replace(token=tried.token))), "begun"
+    if row is not None and _may_begin(state, rules, number, row):
+        slips = state.slips._replace(
+            begun_out_of_term=state.slips.begun_out_of_term or not leads,
+            begun_while_looked_for=state.slips.begun_while_looked_for or _is_looked_for(state, number, row),
+        )
+        return state.with_update(number, _begun(update, row, tried))._replace(slips=slips), "begun"
     if not leads:
         return state, "fenced"
     if row is not None and update.done is None:
@@ -35,6 +48,34 @@ def begin(
     if row is not None and row.state == "pending":
         state = state.with_update(number, update._replace(row=None))
     return state, "duplicate"
+
+
+def _begun(update: Update, row: Row, tried: Tried) -> Update:
+    """The watermark is that of the first send for as long as looks have found nothing: too low is safe."""
+    again = row.state == "in_doubt"
+    resends = row.resends + again
+    begun = row._replace(
+        state="processing",
+        epoch=tried.epoch,
+        token=tried.token,
+        watermark=row.watermark if resends else tried.watermark,
+        absent=0,
+        resends=resends,
+        claimed=False,
+    )
+    return update._replace(row=begun, resent=update.resent or again, looked=0)
+
+
+def _is_looked_for(state: State, number: int, row: Row) -> bool:
+    """Whether a look at it is under way that it has waited for."""
+    looks = (instance.look for instance in state.instances)
+    looked = (number, row.token, row.looks)
+    return row.claimed and any(look is not None and look[:3] == looked for look in looks)
+
+
+def waits(row: Row, rules: Rules) -> bool:
+    """Whether it waits for an attempt: pending, or looks have found that it was not sent."""
+    return row.state == "pending" or (row.state == "in_doubt" and row.absent >= rules.absent_looks)
 
 
 def _is_own(row: Row, rules: Rules, epoch: int, token: int) -> bool:
@@ -45,7 +86,7 @@ def _is_own(row: Row, rules: Rules, epoch: int, token: int) -> bool:
 
 def _may_begin(state: State, rules: Rules, number: int, row: Row) -> bool:
     left_behind = row.state == "processing" and row.epoch < state.epoch and not rules.begin_leaves_doubts
-    if row.state != "pending" and not left_behind:
+    if not waits(row, rules) and not left_behind:
         return False
     if state.updates[number].done is not None and rules.begin_looks_at_processed:
         return False
@@ -54,7 +95,7 @@ def _may_begin(state: State, rules: Rules, number: int, row: Row) -> bool:
 
 
 def settle(state: State, rules: Rules, epoch: int, number: int, token: int, ending: Ending) -> State:
-    """SETTLE: done, dead with a doubt, or a retry with a doubt or without."""
+    """SETTLE: done, dead with a doubt, a retry with a doubt or without, or unclear."""
     update = state.updates[number]
     row = update.row
     if row is None or row.epoch != epoch or row.token != token:
@@ -62,16 +103,27 @@ def settle(state: State, rules: Rules, epoch: int, number: int, token: int, endi
     if not (rules.settle_in_any_term or state.epoch == epoch):
         update = update._replace(told=update.told or ending == "done")
     elif ending in ("done", "dead"):
-        update = _over(update, row.doubts + (ending == "dead"), dead=ending == "dead")
+        update = over(update, row.doubts + (ending == "dead"), dead=ending == "dead")
+        if ending == "done" and rules.looking:
+            state = answer_is_known(state, rules, number)
+    elif ending == "unclear":
+        update = update._replace(row=row._replace(state="in_doubt", token=NO_TOKEN, claimed=False))
+    elif ending == "again" and row.resends:
+        # Sent before, and not found: one more look comes right before it is sent again.
+        update = update._replace(
+            row=row._replace(state="in_doubt", token=NO_TOKEN, claimed=False, absent=rules.absent_looks - 1)
+        )
     else:
         doubts = row.doubts + (ending == "doubt")
-        update = update._replace(row=Row("pending", row.epoch, NO_TOKEN, doubts))
+        update = update._replace(row=row._replace(state="pending", token=NO_TOKEN, doubts=doubts, claimed=False))
     return state.with_update(number, update)
 
 
 def new_term(state: State, rules: Rules, owner: int) -> State:
     """NEW_TERM: one row is written, and what older terms have left processing is in doubt by that."""
     retaken = state.holder == owner and not rules.epoch_for_every_term
+    if not rules.looks_outlive_terms:
+        state = state._replace(updates=tuple(_never_looked_for(update) for update in state.updates))
     return state._replace(epoch=state.epoch if retaken else state.epoch + 1, holder=owner)
 
 
@@ -86,10 +138,17 @@ def resolve_doubts(
     older, lost = row.epoch != epoch, row.epoch == epoch and row.token != held
     if not (older and rules.resolve_finds_older_terms) and not (lost and rules.resolve_finds_lost):
         return state, None
-    if row.doubts + 1 >= SENDS_IN_DOUBT and rules.resolve_caps_doubts:
-        return state.with_update(number, _over(update, row.doubts + 1, dead=True)), "dead"
-    again = row._replace(state="pending", doubts=row.doubts + 1)
-    return state.with_update(number, update._replace(row=again)), "resend"
+    return by_policy(state, rules, number, row)
+
+
+def by_policy(state: State, rules: Rules, number: int, row: Row) -> tuple[State, Literal["resend", "dead"]]:
+    """What becomes of a row of which it cannot be told whether it was sent: IN_DOUBT=resend."""
+    update = state.updates[number]
+    resends = row.resends if rules.resends_are_capped else 0
+    if row.doubts + resends + 1 >= SENDS_IN_DOUBT and rules.resolve_caps_doubts:
+        return state.with_update(number, over(update, row.doubts + resends + 1, dead=True)), "dead"
+    again = row._replace(state="pending", doubts=row.doubts + 1, looks=0, absent=0, resends=0, claimed=False)
+    return state.with_update(number, update._replace(row=again, looked=0)), "resend"
 
 
 def store_beside_settle(state: State, number: int) -> State:
@@ -100,8 +159,12 @@ def store_beside_settle(state: State, number: int) -> State:
     return state.with_update(number, state.updates[number]._replace(row=Row()))._replace(copies=state.copies + 1)
 
 
-def _over(update: Update, doubts: int, *, dead: bool) -> Update:
+def over(update: Update, doubts: int, *, dead: bool) -> Update:
     """Out of the inbox and recorded, if it was not before."""
     if update.done is not None:
         return update._replace(row=None)
-    return Update(None, doubts, update.sends, update.told, dead)
+    return update._replace(row=None, done=doubts, dead=dead, looked=0)
+
+
+def _never_looked_for(update: Update) -> Update:
+    return update._replace(row=update.row._replace(looks=0, absent=0)) if update.row else update

@@ -57,6 +57,32 @@ def in_order(state: State) -> str | None:
     return "the second update of a chat overtook the first" if second.sends and first.done is None else None
 
 
+def nothing_is_lost(state: State) -> str | None:
+    """G4: what is done has a message, and its own."""
+    if state.slips.found_anothers:
+        return "the message of another was taken for it"
+    if any(update.done is not None and not (update.dead or update.sends) for update in state.updates):
+        return "it is done and nobody got a message"
+    return None
+
+
+def begins_after_its_looks(state: State) -> str | None:
+    """What is looked for is not sent again meanwhile."""
+    return "it was sent again while it was looked for" if state.slips.begun_while_looked_for else None
+
+
+def looking_ends(state: State, rules: Rules) -> str | None:
+    """There are not more looks at one send than MOST_LOOKS, whoever leads."""
+    if any(update.looked > rules.most_looks for update in state.updates):
+        return "a send is looked for more often than is allowed"
+    return None
+
+
+def probes_change_nothing(state: State) -> str | None:
+    """Whoever asks what became of a message leaves it as it is."""
+    return "a probe has edited a message" if state.slips.edited else None
+
+
 Invariant = Callable[[State], str | None]
 
 GUARANTEES: dict[str, Invariant] = {
@@ -64,6 +90,12 @@ GUARANTEES: dict[str, Invariant] = {
     "G2": passive_is_silent,
     "G3": one_effect,
     "G7": doubt_is_said,
+}
+
+LOOKING: dict[str, Invariant] = {
+    "G4": nothing_is_lost,
+    "begun after its looks": begins_after_its_looks,
+    "probes change nothing": probes_change_nothing,
 }
 
 
@@ -74,5 +106,15 @@ def check(state: State, rules: Rules) -> Broken | None:
     for guarantee, invariant in GUARANTEES.items():
         how = invariant(state)
         if how is not None:
+            return Broken(guarantee, how)
+    return check_looking(state, rules) if rules.looking else None
+
+
+def check_looking(state: State, rules: Rules) -> Broken | None:
+    """What must hold, whatever Telegram does."""
+    if (how := looking_ends(state, rules)) is not None:
+        return Broken("looking ends", how)
+    for guarantee, invariant in LOOKING.items():
+        if (how := invariant(state)) is not None:
             return Broken(guarantee, how)
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.model.rules import Rules
 from tests.model.state import FRESH, NO_TOKEN, Instance, Lock, Message, Row, State, Update
+from tests.model.telegram import Telegram
 
 Attempt = tuple[int, int, int]  # update, epoch, token
 FINISHED = Update(row=None, done=0, sends=1)
@@ -15,17 +16,22 @@ FINISHED = Update(row=None, done=0, sends=1)
 
 def reduced(state: State, rules: Rules) -> State:
     """The one state that stands for all that are like this one."""
-    epoch, holder, lock, updates, instances, wire, copies, kills, slips = state
-    first, second = _instance(state, 0, instances[0]), _instance(state, 1, instances[1])
+    epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram = state
+    reduce = _instance if rules.leases else _without_lease
+    first, second = reduce(state, 0, instances[0]), reduce(state, 1, instances[1])
     if lock is not None and not lock.attached and lock.silent:
         lock = Lock(lock.owner, attached=False)
     if wire:
         wire = tuple(message for message in wire if _may_matter(state, rules, message))
     asked = _asked(first, second, wire)
-    no_more_copies = copies == rules.copies
-    updates = (_update(updates[0], 0, asked, no_more_copies), _update(updates[1], 1, asked, no_more_copies))
+    if rules.looking:
+        telegram = _telegram(telegram, updates[0], rules)
+        updates = (_looked_for(updates[0], 0, asked, state, rules), _looked_for(updates[1], 1, asked, state, rules))
+    else:
+        no_more_copies = copies == rules.copies
+        updates = (_update(updates[0], 0, asked, no_more_copies), _update(updates[1], 1, asked, no_more_copies))
     instances = (_with_known_tokens(first, asked, updates), _with_known_tokens(second, asked, updates))
-    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
+    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
 
 
 def _instance(state: State, number: int, instance: Instance) -> Instance:
@@ -44,6 +50,16 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
     if work is None and not instance.lease and instance.beat is None and not connected:
         return FRESH
     return instance
+
+
+def _without_lease(state: State, number: int, instance: Instance) -> Instance:
+    """Where there are no leases, whoever leads no more only settles what it had begun."""
+    work = instance.work
+    if instance.phase != "active" or instance.lease:
+        return instance
+    if work is None or work.stage == "asking":
+        return FRESH
+    return instance.with_look(None)
 
 
 def _may_matter(state: State, rules: Rules, message: Message) -> bool:
@@ -82,9 +98,37 @@ def _update(update: Update, number: int, asked: list[Attempt], no_more_copies: b
     return update._replace(row=Row(row.state, 0, NO_TOKEN, row.doubts))
 
 
+def _telegram(telegram: Telegram, first: Update, rules: Rules) -> Telegram:
+    """Where the second update cannot be looked for, because of the first, it is all one what messages there are."""
+    doubted = rules.doubts_are_remembered and first.done
+    if first.row is None and (doubted or (rules.resends_are_remembered and first.resent)):
+        return Telegram(late=telegram.late)
+    return telegram
+
+
+def _looked_for(update: Update, number: int, asked: list[Attempt], state: State, rules: Rules) -> Update:
+    """As `_update`; what looks have found out is kept."""
+    if update.resent and not (rules.resends_are_remembered and number == 0):
+        update = update._replace(resent=False)
+    row = update.row
+    if row is None:
+        late = number in state.telegram.late or any(attempt[0] == number for attempt in asked)
+        good = update.done is not None and (update.sends or update.dead) and update.sends <= 1 + update.done
+        if late or not good:
+            return update
+        return FINISHED._replace(done=1 if update.done else 0, resent=update.resent)
+    if row.state == "pending":
+        row = row._replace(watermark=0, absent=0)
+    if row.state != "processing" and (number, row.epoch, row.token) not in asked:
+        looks = (instance.look for instance in state.instances)
+        if not any(look is not None and (look.update, look.token) == (number, row.token) for look in looks):
+            row = row._replace(epoch=0, token=NO_TOKEN)
+    return update._replace(row=row)
+
+
 def _with_known_tokens(instance: Instance, asked: list[Attempt], updates: tuple[Update, ...]) -> Instance:
     """Of the tokens that it has issued, only those that something still refers to."""
-    phase, epoch, lease, beat, issued, work = instance
+    phase, epoch, lease, beat, issued, work, look = instance
     if not issued:
         return instance
     known = 0
@@ -96,4 +140,4 @@ def _with_known_tokens(instance: Instance, asked: list[Attempt], updates: tuple[
             known |= 1 << row.token
     if not issued & ~known:
         return instance
-    return Instance(phase, epoch, lease, beat, issued & known, work)
+    return Instance(phase, epoch, lease, beat, issued & known, work, look)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from svc.storage.looks import ABSENT_LOOKS
+
 LEASE = 1
 SERVER_TIMEOUT = 2
 
@@ -31,6 +33,24 @@ class Rules:
     """A doubt is resent when its old owner's send deadline is over, and with it its call: no other search needs it."""
     clock: bool = True
     """Time in ticks. Without: what the search with ticks shows, that no session ends before its holder's lease."""
+    leases: bool = True
+    """Lock and lease step by step. Without: what these searches show, that a term ends before the next begins."""
+    looking: bool = False
+    """What is in doubt is looked for; the two updates are of one chat."""
+    looks: int = 3
+    """Counted in one row; with as many it is not looked for again."""
+    most_looks: int = 3
+    """After as many it cannot be told (`svc.storage.looks.MOST_LOOKS`, smaller)."""
+    others: int = 0
+    """Messages to another chat whose ids are not known."""
+
+    # What Telegram does.
+    not_found_too_early: bool = False
+    """A message may not be seen by probes for a while, although its answer has been heard."""
+    late_beyond_looks: bool = False
+    """A call may be carried out, or its message be seen, after the second look."""
+    ids_grow: bool = True
+    """Otherwise a message may get an id below the watermark, so that no look ever finds it."""
 
     term_read_for_share: bool = True
     lease_from_sending: bool = True
@@ -47,8 +67,32 @@ class Rules:
     resolve_caps_doubts: bool = True
     settle_caps_doubts: bool = True
 
+    watermark_before_send: bool = True
+    known_are_left_out: bool = True
+    probes_its_own_chat: bool = True
+    probe_is_refused: bool = True
+    found_ends_the_row: bool = True
+    absent_looks: int = ABSENT_LOOKS
+    look_counts_once: bool = True
+    """The result of a look is recorded only on the row as its claim has left it."""
+    looks_outlive_terms: bool = True
+    claim_ends_clearance: bool = True
+    """A row that may begin again, and has not for too long, waits for the look that comes then."""
+    apologies_in_rows: bool = True
+    doubts_are_remembered: bool = True
+    """After an update of which it could not be told, nothing is taken for the message of a later one of its chat."""
+    resends_are_remembered: bool = False
+    """Nor after one that was sent again: only for messages that are late beyond both looks."""
+    resends_are_capped: bool = False
+    """With what was sent again SENDS_IN_DOUBT messages are the last: only for ids that break the rules."""
+
 
 BASE = Rules()
+
+# With looks, what else there is between two instances is left to the other searches.
+LOOKING = replace(
+    BASE, clock=False, leases=False, late_begins=False, wire=0, same_chat=True, looking=True, tokens=1, doubts=0
+)
 
 # Each is exhaustive within its bounds. One search with all of them at their widest would be too large.
 CORRECT = {
@@ -57,6 +101,10 @@ CORRECT = {
     "terms": replace(BASE, clock=False, same_chat=True, late_begins=False, epochs=3),
     "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2),
     "copies": replace(BASE, clock=False, same_chat=True, late_begins=False, copies=1),
+    # Nothing ends in a doubt here: each update gets exactly one message.
+    "looks": LOOKING,
+    "looks, not found too early": replace(LOOKING, not_found_too_early=True),
+    "looks that cannot tell": replace(LOOKING, doubts=1, looks=2, most_looks=2),
 }
 
 # One bound wider each, for `python -m tests.model`.
@@ -64,6 +112,9 @@ WIDER = {
     "terms, 4": replace(CORRECT["terms"], epochs=4),
     "doubts, 3": replace(CORRECT["doubts"], doubts=3),
     "copies, 2": replace(CORRECT["copies"], copies=2),
+    "looks, 4": replace(LOOKING, looks=4),
+    "looks, other chats": replace(LOOKING, others=1),
+    "looks, 3 terms": replace(LOOKING, epochs=3),
 }
 
 MUTANTS = {
@@ -91,6 +142,37 @@ MUTANTS = {
     "k": (replace(BASE, settle_caps_doubts=False, clock=False, late_begins=False, doubts=2), "G3"),
 }
 
+LOOKING_MUTANTS = {
+    # The watermark is taken when the send is in doubt, not before it.
+    "watermark after the send": (replace(LOOKING, watermark_before_send=False), "G3"),
+    # Ids that an answer or an update has told are probed, too.
+    "an older message counts": (replace(LOOKING, known_are_left_out=False), "G4"),
+    # A probe does not say in which chat.
+    "another chat's message counts": (replace(LOOKING, others=1, probes_its_own_chat=False), "G4"),
+    # The row of a message that was found is begun again.
+    "found and sent": (replace(LOOKING, found_ends_the_row=False), "G3"),
+    # One look that finds nothing is enough.
+    "looked for once": (replace(LOOKING, absent_looks=1), "G3"),
+    # An apology is sent outside of a row, so that two sends of a chat are in flight at once.
+    "an apology of its own": (replace(LOOKING, apologies_in_rows=False), "G4"),
+    # The next update of a chat begins while the one before is in doubt.
+    "two sends at once": (replace(LOOKING, begin_keeps_order=False), "G6"),
+    # A takeover begins to count the looks anew.
+    "looks forgotten": (replace(LOOKING, looks_outlive_terms=False), "looking ends"),
+    # A probe is an edit that is allowed.
+    "a probe that edits": (replace(LOOKING, probe_is_refused=False), "probes change nothing"),
+    # A look whose result is recorded twice has found nothing twice.
+    "one look counted twice": (replace(LOOKING, look_counts_once=False), "G3"),
+    # A row that was found absent may still begin while one more look is under way.
+    "begun while looked for": (replace(LOOKING, claim_ends_clearance=False), "begun after its looks"),
+    # After an update of which it could not be told, messages of its chat are taken for the next one's.
+    "a doubt forgotten": (replace(LOOKING, doubts=1, doubts_are_remembered=False), "G4"),
+}
+
+# What Telegram is not expected to do.
+LATE = replace(LOOKING, late_beyond_looks=True, looks=2, most_looks=2, resends_are_remembered=True)
+DISORDERED = replace(LOOKING, ids_grow=False)
+
 # The server ends a lock session before its time: pg_terminate_backend, or a restart of Postgres.
 KILLED = replace(BASE, clock=False, late_begins=False, same_chat=True, kills=1, doubts_wait=True)
 
@@ -99,4 +181,5 @@ VARIANTS: dict[str, tuple[Rules, str | None]] = {
     **{name: (rules, None) for name, rules in {**CORRECT, **WIDER}.items()},
     "killed": (KILLED, "G5"),
     **MUTANTS,
+    **LOOKING_MUTANTS,
 }

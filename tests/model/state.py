@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-RowState = Literal["pending", "processing"]
-Ending = Literal["none", "done", "doubt", "dead", "again"]
-"""How an attempt ends: delivered; called without an answer, and back to pending or dead with a doubt more; not sent."""
+from tests.model.telegram import NOTHING_SENT, Telegram
+
+RowState = Literal["pending", "processing", "in_doubt"]
+Ending = Literal["none", "done", "doubt", "dead", "again", "unclear"]
+"""How an attempt ends: delivered; called without an answer, and back to pending or dead with a doubt more; not sent;
+called without an answer, and to be looked for.
+"""
 
 Phase = Literal["passive", "taking", "active"]
 """taking: the lock is granted and take-over asked for. active: the take-over is committed."""
 
-Stage = Literal["asking", "begun", "called", "settling"]
-"""asking: begin asked for. begun: committed. called: the call has left. settling: how it ended is asked to be kept."""
+Stage = Literal["asking", "begun", "called", "unheard", "settling"]
+"""asking: begin asked for. begun: committed. called: the call has left. unheard: it has left and no answer will come.
+settling: how it ended is asked to be kept.
+"""
+
+Verdict = Literal["none", "found", "absent", "unsure", "untold"]
+"""What a look says. none: it has not probed yet. unsure: a later one may say more. untold: none can."""
 
 NO_TOKEN = 0
 
@@ -27,6 +36,13 @@ class Row(NamedTuple):
     epoch: int = 0
     token: int = NO_TOKEN
     doubts: int = 0
+    watermark: int = 0
+    """How many of the messages that are not known (`Telegram.unknown`) lie below the ids that are looked at."""
+    looks: int = 0
+    absent: int = 0
+    resends: int = 0
+    claimed: bool = False
+    """A look has claimed it, and nothing has been written since: look_at is still what the claim has set."""
 
 
 class Update(NamedTuple):
@@ -35,10 +51,14 @@ class Update(NamedTuple):
     row: Row | None = Row()
     done: int | None = None
     sends: int = 0
-    """Messages at Telegram: each call counts from the moment it leaves."""
+    """Messages at Telegram. Without looks each call counts from the moment it leaves."""
     told: bool = False
     """The database was told that the row's attempt was delivered, and did not record it (mutant)."""
     dead: bool = False
+    resent: bool = False
+    """It was sent again because looks had found nothing."""
+    looked: int = 0
+    """Looks since its row last began of which it was heard that they are recorded."""
 
     @property
     def doubts(self) -> int:
@@ -83,6 +103,18 @@ class Work(NamedTuple):
     token: int
     ending: Ending = "none"
     read: bool = False
+    watermark: int = 0
+
+
+class Look(NamedTuple):
+    """One look at a row, as it was claimed, and what it says. `place`: where in `Telegram.unknown` it found one."""
+
+    update: int
+    token: int
+    number: int
+    absent: int
+    verdict: Verdict = "none"
+    place: int = -1
 
 
 class Instance(NamedTuple):
@@ -96,18 +128,24 @@ class Instance(NamedTuple):
     issued: int = 0
     """The tokens given to attempts of this term, a bit each."""
     work: Work | None = None
+    look: Look | None = None
 
     # Spelt out, as in State: searches do little else, and `_replace` is three times slower.
 
     def with_lease(self, lease: int, beat: Beat | None) -> Instance:
         """The same with that much of its lease left and that heartbeat on its way."""
-        phase, epoch, _, _, issued, work = self
-        return Instance(phase, epoch, lease, beat, issued, work)
+        phase, epoch, _, _, issued, work, look = self
+        return Instance(phase, epoch, lease, beat, issued, work, look)
 
     def with_work(self, work: Work | None) -> Instance:
         """The same with its worker about something else."""
-        phase, epoch, lease, beat, issued, _ = self
-        return Instance(phase, epoch, lease, beat, issued, work)
+        phase, epoch, lease, beat, issued, _, look = self
+        return Instance(phase, epoch, lease, beat, issued, work, look)
+
+    def with_look(self, look: Look | None) -> Instance:
+        """The same with another look under way."""
+        phase, epoch, lease, beat, issued, work, _ = self
+        return Instance(phase, epoch, lease, beat, issued, work, look)
 
     @property
     def may_send(self) -> bool:
@@ -125,12 +163,18 @@ class Slips(NamedTuple):
     sent_without_lock: bool = False
     begun_out_of_term: bool = False
     sent_after_told: bool = False
+    found_anothers: bool = False
+    begun_while_looked_for: bool = False
+    edited: bool = False
+
+
+NO_SLIPS = Slips()
 
 
 class State(NamedTuple):
     """Everything. Two instances, two updates."""
 
-    # The three below are spelt out because searches do little else, and `_replace` is three times slower.
+    # The four below are spelt out because searches do little else, and `_replace` is three times slower.
 
     epoch: int = 0
     holder: int = -1
@@ -141,24 +185,30 @@ class State(NamedTuple):
     copies: int = 0
     """Redelivered updates that slipped into the inbox beside the record that they are done."""
     kills: int = 0
-    slips: Slips = Slips()
+    slips: Slips = NO_SLIPS
+    telegram: Telegram = NOTHING_SENT
 
     def with_instance(self, number: int, instance: Instance) -> State:
         """The same with one instance changed."""
         instances = (instance, self.instances[1]) if number == 0 else (self.instances[0], instance)
-        epoch, holder, lock, updates, _, wire, copies, kills, slips = self
-        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, updates, _, wire, copies, kills, slips, telegram = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
 
     def with_update(self, number: int, update: Update) -> State:
         """The same with one update changed."""
         updates = (update, self.updates[1]) if number == 0 else (self.updates[0], update)
-        epoch, holder, lock, _, instances, wire, copies, kills, slips = self
-        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, _, instances, wire, copies, kills, slips, telegram = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
 
     def with_wire(self, wire: tuple[Message, ...]) -> State:
         """The same with other messages on the wire."""
-        epoch, holder, lock, updates, instances, _, copies, kills, slips = self
-        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
+        epoch, holder, lock, updates, instances, _, copies, kills, slips, telegram = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
+
+    def with_telegram(self, telegram: Telegram) -> State:
+        """The same with other messages at Telegram."""
+        epoch, holder, lock, updates, instances, wire, copies, kills, slips, _ = self
+        return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
 
     def leads(self, owner: int, epoch: int) -> bool:
         """Whether that term is the current one in the database."""

@@ -7,6 +7,8 @@ from typing import get_args
 
 from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model import database
+from tests.model.known import watermarks
+from tests.model.looking import fates, looking, telegram
 from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
 from tests.model.state import (
     FRESH,
@@ -17,7 +19,6 @@ from tests.model.state import (
     Label,
     Lock,
     Message,
-    Slips,
     State,
     Update,
     Work,
@@ -32,15 +33,20 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
     """All successors of `state`, each with the name of the step that leads there."""
     if rules.clock:
         yield Label("tick"), _tick(state, rules)
-    yield from _server(state, rules)
+    yield from _server(state, rules) if rules.leases else telegram(state, rules)
     for number, instance in enumerate(state.instances):
         if instance.phase == "passive":
-            yield from _campaign(state, number)
+            yield from _campaign(state, number) if rules.leases else _lead(state, rules, number)
             continue
         yield Label("step_down", number), _step_down(state, rules, number)
-        if instance.phase == "active":
-            yield from (_beat(state, rules, number, instance) if rules.clock else _lease(state, number, instance))
+        if not (rules.leases or instance.lease):
+            yield from _finish(state, rules, number, instance)
+        elif instance.phase == "active":
+            yield from (
+                _beat(state, rules, number, instance) if rules.clock else _lease(state, rules, number, instance)
+            )
             yield from _look_after_doubts(state, rules, number, instance)
+            yield from looking(state, rules, number, instance)
             yield from _work(state, rules, number, instance)
         else:
             yield from _take_over(state, rules, number)
@@ -107,19 +113,30 @@ def _take_over(state: State, rules: Rules, number: int) -> Iterator[Step]:
         yield Label("new_term", number, epoch=after.epoch), after.with_instance(number, active)
 
 
+def _lead(state: State, rules: Rules, number: int) -> Iterator[Step]:
+    """Without leases: nobody else leads, and the term begins at once. A is who leads, unless it still is at work."""
+    if state.lock is None and state.epoch < rules.epochs and not (number and state.instances[0].phase == "passive"):
+        after = database.new_term(state, rules, number)
+        active = Instance("active", after.epoch, LEASE)
+        yield (
+            Label("new_term", number, epoch=after.epoch),
+            after.with_instance(number, active)._replace(lock=Lock(number)),
+        )
+
+
 def _step_down(state: State, rules: Rules, number: int) -> State:
     """The term is over for this process: the lease, an error, SIGTERM, or a crash and a restart.
 
     What it had asked the database for may still be done. A crash is this and the loss of what is on the wire.
     """
-    epoch, holder, lock, updates, instances, wire, copies, kills, slips = state
+    epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram = state
     left = _left_behind(state, rules, number)
     if left is not None and len(wire) < rules.wire:
         wire = _sorted(*wire, left)
     if lock is not None and lock.owner == number and lock.attached:
-        lock = Lock(number, attached=False, silent=lock.silent)
+        lock = Lock(number, attached=False, silent=lock.silent) if rules.leases else None
     instances = (FRESH, instances[1]) if number == 0 else (instances[0], FRESH)
-    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips)
+    return State(epoch, holder, lock, updates, instances, wire, copies, kills, slips, telegram)
 
 
 def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
@@ -154,9 +171,10 @@ def _beat(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
         )
 
 
-def _lease(state: State, number: int, instance: Instance) -> Iterator[Step]:
+def _lease(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
     if instance.lease:
-        yield Label("lease_ends", number), state.with_instance(number, instance.with_lease(0, instance.beat))
+        ended = state.with_instance(number, instance.with_lease(0, instance.beat))
+        yield Label("lease_ends", number), ended if rules.leases else ended._replace(lock=None)
     elif state.has_lock(number):
         yield Label("hears_beat", number), state.with_instance(number, instance.with_lease(LEASE, instance.beat))
 
@@ -169,7 +187,7 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
     if work is None:
         yield from _ask(state, rules, number, instance)
         return
-    _, update, token, ending, _ = work
+    update, token, ending = work.update, work.token, work.ending
     epoch = instance.epoch
     match work.stage:
         case "asking":
@@ -180,11 +198,17 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
             not_sent = _settling(state, number, instance, work, "again")
             yield Label("not_sent", number, update, epoch, token), not_sent
             if instance.may_send or not rules.call_looks_at_lease:
-                yield Label("call", number, update, epoch, token), _call(state, number, instance, work)
-        case "called":
-            delivered = _settling(state, number, instance, work, "done")
-            yield Label("delivered", number, update, epoch, token), delivered
-            if state.updates[update].doubts < rules.doubts:
+                called = _call(state, rules, number, instance, work)
+                for fate, after in fates(called, rules, number) if rules.looking else [("", called)]:
+                    yield Label("call", number, update, epoch, token, fate), after
+        case "called" | "unheard":
+            if work.stage == "called":
+                delivered = _settling(state, number, instance, work, "done")
+                yield Label("delivered", number, update, epoch, token), delivered
+            if rules.looking:
+                unclear = _settling(state, number, instance, work, "unclear")
+                yield Label("unanswered", number, update, epoch, token), unclear
+            elif state.updates[update].doubts < rules.doubts:
                 unanswered = _settling(state, number, instance, work, _ending_in_doubt(state, rules, epoch, work))
                 yield Label("unanswered", number, update, epoch, token), unanswered
         case "settling":
@@ -192,6 +216,14 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
             heard = after.with_instance(number, instance.with_work(None))
             yield Label("settle", number, update, epoch, token, ending), heard
             yield Label("settle", number, update, epoch, token, _UNHEARD[ending]), after
+
+
+def _finish(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    """Without leases, once it leads no more: nothing is begun, what has left is answered, and how it ended is kept."""
+    if instance.work is not None and instance.work.stage != "asking":
+        for label, after in _work(state, rules, number, instance):
+            if label.action not in ("call", "answer_lost"):
+                yield label, after
 
 
 def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
@@ -203,10 +235,15 @@ def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterato
         if row is None or (update == 1 and not rules.same_chat and _alike(state)):
             continue
         left_behind = row.epoch < instance.epoch and not rules.begin_leaves_doubts
-        if row.state != "pending" and rules.begin_knows_its_token and not left_behind:
+        if not database.waits(row, rules) and rules.begin_knows_its_token and not left_behind:
             continue
         label = Label("asks", number, update, instance.epoch, token)
-        yield label, _try(state, number, instance, Work("asking", update, token))
+        for watermark in watermarks(state, rules):
+            work = Work("asking", update, token, watermark=watermark)
+            yield (
+                label._replace(detail=f"above {watermark}" if rules.looking else ""),
+                _try(state, number, instance, work),
+            )
 
 
 def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> Iterator[Step]:
@@ -219,8 +256,9 @@ def _begin(state: State, rules: Rules, number: int, instance: Instance, work: Wo
         reads = state.with_instance(number, instance.with_work(work._replace(read=True)))
         yield label._replace(action="reads_term"), reads
         return
-    after, outcome = database.begin(state, rules, number, instance.epoch, work.update, work.token, term_read=work.read)
-    answered = Work("begun", work.update, work.token, work.ending) if outcome == "begun" else None
+    attempt = database.Tried(instance.epoch, work.update, work.token, work.watermark, work.read)
+    after, outcome = database.begin(state, rules, number, attempt)
+    answered = work._replace(stage="begun", read=False) if outcome == "begun" else None
     yield label._replace(detail=outcome), after.with_instance(number, instance.with_work(answered))
 
 
@@ -235,8 +273,8 @@ def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work
 
 
 def _try(state: State, number: int, instance: Instance, work: Work) -> State:
-    phase, epoch, lease, beat, issued, _ = instance
-    return state.with_instance(number, Instance(phase, epoch, lease, beat, issued | 1 << work.token, work))
+    phase, epoch, lease, beat, issued, _, look = instance
+    return state.with_instance(number, Instance(phase, epoch, lease, beat, issued | 1 << work.token, work, look))
 
 
 def _new_token(instance: Instance) -> int:
@@ -244,21 +282,23 @@ def _new_token(instance: Instance) -> int:
     return (free & -free).bit_length() - 1
 
 
-def _call(state: State, number: int, instance: Instance, work: Work) -> State:
+def _call(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
     """The look at the lease and the write, in one."""
     update = state.updates[work.update]
-    without_lock, out_of_term, after_told = state.slips
-    slips = Slips(
-        without_lock or not state.has_lock(number), out_of_term, after_told or update.told or update.done is not None
+    slips = state.slips._replace(
+        sent_without_lock=state.slips.sent_without_lock or not state.has_lock(number),
+        sent_after_told=state.slips.sent_after_told or update.told or update.done is not None,
     )
-    after = state.with_update(work.update, Update(update.row, update.done, update.sends + 1, update.told, update.dead))
+    # Where it is looked for, Telegram says whether and when it is a message (`telegram`).
+    after = state if rules.looking else state.with_update(work.update, update._replace(sends=update.sends + 1))
     if slips != state.slips:
         after = after._replace(slips=slips)
-    called = Work("called", work.update, work.token, work.ending, work.read)
-    return after.with_instance(number, instance.with_work(called))
+    return after.with_instance(number, instance.with_work(work._replace(stage="called")))
 
 
 def _look_after_doubts(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
+    if rules.looking:
+        return  # each of these can be looked for, and is left to `looking`
     held = instance.work.token if instance.work else NO_TOKEN
     for update, (row, *_) in enumerate(state.updates):
         if row is None or state.updates[update].doubts >= rules.doubts:
@@ -302,7 +342,7 @@ def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
         wire = _sorted(*rest.wire, message._replace(read=True))
         yield Label("reads_term", owner, update, epoch, token), rest.with_wire(wire)
     else:
-        after, outcome = database.begin(rest, rules, owner, epoch, update, token, term_read=read)
+        after, outcome = database.begin(rest, rules, owner, database.Tried(epoch, update, token, term_read=read))
         yield Label(kind, owner, update, epoch, token, outcome), after
 
 
@@ -315,8 +355,7 @@ def _sorted(*messages: Message) -> tuple[Message, ...]:
 
 
 def _settling(state: State, number: int, instance: Instance, work: Work, ending: Ending) -> State:
-    settling = Work("settling", work.update, work.token, ending, work.read)
-    return state.with_instance(number, instance.with_work(settling))
+    return state.with_instance(number, instance.with_work(work._replace(stage="settling", ending=ending, watermark=0)))
 
 
 def _alike(state: State) -> bool:
