@@ -36,6 +36,11 @@ LAST_EFFECTS = 3.0
 START = 120.0
 ENQUIRY = 0.25
 PROBE = "editMessageReplyMarkup"
+OLDEST = """
+SELECT update_id, state, attempts, doubts, looks, absent, last_error, round(extract(epoch FROM available_at - now())) AS
+       available_in, look_at::text, history -> -1 AS latest
+FROM inbox ORDER BY update_id LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
@@ -161,9 +166,14 @@ async def _calm(fleet: Fleet, cluster: PostgresCluster) -> str:
             await trio.sleep(ENQUIRY)
             # Looked at first: what is delivered later than that may not be counted in the inbox.
             delivered = not pending
-            owed = (await rows(cluster.primary.url, "SELECT count(*) FROM inbox"))[0][0] or not delivered
+            in_inbox = (await rows(cluster.primary.url, "SELECT count(*) FROM inbox"))[0][0]
+            owed = in_inbox or not delivered
     if calm.cancelled_caught:
-        return f"not settled after {CALM:.0f} s: {len(pending)} updates not delivered, {owed} in the inbox"
+        oldest = await rows(cluster.primary.url, OLDEST)
+        return (
+            f"not settled after {CALM:.0f} s: {len(pending)} updates not delivered, {owed} in the inbox, the oldest "
+            f"{dict(oldest[0]) if oldest else None}"
+        )
     # A message that is carried out late is no call any more that could be waited for.
     await trio.sleep(LAST_EFFECTS)
     return ""
