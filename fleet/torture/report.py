@@ -27,6 +27,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("order", str(len(verdict.out_of_order)), "answers out of their chat's order"),
         ("unasked", str(len(verdict.not_asked_for)), "messages that nobody asked for"),
         ("not ACTIVE", str(len(verdict.strays)), "calls by an instance that was not ACTIVE"),
+        *[("", "", stray) for stray in verdict.strays[:3]],
         ("edited", str(verdict.edits), f"messages edited by looking ({outcome.probes} probes)"),
         ("found out", str(outcome.found), "as the service says"),
         ("could not tell", str(outcome.doubts), "as the service says"),

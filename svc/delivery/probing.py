@@ -35,7 +35,7 @@ AGAIN_AFTER = 0.3
 # A chat that a 429 has paused for longer is looked at another time.
 LONGEST_PAUSE = 1.0
 # In so many looks what may become known with time is waited for: a message of our own, others' ids.
-PATIENT_LOOKS = 4
+PATIENT_LOOKS = 3
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 UNTOLD = "what became of an earlier message to this chat could not be told"
