@@ -134,7 +134,13 @@ class LookAudit:
         return any(row.chat_id == look.chat_id and row.doubts for row in self._database.inbox.processed.values())
 
     def _check_given_up(self, look: DueLook, reason: str) -> None:
-        causes = self._too_many, self._several, self._strangely_answered, self._none_of_our_own, self._doubted_before
+        causes = (
+            self._too_many,
+            self._several,
+            self._strangely_answered,
+            self._none_of_our_own,
+            self._an_earlier_one_may_come,
+        )
         if self._rules_kept and not any(cause(look) for cause in causes):
             raise Violation(f"looking for update {look.update_id} gave up for no reason: {reason}")
 
@@ -158,6 +164,13 @@ class LookAudit:
         unseen_for = self._telegram.rules.unseen_for
         told = any(each.sent_id is not None for each in self._database.inbox.processed.values())
         return not told or bool(unseen_for and self._telegram.sent(since=self._telegram.now() - unseen_for - AT_MOST))
+
+    def _an_earlier_one_may_come(self, look: DueLook) -> bool:
+        """Whether a message to this chat was given up or sent again, and might still be carried out."""
+        inbox = self._database.inbox
+        doubts = {each: row.doubts for each, row in inbox.processed.items() if row.chat_id == look.chat_id}
+        doubts |= {each: row.doubts for each, row in inbox.rows.items() if row.update.chat_id == look.chat_id}
+        return any(count or each in self.cleared for each, count in doubts.items())
 
     def _is_own(self, message: MessageObject) -> bool:
         own: bool = message["from"]["id"] == self._telegram.bot().id
