@@ -64,6 +64,10 @@ class WebhookSender:
         """Treat the next `count` successful answers as lost on the way: their updates come again at once."""
         self._answers_to_lose += count
 
+    def keep_answers(self) -> None:
+        """Lose no more of those that were to be lost."""
+        self._answers_to_lose = 0
+
     async def run(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver until cancelled. What is in flight then may have arrived, and would be sent again by a next run."""
         async with trio.open_nursery() as nursery:

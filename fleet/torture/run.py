@@ -160,6 +160,7 @@ async def _chaos(plan: Plan, cast: Cast, inflictor: Inflictor) -> list[Written]:
 
 async def _calm(fleet: Fleet, cluster: PostgresCluster) -> str:
     """Wait until Telegram has delivered everything and nothing is owed; what is left in the end, if anything."""
+    fleet.sandbox.sender.keep_answers()
     pending, owed = fleet.sandbox.telegram.bot().pending, 1
     with trio.move_on_after(CALM) as calm:
         while pending or owed:

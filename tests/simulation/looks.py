@@ -129,10 +129,6 @@ class LookAudit:
         processed = self._database.inbox.processed.get(int(message["text"]))
         return processed is not None and processed.sent_id != message["message_id"]
 
-    def _doubted_before(self, look: DueLook) -> bool:
-        """An earlier doubt of the chat was not told: its message may be there, and could be taken for this one."""
-        return any(row.chat_id == look.chat_id and row.doubts for row in self._database.inbox.processed.values())
-
     def _check_given_up(self, look: DueLook, reason: str) -> None:
         causes = (
             self._too_many,

@@ -239,7 +239,7 @@ class World:
     def _calm(self) -> None:
         self.note("CALM")
         self.sandbox.faults.clear()
-        self.sandbox.sender._answers_to_lose = 0
+        self.sandbox.sender.keep_answers()
         self.database.calm()
         if not self.instances:
             self.start_instance()
