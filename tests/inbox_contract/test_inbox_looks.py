@@ -467,3 +467,17 @@ async def test_an_attempt_that_only_repeats_is_not_looked_for(tested: InboxUnder
     assert await due(inbox, term) == []
     assert await inbox.resolve_doubts(term, "skip", EVER, (), look=True) == [(1, "repeat")]
     assert await ids_read_back(inbox) == [1]
+
+
+async def test_sending_again_has_an_end(tested: InboxUnderTest) -> None:
+    """What is sent again and again and never found is no better than a doubt: it is dead, and can be replayed."""
+    inbox = tested.inbox
+    term = await a_send_in_doubt(tested)
+    for number in range(looks.MOST_RESENDS):
+        await cleared(tested, term)
+        assert (await begin_again(inbox, 1, term, token=10 + number)).outcome is BeginOutcome.BEGUN
+        await inbox.settle(Attempt(1, term, 10 + number, watermark=900), Unclear(0, "cut off"))
+    assert await look(inbox, term, Absent()) is LookOutcome.LOOK_AGAIN
+    await tested.pass_time(looks.LOOK_GAP)
+    assert await look(inbox, term, Absent()) is LookOutcome.DEAD
+    assert list(await tested.dead()) == [1]
