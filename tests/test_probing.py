@@ -254,6 +254,17 @@ async def test_what_comes_while_it_is_looked_for_is_not_in_the_way(autojump_cloc
     assert await looked(first_upper=14) == Unsure(TOO_MANY), "what came later might be it"
 
 
+async def test_what_is_there_above_all_that_is_known_leads_further(autojump_clock: trio.testing.MockClock) -> None:
+    """The updates that tell of the person's own messages have not come yet; ours is behind them."""
+    looked = Looked(ProbedTelegram((USER, 10 + 2 * BEYOND)))
+    for message_id in range(11, 10 + 2 * BEYOND):
+        looked.telegram.always[USER, message_id] = OTHERS
+    assert await looked() == Found(10 + 2 * BEYOND)
+    for message_id in range(10 + 2 * BEYOND, 60):
+        looked.telegram.always[USER, message_id] = OTHERS
+    assert await looked() == Unsure(TOO_MANY)
+
+
 async def test_each_other_send_in_doubt_may_have_taken_an_id(autojump_clock: trio.testing.MockClock) -> None:
     """Nothing has been heard of since a process was killed with many sends in flight: it is looked for as far."""
     for others, found in ((BEYOND - 1, False), (10, True)):

@@ -98,18 +98,28 @@ class Look:
         return result
 
     async def _search(self, upper: int, known: KnownIds) -> LookResult:
-        """Probe what may be it: first what was there when looking began, and if it is none of that, what came later."""
-        due, answers = self._due, dict[int, Answer]()
-        beyond = max(BEYOND, known.in_doubt)
-        for limit, further in ((self.first_upper or upper, 0), (upper, beyond)):
-            ids = candidates(due.watermark, limit, known.ids, beyond=further)
-            if ids is None:
-                return _later_or_never(TOO_MANY, due.number)
-            answers |= await self._ask_all(due.chat_id, [each for each in ids if each not in answers])
-            result = verdict(answers)
-            if not isinstance(result, Absent):
-                break
+        """Probe what may be it: first what was there when looking began, and if it is none of that, what came later.
+
+        Where something nobody knows of is there above all that is known, ours may be further up still.
+        """
+        answers: dict[int, Answer] = {}
+        result = await self._probe_up_to(self.first_upper or upper, 0, known, answers)
+        beyond, upper, reached = max(BEYOND, known.in_doubt), max(upper, self._due.watermark), 0
+        while isinstance(result, Absent) and reached < upper:
+            reached = upper
+            result = await self._probe_up_to(upper, beyond, known, answers)
+            upper = max(upper, *(each for each, answer in answers.items() if answer.told is Told.OTHERS), 0)
+        if isinstance(result, Absent) and len(answers) == MOST_CANDIDATES and upper == max(answers):
+            return _later_or_never(TOO_MANY, self._due.number)
         return result
+
+    async def _probe_up_to(self, upper: int, beyond: int, known: KnownIds, answers: dict[int, Answer]) -> LookResult:
+        """What follows from the `answers` about all candidates; those that are not among them yet are probed."""
+        ids = candidates(self._due.watermark, upper, known.ids, beyond=beyond)
+        if ids is None:
+            return _later_or_never(TOO_MANY, self._due.number)
+        answers |= await self._ask_all(self._due.chat_id, [each for each in ids if each not in answers])
+        return verdict(answers)
 
     async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:
         """Why nothing that is answered now can be trusted; None if it can."""
