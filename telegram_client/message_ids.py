@@ -7,7 +7,7 @@ So what is known to have an id lies before everything that is sent from now on i
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 
 SHARED = 0
@@ -17,6 +17,7 @@ SHARED = 0
 _OWN_BELOW = -1_000_000_000_000
 _HIGHEST_CHAT = 2**63 - 1
 MOST_SEQUENCES = 10_000
+OWN_KEPT = 500
 
 
 def sequence_of(chat_id: int) -> int:
@@ -41,11 +42,11 @@ def told_message(result: Any) -> tuple[int, int] | None:
 class MessageIds:
     """The greatest id known of each sequence, of the MOST_SEQUENCES that were heard of last.
 
-    `own`: chat and id of the latest message which a probe (probes.py) would say is the bot's own; None: none is known.
+    Of the bot's own messages, as a probe (probes.py) would say, the OWN_KEPT latest are kept.
     """
 
     def __init__(self) -> None:
-        self.own: tuple[int, int] | None = None
+        self._own: deque[tuple[int, int]] = deque(maxlen=OWN_KEPT)
         self._greatest: OrderedDict[int, int] = OrderedDict()
 
     def note(self, chat_id: int, message_id: int) -> None:
@@ -59,7 +60,17 @@ class MessageIds:
     def note_own(self, chat_id: int, message_id: int) -> None:
         """As `note`, and the message is the bot's own, with an inline keyboard or none."""
         self.note(chat_id, message_id)
-        self.own = chat_id, message_id
+        self._own.append((chat_id, message_id))
+
+    @property
+    def own(self) -> tuple[int, int] | None:
+        """Chat and id of the latest message that is known to be the bot's own; None if there is none."""
+        return self._own[-1] if self._own else None
+
+    @property
+    def older_own(self) -> tuple[int, int] | None:
+        """The same of one some OWN_KEPT messages ago: the server may not have seen the latest yet."""
+        return self._own[0] if self._own else None
 
     def greatest(self, chat_id: int) -> int | None:
         """The greatest id known of the chat's sequence; None if none is."""

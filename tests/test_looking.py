@@ -348,8 +348,8 @@ async def test_a_probe_that_edits_ends_looking_loudly(autojump_clock: trio.testi
         assert counted(bot, "IN_DOUBT") == 3
 
 
-async def test_with_more_than_25_candidates_none_is_probed(autojump_clock: trio.testing.MockClock) -> None:
-    """Rule 4: thirty ids went to somebody nobody here has heard of."""
+async def test_it_is_found_however_many_ids_nobody_knows(autojump_clock: trio.testing.MockClock) -> None:
+    """Thirty ids went to somebody nobody here has heard of: it lies next to the watermark all the same."""
     async with running_bot() as bot:
         await warm(bot)
         bot.sandbox.faults.order("cut_after", method="sendMessage", chat_id=USER)
@@ -359,9 +359,24 @@ async def test_with_more_than_25_candidates_none_is_probed(autojump_clock: trio.
             bot_says(bot.sandbox.telegram, OTHER, "nobody's answer")
         await bot.send(9)
         await bot.settled()
-        assert probes(bot.sandbox.telegram, USER) == []
+        assert len(bot.logs.of("FOUND")) == 1
+        assert len(bot.menus(USER)) == 1
+
+
+async def test_with_more_than_25_candidates_it_cannot_be_told(autojump_clock: trio.testing.MockClock) -> None:
+    """Rule 4: nothing of it is there, and what else might be it is too much to probe."""
+    async with running_bot() as bot:
+        await warm(bot)
+        bot.sandbox.faults.order("cut_before", method="sendMessage", chat_id=USER)
+        await bot.send(USER)
+        await trio.sleep(0.1)
+        for _ in range(30):
+            bot_says(bot.sandbox.telegram, OTHER, "nobody's answer")
+        await bot.send(9)
+        await bot.settled()
+        assert bot.logs.of("FOUND") == []
         assert "25" in bot.logs.of("IN_DOUBT")[0]["reason"]
-        assert len(bot.menus(USER)) == 2
+        assert len(bot.menus(USER)) == 1
 
 
 async def test_who_has_blocked_the_bot_meanwhile_gets_nothing(autojump_clock: trio.testing.MockClock) -> None:

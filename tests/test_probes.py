@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
-from telegram_client.message_ids import MessageIds, told_message
+from telegram_client.message_ids import OWN_KEPT, MessageIds, told_message
 from telegram_client.probes import PROBE, Told, is_probe, probe_params, told_by
 
 
@@ -74,4 +74,7 @@ def test_what_is_our_own_is_known_to_exist() -> None:
     ids.note_own(7, 12)
     ids.note(8, 15)
     ids.note_own(8, 14)
-    assert (ids.greatest(7), ids.own) == (15, (8, 14))
+    assert (ids.greatest(7), ids.own, ids.older_own) == (15, (8, 14), (7, 12))
+    for message_id in range(20, 20 + OWN_KEPT):
+        ids.note_own(9, message_id)
+    assert ids.older_own == (9, 20)

@@ -19,6 +19,7 @@ from svc.delivery.probing import (
     INCOMPLETE,
     LOOK_DEADLINE,
     MOST_CANDIDATES,
+    NEAREST,
     NOBODYS,
     NONE_KNOWN,
     NOT_RECOGNISED,
@@ -299,13 +300,15 @@ async def test_ids_that_do_not_grow_end_looking(autojump_clock: trio.testing.Moc
 
 
 async def test_too_many_are_not_probed(autojump_clock: trio.testing.MockClock) -> None:
-    """Rule 4: with more than 25 left, none of them is. The updates that tell of some may be on their way: those are
-    waited for at first."""
-    looked = Looked(ProbedTelegram((USER, 12)))
+    """Rule 4: with more than 25 left, no more than those next to the watermark. The updates that tell of some may be on
+    their way: those are waited for at first."""
+    looked = Looked(ProbedTelegram((USER, 35)))
     looked.message_ids.note(OTHER, 40)
     assert await looked() == Unsure(TOO_MANY)
     assert await looked(LAST) == CannotBeTold(TOO_MANY)
-    assert looked.candidates == []
+    assert looked.candidates == [*range(11, 11 + NEAREST)] * 2
+    looked.telegram.own.add((USER, 11 + NEAREST - 1))
+    assert await looked() == Found(11 + NEAREST - 1), "the first ones are probed, however many there are"
 
 
 async def test_who_does_not_know_all_ids_does_not_look(
@@ -351,10 +354,20 @@ async def test_a_server_that_finds_everything_has_found_nothing(autojump_clock: 
     assert isinstance(await looked(), CannotBeTold)
 
 
+async def test_where_the_latest_are_not_seen_yet_an_older_one_is_tried(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The server says for a while that its newest messages are not there."""
+    looked = Looked(ProbedTelegram((USER, 12)))
+    looked.message_ids.note_own(OTHER, 9)
+    assert await looked() == Found(12)
+    assert looked.telegram.probed[:2] == [(OTHER, 9), (OTHER, OWN)]
+
+
 async def test_nobody_to_try_it_on(autojump_clock: trio.testing.MockClock) -> None:
     """Rule 6: a bot that has sent nothing yet."""
     looked = Looked(ProbedTelegram((USER, 12)))
-    looked.message_ids.own = None
+    looked.message_ids = MessageIds()
     assert await looked() == Unsure(NONE_KNOWN)
     assert looked.telegram.probed == []
 

@@ -11,6 +11,7 @@ must be absent.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 import trio
 
@@ -20,6 +21,7 @@ from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, Lo
 from telegram_client.probes import Told
 
 MOST_CANDIDATES = 25
+NEAREST = 10
 # Ids above the greatest known one that are probed as well; as many as other sends are in doubt, if those are more.
 BEYOND = 5
 # An id so far above all that are known is nobody's yet; ids are numbers of 32 bits.
@@ -98,12 +100,17 @@ class Look:
         return result
 
     async def _search(self, upper: int, known: KnownIds) -> LookResult:
-        """Probe what may be it: first what was there when looking began, and if it is none of that, what came later.
+        """Probe what may be it: what is next to the watermark, then what was there when looking began, then the rest.
 
         Where something nobody knows of is there above all that is known, ours may be further up still.
         """
         answers: dict[int, Answer] = {}
-        result = await self._probe_up_to(self.first_upper or upper, 0, known, answers)
+        first_upper = self.first_upper or upper
+        near = nearest(self._due.watermark, first_upper, known.ids)
+        answers |= await self._ask_all(self._due.chat_id, near)
+        result = verdict(answers)
+        if isinstance(result, Absent):
+            result = await self._probe_up_to(first_upper, 0, known, answers)
         beyond, upper, reached = max(BEYOND, known.in_doubt), max(upper, self._due.watermark), 0
         while isinstance(result, Absent) and reached < upper:
             reached = upper
@@ -124,7 +131,8 @@ class Look:
     async def _self_test(self, own: tuple[int, int] | None) -> LookResult | None:
         """Why nothing that is answered now can be trusted; None if it can."""
         answers: list[Answer] = []
-        for each in dict.fromkeys((own, self._period.message_ids.own)):
+        ids = self._period.message_ids
+        for each in dict.fromkeys((own, ids.own, ids.older_own)):
             if each is not None:
                 answers.append(await self._ask(*each))
                 if answers[-1].told is Told.OURS:
@@ -166,6 +174,16 @@ class Look:
             if answer.told is not Told.NOTHING:
                 break
         return answer
+
+
+def nearest(watermark: int, upper: int, known: Collection[int]) -> list[int]:
+    """The first NEAREST ids that the message may have.
+
+    It was sent right after the watermark was read, so it is nearly always among these, however many sends have ended in
+    doubt since, each with an id that nobody knows.
+    """
+    unknown = (each for each in range(watermark + 1, upper + 1) if each not in known)
+    return list(islice(unknown, NEAREST))
 
 
 def candidates(watermark: int, upper: int, known: Collection[int], *, beyond: int = BEYOND) -> list[int] | None:
