@@ -43,11 +43,14 @@ class Heartbeats:
         self._failing = False
 
     def changed(self, step: Transition) -> None:
-        """This instance has changed its state, which is written down at once."""
+        """This instance has changed its state, which is written down at once; that it leads, a moment later: after a
+        takeover the menus come first.
+        """
         self._state, self._entered = step.target, trio.current_time()
-        if step.target is State.ACTIVE and step.epoch is not None:
+        if step.target is not State.ACTIVE:
+            self._changed.set()
+        elif step.epoch is not None:
             self._epochs = (*self._epochs, step.epoch)[-EPOCHS_KEPT:]
-        self._changed.set()
 
     @property
     def peers(self) -> list[Peer]:
