@@ -27,7 +27,6 @@ from svc.delivery.probing import (
     TOO_MANY,
     TRIES,
     UNTOLD,
-    VERY_PATIENT_LOOKS,
     Look,
     candidates,
     distrust,
@@ -306,9 +305,8 @@ async def test_too_many_are_not_probed(autojump_clock: trio.testing.MockClock) -
     looked = Looked(ProbedTelegram((USER, 35)))
     looked.message_ids.note(OTHER, 40)
     assert await looked() == Unsure(TOO_MANY)
-    assert await looked(DUE._replace(number=VERY_PATIENT_LOOKS)) == Unsure(TOO_MANY)
-    assert await looked(DUE._replace(number=VERY_PATIENT_LOOKS + 1)) == CannotBeTold(TOO_MANY)
-    assert looked.candidates == [*range(11, 11 + NEAREST)] * 3
+    assert await looked(LAST) == CannotBeTold(TOO_MANY)
+    assert looked.candidates == [*range(11, 11 + NEAREST)] * 2
     looked.telegram.own.add((USER, 11 + NEAREST - 1))
     assert await looked() == Found(11 + NEAREST - 1), "the first ones are probed, however many there are"
 

@@ -18,7 +18,6 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import Answer
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, LookResult, Unsure
-from telegram_client.message_ids import SHARED, sequence_of
 from telegram_client.probes import Told
 
 MOST_CANDIDATES = 25
@@ -39,7 +38,6 @@ AGAIN_AFTER = 0.3
 LONGEST_PAUSE = 1.0
 # In so many looks what may become known with time is waited for: a message of our own, others' ids.
 PATIENT_LOOKS = 3
-VERY_PATIENT_LOOKS = 5
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 UNTOLD = "what became of an earlier message to this chat could not be told"
@@ -119,19 +117,14 @@ class Look:
             result = await self._probe_up_to(upper, beyond, known, answers)
             upper = max(upper, *(each for each, answer in answers.items() if answer.told is Told.OTHERS), 0)
         if isinstance(result, Absent) and len(answers) == MOST_CANDIDATES and upper == max(answers):
-            return self._too_many()
+            return _later_or_never(TOO_MANY, self._due.number)
         return result
-
-    def _too_many(self) -> LookResult:
-        # In the sequence that all private chats share, the ids of others become known as their sends are found out.
-        patience = PATIENT_LOOKS if sequence_of(self._due.chat_id) != SHARED else VERY_PATIENT_LOOKS
-        return _later_or_never(TOO_MANY, self._due.number, patience)
 
     async def _probe_up_to(self, upper: int, beyond: int, known: KnownIds, answers: dict[int, Answer]) -> LookResult:
         """What follows from the `answers` about all candidates; those that are not among them yet are probed."""
         ids = candidates(self._due.watermark, upper, known.ids, beyond=beyond)
         if ids is None:
-            return self._too_many()
+            return _later_or_never(TOO_MANY, self._due.number)
         answers |= await self._ask_all(self._due.chat_id, [each for each in ids if each not in answers])
         return verdict(answers)
 
@@ -240,5 +233,5 @@ def distrust(answers: Sequence[Answer], number: int) -> LookResult:
     return _later_or_never(NOT_RECOGNISED if answers else NONE_KNOWN, number)
 
 
-def _later_or_never(reason: str, number: int, patience: int = PATIENT_LOOKS) -> LookResult:
-    return Unsure(reason) if number <= patience else CannotBeTold(reason)
+def _later_or_never(reason: str, number: int) -> LookResult:
+    return Unsure(reason) if number <= PATIENT_LOOKS else CannotBeTold(reason)
