@@ -173,7 +173,7 @@ async def _calm(fleet: Fleet, cluster: PostgresCluster) -> str:
         oldest = await rows(cluster.primary.url, OLDEST)
         return (
             f"not settled after {CALM:.0f} s: {len(pending)} updates not delivered, {owed} in the inbox, the oldest "
-            f"{dict(oldest[0]) if oldest else None}"
+            f"{list(oldest[0]) if oldest else None}"
         )
     # A message that is carried out late is no call any more that could be waited for.
     await trio.sleep(LAST_EFFECTS)
