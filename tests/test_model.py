@@ -257,7 +257,7 @@ def test_ids_that_break_the_rules_lose_nothing(say: Say) -> None:
 
 
 def test_ids_that_break_the_rules_are_no_worse_than_resend_if_what_is_sent_again_counts() -> None:
-    """As built, every ABSENT_LOOKS of MOST_LOOKS looks may be one message more; counted, two are the last."""
+    """Without a bound on sending again, every ABSENT_LOOKS looks may be one message more; counted, two are the last."""
     as_built = replace(DISORDERED, looks=4, most_looks=4, epochs=1)
     assert reach(as_built, lambda state: state.updates[0].sends > SENDS_IN_DOUBT)
     capped = replace(as_built, doubts=1, resends_are_capped=True)
