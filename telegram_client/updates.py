@@ -38,6 +38,9 @@ class User(msgspec.Struct, frozen=True):
 
     id: int
     language_code: str | None = None
+    is_bot: bool = False
+    first_name: str = ""
+    username: str | None = None
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -45,24 +48,106 @@ class Chat(msgspec.Struct, frozen=True):
 
     id: int
     type: str = "private"
+    is_forum: bool = False
+    is_direct_messages: bool = False
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file in a message. `file_size` in bytes and `duration` in seconds, where Telegram tells them."""
+
+    file_id: str
+    file_size: int | None = None
+    mime_type: str | None = None
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """A part of a text that is a command, a mention, ...; offset and length are counted in UTF-16 units."""
+
+    type: str
+    offset: int
+    length: int
+
+
+class DirectMessagesTopic(msgspec.Struct, frozen=True):
+    """The topic of a channel's direct messages."""
+
+    topic_id: int
 
 
 class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
-    """A message; `sender` is missing in channels."""
+    """A message; `sender` is missing in channels. `date` is Unix time, 0 for a message that cannot be reached any more.
+
+    A photo comes in several sizes, the largest last. A message without any of the contents below is a service message
+    (somebody joined, something was pinned), or of a kind that the bot does not read.
+    """
 
     message_id: int
     chat: Chat
     sender: User | None = None
+    date: int = 0
+    edit_date: int | None = None
     text: str | None = None
+    entities: tuple[Entity, ...] = ()
+    caption: str | None = None
+    caption_entities: tuple[Entity, ...] = ()
+    photo: tuple[File, ...] = ()
+    video: File | None = None
+    animation: File | None = None
+    audio: File | None = None
+    voice: File | None = None
+    video_note: File | None = None
+    document: File | None = None
+    sticker: File | None = None
+    media_group_id: str | None = None
+    message_thread_id: int | None = None
+    is_topic_message: bool = False
+    direct_messages_topic: DirectMessagesTopic | None = None
+    is_automatic_forward: bool = False
+    via_bot: User | None = None
+    successful_payment: dict[str, Any] | None = None
 
 
 class CallbackQuery(msgspec.Struct, frozen=True, rename={"sender": "from"}):
-    """A press on an inline button; `message` is missing if it is too old."""
+    """A press on an inline button; `message` is missing if it is too old, or was sent via inline mode."""
 
     id: str
     sender: User
     message: Message | None = None
     data: str | None = None
+    inline_message_id: str | None = None
+
+
+class InlineQuery(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    """Somebody types the bot's name and a text in any chat; `offset` is the one that the answer before has given."""
+
+    id: str
+    sender: User
+    query: str = ""
+    offset: str = ""
+
+
+class ChatMember(msgspec.Struct, frozen=True):
+    """`status`: creator, administrator, member, restricted, left or kicked."""
+
+    status: str
+
+
+class ChatMemberUpdated(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    """The bot's own membership in a chat has changed: in a private chat, it was blocked (kicked) or unblocked."""
+
+    chat: Chat
+    sender: User
+    new_chat_member: ChatMember
+
+
+class Payment(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+    """A question before a payment or a delivery, which has to be answered within 10 seconds."""
+
+    id: str
+    sender: User
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -70,7 +155,12 @@ class Update(msgspec.Struct, frozen=True):
 
     update_id: int
     message: Message | None = None
+    edited_message: Message | None = None
     callback_query: CallbackQuery | None = None
+    inline_query: InlineQuery | None = None
+    my_chat_member: ChatMemberUpdated | None = None
+    pre_checkout_query: Payment | None = None
+    shipping_query: Payment | None = None
 
 
 _decode_any = msgspec.json.Decoder().decode

@@ -12,7 +12,7 @@ import sys
 
 from svc.bot.catalog import Catalog
 from svc.bot.handlers import Decide, make_decide
-from svc.bot.reply import Reply
+from svc.handler.reply import Reply
 from svc.operations import cli, run
 from telegram_client.updates import Update
 

@@ -14,8 +14,8 @@ from sandbox.telegram import DEMO_TOKEN
 from svc.bot.catalog import Catalog, CatalogError, Model, load_catalog, parse_catalog
 from svc.bot.handlers import apology, make_decide
 from svc.bot.menu import MAX_DATA, MAX_TEXT, main_menu, page
-from svc.bot.reply import NOTHING, Call, Reply
 from svc.bot.texts import ENGLISH, RUSSIAN, Texts, texts_for
+from svc.handler.reply import NOTHING, Call, Reply
 from telegram_client.updates import CallbackQuery, Chat, Message, Update, User
 
 CATALOG = load_catalog()

@@ -11,10 +11,10 @@ import pytest
 import trio
 import trio.testing
 
-from svc.bot.reply import NOTHING, Call, Reply
 from svc.delivery import deciding as deciding_module
 from svc.delivery.deciding import MOST_BLAMED, Deciding, Decision
 from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.inbox import NO_CHAT, Received, Term
 from telegram_client.updates import Update
 from tests.harness import captured_logs

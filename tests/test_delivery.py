@@ -11,8 +11,8 @@ import pytest
 import trio
 import trio.testing
 
-from svc.bot.reply import Call
 from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
+from svc.handler.reply import Call
 from svc.storage.inbox import CallMade
 from telegram_client.errors import InDoubt, NotSent, Refused
 from telegram_client.flood import FloodControl, Turn

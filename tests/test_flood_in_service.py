@@ -7,7 +7,7 @@ import trio.testing
 
 from sandbox.answers import upgraded
 from statemachine import State
-from svc.bot.reply import Reply
+from svc.handler.reply import Reply
 from svc.queue.places import CHATS
 from telegram_client.updates import Update
 from tests.harness import RunningBot, running_bot

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from svc.bot.reply import Call
 from svc.delivery.lookable import can_be_looked_for, is_recognisable, note_update
+from svc.handler.reply import Call
 from telegram_client.message_ids import MessageIds
 from telegram_client.updates import CallbackQuery, Chat, Message, Update, User
 

@@ -11,9 +11,9 @@ import trio
 import trio.testing
 
 from sandbox.answers import BLOCKED, ok, upgraded
-from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.retry_policy import LOOK_AFTER_TIMEOUT, MAX_ATTEMPTS
+from svc.handler.reply import Call, Reply
 from svc.storage.inbox import CANNOT_BE_TOLD, Received
 from svc.storage.looks import LOOK_GAP, MOST_LOOKS, DueLook, LookOutcome
 from telegram_client.limits import PROBE_SHARE

@@ -11,9 +11,9 @@ import trio.testing
 
 from sandbox.answers import BLOCKED
 from statemachine import State
-from svc.bot.reply import Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.retry_policy import MAX_ATTEMPTS
+from svc.handler.reply import Call, Reply
 from telegram_client.updates import Update
 from tests.harness import RunningBot, running_bot
 

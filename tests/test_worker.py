@@ -10,9 +10,9 @@ import trio
 import trio.testing
 
 from statemachine import State
-from svc.bot.reply import NOTHING, Call, Reply
 from svc.bot.texts import ENGLISH
 from svc.delivery.deciding import MOST_BLAMED
+from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
 from svc.storage.inbox import NO_CHAT, Attempt, Begun, Received
 from telegram_client.updates import Update

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from svc.bot.catalog import Catalog
 from svc.bot.menu import main_menu, page
-from svc.bot.reply import NOTHING, Call, Reply
 from svc.bot.texts import texts_for
+from svc.handler.reply import NOTHING, Call, Reply
 from telegram_client.updates import CallbackQuery, Message, Update
 
 Decide = Callable[[Update], Reply]

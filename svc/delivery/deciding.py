@@ -19,9 +19,9 @@ import structlog
 import trio
 
 from svc.bot.handlers import Decide, apology
-from svc.bot.reply import NOTHING, Call, Reply
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.sending import Failure
+from svc.handler.reply import NOTHING, Call, Reply
 from svc.observability.errors import describe
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import NO_CHAT, Inbox, Received, Term

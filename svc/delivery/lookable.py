@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from svc.bot.reply import Call
+from svc.handler.reply import Call
 from telegram_client.message_ids import MessageIds
 from telegram_client.updates import Message, Update
 

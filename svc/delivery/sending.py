@@ -14,10 +14,10 @@ from typing import Any
 import structlog
 import trio
 
-from svc.bot.reply import Call
 from svc.delivery.lookable import is_recognisable
 from svc.delivery.refusals import may_be_the_bots
 from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
+from svc.handler.reply import Call
 from svc.observability.errors import describe
 from svc.storage.inbox import CallMade
 from svc.waiting import jittered

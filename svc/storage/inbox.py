@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
+from svc.handler.job import FileKind, JobRequest
 from svc.settings.environment import Fallback
 from svc.storage.looks import DueLook, KnownIds, LookOutcome, LookResult
 
@@ -33,6 +34,21 @@ GIVEN_UP = "given up before it was sent"
 """Why an attempt that has begun is put back where its instance no longer leads."""
 
 
+JOB_ENDED = "job"
+"""The kind of an inbox row that is no update of Telegram's: it tells the person of a job's end. Its id is less than
+0."""
+
+
+class ChatState(NamedTuple):
+    """What is remembered of a chat: a JSON object, and which version of it this is; 0: nothing has been written yet."""
+
+    version: int = 0
+    json: bytes = b"{}"
+
+
+NO_STATE = ChatState()
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """An update in the inbox. `payload` is its JSON as it came, `arrived` the time of that on Trio's clock.
@@ -40,7 +56,7 @@ class Received:
     After a replay, `arrived` is the time of the replay. `is_first`: nothing older of its chat was in the inbox when it
     was stored. `has_followers`: younger updates of its chat are in the inbox too, known only of what was read back.
     `message_id` is that of the message which it brings, if it brings one: an id of the chat's sequence
-    (telegram_client/message_ids.py) that is not ours.
+    (telegram_client/message_ids.py) that is not ours. `state` is the chat's, as it was when this was stored or read.
     """
 
     update_id: int
@@ -51,6 +67,7 @@ class Received:
     has_followers: bool = False
     is_first: bool = False
     message_id: int | None = None
+    state: ChatState = NO_STATE
 
 
 class StoreOutcome(Enum):
@@ -59,6 +76,13 @@ class StoreOutcome(Enum):
     DUPLICATE = "duplicate"  # it was here, or has been processed before
     FIRST = "first"  # stored; nothing else of its chat waits
     BEHIND = "behind"  # stored; others of its chat are in the inbox
+
+
+class Stored(NamedTuple):
+    """The answer to `store`; `state` is the chat's at that moment."""
+
+    outcome: StoreOutcome
+    state: ChatState = NO_STATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +105,29 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Effects:
+    """What an update changes besides being answered. It is written with `begin`, and takes effect in the commit that
+    ends the update, whoever makes that: only if it ends as done, or as in_doubt by the policy `skip`.
+
+    `state` is the chat's new state, in JSON; None: unchanged. `job` becomes a row of `jobs` under the update's id, and
+    `secret` is what its provider's callback has to know. `cancel` is the job of this chat that is not to be made.
+    """
+
+    state: bytes | None = None
+    job: JobRequest | None = None
+    secret: str = ""
+    cancel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at one update. `token` is random, so `begin` and `settle` know their own attempt when repeated.
 
     `repeatable`: every call that it makes may be made twice without harm. `watermark`: the greatest id of the chat's
     sequence that was known before the send, above which the message is looked for; None if it cannot be looked for.
-    `dead_if_sent`: what is sent is an apology, after which the update is dead for this reason.
+    `dead_if_sent`: what is sent is an apology, after which the update is dead for this reason. `effects`: what else it
+    changes. `state_version`: the version of the chat's state that was decided by; where it is another one by now, the
+    attempt does not begin (BUSY).
     """
 
     update_id: int
@@ -95,6 +136,8 @@ class Attempt:
     repeatable: bool = field(default=False, compare=False)
     watermark: int | None = field(default=None, compare=False)
     dead_if_sent: str | None = field(default=None, compare=False)
+    effects: Effects | None = field(default=None, compare=False)
+    state_version: int = field(default=0, compare=False)
 
 
 class BeginOutcome(Enum):
@@ -102,7 +145,7 @@ class BeginOutcome(Enum):
 
     BEGUN = "begun"
     DUPLICATE = "duplicate"  # it has been processed before
-    BUSY = "busy"  # not pending, or an older update of its chat is unfinished
+    BUSY = "busy"  # not pending, an older update of its chat is unfinished, or the chat's state has changed
     FENCED = "fenced"  # another term is current: nothing may begin here
 
 
@@ -159,17 +202,25 @@ class Unclear:
 Ending = Done | Retry | Dead | Unclear
 
 
+class SentFile(NamedTuple):
+    """A file in a message that was sent: what Telegram calls it, good for sending it again."""
+
+    kind: FileKind
+    file_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class CallMade:
     """One Bot API call of an attempt: `outcome` ok, refused, not_sent, in_doubt or failed; `ms` its milliseconds.
 
-    `message_id` is that of the message which it sent, as the answer says.
+    `message_id` is that of the message which it sent, as the answer says, and `file` the file in it.
     """
 
     method: str
     outcome: str
     ms: float
     message_id: int | None = None
+    file: SentFile | None = None
 
 
 class Resolved(NamedTuple):
@@ -194,7 +245,7 @@ class Inbox(Protocol):
     most a bounded number of rows and bytes, whatever waits, and cost the same whatever waits.
     """
 
-    async def store(self, update: Received) -> StoreOutcome:
+    async def store(self, update: Received) -> Stored:
         """Commit `update`, unless it was here or has been processed before.
 
         A DUPLICATE means what the others mean: the update is as safe as any that was stored just now, also where a

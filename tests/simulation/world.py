@@ -20,8 +20,8 @@ from sandbox.clock import TrioWallClock
 from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 from statemachine import State
-from svc.bot.reply import Call, Reply
 from svc.delivery.active_period import ActivePeriod
+from svc.handler.reply import Call, Reply
 from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
