@@ -1,9 +1,9 @@
 """Who was ACTIVE when, and the calls of instances that were not.
 
 An instance may call the Bot API only within a span in which it was ACTIVE, and not after a later term has begun.
-All times are Unix times, those of spans from the instances' own logs, those of calls from when they were read. On a busy
-machine that is a little after they were written, so a call may be read READ_LATE seconds after its instance's span has
-ended, but never after a later term has begun.
+All times are Unix times, those of spans from the instances' own logs, those of calls from when they were read. On a
+busy machine that is a little after they were written, so a call may be read READ_LATE seconds after its instance's span
+has ended, but never after a later term has begun.
 """
 
 from __future__ import annotations
