@@ -1,7 +1,9 @@
 """Who was ACTIVE when, and the calls of instances that were not.
 
 An instance may call the Bot API only within a span in which it was ACTIVE, and not after a later term has begun.
-All times are Unix times, those of spans from the instances' own logs.
+All times are Unix times, those of spans from the instances' own logs, those of calls from when they were read. On a
+busy machine that is a little after they were written, so a call may be read READ_LATE seconds after its instance's span
+has ended, but never after a later term has begun.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fleet.bot_api import BotApiCall
+
+READ_LATE = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def stray_calls(instances: Sequence[History]) -> Iterator[str]:
 
 
 def _fault(call: BotApiCall, instance: History, begins: list[tuple[float, int]]) -> str | None:
-    spans = [span for span in instance.spans if span.begin <= call.begun <= span.end]
+    spans = [span for span in instance.spans if span.begin <= call.begun <= span.end + READ_LATE]
     if not spans:
         return f"outside of {instance.spans}"
     later = [begin for begin, epoch in begins if epoch > spans[-1].epoch and begin <= call.begun]

@@ -200,6 +200,7 @@ class Service:
             # Three for the webhook's registration, and to ask whether the bot is known and whether it is reached.
             connections=settings.workers + LOOKS_AT_ONCE + 3,
             open_transport=parts.open_transport,
+            may_send=leader.may_send,
         ) as api:
             took = trio.current_time() - leader.heard
             with parts.metrics.leading(took, lambda: leader.lease.left):

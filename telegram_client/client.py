@@ -16,7 +16,7 @@ import trio
 
 from telegram_client.answers import result_of
 from telegram_client.connections import Connections, OpenTransport, Response, network_transport
-from telegram_client.exchange import Exchange, JsonBody, Request
+from telegram_client.exchange import Exchange, JsonBody, Request, Withheld
 from telegram_client.uploads import Form, has_file
 
 __all__ = ["BotApi", "OpenTransport"]
@@ -40,6 +40,10 @@ _NOT_SENT = (
 _encode_params = msgspec.json.Encoder().encode
 
 
+def _always() -> bool:
+    return True
+
+
 class BotApi:
     """The methods of one bot. An async context manager: it owns its connections.
 
@@ -47,6 +51,7 @@ class BotApi:
     total deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting. `open_transport` opens one
     connection's transport; without it that is httpx's own, to the network, through the proxy that the environment
     names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). A `root` on this machine is never reached through a proxy.
+    `may_send` is asked right before a request's body is written: where it says no, the call is not sent.
     Raises ValueError for a proxy that cannot be used.
     """
 
@@ -58,7 +63,9 @@ class BotApi:
         connections: int = 16,
         timeout: float = CALL_TIMEOUT,
         open_transport: OpenTransport | None = None,
+        may_send: Callable[[], bool] = _always,
     ) -> None:
+        self._may_send = may_send
         self._base = f"{root.rstrip('/')}/bot{token}/"
         self._urls: dict[str, httpx.URL] = {}
         self._host = httpx.URL(self._base).netloc.decode()
@@ -126,9 +133,11 @@ class BotApi:
             form.close()
 
     async def _send(self, exchange: Exchange, body: JsonBody | Form, content_type: str, size: int) -> Response | None:
-        exchange.watch(body)
+        exchange.watch(body, self._may_send)
         try:
             return await self._connections.exchange(self._request(exchange, body, content_type, size))
+        except Withheld:
+            exchange.failure = exchange.not_sent("the right to send had ended")
         except _NOT_SENT as error:
             exchange.failure = exchange.not_sent(_name(error))
         except (httpx.HTTPError, httpx.StreamError) as error:

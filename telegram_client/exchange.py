@@ -18,12 +18,15 @@ from telegram_client.uploads import Form, nobody_asks
 
 
 class JsonBody(httpx.AsyncByteStream):
-    """A body of one piece. `written` is called once whoever has taken that piece asks for more."""
+    """A body of one piece. `leaving` is called right before that piece is written, and may raise; `written` once
+    whoever has taken it asks for more.
+    """
 
-    __slots__ = ("_taken", "data", "written")
+    __slots__ = ("_taken", "data", "leaving", "written")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.leaving: Callable[[], None] = nobody_asks
         self.written: Callable[[], None] = nobody_asks
         self._taken = False
 
@@ -34,8 +37,13 @@ class JsonBody(httpx.AsyncByteStream):
         if self._taken:
             self.written()
             raise StopAsyncIteration
+        self.leaving()
         self._taken = True
         return self.data
+
+
+class Withheld(Exception):
+    """The request may not leave any more: nothing of its body has been written."""
 
 
 class Request(httpx.Request):
@@ -49,6 +57,7 @@ class Request(httpx.Request):
         """The body at once, for transports without a network: who has it may have acted on it."""
         if not isinstance(self.stream, JsonBody):
             return super().content
+        self.stream.leaving()
         self.stream.written()
         return self.stream.data
 
@@ -72,8 +81,14 @@ class Exchange:
         self.on_written: Callable[[], None] = nobody_asks
         self.failure: TelegramError | None = None
 
-    def watch(self, body: JsonBody | Form) -> None:
-        """`body` is the one that is written: notice when all of it is."""
+    def watch(self, body: JsonBody | Form, may_send: Callable[[], bool]) -> None:
+        """`body` is the one that is written: ask before whether it may be, and notice when all of it is."""
+
+        def leaving() -> None:
+            if not may_send():
+                raise Withheld
+
+        body.leaving = leaving
         body.written = self._written
 
     def _written(self) -> None:

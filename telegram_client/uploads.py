@@ -47,13 +47,16 @@ def nobody_asks() -> None:
 class Form(httpx.AsyncByteStream):
     """The body of a call with files. Its `size` in bytes is known before it is sent.
 
-    `written` is called once whoever has taken all of it asks for more. Close it. Raises OSError for what is not a
+    `leaving` is called right before the first piece is written, and may raise; `written` once whoever has taken all of
+    it asks for more. Close it. Raises OSError for what is not a
     file that can be read, and if a file shrinks while it is sent.
     """
 
     def __init__(self) -> None:
         self.size = 0
+        self.leaving: Callable[[], None] = nobody_asks
         self.written: Callable[[], None] = nobody_asks
+        self._begun = False
         self._boundary = secrets.token_hex(16)
         self._parts: deque[bytes | tuple[BinaryIO, int]] = deque()
         self._files = ExitStack()
@@ -83,6 +86,9 @@ class Form(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
+        if not self._begun:
+            self.leaving()
+            self._begun = True
         while self._parts:
             part = self._parts.popleft()
             if isinstance(part, bytes):

@@ -14,6 +14,7 @@ import trio.testing
 from telegram_client.client import CONNECT_TIMEOUT, WRITE_TIMEOUT, BotApi
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
 from tests.faked_client import MESSAGE, TOKEN, FakedClient, fails, shows_no_token
+from tests.peers import OK, ScriptedServer
 from tests.transports import FakeTransport
 
 
@@ -69,6 +70,40 @@ async def test_a_transport_that_read_the_content_may_have_sent_it() -> None:
     async with BotApi(TOKEN, open_transport=lambda: FakeTransport(answer, reads_body=False)) as api:
         with pytest.raises(InDoubt, match="ReadError"):
             await api.call("sendMessage", MESSAGE)
+
+
+@pytest.mark.parametrize("reads_body", [True, False], ids=["as a stream", "at once"])
+async def test_who_may_not_send_any_more_has_not_sent(reads_body: bool) -> None:
+    """It is asked at the last moment, after the connection has been made: nobody has seen the request's body."""
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if not reads_body:
+            asked.append(str(request.content))
+        return httpx.Response(200, json={"ok": True, "result": True})
+
+    def may_send() -> bool:
+        asked.append("may I?")
+        return False
+
+    transport = FakeTransport(answer, reads_body=reads_body)
+    async with BotApi(TOKEN, open_transport=lambda: transport, may_send=may_send) as api:
+        with pytest.raises(NotSent, match="the right to send had ended") as caught:
+            await api.call("sendMessage", MESSAGE)
+    shows_no_token(caught.value)
+    assert asked == ["may I?"]
+
+
+async def test_a_request_that_may_not_leave_is_not_read_by_the_server() -> None:
+    """Over a real socket: its head may have left, and without the body nobody acts on that."""
+    server = ScriptedServer(OK)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve)
+        async with BotApi(TOKEN, root=server.url, may_send=lambda: False) as api:
+            with pytest.raises(NotSent):
+                await api.call("sendMessage", MESSAGE)
+        assert server.requests == []
+        nursery.cancel_scope.cancel()
 
 
 def http_answer(status: int, body: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from uuid import UUID
 
+import pytest
 import trio
 import trio.testing
 
@@ -179,3 +180,21 @@ async def test_a_refusal_after_boot_is_waited_out(autojump_clock: trio.testing.M
         leader = await election.elect()
     assert leader.term.epoch == 1
     assert [line["error"] for line in logs.of("DB_LOST")] == ["a connection pooler", "may not log in"]
+
+
+async def test_nothing_leaves_once_the_locks_session_is_closed(autojump_clock: trio.testing.MockClock) -> None:
+    """The end of the session has not been read yet, and another may lead already: the call that was about to leave does
+    not. In the next term the answer is sent once.
+    """
+    async with running_bot() as bot:
+        holder = bot.lock.holder
+        assert holder is not None
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(holder, "severed", lambda: True)
+            await bot.send(7)
+            await bot.settled()
+        assert len(bot.menus(7)) == 1
+        assert [line["reason"] for line in bot.logs.of("LOCK_LOST")] == ["the lock's connection is closed"]
+        regained = [line["epoch"] for line in bot.logs.of("LOCK_ACQUIRED")]
+        assert regained == [1, 2]
+        assert [line["epoch"] for line in bot.logs.of("DONE")] == [2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import struct
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -104,6 +106,35 @@ async def test_every_bot_has_its_lock(bench: LockBench) -> None:
     assert await one.try_lock()
     assert await two.try_lock()
     assert -(2**63) <= lock_key(2**52 - 1) < 2**63
+
+
+def end_backend(url: str, pid: int) -> None:
+    """End a server process and wait until it is gone, on a thread and a loop of its own."""
+
+    async def end() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            assert await connection.fetchval("SELECT pg_terminate_backend($1, 10000)", pid)
+        finally:
+            await connection.close()
+
+    asyncio.run(end())
+
+
+async def test_a_closed_session_is_known_before_it_is_read(bench: LockBench) -> None:
+    """A busy process reads of it only later, and until then another may lead: the system knows at once."""
+    session = await bench.session()
+    assert not session.severed()
+    pid = session.pid
+    assert pid is not None
+    # Trio's loop stands still meanwhile.
+    thread = threading.Thread(target=end_backend, args=(bench.url, pid))
+    thread.start()
+    thread.join()
+    assert session.severed()
+    assert not session.closed.is_set()
+    await until(partial(closed, session))
+    assert session.severed()
 
 
 async def test_a_release_notifies_those_who_wait_at_once(bench: LockBench) -> None:

@@ -15,6 +15,7 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import EDITED, NOT_GROWING, Answer, Prober
 from svc.delivery.probing import (
     BEYOND,
+    CROWDED_LOOKS,
     FOUND_NOTHING,
     INCOMPLETE,
     LOOK_DEADLINE,
@@ -47,6 +48,7 @@ USER, OTHER, SUPERGROUP = 7, 8, -1_001_000_000_000
 OWN = 5
 DUE = DueLook(1, USER, 9, watermark=10, number=1, absent=0, age=1.0)
 LAST = DUE._replace(number=PATIENT_LOOKS + 1)
+CROWDED = Unsure(TOO_MANY, crowded=True)
 
 
 def told(text: str, status: int = 400) -> Refused:
@@ -252,7 +254,7 @@ async def test_what_comes_while_it_is_looked_for_is_not_in_the_way(autojump_cloc
     looked.message_ids.note(OTHER, 100)
     assert await looked(first_upper=14) == Found(12)
     looked.telegram.own.discard((USER, 12))
-    assert await looked(first_upper=14) == Unsure(TOO_MANY), "what came later might be it"
+    assert await looked(first_upper=14) == CROWDED, "what came later might be it"
 
 
 async def test_what_is_there_above_all_that_is_known_leads_further(autojump_clock: trio.testing.MockClock) -> None:
@@ -263,7 +265,7 @@ async def test_what_is_there_above_all_that_is_known_leads_further(autojump_cloc
     assert await looked() == Found(10 + 2 * BEYOND)
     for message_id in range(10 + 2 * BEYOND, 60):
         looked.telegram.always[USER, message_id] = OTHERS
-    assert await looked() == Unsure(TOO_MANY)
+    assert await looked() == CROWDED
 
 
 async def test_each_other_send_in_doubt_may_have_taken_an_id(autojump_clock: trio.testing.MockClock) -> None:
@@ -304,9 +306,10 @@ async def test_too_many_are_not_probed(autojump_clock: trio.testing.MockClock) -
     their way: those are waited for at first."""
     looked = Looked(ProbedTelegram((USER, 35)))
     looked.message_ids.note(OTHER, 40)
-    assert await looked() == Unsure(TOO_MANY)
-    assert await looked(LAST) == CannotBeTold(TOO_MANY)
-    assert looked.candidates == [*range(11, 11 + NEAREST)] * 2
+    assert await looked() == CROWDED
+    assert await looked(DUE._replace(number=CROWDED_LOOKS)) == CROWDED
+    assert await looked(DUE._replace(number=CROWDED_LOOKS + 1)) == CannotBeTold(TOO_MANY)
+    assert looked.candidates == [*range(11, 11 + NEAREST)] * 3
     looked.telegram.own.add((USER, 11 + NEAREST - 1))
     assert await looked() == Found(11 + NEAREST - 1), "the first ones are probed, however many there are"
 

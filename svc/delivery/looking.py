@@ -22,7 +22,7 @@ from svc.storage.looks import CannotBeTold, DueLook, Found, LookOutcome, LookRes
 log = structlog.get_logger()
 
 LOOK_EVERY = 0.3
-LOOKS_AT_ONCE = 8
+LOOKS_AT_ONCE = 24
 """Also how many probes are in flight at once, at most."""
 # Where few probes are allowed, few looks share them: each is through soon then, and none takes longer than its claim.
 FEWEST_LOOKS_AT_ONCE = 2

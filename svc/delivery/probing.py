@@ -17,7 +17,17 @@ import trio
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.prober import Answer
-from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, LookResult, Unsure
+from svc.storage.looks import (
+    ABSENT_LOOKS,
+    MOST_LOOKS,
+    Absent,
+    CannotBeTold,
+    DueLook,
+    Found,
+    KnownIds,
+    LookResult,
+    Unsure,
+)
 from telegram_client.probes import Told
 
 MOST_CANDIDATES = 25
@@ -38,6 +48,8 @@ AGAIN_AFTER = 0.3
 LONGEST_PAUSE = 1.0
 # In so many looks what may become known with time is waited for: a message of our own, others' ids.
 PATIENT_LOOKS = 3
+# And in so many, what becomes of the others that are in doubt: after them the two that find nothing still have room.
+CROWDED_LOOKS = MOST_LOOKS - ABSENT_LOOKS
 
 TOO_MANY = f"more than {MOST_CANDIDATES} messages could be it"
 UNTOLD = "what became of an earlier message to this chat could not be told"
@@ -117,14 +129,14 @@ class Look:
             result = await self._probe_up_to(upper, beyond, known, answers)
             upper = max(upper, *(each for each, answer in answers.items() if answer.told is Told.OTHERS), 0)
         if isinstance(result, Absent) and len(answers) == MOST_CANDIDATES and upper == max(answers):
-            return _later_or_never(TOO_MANY, self._due.number)
+            return _crowded(self._due.number)
         return result
 
     async def _probe_up_to(self, upper: int, beyond: int, known: KnownIds, answers: dict[int, Answer]) -> LookResult:
         """What follows from the `answers` about all candidates; those that are not among them yet are probed."""
         ids = candidates(self._due.watermark, upper, known.ids, beyond=beyond)
         if ids is None:
-            return _later_or_never(TOO_MANY, self._due.number)
+            return _crowded(self._due.number)
         answers |= await self._ask_all(self._due.chat_id, [each for each in ids if each not in answers])
         return verdict(answers)
 
@@ -231,6 +243,11 @@ def distrust(answers: Sequence[Answer], number: int) -> LookResult:
         if answer.told is Told.NOTHING:
             return Unsure(answer.text)
     return _later_or_never(NOT_RECOGNISED if answers else NONE_KNOWN, number)
+
+
+def _crowded(number: int) -> LookResult:
+    """Whose the other messages are is found out in the looks at them, which come first: theirs are fewer so far."""
+    return Unsure(TOO_MANY, crowded=True) if number <= CROWDED_LOOKS else CannotBeTold(TOO_MANY)
 
 
 def _later_or_never(reason: str, number: int) -> LookResult:

@@ -30,6 +30,7 @@ log = structlog.get_logger()
 TRY_EVERY = 0.3
 RECONNECT_AFTER = 0.6
 RESIGN_DEADLINE = 1.0
+LOCK_CLOSED = "the lock's connection is closed"
 
 
 class LockSession(Protocol):
@@ -54,6 +55,11 @@ class LockSession(Protocol):
     async def release(self) -> None:
         """Unlock, announce it and close."""
 
+    def severed(self) -> bool:
+        """Whether the other end has closed the connection, as the system knows this instant: `closed` follows when it
+        has been read. Does not wait.
+        """
+
     def abandon(self) -> None:
         """Close at once, without a word: a lock that may have been granted goes with the connection."""
 
@@ -69,6 +75,14 @@ class Leader:
     term: Term
     lease: Lease
     heard: float
+
+    def may_send(self) -> bool:
+        """Whether a request may leave this instant. Asked right before it is written: where the server has closed the
+        session another may lead already, and a busy process comes to read of that only later.
+        """
+        if self.session.severed():
+            self.lease.end(LOCK_CLOSED)
+        return not self.lease.over
 
 
 TakeOver = Callable[[UUID, int | None], Awaitable[Term]]
@@ -133,7 +147,7 @@ class Election:
             nursery.start_soon(self._send_heartbeats, leader)
             await leader.session.closed.wait()
             # The lock went with the connection: another may start this instant, so no heartbeat is waited for.
-            leader.lease.end("the lock's connection is closed")
+            leader.lease.end(LOCK_CLOSED)
 
     async def resign(self, leader: Leader) -> None:
         """Release the lock and announce it. Shielded and bounded: it is the short write that must finish."""

@@ -7,6 +7,7 @@ session when it has been silent for the lease's `server_timeout`, which is what 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,6 +75,9 @@ class PostgresLockSession:
         await self._value(UNLOCK_AND_NOTIFY, self._key, RELEASED_CHANNEL, str(self._bot_id))
         self.abandon()
 
+    def severed(self) -> bool:
+        return self.closed.is_set() or is_closed_by_peer(self._connection)
+
     def abandon(self) -> None:
         self.closed.set()
         self._connection.terminate()
@@ -102,6 +106,20 @@ class PostgresLockSession:
             if self._connection.is_closed() or isinstance(error.__cause__, _SESSION_ENDED):
                 self.closed.set()
             raise
+
+
+def is_closed_by_peer(connection: Any) -> bool:
+    """Whether the server has closed this asyncpg connection, as the system knows, with its last words still unread.
+
+    Where the system cannot tell (POLLRDHUP is Linux's), only a connection that has been reset counts.
+    """
+    transport = connection._transport  # asyncpg does not show it
+    handle = transport.get_extra_info("socket") if transport is not None else None
+    if handle is None or handle.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(handle.fileno(), getattr(select, "POLLRDHUP", 0))
+    return bool(poll.poll(0))
 
 
 async def connect_lock(

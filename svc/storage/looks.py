@@ -27,6 +27,8 @@ MOST_RESENDS = 3
 MOST_LOOKS = 10
 LONGEST_GAP = 60.0
 """A look that was not sure is followed by a pause of LOOK_GAP * 2**(looks so far), at most so many seconds."""
+LONGEST_CROWDED_GAP = 6.0
+"""The same where it was only crowded: what became of the others is found out meanwhile."""
 
 OWNER_SILENT = 1.2
 """Seconds after a takeover in which no heartbeat of the former leader has come: then it is taken for dead."""
@@ -65,9 +67,14 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """This look could not tell, for this reason; a later one may."""
+    """This look could not tell, for this reason; a later one may. `crowded`: once it is known what became of others."""
 
     reason: str
+    crowded: bool = False
+
+    def pause(self, number: int) -> float:
+        """How many seconds after look `number` the next is due."""
+        return min(LONGEST_CROWDED_GAP if self.crowded else LONGEST_GAP, LOOK_GAP * 2.0**number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ def _long_ago(time: str, seconds: str) -> str:
 # owner that lives is left alone with its row, $8 how long no heartbeat may come before it is taken for dead, $9 the
 # updates that are left out.
 #
+# Those with fewer looks come first: what is found out about them may be what the others wait for.
+#
 # The first claim of a row tells its history that it is in doubt, and why. Epoch and token stay: what its owner says
 # late still counts, and a heartbeat that came late spares it further looks. A clock that is before the time at which
 # the row was last put off was set back since: then a look is due.
@@ -56,7 +58,7 @@ DUE_LOOKS = f"""{_TERM}, d AS MATERIALIZED (
                ELSE {_long_ago("(SELECT acquired_at FROM term)", "$8")} END
       AND i.update_id <> ALL ($9::bigint[])
       AND (i.state <> 'in_doubt' OR coalesce(i.look_at <= now() OR now() < i.retried_at - interval '1 minute', true))
-    ORDER BY i.update_id LIMIT $5
+    ORDER BY i.looks, i.update_id LIMIT $5
     FOR UPDATE SKIP LOCKED
 )
 UPDATE inbox i

@@ -118,8 +118,7 @@ def what_follows(due: DueLook, result: LookResult) -> Follows:
             return Follows("look_again", due.absent + 1, looks.LOOK_GAP)
         case Absent():
             return Follows("cannot_be_told", due.absent, why=f"looked for {due.number} times")
-        case Unsure(reason) if not last:
-            longer = min(looks.LONGEST_GAP, looks.LOOK_GAP * 2**due.number)
-            return Follows("look_again", due.absent, longer, storable(reason))
+        case Unsure() if not last:
+            return Follows("look_again", due.absent, result.pause(due.number), storable(result.reason))
         case Unsure(reason) | CannotBeTold(reason):
             return Follows("cannot_be_told", due.absent, why=storable(reason))

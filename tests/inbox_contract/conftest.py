@@ -29,7 +29,7 @@ def window() -> int:
 @pytest.fixture
 def slow_motion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks take a thousand times as long, so that only time that a test lets pass makes one due."""
-    for name in ("LOOK_GAP", "CLEARED_FOR", "LONGEST_GAP", "OWNER_SILENT", "OWNER_PATIENCE"):
+    for name in ("LOOK_GAP", "CLEARED_FOR", "LONGEST_GAP", "LONGEST_CROWDED_GAP", "OWNER_SILENT", "OWNER_PATIENCE"):
         monkeypatch.setattr(looks, name, 1000 * getattr(looks, name))
 
 

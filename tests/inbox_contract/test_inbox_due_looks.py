@@ -119,3 +119,18 @@ async def test_each_has_its_own_looks(tested: InboxUnderTest) -> None:
     await tested.pass_time(looks.LOOK_GAP)
     assert await due(inbox, term) == [2]
     assert await inbox.settle_look(term, two, Unsure("429"), "resend", probes=1) is LookOutcome.GONE
+
+
+async def test_who_has_been_looked_for_least_comes_first(tested: InboxUnderTest) -> None:
+    """What becomes of it may be what the others wait for."""
+    inbox = tested.inbox
+    term = await new_term(inbox)
+    for update_id in (1, 2, 3):
+        await inbox.store(an_update(update_id, update_id))
+        await inbox.settle(await sending(inbox, update_id, term), Unclear(0, "cut off"))
+    for seen, left in ((1, {2, 3}), (1, {2, 3}), (2, {3})):
+        (looked,) = await inbox.due_looks(term, (), 10, without=left | ({1} if seen == 2 else set()))
+        assert looked.update_id == seen
+        await tested.pass_time(looks.LOOK_GAP)
+    assert [each.update_id for each in await inbox.due_looks(term, (), 1)] == [3]
+    assert [each.update_id for each in await inbox.due_looks(term, (), 1)] == [2]

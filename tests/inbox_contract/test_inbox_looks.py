@@ -208,16 +208,17 @@ async def test_a_retry_with_a_doubt_is_the_policys(tested: InboxUnderTest) -> No
     assert await tested.looking(1) == Looking(900, looks=0, absent=0, resends=0)
 
 
-async def test_a_look_that_is_not_sure_waits_longer_each_time(tested: InboxUnderTest) -> None:
+@pytest.mark.parametrize("unsure", [Unsure("429"), Unsure("many", crowded=True)], ids=["not sure", "crowded"])
+async def test_a_look_that_is_not_sure_waits_longer_each_time(tested: InboxUnderTest, unsure: Unsure) -> None:
     """It counts as a look, changes nothing of what was found out, and comes again after a pause that has a bound."""
     inbox = tested.inbox
     term = await a_send_in_doubt(tested)
     assert await look(inbox, term, Absent()) is LookOutcome.LOOK_AGAIN
     await tested.pass_time(looks.LOOK_GAP)
     for number in range(2, looks.MOST_LOOKS):
-        assert await look(inbox, term, Unsure("429")) is LookOutcome.LOOK_AGAIN
+        assert await look(inbox, term, unsure) is LookOutcome.LOOK_AGAIN
         assert await tested.looking(1) == Looking(WATERMARK, looks=number, absent=1, resends=0)
-        pause = min(looks.LONGEST_GAP, looks.LOOK_GAP * 2**number)
+        pause = unsure.pause(number)
         await tested.pass_time(pause - 100)
         assert await due(inbox, term) == []
         await tested.pass_time(100)

@@ -42,6 +42,7 @@ from svc.storage.looks import (
     KnownIds,
     LookOutcome,
     LookResult,
+    Unsure,
 )
 from svc.storage.reading_sql import READ_BYTES, WINDOW
 from telegram_client.message_ids import sequence_of
@@ -303,12 +304,13 @@ class MemoryInbox:
         if term != self.term:
             return []
         looked_at = [row for each, row in sorted(self.rows.items()) if each not in without]
-        due = [row for row in looked_at if self._look_is_due(row, held)][:limit]
+        due = [row for row in looked_at if self._look_is_due(row, held)]
+        due = sorted(due, key=lambda row: row.looks)[:limit]
         for row in due:
             row.looks += 1
             row.absent = min(row.absent, ABSENT_LOOKS - 1)
             row.state, row.look_at = "in_doubt", trio.current_time() + looks.LOOK_GAP
-        return [self._due_look(row) for row in due]
+        return sorted(self._due_look(row) for row in due)
 
     def _due_look(self, row: Row) -> DueLook:
         assert row.watermark is not None
@@ -371,8 +373,8 @@ class MemoryInbox:
                 return LookOutcome.LOOK_AGAIN
             case CannotBeTold():
                 pass
-            case _ if row.looks < MOST_LOOKS:
-                row.look_at = trio.current_time() + min(looks.LONGEST_GAP, looks.LOOK_GAP * 2**row.looks)
+            case Unsure() if row.looks < MOST_LOOKS:
+                row.look_at = trio.current_time() + result.pause(row.looks)
                 return LookOutcome.LOOK_AGAIN
         return LookOutcome(self._resolve(row, policy).how)
 

@@ -97,6 +97,9 @@ class MemoryLockSession:
         self.abandon()
         self.server.notify_release()
 
+    def severed(self) -> bool:
+        return self.closed.is_set()
+
     def abandon(self) -> None:
         self.closed.set()
         self.ended_at = min(self.ended_at, trio.current_time())

@@ -105,6 +105,9 @@ class LockSessionOverLink:
         await self._link.leg("lock")
         await self.session.release()
 
+    def severed(self) -> bool:
+        return self.closed.is_set()
+
     def abandon(self) -> None:
         # Over a closed or cut link not even the end of a connection gets through: the server has to find out by itself.
         if not self._link.closed and not self._link.is_cut("lock"):
