@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import types
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -228,13 +227,15 @@ def _address(value: Any) -> str:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    content = b""
-    async with contextlib.aclosing(response.aiter_raw()) as pieces:
-        async for piece in pieces:
-            content += piece
-            if len(content) > MAX_ANSWER:
-                raise httpx.DecodingError("answer too large")
-    return content
+    content = bytearray()
+    pieces = response.aiter_raw()
+    async for piece in pieces:
+        content += piece
+        if len(content) > MAX_ANSWER:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()  # at once: the garbage collector would do it at some later time
+            raise httpx.DecodingError("answer too large")
+    return bytes(content)
 
 
 def _is_local(root: str) -> bool:

@@ -1,7 +1,7 @@
 """The signature of kie's callbacks: base64(HMAC-SHA256(taskId + "." + timestamp, key)) (docs.kie.ai as of 2026-08).
 
-It comes in `X-Webhook-Signature` beside `X-Webhook-Timestamp` (Unix seconds), where a key is set in the account. It does
-not cover the body, so a callback that is signed is still only a hint that this task is worth a look.
+It comes in `X-Webhook-Signature` beside `X-Webhook-Timestamp` (Unix seconds), where a key is set in the account. It
+does not cover the body, so a callback that is signed is still only a hint that this task is worth a look.
 """
 
 from __future__ import annotations
