@@ -105,7 +105,7 @@ class Question:
 class SentMessage:
     """One message of the bot's as it was accepted, at this Unix time.
 
-    `text` is its text or its caption. Of one with a file, `file_id` is that file's, and `source` is what the bot gave: a
+    `text` is its text or its caption. Of one with a file, `file_id` is that file's, and `source` what the bot gave: a
     URL, a file_id, or the name of an upload.
     """
 
