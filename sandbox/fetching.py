@@ -7,7 +7,7 @@ nobody else.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -44,6 +44,7 @@ class HttpFetcher:
         try:
             async with httpx.AsyncClient(
                 trust_env=False,
+                headers={"Accept-Encoding": "identity"},
                 timeout=FETCH_TIMEOUT,
                 follow_redirects=True,
                 max_redirects=MAX_REDIRECTS,
@@ -67,18 +68,24 @@ async def _get(client: httpx.AsyncClient, url: str, most: int) -> Upload | None:
     async with client.stream("GET", url) as response:
         if response.status_code != 200:
             return None
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
-            content += chunk
-            if len(content) > most:
-                return None
-        return upload_from(url, bytes(content), response.headers.get("content-type", ""))
+        content = await _read(response, most)
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        told = response.headers.get("content-type", "application/octet-stream")
+        return None if content is None else Upload(name, content, told)
 
 
-def upload_from(url: str, content: bytes, content_type: str) -> Upload:
-    """What was got from the URL, named after its last part."""
-    name = unquote(urlsplit(url).path.rpartition("/")[2])
-    return Upload(name, content, content_type or "application/octet-stream")
+async def _read(response: httpx.Response, most: int) -> bytes | None:
+    content = bytearray()
+    # The raw stream: no encoding was asked for.
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    stream = aiter(response.stream)
+    async for chunk in stream:
+        content += chunk
+        if len(content) > most:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()  # at once: the garbage collector would do it at some later time
+            return None
+    return bytes(content)
 
 
 def is_loopback(host: str) -> bool:
