@@ -7,11 +7,12 @@ nobody else.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+import trio
 
 from sandbox.media import urls_in
 from sandbox.params import Params, Upload
@@ -41,18 +42,23 @@ class HttpFetcher:
 
     async def __call__(self, url: str, most: int) -> Upload | None:
         """The file behind the URL, None for every answer but a 200 within its limits."""
-        try:
-            async with httpx.AsyncClient(
-                trust_env=False,
-                headers={"Accept-Encoding": "identity"},
-                timeout=FETCH_TIMEOUT,
-                follow_redirects=True,
-                max_redirects=MAX_REDIRECTS,
-                event_hooks={"request": [self._check]},
-            ) as client:
-                return await _get(client, url, most)
-        except (httpx.HTTPError, httpx.InvalidURL, _Forbidden):
-            return None
+        with trio.move_on_after(FETCH_TIMEOUT):
+            try:
+                async with self._open() as client:
+                    return await _get(client, url, most)
+            except (httpx.HTTPError, httpx.InvalidURL, _Forbidden):
+                return None
+        return None
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            trust_env=False,
+            headers={"Accept-Encoding": "identity"},
+            timeout=FETCH_TIMEOUT,
+            follow_redirects=True,
+            max_redirects=MAX_REDIRECTS,
+            event_hooks={"request": [self._check]},
+        )
 
     async def _check(self, request: httpx.Request) -> None:
         """Also asked before every redirect is followed."""
@@ -66,7 +72,7 @@ class _Forbidden(Exception):
 
 async def _get(client: httpx.AsyncClient, url: str, most: int) -> Upload | None:
     async with client.stream("GET", url) as response:
-        if response.status_code != 200:
+        if response.status_code != 200 or int(response.headers.get("content-length", 0)) > most:
             return None
         content = await _read(response, most)
         name = unquote(urlsplit(url).path.rpartition("/")[2])
@@ -75,17 +81,17 @@ async def _get(client: httpx.AsyncClient, url: str, most: int) -> Upload | None:
 
 
 async def _read(response: httpx.Response, most: int) -> bytes | None:
+    """The body; None if it is too long, of which the rest is read all the same, within the deadline of the fetch.
+
+    Whoever leaves a body half-way leaves httpcore's generators to the garbage collector.
+    """
     content = bytearray()
-    # The raw stream: no encoding was asked for.
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    stream = aiter(response.stream)
-    async for chunk in stream:
-        content += chunk
-        if len(content) > most:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()  # at once: the garbage collector would do it at some later time
-            return None
-    return bytes(content)
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size <= most:
+            content += chunk
+    return bytes(content) if size <= most else None
 
 
 def is_loopback(host: str) -> bool:
