@@ -1,9 +1,9 @@
 """The control surface: a person's or a test's way to act as a user, to order faults and to read the call log.
 
     POST   /user/<id>/send       {"text": "...", "language_code": "en"}
-    POST   /user/<id>/file       a file as the body; ?kind=photo&name=cat.png&caption=...&language_code=en. An empty one
-                                 is a small made-up file. kind: photo, video, animation, audio, voice, document,
-                                 video_note, sticker
+    POST   /user/<id>/file       a file as the body; ?kind=photo&name=cat.png&caption=...&language_code=en, and duration,
+                                 width, height where there are such. An empty one is a small made-up file. kind: photo,
+                                 video, animation, audio, voice, document, video_note, sticker
     POST   /user/<id>/album      {"kinds": ["photo", "photo"], "caption": "..."}, made-up files
     POST   /user/<id>/edit       {"message_id": 7, "text": "..."}
     POST   /user/<id>/press      {"message_id": 7, "data": "..."}; "chat_id" for a message in a group
@@ -131,6 +131,7 @@ class Control:
             request.body or None,
             name=asked.get("name", ""),
             caption=asked.get("caption", ""),
+            details={name: int(asked[name]) for name in ("duration", "width", "height") if name in asked},
             **where,
         )
         return _update(update)
@@ -202,6 +203,8 @@ class Control:
                 "inline_queries": [asdict(query) for query in queries],
                 "action": chat.action if chat else "",
                 "draft": chat.draft if chat else "",
+                "blocked": chat is not None and chat.refusal is not None,
+                "bot": bot.user,
                 "commands": suggested_commands(bot, user_id, user.get("language_code", "")),
             },
         )
