@@ -18,7 +18,7 @@ from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
 from svc.delivery.knowing import WAIT_FOR_NAME, Knowing
 from svc.handler.bot import Bot
-from svc.handler.job import Job, JobRequest
+from svc.handler.job import Job
 from svc.handler.known import Creating, Known
 from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.inbox import JOB_ENDED, NO_CHAT, ChatState, Received, Term
@@ -217,10 +217,9 @@ async def test_whatever_a_handler_raises_is_its_updates_failure(
 
 
 NO_CALLS = Reply(("sendMessage",)), Reply((Call("sendMessage", None),))  # type: ignore[arg-type]
-NO_JSON = Reply(job=JobRequest("kie", "m", {"prompt": object()}, 7))
 
 
-@pytest.mark.parametrize("reply", [None, "hello", *NO_CALLS, NO_JSON])
+@pytest.mark.parametrize("reply", [None, "hello", *NO_CALLS])
 async def test_a_reply_that_is_none_is_the_handlers_failure(
     reply: object, autojump_clock: trio.testing.MockClock
 ) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-import msgspec
 import structlog
 import trio
 
@@ -210,10 +209,8 @@ class Deciding:
         for call in _calls_of(reply):
             counted_chat(call.method, call.params)
             moves_file(call)
-        if reply.job is not None:
-            msgspec.json.encode(reply.job)
-            if not isinstance(cause, Update):
-                raise ValueError("only an update can ask for a job, the end of a job cannot")
+        if reply.job is not None and not isinstance(cause, Update):
+            raise ValueError("only an update can ask for a job, the end of a job cannot")
         return reply
 
     def _undecided(self, received: Received, cause: Update | Job) -> Decision:
