@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -23,6 +24,11 @@ class Model:
     task: str
     inputs: str
 
+    @cached_property
+    def key(self) -> str:
+        """Stands for the model in buttons and deep links: the same for as long as its id is."""
+        return hashlib.sha256(self.model_id.encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -42,6 +48,14 @@ class Catalog:
     def vendors(self) -> tuple[str, ...]:
         """The vendors, by alphabet."""
         return tuple(sorted({model.vendor for model in self.models}, key=str.casefold))
+
+    def by_key(self, key: str) -> Model | None:
+        """The model with that key, or None if there is none (any more)."""
+        return self._by_key.get(key)
+
+    @cached_property
+    def _by_key(self) -> dict[str, Model]:
+        return {model.key: model for model in self.models}
 
     def in_category(self, category: str) -> tuple[Model, ...]:
         """The models of one category."""
