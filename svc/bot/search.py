@@ -72,8 +72,8 @@ def find(query: str, catalog: Catalog) -> Found:
     everything = words(query[:MOST_LETTERS])[:MOST_WORDS]
     if not everything:
         return Found((), exact=False)
-    entries = _entries(catalog)
-    scores = _scores(everything, entries)
+    index = _index(catalog)
+    entries, scores = index.entries, _scores(everything, index)
     fitting = [(score, entry.model) for score, entry in zip(scores, entries, strict=True) if score >= ENOUGH]
     if fitting:
         return Found(_best_first(fitting), exact=True)
@@ -116,9 +116,18 @@ class _Entry:
     other_words: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Index:
+    """All models, and all the words that any of them is found by."""
+
+    entries: tuple[_Entry, ...]
+    vocabulary: frozenset[str]
+
+
 @lru_cache(maxsize=4)
-def _entries(catalog: Catalog) -> tuple[_Entry, ...]:
-    return tuple(_entry(model) for model in catalog.models)
+def _index(catalog: Catalog) -> _Index:
+    entries = tuple(_entry(model) for model in catalog.models)
+    return _Index(entries, frozenset[str]().union(*(entry.title_words | entry.other_words for entry in entries)))
 
 
 def _entry(model: Model) -> _Entry:
@@ -139,12 +148,11 @@ def _best_first(scored: Iterable[tuple[float, Model]]) -> list[Model]:
     return [model for _, model in sorted(scored, key=lambda pair: -pair[0])]
 
 
-def _scores(typed: Sequence[str], entries: Sequence[_Entry]) -> list[float]:
+def _scores(typed: Sequence[str], index: _Index) -> list[float]:
     sounds = [sound(each) for each in typed if each not in LITTLE_WORDS]
-    vocabulary = frozenset[str]().union(*(entry.title_words | entry.other_words for entry in entries))
-    fits = [{known: fit for known in vocabulary if (fit := _fit(each, known))} for each in sounds]
+    fits = [{known: fit for known in index.vocabulary if (fit := _fit(each, known))} for each in sounds]
     whole = _Name.of(typed)
-    return [max(_name_score(whole, entry), _words_score(sounds, fits, entry)) for entry in entries]
+    return [max(_name_score(whole, entry), _words_score(sounds, fits, entry)) for entry in index.entries]
 
 
 def _name_score(typed: _Name, entry: _Entry) -> float:

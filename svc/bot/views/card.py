@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from svc.bot.catalog import Model
 from svc.bot.request import Request
-from svc.bot.view import Button, View, button, escape, link, token
+from svc.bot.view import Button, View, button, deep_link, escape, token
 
 
 def card(request: Request) -> View | None:
@@ -39,4 +39,4 @@ def _create(model: Model, request: Request) -> Button:
     words = request.texts.buttons.create
     if request.private or request.known.me is None:
         return button(words, "create", model.key)
-    return link(words, f"https://t.me/{request.known.me.username}?start={model.key}")
+    return deep_link(words, request.known.me.username, model.key)
