@@ -206,9 +206,7 @@ def _usable(model: Model, line: int) -> Model:
             raise CatalogError(f"models.csv line {line}: model_fields.csv has no field for the {part}")
     for field in model.options:
         if field.required and field.preset is None:
-            raise CatalogError(
-                f"models.csv line {line}: its field {field.name} is required, and nobody is asked for it"
-            )
+            raise CatalogError(f"models.csv line {line}: its field {field.name} is required, and nobody is asked for it")
     return model
 
 
@@ -277,7 +275,9 @@ def to_json_type(text: str, json_type: JsonType) -> Value:
 
 def _says_the_same(field: Field, present: Iterable[Field]) -> bool:
     """Whether an optional choice repeats another under a second name: only one of them may be told to the model."""
-    return not field.required and bool(field.choices) and any(other.choices == field.choices for other in present)
+    return (
+        not field.required and bool(field.choices) and any(other.choices == field.choices for other in present)
+    )
 
 
 def _first_of(fields: Iterable[Field], kinds: tuple[FieldKind, ...]) -> Field | None:

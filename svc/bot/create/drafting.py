@@ -189,7 +189,7 @@ def _place_for_file(model: Model, draft: Draft, message: Message) -> tuple[Field
     asked = model.field(draft.asking)
     fields = [drafts.field_for(model, draft, part) for part in ("image", "video", "audio")]
     too_large = False
-    for field in [asked] if asked is not None and asked.media else fields:
+    for field in ([asked] if asked is not None and asked.media else fields):
         if field is None or field.media is None:
             continue
         file = file_in(message, field.media)

@@ -60,7 +60,9 @@ class Ordered:
 
 def ordered(job: Job, catalog: Catalog, language: str = "") -> Ordered:
     """Read it from the job; `language` is what the person has chosen since, "" for none."""
-    key, title, prompt, spoken = (str(job.context.get(name) or "") for name in ("key", "title", "prompt", "language"))
+    key, title, prompt, spoken = (
+        str(job.context.get(name) or "") for name in ("key", "title", "prompt", "language")
+    )
     texts = LANGUAGES.get(language) or texts_for(spoken, spoken)
     return Ordered(title or job.model, prompt, texts, catalog.by_key(key))
 

@@ -19,9 +19,7 @@ _SHORT = 6
 def question(model: Model, draft: Draft, field: Field, texts: Texts, note: str = "") -> View:
     """What `field` is to be, with a way to leave it; `note` (HTML) says before that what came did not fit."""
     blocks = (note, f"<b>{escape(model.title, 100)}</b>", *_asked(model, draft, field, texts))
-    return View(
-        "\n\n".join(filter(None, blocks)), (*_values(draft, field, texts), *_ways_on(model, draft, field, texts))
-    )
+    return View("\n\n".join(filter(None, blocks)), (*_values(draft, field, texts), *_ways_on(model, draft, field, texts)))
 
 
 def received(model: Model, draft: Draft, field: Field, texts: Texts, note: str = "") -> View:
