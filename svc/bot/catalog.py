@@ -31,6 +31,7 @@ _PARTS: Mapping[Part, tuple[FieldKind, ...]] = {
 }
 _MEDIA: Mapping[FieldKind, Part] = {kind: part for part, kinds in _PARTS.items() if part != "prompt" for kind in kinds}
 _SEVERAL = frozenset[FieldKind]({"images", "videos", "audios"})
+_MODEL_COLUMNS = ("model_id", "title", "vendor", "category", "task", "inputs")
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -186,9 +187,12 @@ def _parse_models(text: str) -> dict[str, tuple[Model, int]]:
     models: dict[str, tuple[Model, int]] = {}
     for number, row in _rows(text):
         try:
-            model = Model(**{str(name): value.strip() for name, value in row.items()})
-        except (TypeError, AttributeError) as error:
+            model_id, title, vendor, category, task, inputs = (row.pop(name).strip() for name in _MODEL_COLUMNS)
+        except (KeyError, AttributeError) as error:
             raise CatalogError(f"models.csv line {number}: its columns are not those of a model") from error
+        if row:
+            raise CatalogError(f"models.csv line {number}: its columns are not those of a model")
+        model = Model(model_id, title, vendor, category, task, inputs)
         if not all((model.model_id, model.title, model.vendor, model.category)):
             raise CatalogError(f"models.csv line {number}: an empty field")
         if model.model_id in models:
@@ -200,13 +204,16 @@ def _parse_models(text: str) -> dict[str, tuple[Model, int]]:
 def _usable(model: Model, line: int) -> Model:
     """The model, if everything that it must be told can be asked for."""
     for part in model.inputs.split("+"):
-        if part not in _PARTS:
+        kinds = next((kinds for name, kinds in _PARTS.items() if name == part), None)
+        if kinds is None:
             raise CatalogError(f"models.csv line {line}: {part!r} is no input")
-        if _first_of(model.fields, _PARTS[part]) is None:
+        if _first_of(model.fields, kinds) is None:
             raise CatalogError(f"models.csv line {line}: model_fields.csv has no field for the {part}")
     for field in model.options:
         if field.required and field.preset is None:
-            raise CatalogError(f"models.csv line {line}: its field {field.name} is required, and nobody is asked for it")
+            raise CatalogError(
+                f"models.csv line {line}: its field {field.name} is required, and nobody is asked for it"
+            )
     return model
 
 
@@ -275,9 +282,7 @@ def to_json_type(text: str, json_type: JsonType) -> Value:
 
 def _says_the_same(field: Field, present: Iterable[Field]) -> bool:
     """Whether an optional choice repeats another under a second name: only one of them may be told to the model."""
-    return (
-        not field.required and bool(field.choices) and any(other.choices == field.choices for other in present)
-    )
+    return not field.required and bool(field.choices) and any(other.choices == field.choices for other in present)
 
 
 def _first_of(fields: Iterable[Field], kinds: tuple[FieldKind, ...]) -> Field | None:

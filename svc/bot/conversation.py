@@ -25,7 +25,9 @@ PRESS_EXPIRES = 150.0
 """For how many seconds Telegram takes the answer to a press."""
 
 
-def answer_message(message: Message, catalog: Catalog, known: Known, *, edited: bool = False) -> Reply:
+def answer_message(
+    message: Message, catalog: Catalog, known: Known, *, update_id: int = 0, edited: bool = False
+) -> Reply:
     """What is said to a message, or to one that has been `edited` just now."""
     memory = read_memory(known.state)
     asked = _asked(message, memory, known, edited=edited)
@@ -38,6 +40,7 @@ def answer_message(message: Message, catalog: Catalog, known: Known, *, edited: 
         known=known,
         memory=_noting(message, memory, edited=edited),
         user_id=message.sender.id if message.sender else message.chat.id,
+        update_id=update_id,
         where=where(message),
         private=message.chat.type == "private",
         argument=asked.argument,
@@ -48,7 +51,7 @@ def answer_message(message: Message, catalog: Catalog, known: Known, *, edited: 
     return _answer(asked, request, memory, written_at)
 
 
-def answer_query(query: CallbackQuery, catalog: Catalog, known: Known) -> Reply:
+def answer_query(query: CallbackQuery, catalog: Catalog, known: Known, *, update_id: int = 0) -> Reply:
     """What a press on a button does."""
     memory = read_memory(known.state)
     texts, message = _texts(query.sender, memory), query.message
@@ -68,6 +71,7 @@ def answer_query(query: CallbackQuery, catalog: Catalog, known: Known) -> Reply:
         known=known,
         memory=msgspec.structs.replace(memory, blocked=False),
         user_id=query.sender.id,
+        update_id=update_id,
         where=where(message) if message else {},
         private=message is not None and message.chat.type == "private",
         argument=asked.argument,

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from svc.bot.create.draft import Draft
+
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     """`language` is the one chosen by /lang, "" for none. `asking` is the name of the route that takes the next text
@@ -19,7 +21,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     language: str = ""
     asking: str = ""
-    draft: dict[str, Any] | None = None
+    draft: Draft | None = None
     album: str = ""
     edited: int | None = None
     blocked: bool = False

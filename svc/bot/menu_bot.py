@@ -9,6 +9,7 @@ from typing import Any
 from svc.bot.asking import asked_by_message, asked_by_press
 from svc.bot.catalog import Catalog, load_catalog
 from svc.bot.conversation import answer_message, answer_query
+from svc.bot.create.outcome import deliver, show_progress
 from svc.bot.incoming import read_message, where
 from svc.bot.languages import LANGUAGES, RUSSIAN_SPEAKERS, texts_for
 from svc.bot.membership import note_membership
@@ -16,6 +17,7 @@ from svc.bot.memory import read_memory
 from svc.bot.payments import refuse_payment
 from svc.bot.views.inline_cards import answer_inline_query
 from svc.handler.bot import Bot
+from svc.handler.job import Job
 from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Call, Reply
 from telegram_client.updates import Update
@@ -33,11 +35,11 @@ class MenuBot(Bot):
     def decide(self, update: Update, known: Known) -> Reply:
         """What is said or done about an update; nothing about a kind that the bot does not read."""
         if update.message is not None:
-            return answer_message(update.message, self.catalog, known)
+            return answer_message(update.message, self.catalog, known, update_id=update.update_id)
         if update.edited_message is not None:
-            return answer_message(update.edited_message, self.catalog, known, edited=True)
+            return answer_message(update.edited_message, self.catalog, known, update_id=update.update_id, edited=True)
         if update.callback_query is not None:
-            return answer_query(update.callback_query, self.catalog, known)
+            return answer_query(update.callback_query, self.catalog, known, update_id=update.update_id)
         if update.inline_query is not None:
             return answer_inline_query(update.inline_query, self.catalog, known)
         if update.my_chat_member is not None:
@@ -59,6 +61,14 @@ class MenuBot(Bot):
         private = message.chat.type == "private"
         asked = asked_by_message(incoming, read_memory(state).asking, private=private)
         return asked is not None and asked.route.wants_jobs
+
+    def finished(self, job: Job, known: Known) -> Reply:
+        """What the person gets whose job is over."""
+        return deliver(job, self.catalog, known)
+
+    def progress(self, job: Job, known: Known) -> Sequence[Call]:
+        """How the job goes, in the one message that shows it."""
+        return show_progress(job, self.catalog, known)
 
     def apology(self, update: Update, known: Known) -> Call | None:
         """Words for whoever wrote or pressed what could not be handled, in the place where that was."""

@@ -35,9 +35,10 @@ class Request:
     """Somebody wants something: typed a command, pressed a button, or answered a question.
 
     `argument` is what follows the name of the route, in the button's data or behind the command. `message` is what was
-    written, None for a press. `where` are the parameters that send a message to the place that it came from: `chat_id`,
-    and the topic's if there is one. `memory` is as it will be kept if the route says nothing else. `follows`: it is one
-    more file of an album whose first has been taken.
+    written, None for a press. `update_id` is that of the update, and of the job if one is asked for. `where` are the
+    parameters that send a message to the place that it came from: `chat_id`, and the topic's if there is one. `memory`
+    is as it will be kept if the route says nothing else. `follows`: it is one more file of an album whose first
+    has been taken.
     """
 
     catalog: Catalog
@@ -45,6 +46,7 @@ class Request:
     known: Known
     memory: Memory
     user_id: int
+    update_id: int = 0
     where: Mapping[str, int] = field(default_factory=dict)
     private: bool = True
     argument: str = ""

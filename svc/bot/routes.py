@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 
+from svc.bot.create.drafting import answered, create, pressed
+from svc.bot.create.repeating import again, change, result, stop
 from svc.bot.request import Request
 from svc.bot.view import View
 from svc.bot.views.card import card
 from svc.bot.views.help import help_page
+from svc.bot.views.history import history
 from svc.bot.views.language import language
 from svc.bot.views.lists import category, vendor
 from svc.bot.views.menu import cancel, menu, start
@@ -55,6 +58,14 @@ ROUTES = (
     Route("found", found, By.PRESS),
     Route("model", card, By.PRESS),
     Route("cancel", cancel, By.COMMAND),
+    Route("create", create, By.PRESS, wants_jobs=True),
+    Route("draft", pressed, By.PRESS, keeps_question=True, wants_jobs=True),
+    Route("draft", answered, By.ANSWER, keeps_question=True, wants_jobs=True),
+    Route("stop", stop, By.PRESS, keeps_question=True, wants_jobs=True),
+    Route("again", again, By.PRESS, keeps_question=True, wants_jobs=True),
+    Route("change", change, By.PRESS, wants_jobs=True),
+    Route("result", result, By.PRESS, keeps_question=True, wants_jobs=True),
+    Route("history", history, By.COMMAND | By.PRESS, keeps_question=True, wants_jobs=True),
     Route("settings", settings, By.COMMAND | By.PRESS, keeps_question=True),
     Route("lang", language, By.COMMAND | By.PRESS, keeps_question=True),
     Route("help", help_page, By.COMMAND | By.PRESS, keeps_question=True),

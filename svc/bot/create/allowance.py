@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from svc.bot.request import PROVIDER
 from svc.bot.texts import Texts
 from svc.bot.views.times import duration
 from svc.handler.job import Job
 from svc.handler.known import Creating, Known
 
-PROVIDER = "kie"
 DAY = 86_400.0
 
 # A job that is ready or over keeps nobody from the next.

@@ -13,7 +13,7 @@ from svc.bot.catalog import Field, Model
 from svc.bot.create import draft as drafts
 from svc.bot.create.allowance import refusal
 from svc.bot.create.draft import Draft
-from svc.bot.create.files import NoFile, file_in, has_file
+from svc.bot.create.files import NoFile, file_in
 from svc.bot.create.ordering import order
 from svc.bot.create.values import Unfit, check_value, most_files, offered, read_value
 from svc.bot.memory import Memory
@@ -21,6 +21,7 @@ from svc.bot.request import Request
 from svc.bot.showing import answer_press, show
 from svc.bot.view import View, button, escape
 from svc.bot.views.draft import draft_view, is_rare
+from svc.bot.views.gone import gone
 from svc.bot.views.question import question, received, why_unfit
 from svc.bot.views.status import queued
 from svc.handler.reply import NOTHING, Reply
@@ -30,7 +31,7 @@ ROUTE = "draft"
 """The name under which the next message is taken as an answer."""
 
 Act = Callable[[Request, Model, Draft, str], Reply | None]
-"""What a button of a draft does; its last argument is what follows in the button's data."""
+"""What a button of a draft does; its last argument is what follows in the button's data. None: nothing any more."""
 
 
 def create(request: Request) -> Reply | None:
@@ -46,8 +47,8 @@ def create(request: Request) -> Reply | None:
     return ask_next(request, model, Draft(request.update_id, model.key))
 
 
-def pressed(request: Request) -> Reply | None:
-    """ "draft:NUMBER:ACT:...": a button of a draft; None if its model is not offered any more."""
+def pressed(request: Request) -> Reply:
+    """ "draft:NUMBER:ACT:...": a button of a draft."""
     number, _, rest = request.argument.partition(":")
     name, _, argument = rest.partition(":")
     draft = request.memory.draft
@@ -55,9 +56,9 @@ def pressed(request: Request) -> Reply | None:
         return over(request)
     model = request.catalog.by_key(draft.key)
     act = _ACTS.get(name)
-    if model is None or act is None:
-        return None
-    return act(request, model, draft, argument)
+    if model is None:
+        return _model_gone(request)
+    return (act and act(request, model, draft, argument)) or _show(request, model, draft, "")
 
 
 def answered(request: Request) -> Reply | None:
@@ -67,12 +68,14 @@ def answered(request: Request) -> Reply | None:
         return None
     model = request.catalog.by_key(draft.key)
     if model is None:
-        return None
-    if has_file(message):
-        return _file(request, model, draft, message)
+        return _model_gone(request)
     if message.text is None:
-        return _ask_again(request, model, draft, request.texts.creating.no_text)
+        return _file(request, model, draft, message)
     return _text(request, model, draft, message.text)
+
+
+def _model_gone(request: Request) -> Reply:
+    return show(request, gone(request), memory=request.memory.without_question())
 
 
 def ask_next(request: Request, model: Model, draft: Draft, note: str = "") -> Reply:
@@ -149,9 +152,10 @@ def _text_for_file(request: Request, model: Model, draft: Draft, field: Field, t
 
 
 def _file(request: Request, model: Model, draft: Draft, message: Message) -> Reply:
-    field, file = _place_for_file(model, draft, message)
-    if field is None or isinstance(file, NoFile):
-        return NOTHING if request.follows else _no_such_file(request, model, draft, file)
+    found = _place_for_file(model, draft, message)
+    if isinstance(found, NoFile):
+        return NOTHING if request.follows else _no_such_file(request, model, draft, found)
+    field, file = found
     if request.follows:
         return _one_more(request, draft, field, file)
     full = field.several and drafts.file_count(draft, field) == most_files(field)
@@ -180,23 +184,23 @@ def _no_such_file(request: Request, model: Model, draft: Draft, file: NoFile) ->
     elif asked is not None and asked.media is not None:
         note = creating.no_file[asked.media]
     else:
-        note = creating.no_use_for_file
+        note = creating.no_text if asked is not None else creating.no_use_for_file
     return _ask_again(request, model, draft, note)
 
 
-def _place_for_file(model: Model, draft: Draft, message: Message) -> tuple[Field | None, File | NoFile]:
+def _place_for_file(model: Model, draft: Draft, message: Message) -> tuple[Field, File] | NoFile:
     """Where the file of a message goes: what is asked for first, else any field of the model that takes its kind."""
     asked = model.field(draft.asking)
     fields = [drafts.field_for(model, draft, part) for part in ("image", "video", "audio")]
     too_large = False
-    for field in ([asked] if asked is not None and asked.media else fields):
+    for field in [asked] if asked is not None and asked.media else fields:
         if field is None or field.media is None:
             continue
         file = file_in(message, field.media)
         if isinstance(file, File):
             return field, file
         too_large = too_large or file.too_large
-    return None, NoFile(too_large)
+    return NoFile(too_large)
 
 
 def _with_prompt(request: Request, model: Model, draft: Draft, text: str) -> tuple[Draft, str]:

@@ -26,19 +26,6 @@ def file_in(message: Message, part: Part) -> File | NoFile:
     return small or NoFile(too_large=bool(found))
 
 
-def has_file(message: Message) -> bool:
-    """Whether somebody has sent a file of any kind, other than a sticker."""
-    return bool(
-        message.photo
-        or message.video
-        or message.animation
-        or message.audio
-        or message.voice
-        or message.video_note
-        or message.document
-    )
-
-
 def _candidates(message: Message, part: Part) -> list[File]:
     """The files of this kind, the best first."""
     match part:

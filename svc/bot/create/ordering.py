@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from svc.bot.catalog import Catalog, Model
-from svc.bot.create.allowance import PROVIDER
 from svc.bot.languages import LANGUAGES, texts_for
-from svc.bot.request import Request
+from svc.bot.request import PROVIDER, Request
 from svc.bot.showing import editing
 from svc.bot.texts import Texts
 from svc.bot.view import cut
@@ -60,9 +59,7 @@ class Ordered:
 
 def ordered(job: Job, catalog: Catalog, language: str = "") -> Ordered:
     """Read it from the job; `language` is what the person has chosen since, "" for none."""
-    key, title, prompt, spoken = (
-        str(job.context.get(name) or "") for name in ("key", "title", "prompt", "language")
-    )
+    key, title, prompt, spoken = (str(job.context.get(name) or "") for name in ("key", "title", "prompt", "language"))
     texts = LANGUAGES.get(language) or texts_for(spoken, spoken)
     return Ordered(title or job.model, prompt, texts, catalog.by_key(key))
 

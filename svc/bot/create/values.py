@@ -77,10 +77,7 @@ def read_value(field: Field, text: str) -> Value:
     text = text.strip()
     if field.choices:
         return _read_choice(field, text)
-    if is_number(field):
-        value = _typed(field, _read_number(field, text))
-    else:
-        value = text
+    value = _typed(field, _read_number(field, text)) if is_number(field) else text
     check_value(field, value)
     return value
 

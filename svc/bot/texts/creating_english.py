@@ -127,6 +127,7 @@ CREATING_ENGLISH = CreatingTexts(
     },
     no_text="I need a text here.",
     text_kept="I'll keep your text.",
+    no_use_for_text="This model has no use for a text.",
     no_use_for_file="This model has no use for that file.",
     file_too_large="That file is too large for me: bots can fetch 20 MB at most.",
     files_enough="That was more than the model takes: I keep the first {most}.",
@@ -180,8 +181,8 @@ CREATING_ENGLISH = CreatingTexts(
     },
     provider_says="The service says: “{text}”",
     unknown=(
-        "🤷 <b>{title}</b>\n\nI can't tell what has become of it: the connection was cut just as I handed it in. It may "
-        "have been made. I won't make it a second time by myself; press Again if you want that."
+        "🤷 <b>{title}</b>\n\nI can't tell what has become of it: the connection was cut just as I handed it in. It "
+        "may have been made. I won't make it a second time by myself; press Again if you want that."
     ),
     operator_cancelled="✖️ <b>{title}</b>\n\nIt was cancelled by whoever runs this bot.",
     result_gone="That file is gone: it is not kept for ever. You can have it made again.",

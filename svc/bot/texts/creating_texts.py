@@ -62,6 +62,7 @@ class CreatingTexts:
     no_file: Mapping[Part, str]
     no_text: str
     text_kept: str
+    no_use_for_text: str
     no_use_for_file: str
     file_too_large: str
     files_enough: str

@@ -1,5 +1,6 @@
 """English, for everybody who has chosen no other language and whose app is in none that the bot speaks."""
 
+from svc.bot.texts.creating_english import CREATING_ENGLISH
 from svc.bot.texts.plural import Plural
 from svc.bot.texts.texts import Buttons, Commands, Texts
 
@@ -30,6 +31,7 @@ ENGLISH = Texts(
         open_here="Open in the bot",
         search_again="🔎 Search for something else",
     ),
+    creating=CREATING_ENGLISH,
     greeting="👋 Hi! {models} are here: pick what you want to make.",
     models=Plural("en", one="{n} AI model", other="{n} AI models"),
     models_of="<b>{title}</b>: {models}\n\nPick a model to see what it does.",

@@ -1,5 +1,6 @@
 """Russian, for those who are likely to read it and have chosen no other language."""
 
+from svc.bot.texts.creating_russian import CREATING_RUSSIAN
 from svc.bot.texts.plural import Plural
 from svc.bot.texts.texts import Buttons, Commands, Texts
 
@@ -30,6 +31,7 @@ RUSSIAN = Texts(
         open_here="Открыть в боте",
         search_again="🔎 Искать другое",
     ),
+    creating=CREATING_RUSSIAN,
     greeting="👋 Привет! Здесь {models}: выберите, что хотите сделать.",
     models=Plural("ru", one="{n} AI-модель", few="{n} AI-модели", many="{n} AI-моделей", other="{n} AI-модели"),
     models_of="<b>{title}</b>: {models}\n\nВыберите модель, чтобы узнать, что она умеет.",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from svc.bot.texts.creating_texts import CreatingTexts
 from svc.bot.texts.plural import Plural
 
 Language = Literal["en", "ru"]
@@ -55,6 +56,7 @@ class Texts:
     name: str
     commands: Commands
     buttons: Buttons
+    creating: CreatingTexts
 
     # Menu and pages.
     greeting: str

@@ -95,9 +95,7 @@ def _rows(model: Model, draft: Draft, lacks: Field | None, texts: Texts, more: b
         return button(text, "draft", draft.number, *data)
 
     shown = [field for field in model.options if more or not is_rare(field)]
-    options = [
-        to(option_label(draft, field, texts), "turn" if turns(field) else "ask", field.name) for field in shown
-    ]
+    options = [to(option_label(draft, field, texts), "turn" if turns(field) else "ask", field.name) for field in shown]
     hidden = len(shown) < len(model.options)
     fewer = more and any(not is_rare(field) for field in model.options) and any(map(is_rare, model.options))
     toggle = (to(words.more, "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()

@@ -19,7 +19,9 @@ _SHORT = 6
 def question(model: Model, draft: Draft, field: Field, texts: Texts, note: str = "") -> View:
     """What `field` is to be, with a way to leave it; `note` (HTML) says before that what came did not fit."""
     blocks = (note, f"<b>{escape(model.title, 100)}</b>", *_asked(model, draft, field, texts))
-    return View("\n\n".join(filter(None, blocks)), (*_values(draft, field, texts), *_ways_on(model, draft, field, texts)))
+    return View(
+        "\n\n".join(filter(None, blocks)), (*_values(draft, field, texts), *_ways_on(model, draft, field, texts))
+    )
 
 
 def received(model: Model, draft: Draft, field: Field, texts: Texts, note: str = "") -> View:
@@ -57,7 +59,7 @@ def field_name(field: Field, texts: Texts) -> str:
 def value_name(value: Value | None, texts: Texts) -> str:
     """How a value is shown; None: that the model chooses."""
     if value is None:
-        return texts.creating.not_set
+        return texts.creating.buttons.not_set
     if isinstance(value, bool):
         return texts.flags[value]
     return texts.creating.values.get(str(value), str(value))
