@@ -15,6 +15,7 @@ from svc.bot.languages import LANGUAGES, RUSSIAN_SPEAKERS, texts_for
 from svc.bot.membership import note_membership
 from svc.bot.memory import read_memory
 from svc.bot.payments import refuse_payment
+from svc.bot.views.inline_cards import answer_inline_query
 from svc.handler.bot import Bot
 from svc.handler.job import Job
 from svc.handler.known import Known
@@ -39,6 +40,8 @@ class MenuBot(Bot):
             return answer_message(update.edited_message, self.catalog, known, update_id=update.update_id, edited=True)
         if update.callback_query is not None:
             return answer_query(update.callback_query, self.catalog, known, update_id=update.update_id)
+        if update.inline_query is not None:
+            return answer_inline_query(update.inline_query, self.catalog, known)
         if update.my_chat_member is not None:
             return note_membership(update.my_chat_member, known)
         if update.pre_checkout_query is not None:

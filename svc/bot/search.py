@@ -27,6 +27,8 @@ NEAREST = 4
 """How many are offered where nothing is found."""
 
 _WHOLE_TITLE, _START_OF_TITLE, _PER_TYPO = 3.0, 2.0, 0.3
+_BEGINS, _MISSPELT = 0.95, 0.9
+"""What the beginning of a word counts, and one with a typo, which counts less for each."""
 _OTHER_WORD = 0.9
 """What a word of the maker or the task counts beside one of the title."""
 
@@ -72,8 +74,8 @@ def find(query: str, catalog: Catalog) -> Found:
     everything = words(query[:MOST_LETTERS])[:MOST_WORDS]
     if not everything:
         return Found((), exact=False)
-    entries = _entries(catalog)
-    scores = _scores(everything, entries)
+    index = _index(catalog)
+    entries, scores = index.entries, _scores(everything, index)
     fitting = [(score, entry.model) for score, entry in zip(scores, entries, strict=True) if score >= ENOUGH]
     if fitting:
         return Found(_best_first(fitting), exact=True)
@@ -116,9 +118,18 @@ class _Entry:
     other_words: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Index:
+    """All models, and all the words that any of them is found by."""
+
+    entries: tuple[_Entry, ...]
+    vocabulary: frozenset[str]
+
+
 @lru_cache(maxsize=4)
-def _entries(catalog: Catalog) -> tuple[_Entry, ...]:
-    return tuple(_entry(model) for model in catalog.models)
+def _index(catalog: Catalog) -> _Index:
+    entries = tuple(_entry(model) for model in catalog.models)
+    return _Index(entries, frozenset[str]().union(*(entry.title_words | entry.other_words for entry in entries)))
 
 
 def _entry(model: Model) -> _Entry:
@@ -139,12 +150,11 @@ def _best_first(scored: Iterable[tuple[float, Model]]) -> list[Model]:
     return [model for _, model in sorted(scored, key=lambda pair: -pair[0])]
 
 
-def _scores(typed: Sequence[str], entries: Sequence[_Entry]) -> list[float]:
+def _scores(typed: Sequence[str], index: _Index) -> list[float]:
     sounds = [sound(each) for each in typed if each not in LITTLE_WORDS]
-    vocabulary = frozenset[str]().union(*(entry.title_words | entry.other_words for entry in entries))
-    fits = [{known: fit for known in vocabulary if (fit := _fit(each, known))} for each in sounds]
+    fits = [_fits(each, index.vocabulary) for each in sounds]
     whole = _Name.of(typed)
-    return [max(_name_score(whole, entry), _words_score(sounds, fits, entry)) for entry in entries]
+    return [max(_name_score(whole, entry), _words_score(sounds, fits, entry)) for entry in index.entries]
 
 
 def _name_score(typed: _Name, entry: _Entry) -> float:
@@ -169,6 +179,12 @@ def _best_fit(fits: dict[str, float], entry: _Entry) -> float:
     return max(in_title, elsewhere * _OTHER_WORD)
 
 
+def _fits(typed: str, vocabulary: Iterable[str]) -> dict[str, float]:
+    """The known words that a typed one fits; with typos only if it fits none without."""
+    fits = {known: fit for known in vocabulary if (fit := _fit(typed, known))}
+    return {known: fit for known, fit in fits.items() if fit >= _BEGINS} or fits
+
+
 def _fit(typed: str, known: str) -> float:
     """From 0 to 1: whether a word is the known one, begins it, or is it but for typos."""
     if typed == known:
@@ -176,10 +192,10 @@ def _fit(typed: str, known: str) -> float:
     if typed.isdigit() or known.isdigit():
         return 0.0
     if len(typed) >= 2 and known.startswith(typed):
-        return 0.95
+        return _BEGINS
     allowed = _typos(typed)
     distance = OSA.distance(typed, known, score_cutoff=allowed)
-    return 0.9 - 0.1 * distance if distance <= allowed else 0.0
+    return _MISSPELT - 0.1 * distance if distance <= allowed else 0.0
 
 
 def _typos(word: str) -> int:

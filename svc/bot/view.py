@@ -58,6 +58,11 @@ def link(text: str, url: str) -> Button:
     return {"text": button_text(text), "url": url}
 
 
+def deep_link(text: str, username: str, payload: str) -> Button:
+    """A button that opens a private chat with the bot and sends "/start PAYLOAD" there."""
+    return link(text, f"https://t.me/{username}?start={payload}")
+
+
 def in_rows(buttons: Sequence[Button], width: int) -> tuple[Row, ...]:
     """The buttons, `width` in a row."""
     return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))

@@ -39,13 +39,10 @@ class Buttons:
     history: str
     settings: str
     language: str
-    makers: str
     back: str
     earlier: str
     later: str
-    create: str
     open_here: str
-    search_again: str
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,12 @@ class Texts:
     card: str
     option: str
     options: str
-    default: str
-    no_default: str
-    needed: str
+    if_you_like: str
+    more_options: str
     makes: Mapping[str, str]
     inputs: Mapping[str, str]
     categories: Mapping[str, str]
     flags: Mapping[bool, str]
-    not_set_up: str
     gone: str
     help: str
     language_question: str

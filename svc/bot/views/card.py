@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from svc.bot.catalog import Model
 from svc.bot.request import Request
-from svc.bot.view import Button, View, button, escape, link, token
+from svc.bot.view import Button, View, button, deep_link, escape, token
+from svc.bot.views.options import options_text
 
 
 def card(request: Request) -> View | None:
@@ -31,12 +32,13 @@ def card_text(model: Model, request: Request) -> str:
         makes=texts.makes.get(model.task) or escape(model.task, 200),
         needs=", ".join(texts.inputs.get(each) or escape(each, 100) for each in model.inputs.split("+")),
     )
-    return text if request.can_create else f"{text}\n\n{texts.not_set_up}"
+    not_set_up = "" if request.can_create else texts.creating.not_set_up
+    return "\n\n".join(filter(None, (text, options_text(model, texts), not_set_up)))
 
 
 def _create(model: Model, request: Request) -> Button:
     """In a private chat the button asks for what is needed; from elsewhere it leads there."""
-    words = request.texts.buttons.create
+    words = request.texts.creating.buttons.create
     if request.private or request.known.me is None:
         return button(words, "create", model.key)
-    return link(words, f"https://t.me/{request.known.me.username}?start={model.key}")
+    return deep_link(words, request.known.me.username, model.key)

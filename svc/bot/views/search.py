@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from svc.bot.paging import page_number, page_of, page_row
 from svc.bot.request import Request
+from svc.bot.search import Found, find
+from svc.bot.transliteration import words
 from svc.bot.view import View, button, escape, in_rows, token
 
 MAKERS_PER_PAGE = 20
+_SHOWN = 60
+"""How many characters of a query are shown."""
+_KEPT = 36
+"""How many bytes of a query the buttons carry, beside a model's key and two routes."""
 
 
 def search(request: Request) -> View:
@@ -21,20 +27,36 @@ def search(request: Request) -> View:
 
 def typed(request: Request) -> View:
     """A text that answers no question is what somebody is looking for."""
-    text = request.message.text if request.message is not None else None
-    return results(text or "", 1, request)
+    return results((request.message.text if request.message else None) or "", 1, request)
 
 
 def found(request: Request) -> View:
     """ "found:PAGE:WORDS"."""
-    number, _, words = request.argument.partition(":")
-    return results(words, page_number(number), request)
+    number, _, query = request.argument.partition(":")
+    return results(query, page_number(number), request)
 
 
-def results(words: str, number: int, request: Request) -> View:
-    """One page of what fits the words."""
-    models = [each for each in request.catalog.models if words.casefold() in each.title.casefold()]
-    texts, page = request.texts, page_of(models, number)
-    rows = [(button(each.title, "model", each.key, "found", page.number, words),) for each in page.items]
-    text = texts.found.format(query=escape(words, 60), models=texts.models(len(models)))
-    return View(text, (*rows, (button(texts.buttons.back, "menu"),)))
+def results(query: str, number: int, request: Request) -> View:
+    """One page of the models for what was typed, or the nearest that there are."""
+    texts, outcome = request.texts, find(query, request.catalog)
+    page, kept = page_of(outcome.models, number), _kept(query)
+    rows = [(button(each.title, "model", each.key, "found", page.number, kept),) for each in page.items]
+    last = (button(texts.buttons.search, "search"), button(texts.buttons.menu, "menu"))
+    return View(_words(query, outcome, request), (*rows, page_row(page, texts, "found", last=kept), last))
+
+
+def _words(query: str, outcome: Found, request: Request) -> str:
+    texts, shown = request.texts, escape(" ".join(query.split()), _SHOWN)
+    if not outcome.models:
+        return texts.not_even_near.format(query=shown)
+    if not outcome.exact:
+        return texts.nothing_found.format(query=shown)
+    return texts.found.format(query=shown, models=texts.models(len(outcome.models)))
+
+
+def _kept(query: str) -> str:
+    """What of a query the buttons carry: all of it, or, where that is too long, its words in Latin letters."""
+    short = " ".join(query.split())
+    if len(short.encode("utf-8", "replace")) > _KEPT:
+        short = " ".join(words(short))
+    return short.encode("utf-8", "ignore")[:_KEPT].decode("utf-8", "ignore")
