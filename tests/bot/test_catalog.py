@@ -53,7 +53,7 @@ def test_what_a_model_needs_makes_a_valid_input(model: Model) -> None:
         assert field is not None
         if field.media is None:
             assert isinstance(value, types[field.json_type])
-            assert (type(value) is bool) is (field.json_type == "boolean")
+            assert isinstance(value, bool) is (field.json_type == "boolean")
     assert {field.name for field in model.fields if field.required} <= given.keys()
     assert "seed" not in given
 

@@ -314,7 +314,7 @@ def test_words_where_a_picture_is_asked_for_are_kept() -> None:
     person.opens(ANIMATE)
     again = person.says("it runs")
     assert again is not None
-    assert "I'll keep your text" in again.text
+    assert "Got the text" in again.text
     person.sends_photo("fox")
     person.presses("✨ Create")
     assert person.orders[0].input["prompt"] == "it runs"
@@ -534,7 +534,7 @@ def test_every_model_is_created_by_its_dialogue(model: Model, language: str) -> 
         if part is None:
             person.says("a fox in snow")
         else:
-            person.sends(**{"image": {"photo": (File("f", 9),)}}.get(part, {part: File("f", 9)}))
+            person.sends(**sample(part))
             if field.several and (field.limit or 2) > 1:
                 person.presses(words.done)
     if not person.orders:
@@ -554,6 +554,11 @@ def test_every_option_can_be_set_by_its_buttons(model: Model) -> None:
     if model.options:
         person.presses("Options")
         _look_at_options(person, model, ENGLISH)
+
+
+def sample(part: str) -> dict[str, Any]:
+    """A file of that kind, as a message has it."""
+    return {"photo": (File("f", 9),)} if part == "image" else {part: File("f", 9)}
 
 
 def _look_at_options(person: Person, model: Model, texts: Any) -> None:

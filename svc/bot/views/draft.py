@@ -7,7 +7,7 @@ from svc.bot.create.draft import Draft, file_count, missing, value_of
 from svc.bot.create.values import offered
 from svc.bot.texts import Texts
 from svc.bot.view import Button, Row, View, button, cut, escape, in_rows
-from svc.bot.views.question import field_name, question, value_name
+from svc.bot.views.question import asked, field_name, value_name
 
 # Options that people change often; the others stand behind "more".
 COMMON = frozenset(
@@ -43,12 +43,9 @@ def draft_view(model: Model, draft: Draft, texts: Texts, *, more: bool = False, 
     creating = texts.creating
     field = missing(model, draft)
     given = "\n".join(_given(model, draft, texts))
-    blocks = (note, f"<b>{escape(model.title, 100)}</b>", given, creating.draft_ready if field is None else "")
-    text = "\n\n".join(filter(None, blocks))
-    if field is not None:
-        asked = question(model, draft, field, texts, note).text
-        text = f"{asked}\n\n{given}\n\n{creating.draft_open}" if given else f"{asked}\n\n{creating.draft_open}"
-    return View(text, _rows(model, draft, field, texts, more))
+    next_step = (creating.draft_ready,) if field is None else asked(model, draft, field, texts)
+    blocks = (note, f"<b>{escape(model.title, 100)}</b>", given, *next_step)
+    return View("\n\n".join(filter(None, blocks)), _rows(model, draft, field, texts, more))
 
 
 def is_rare(field: Field) -> bool:
