@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from svc.bot.create.drafting import answered, create, pressed
+from svc.bot.create.answers import answered
+from svc.bot.create.presses import create, pressed
 from svc.bot.create.repeating import again, change, result, stop
 from svc.bot.request import Request
 from svc.bot.view import View

@@ -218,6 +218,32 @@ def test_an_album_is_several_pictures_and_one_answer() -> None:
     assert person.orders[0].input["prompt"] == "as one"
 
 
+def test_words_under_a_later_picture_of_an_album_are_taken() -> None:
+    """They come with whichever picture somebody has put them under."""
+    person = Person()
+    person.opens(EDIT)
+    person.sends_photo("p0", album="a")
+    assert person.sends_photo("p1", album="a", caption="as one") is None
+    person.presses("Done")
+    assert "as one" in person.latest().text
+    assert "✨ Create" in person.latest().buttons
+
+
+def test_pictures_can_be_taken_back() -> None:
+    """And others sent; the text stays."""
+    person = Person()
+    person.opens(EDIT)
+    person.sends_photo("wrong", caption="as one")
+    asked = person.presses("Remove")
+    assert asked is not None
+    assert "Send me pictures" in asked.text
+    person.sends_photo("right")
+    person.presses("Done")
+    person.presses("✨ Create")
+    assert person.orders[0].input["image_urls"] == files("right")
+    assert person.orders[0].input["prompt"] == "as one"
+
+
 def test_of_an_album_one_picture_is_taken_where_one_is_needed() -> None:
     """The first, and the others change nothing and are not answered."""
     person = Person()

@@ -10,6 +10,7 @@ CREATING_ENGLISH = CreatingTexts(
         more="More options",
         fewer="Fewer options",
         done="✅ Done",
+        remove="🗑 Remove",
         skip="Skip",
         cancel="✖️ Cancel",
         not_set="Leave it to the model",

@@ -10,6 +10,7 @@ CREATING_RUSSIAN = CreatingTexts(
         more="Ещё параметры",
         fewer="Меньше параметров",
         done="✅ Готово",
+        remove="🗑 Убрать",
         skip="Пропустить",
         cancel="✖️ Отмена",
         not_set="На выбор модели",

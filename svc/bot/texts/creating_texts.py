@@ -19,6 +19,7 @@ class CreatingButtons:
     more: str
     fewer: str
     done: str
+    remove: str
     skip: str
     cancel: str
     not_set: str

@@ -96,7 +96,7 @@ def _rows(model: Model, draft: Draft, lacks: Field | None, texts: Texts, more: b
     options = [to(option_label(draft, field, texts), "turn" if turns(field) else "ask", field.name) for field in shown]
     hidden = len(shown) < len(model.options)
     fewer = more and any(not is_rare(field) for field in model.options) and any(map(is_rare, model.options))
-    toggle = (to(words.more, "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()
+    toggle = (to(words.more, "show", "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()
     changes = [to(_change_label(field, texts), "ask", field.name) for field in model.needed if field != lacks]
     create = (to(words.create, "go"),) if lacks is None else ()
     return *in_rows(options, 2), toggle, *in_rows(changes, 2), create, (to(words.cancel, "leave"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svc.bot.catalog import Field, Model, Value
-from svc.bot.create.draft import Draft, at_once, file_count, may_skip, value_of
+from svc.bot.create.draft import Draft, at_once, file_count, may_skip, missing, value_of
 from svc.bot.create.values import Unfit, bounds, is_number, most_files, offered, text_limit
 from svc.bot.texts import Texts
 from svc.bot.view import Button, Row, View, button, escape, in_rows
@@ -120,19 +120,26 @@ def _values(draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:
 def _ways_on(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:
     """Done, skip and options where they mean something, and always a way out."""
     words = texts.creating.buttons
-    there = file_count(draft, field)
 
     def to(text: str, *data: object) -> Button:
         return button(text, "draft", draft.number, *data)
 
-    if field in model.options:
-        cleared = (to(words.not_set, "clear", field.name),) if not field.required else ()
-        done = (to(words.done, "show"),) if field.several and there else ()
-        return done, cleared, (to(words.back, "page", field.name),)
-    done = (to(words.done, "done", field.name),) if field.several and there else ()
-    skip = (to(words.skip, "skip", field.name),) if may_skip(model, field) else ()
-    options = (to(words.options, "show"),) if model.options else ()
-    return (*done, *skip), (*options, to(words.cancel, "leave"))
+    is_option = field in model.options
+    has_list = field.several and file_count(draft, field) > 0
+    nothing_missing = missing(model, draft) is None
+    done = to(words.done, "show") if is_option else to(words.done, "done", field.name)
+    first = (
+        done if has_list else None,
+        to(words.remove, "remove", field.name) if has_list else None,
+        to(words.skip, "skip", field.name) if may_skip(model, field) else None,
+        to(words.not_set, "clear", field.name) if is_option and not field.required else None,
+    )
+    last = (
+        to(words.back, "page", field.name) if is_option or nothing_missing else None,
+        to(words.options, "show") if model.options and not is_option and not nothing_missing else None,
+        None if is_option else to(words.cancel, "leave"),
+    )
+    return tuple(filter(None, first)), tuple(filter(None, last))
 
 
 def _plain(number: float) -> str:
