@@ -34,11 +34,11 @@ from telegram_client.updates import InlineQuery, Update, User
 from tests.bot.updates import buttons, knows, pressed, says, shown, wrote
 
 SHORT = st.text(min_size=1, max_size=20).filter(str.strip)
-WORDS = st.one_of(SHORT, SHORT.map(lambda text: text * 200))
+WORDS = st.one_of(SHORT, SHORT.map(lambda text: text * 30))
 FIELDS = st.builds(
     lambda name, choices: Field(name, "choice", "string", choices=tuple(choices) * 10),
     WORDS,
-    st.lists(WORDS, min_size=1, max_size=3),
+    st.lists(SHORT, min_size=1, max_size=3),
 )
 MODELS = st.builds(Model, WORDS, WORDS, WORDS, WORDS, WORDS, st.just("prompt"), st.lists(FIELDS, max_size=3).map(tuple))
 
