@@ -99,7 +99,7 @@ def over(request: Request) -> Reply:
 def notice(request: Request, words: str, model: Model | None = None) -> Reply:
     """Plain words with a way back: to the model's card, if there is one, and to the menu."""
     back = () if model is None else (button(request.texts.creating.buttons.back, "model", model.key),)
-    return show(request, View(escape(words), (back, (button(request.texts.buttons.menu, "menu"),))))
+    return show(request, View(escape(words), ((*back, button(request.texts.buttons.menu, "menu")),)))
 
 
 def start(request: Request, model: Model, draft: Draft) -> Reply:
@@ -146,9 +146,10 @@ def _text_for_file(request: Request, model: Model, draft: Draft, field: Field, t
     if drafts.file_count(draft, field):
         return _text(request, model, drafts.asking(draft, None), text)
     with_prompt, note = _with_prompt(request, model, draft, text)
-    kept = f" {creating.text_kept}" if with_prompt is not draft else ""
+    if with_prompt is not draft:
+        note = creating.text_kept
     assert field.media is not None
-    return _ask_again(request, model, with_prompt, note or creating.no_file[field.media] + kept)
+    return _ask_again(request, model, with_prompt, note or creating.no_file[field.media])
 
 
 def _file(request: Request, model: Model, draft: Draft, message: Message) -> Reply:

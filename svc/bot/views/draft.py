@@ -6,8 +6,8 @@ from svc.bot.catalog import Field, Model
 from svc.bot.create.draft import Draft, file_count, missing, value_of
 from svc.bot.create.values import offered
 from svc.bot.texts import Texts
-from svc.bot.view import Button, Row, View, button, escape, in_rows
-from svc.bot.views.question import field_name, question, value_name
+from svc.bot.view import Button, Row, View, button, cut, escape, in_rows
+from svc.bot.views.question import asked, field_name, value_name
 
 # Options that people change often; the others stand behind "more".
 COMMON = frozenset(
@@ -35,6 +35,7 @@ COMMON = frozenset(
 # An option with so few values goes on to the next by a press; one with more has a page of its own.
 _MOST_TURNS = 3
 _SHOWN_OF_A_TEXT = 600
+_SHOWN_OF_A_VALUE = 20
 
 
 def draft_view(model: Model, draft: Draft, texts: Texts, *, more: bool = False, note: str = "") -> View:
@@ -42,12 +43,9 @@ def draft_view(model: Model, draft: Draft, texts: Texts, *, more: bool = False, 
     creating = texts.creating
     field = missing(model, draft)
     given = "\n".join(_given(model, draft, texts))
-    blocks = (note, f"<b>{escape(model.title, 100)}</b>", given, creating.draft_ready if field is None else "")
-    text = "\n\n".join(filter(None, blocks))
-    if field is not None:
-        asked = question(model, draft, field, texts, note).text
-        text = f"{asked}\n\n{given}\n\n{creating.draft_open}" if given else f"{asked}\n\n{creating.draft_open}"
-    return View(text, _rows(model, draft, field, texts, more))
+    next_step = (creating.draft_ready,) if field is None else asked(model, draft, field, texts)
+    blocks = (note, f"<b>{escape(model.title, 100)}</b>", given, *next_step)
+    return View("\n\n".join(filter(None, blocks)), _rows(model, draft, field, texts, more))
 
 
 def is_rare(field: Field) -> bool:
@@ -67,7 +65,7 @@ def option_label(draft: Draft, field: Field, texts: Texts) -> str:
         value = texts.creating.files(count) if count else "—"
     else:
         now = value_of(draft, field)
-        value = "—" if now is None else value_name(now, texts)
+        value = "—" if now is None else cut(value_name(now, texts), _SHOWN_OF_A_VALUE)
     return f"{field_name(field, texts)}: {value}"
 
 

@@ -18,7 +18,10 @@ _SHORT = 6
 
 def question(model: Model, draft: Draft, field: Field, texts: Texts, note: str = "") -> View:
     """What `field` is to be, with a way to leave it; `note` (HTML) says before that what came did not fit."""
-    blocks = (note, f"<b>{escape(model.title, 100)}</b>", *_asked(model, draft, field, texts))
+    *first, last = asked(model, draft, field, texts)
+    if field == model.prompt and at_once(model) and model.options:
+        last = f"{last} {texts.creating.options_first}"
+    blocks = (note, f"<b>{escape(model.title, 100)}</b>", *first, last)
     return View(
         "\n\n".join(filter(None, blocks)), (*_values(draft, field, texts), *_ways_on(model, draft, field, texts))
     )
@@ -65,7 +68,7 @@ def value_name(value: Value | None, texts: Texts) -> str:
     return texts.creating.values.get(str(value), str(value))
 
 
-def _asked(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[str, ...]:
+def asked(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[str, ...]:
     """The paragraphs of the question itself."""
     if field.media is not None:
         return _asked_for_files(model, draft, field, texts)
