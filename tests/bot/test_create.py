@@ -244,6 +244,22 @@ def test_pictures_can_be_taken_back() -> None:
     assert person.orders[0].input["prompt"] == "as one"
 
 
+def test_a_file_of_an_option_can_be_taken_back() -> None:
+    """Then it is not told."""
+    person = Person()
+    person.opens(VIDEO)
+    person.presses("Options")
+    person.presses("More")
+    person.presses("Recording")
+    person.sends(voice=File("v", 9))
+    person.presses("Recording: 1 file")
+    person.presses("Remove")
+    person.presses("Back")
+    assert "Recording: —" in person.latest().buttons
+    person.says("a fox")
+    assert "audio_url" not in person.orders[0].input
+
+
 def test_of_an_album_one_picture_is_taken_where_one_is_needed() -> None:
     """The first, and the others change nothing and are not answered."""
     person = Person()
@@ -451,7 +467,7 @@ def test_a_button_that_nobody_knows_shows_the_draft() -> None:
     asked = person.opens(IMAGE)
     assert asked is not None
     number = person.state["draft"]["number"]
-    for act in ("dance", "ask:colour", "set:aspect_ratio:7:7", "turn:prompt", "skip:prompt", "clear:aspect_ratio"):
+    for act in ("dance", "ask:colour", "set:aspect_ratio:7:7", "turn:prompt", "skip:prompt", "remove:prompt"):
         shown = person.presses_data(f"draft:{number}:{act}", 1)
         assert shown is not None
         assert "Aspect ratio: 1:1" in shown.buttons

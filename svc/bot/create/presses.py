@@ -38,14 +38,23 @@ def pressed(request: Request) -> Reply:
     """ "draft:NUMBER:ACT:...": a button of a draft."""
     number, _, rest = request.argument.partition(":")
     name, _, argument = rest.partition(":")
+    return _on_draft(request, number, _ACTS.get(name, _show), argument)
+
+
+def make(request: Request) -> Reply:
+    """ "make:NUMBER": have it made, or ask for what is missing."""
+    return _on_draft(request, request.argument, _make, "")
+
+
+def _on_draft(request: Request, number: str, act: Act, argument: str) -> Reply:
+    """What the button of the draft `number` does, if that is the one which is open."""
     draft = request.memory.draft
     if draft is None or number != str(draft.number):
         return _over(request)
     model = request.catalog.by_key(draft.key)
     if model is None:
         return model_gone(request)
-    act = _ACTS.get(name)
-    return (act and act(request, model, draft, argument)) or _show(request, model, draft, "")
+    return act(request, model, draft, argument) or _show(request, model, draft, "")
 
 
 def _over(request: Request) -> Reply:
@@ -111,7 +120,7 @@ def _clear(request: Request, model: Model, draft: Draft, argument: str) -> Reply
 
 
 def _remove(request: Request, model: Model, draft: Draft, argument: str) -> Reply | None:
-    """Take the files of a field away, and ask for others."""
+    """Take the files of a field back, and ask for others."""
     field = model.field(argument)
     if field is None or field.media is None:
         return None
@@ -131,8 +140,7 @@ def _done(request: Request, model: Model, draft: Draft, argument: str) -> Reply:
     return ask_next(request, model, draft)
 
 
-def _go(request: Request, model: Model, draft: Draft, argument: str) -> Reply:
-    """Have it made."""
+def _make(request: Request, model: Model, draft: Draft, argument: str) -> Reply:
     if drafts.missing(model, draft) is not None:
         return ask_next(request, model, draft)
     return start(request, model, draft)
@@ -155,6 +163,5 @@ _ACTS: Mapping[str, Act] = {
     "remove": _remove,
     "skip": _skip,
     "done": _done,
-    "go": _go,
     "leave": _leave,
 }
