@@ -289,7 +289,7 @@ WORDS = st.text(max_size=5000)
 def test_whatever_the_words_are_telegram_takes_them(
     title: str, prompt: str, reason: str, name: str, kind: FileKind
 ) -> None:
-    """Titles, prompts, reasons and names of files, of any length and with any characters: within the limits, escaped."""
+    """Titles, prompts, reasons and names of files, of any length and with any characters: escaped, and cut."""
     person = waiting()
     context = {**person.job().context, "title": title, "prompt": prompt}
     file = ResultFile(f"https://f/{name}", kind, name, 60 * MiB)
