@@ -5,42 +5,18 @@ All of that may be repeated, and is done before anything is created.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from providers.provider import Provider
-
-
-class InputGone(Exception):
-    """A file that somebody has sent cannot be had any more, or never could: it is too large. The message says which."""
-
-
-class Download(Protocol):
-    """A file of Telegram's that is being read: what it is called, its size in bytes, and its content as it comes."""
-
-    @property
-    def name(self) -> str:
-        """With its extension."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    @property
-    def content(self) -> AsyncIterable[bytes]:
-        """Its bytes, once."""
-
-
-class Files(Protocol):
-    """Where the files are that people have sent."""
-
-    def open(self, file_id: str) -> AbstractAsyncContextManager[Download]:
-        """Read one inside the block. Raises TelegramError: Refused where it is gone or too large to be had."""
+from telegram_client.files import Files
 
 
 async def with_addresses(given: Mapping[str, Any], files: Files, provider: Provider) -> dict[str, Any]:
-    """`given` with an address in place of every file. Raises TelegramError, ProviderError."""
+    """`given` with an address in place of every file.
+
+    Raises TelegramError, which is Refused where a file is gone or too large to be had, and ProviderError.
+    """
     return {name: await _with_address(value, files, provider) for name, value in given.items()}
 
 
@@ -49,7 +25,7 @@ async def _with_address(value: Any, files: Files, provider: Provider) -> Any:
         return [await _with_address(each, files, provider) for each in value]
     if not is_file(value):
         return value
-    async with files.open(value["file_id"]) as download:
+    async with files.open_download(value["file_id"]) as download:
         return await provider.upload(download.name, download.content, download.size)
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from svc.handler.job import Job, JobError, ResultFile
-from svc.storage.inbox import Term
+from svc.storage.inbox import ChatState, Term
 
 LOST_AFTER = 900.0
 """Seconds after which a create of which nothing is known is given up: the job is unknown."""
@@ -45,6 +45,13 @@ class DueJob(NamedTuple):
     left: float
     submitted_ago: float
     polls: int
+
+
+class LiveJob(NamedTuple):
+    """A job that is wanted, submitting or running, and the state of its chat."""
+
+    job: Job
+    state: ChatState
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,9 @@ class Jobs(Protocol):
 
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         """The latest jobs of a chat, the newest first."""
+
+    async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
+        """Jobs that have not ended and are not ready, with greater ids than `after`, in the order of ids."""
 
     async def running(self) -> int:
         """How many jobs the provider has, or may have."""
