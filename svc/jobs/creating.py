@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 import trio
 
-from providers.provider import InDoubt, NotSent, Provider, ProviderError, Refused
+from providers.provider import InDoubt, NotSent, Provider, Refused
 from svc.leadership.lease import Lease
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import GIVEN_UP, Term
@@ -80,21 +80,22 @@ class Create:
     async def _answer(
         self, provider: Provider, given: Mapping[str, Any], callback_url: str | None
     ) -> Created | Refused | NotSent | InDoubt:
+        answer: Created | Refused | NotSent | InDoubt = InDoubt("its answer was given up")
         with self._lease.asking() as has_left:
             # Now rather than when it has left entirely: should this instance lose the lead just before, then the job is
             # in doubt for the next one, and nobody else hands it in.
             has_left()
             try:
                 with trio.fail_after(CREATE_DEADLINE):
-                    return Created(await provider.create(self._job.model, given, callback_url))
+                    answer = Created(await provider.create(self._job.model, given, callback_url))
             except (Refused, NotSent, InDoubt) as error:
-                return error
-            except (ProviderError, trio.TooSlowError) as error:
-                return InDoubt(type(error).__name__)
+                answer = error
+            except trio.TooSlowError:
+                answer = InDoubt(f"no answer within {CREATE_DEADLINE:.0f} s")
             except Exception:
                 log.exception("CHORE_FAILED", chore="JOBS", job_id=self._job.job_id)
-                return InDoubt("an unforeseen error")
-        return InDoubt("its answer was given up")
+                answer = InDoubt("an unforeseen error")
+        return answer
 
 
 async def _lease_checked() -> None:

@@ -14,6 +14,7 @@ import trio
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
+from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.handler.bot import Bot
 from svc.handler.known import Known
 from svc.handler.reply import Call
@@ -38,11 +39,19 @@ EDIT_GAP = 0.1
 class Progress:
     """Shows how the jobs of a period go. `known` makes what the bot is told from the state of a chat."""
 
-    def __init__(self, period: ActivePeriod, bot: Bot, jobs: Jobs, known: Callable[[ChatState], Known]) -> None:
+    def __init__(
+        self,
+        period: ActivePeriod,
+        bot: Bot,
+        jobs: Jobs,
+        known: Callable[[ChatState], Known],
+        watchdog: HandlerWatchdog,
+    ) -> None:
         self._period = period
         self._bot = bot
         self._jobs = jobs
         self._known = known
+        self._watchdog = watchdog
         self._shown: dict[int, Sequence[Call]] = {}
         self._stopped: set[int] = set()
         self._showing: int | None = None
@@ -101,10 +110,13 @@ class Progress:
     def _calls(self, live: LiveJob) -> Sequence[Call]:
         """What the bot wants to be seen; nothing any more of a job at which it fails."""
         try:
-            calls = tuple(self._bot.progress(live.job, self._known(live.state)))
+            with self._watchdog.calling(live.job.job_id):
+                calls = tuple(self._bot.progress(live.job, self._known(live.state)))
             if not all(call.repeatable for call in calls):
                 raise ValueError("progress is shown by calls that can be repeated")
-        except Exception:
+        except (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException:  # as in svc/delivery/deciding.py
             self._stopped.add(live.job.job_id)
             log.exception("HANDLER_FAILED", job_id=live.job.job_id, epoch=self._period.term.epoch)
             return ()
