@@ -11,7 +11,7 @@ import random
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from providers.provider import Going, InDoubt, Made, NotMade, NotSent, ProviderError, RefusalKind, Refused, Task
+from providers.provider import Going, Made, NotMade, NotSent, RefusalKind, Refused, Task
 from svc.callback_url import names_job
 from svc.handler.job import JobError
 from svc.storage.jobs import LOST_AFTER, DueJob, Failed, JobEnding, PutOff, Unknown
@@ -148,11 +148,6 @@ def after_no_result(due: DueJob, made_for: float) -> LookLater | Failed:
 def ask_pause(polls: int) -> float:
     """Seconds until a task is asked for again that was asked for so often."""
     return _of(ASK_PAUSES, polls)
-
-
-def is_certain(error: ProviderError) -> bool:
-    """Whether a create that has failed so was certainly not done."""
-    return not isinstance(error, InDoubt)
 
 
 def _put_off_for(due: DueJob, error: Refused | NotSent, rng: random.Random) -> float:
