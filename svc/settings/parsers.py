@@ -13,6 +13,7 @@ T = TypeVar("T", int, float)
 _TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
 _API_KEY = re.compile(r"[\x21-\x7e]{4,500}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 LONGEST_LABEL = 100
 
 
@@ -36,6 +37,13 @@ def api_key(text: str) -> str:
     """A key that goes into a header. The error never quotes it."""
     if not _API_KEY.fullmatch(text):
         raise ValueError("must be 4 to 500 printable ASCII characters, without spaces")
+    return text
+
+
+def object_name(text: str) -> str:
+    """Where a Python object is: its module, a colon, its name there."""
+    if not _OBJECT.fullmatch(text):
+        raise ValueError("must be package.module:name")
     return text
 
 

@@ -195,9 +195,12 @@ class _JobEvent(msgspec.Struct, frozen=True):
     job: Job
 
 
+_decode_event = msgspec.json.Decoder(_JobEvent).decode
+
+
 def read_job_event(payload: bytes) -> Job:
-    """The job that the inbox row with this payload tells of, as it was when it ended. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(payload, type=_JobEvent).job
+    """The job that the inbox row with this payload tells of, as it was when it ended; raises ValueError."""
+    return _decode_event(payload).job
 
 
 def job_event(job: Job) -> bytes:
