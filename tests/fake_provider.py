@@ -22,9 +22,9 @@ PICTURE = "https://files.example/cat.png"
 class Script:
     """What happens to one create. Times are in seconds from its arrival.
 
-    `refused`: it is not created, and this is the answer. `cut`: it is created and its answer does not come back. `lost`:
-    neither. `answered` is when the answer leaves, `known` from when on its record is there, `takes` when it is over,
-    with `outcome`. `callbacks` are when it calls back, each with the task's id unless `forged`.
+    `refused`: it is not created, and this is the answer. `cut`: it is created and its answer does not come back.
+    `lost`: neither. `answered` is when the answer leaves, `known` from when on its record is there, `takes` when it is
+    over, with `outcome`. `callbacks` are when it calls back, each with the task's id unless `forged`.
     """
 
     refused: ProviderError | None = None

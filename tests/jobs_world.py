@@ -74,6 +74,8 @@ class JobsWorld:
         self.provider = FakeProvider()
         self.files = FakeFiles()
         self.bot: Bot = JobBot()
+        self.is_set_up = True
+        """Whether the instances have a key of the provider."""
         self.live: list[RunningBot] = []
 
     @asynccontextmanager
@@ -91,7 +93,7 @@ class JobsWorld:
 
         @asynccontextmanager
         async def open_providers() -> AsyncIterator[dict[str, Any]]:
-            yield {"kie": self.provider.client(door)}
+            yield {"kie": self.provider.client(door)} if self.is_set_up else {}
 
         settings: dict[str, Any] = {"public_url": PUBLIC_URL, **more}
         async with running_bot(
