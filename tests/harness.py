@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -19,10 +19,15 @@ from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.menu_bot import bot as menu_bot
 from svc.handler.bot import Bot
+from svc.handler.known import Creating
+from svc.intake.callback import ReadCallback
+from svc.jobs.results import open_result_servers
+from svc.jobs.runner import OpenProviders, OpenResults, no_providers
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
+from svc.storage.jobs import Jobs
 from tests.bots import Decide, TestBot
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
@@ -31,6 +36,7 @@ from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
 
 SECRET = "a-webhook-secret"
+NOTHING_CREATED = Creating()
 # Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
 DEADLOCK = 3600.0
 
@@ -142,6 +148,11 @@ async def running_bot(
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     latency: float = 0.0,
     masked: bool = True,
+    jobs: Jobs | None = None,
+    creating: Creating = NOTHING_CREATED,
+    open_providers: OpenProviders = no_providers,
+    open_results: OpenResults = open_result_servers,
+    callback_readers: Mapping[str, ReadCallback] | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
@@ -167,13 +178,17 @@ async def running_bot(
             inbox=inbox,
             instances=instances.of(chosen.instance_id),
             transition_log=MemoryTransitionLog(),
-            jobs=MemoryJobs(inbox),
+            jobs=jobs or MemoryJobs(inbox),
             bot=bot or (TestBot(decide) if decide is not None else menu_bot),
             prepare=trio.lowlevel.checkpoint,
             writers=trio.sleep_forever,
             connect_lock=lock.connect,
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
+            creating=creating,
+            open_providers=open_providers,
+            open_results=open_results,
+            callback_readers=callback_readers or {},
             now=sandbox.telegram.now,
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)

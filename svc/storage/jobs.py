@@ -57,6 +57,13 @@ class DueJob(NamedTuple):
     polls: int
 
 
+class LiveJob(NamedTuple):
+    """A job that is wanted, submitting or running, and the state of its chat."""
+
+    job: Job
+    state: ChatState
+
+
 @dataclass(frozen=True, slots=True)
 class Created:
     """The provider has it, under this name."""
@@ -157,6 +164,9 @@ class Jobs(Protocol):
 
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         """The latest jobs of a chat, the newest first."""
+
+    async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
+        """Jobs that have not ended and are not ready, with greater ids than `after`, in the order of ids."""
 
     async def state_of(self, chat_id: int) -> ChatState:
         """The state of this chat."""

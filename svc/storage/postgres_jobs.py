@@ -23,6 +23,7 @@ from svc.storage.jobs import (
     DueJob,
     Failed,
     JobEnding,
+    LiveJob,
     PutOff,
     Ready,
     Unknown,
@@ -89,6 +90,10 @@ class PostgresJobs:
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         rows = await self._database.fetch(jobs_sql.JOBS_OF, self._bot_id, chat_id, limit)
         return [_job(row) for row in rows]
+
+    async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
+        rows = await self._database.fetch(jobs_sql.LIVE_JOBS, self._bot_id, after, limit)
+        return [LiveJob(_job(row), chat_state(row)) for row in rows]
 
     async def state_of(self, chat_id: int) -> ChatState:
         rows = await self._database.fetch(STATE_OF_CHAT, self._bot_id, chat_id)

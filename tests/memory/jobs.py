@@ -18,6 +18,7 @@ from svc.storage.jobs import (
     DueJob,
     Failed,
     JobEnding,
+    LiveJob,
     PutOff,
     Ready,
     Unknown,
@@ -119,6 +120,11 @@ class MemoryJobs:
         await self._inbox.crossing()
         of_chat = [row.job for _, row in sorted(self.rows.items(), reverse=True) if row.job.chat_id == chat_id]
         return of_chat[:limit]
+
+    async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
+        await self._inbox.crossing()
+        live = [row.job for each, row in sorted(self.rows.items()) if each > after and row.job.state in OPEN]
+        return [LiveJob(job, self._inbox.state_of(job.chat_id)) for job in live[:limit]]
 
     async def state_of(self, chat_id: int) -> ChatState:
         await self._inbox.crossing()
