@@ -1,0 +1,130 @@
+"""A person with the app open, whose conversation reads like a script.
+
+    ann = Person(bot)
+    await ann.says("/start")
+    await ann.presses("Video")
+    assert "Kling" in ann.sees()
+
+Whatever a person does returns when the bot has answered: nothing is left in the inbox, and Telegram has nothing more to
+deliver. Jobs go on by themselves; `waits` lets time pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import trio
+
+from sandbox.state import MessageObject, Press
+from tests.harness import RunningBot
+
+_FILES = ("photo", "video", "animation", "audio", "voice", "document", "sticker")
+Button = dict[str, Any]
+
+
+class Person:
+    """Somebody in a chat with the bot: their own, or the group `chat_id` of this `chat_type`."""
+
+    def __init__(
+        self,
+        bot: RunningBot,
+        user_id: int = 7,
+        *,
+        language: str | None = "en",
+        chat_id: int | None = None,
+        chat_type: str = "private",
+    ) -> None:
+        self.user_id = user_id
+        self.chat_id = user_id if chat_id is None else chat_id
+        self._bot = bot
+        self._telegram = bot.sandbox.telegram
+        self._language = language
+        self._chat_type = chat_type
+
+    # What a person does
+
+    async def says(self, text: str) -> None:
+        """Write a message."""
+        chat_id = None if self._chat_type == "private" else self.chat_id
+        self._telegram.user_sends_text(
+            self.user_id, text, language_code=self._language, chat_type=self._chat_type, chat_id=chat_id
+        )
+        await self._bot.settled()
+
+    async def presses(self, label: str) -> None:
+        """Press the button with `label` in it, on the latest message that has one; LookupError if none has."""
+        for message in reversed(self.messages()):
+            for button in buttons_of(message):
+                if label in button["text"]:
+                    await self.presses_data(button["callback_data"], message["message_id"])
+                    return
+        raise LookupError(f"no button {label!r} in:\n" + "\n\n".join(map(shown, self.messages())))
+
+    async def presses_data(self, data: str, message_id: int | None = None) -> None:
+        """Press a button that the app may not even show any more; on the latest message, if no other is named."""
+        message_id = self.messages()[-1]["message_id"] if message_id is None else message_id
+        self._telegram.user_presses(self.user_id, self.chat_id, message_id, data)
+        await self._bot.settled()
+
+    async def blocks(self) -> None:
+        """Block the bot."""
+        self._telegram.user_blocks_bot(self.user_id)
+        await self._bot.settled()
+
+    async def waits(self, seconds: float) -> None:
+        """Let time pass."""
+        await trio.sleep(seconds)
+        await self._bot.settled()
+
+    async def does(self, kind: str, **body: Any) -> None:
+        """Anything else: an update of this kind, in this chat and by this person unless `body` says otherwise."""
+        user = {"id": self.user_id, "is_bot": False, "first_name": "Ann", "language_code": self._language}
+        self._telegram.push_update(kind, {"from": user, **body})
+        await self._bot.settled()
+
+    # What a person sees
+
+    def messages(self) -> list[MessageObject]:
+        """The bot's messages as they are now, the latest last."""
+        return [each for each in self._telegram.messages(self.chat_id) if each["from"]["is_bot"]]
+
+    def sees(self, number: int = -1) -> str:
+        """The latest message of the bot, or another one, with its buttons below; empty if there is none."""
+        messages = self.messages()
+        return shown(messages[number]) if messages else ""
+
+    def labels(self) -> list[str]:
+        """The buttons of the latest message."""
+        messages = self.messages()
+        return [button["text"] for button in buttons_of(messages[-1])] if messages else []
+
+    @property
+    def last_press(self) -> Press:
+        """The latest press of this person."""
+        return self._telegram.presses(self.user_id)[-1]
+
+    @property
+    def alert(self) -> str:
+        """What the latest press was answered with; empty if with nothing."""
+        return self.last_press.text
+
+    @property
+    def waits_for_nothing(self) -> bool:
+        """Whether no button of theirs shows a spinner any more."""
+        return all(press.answered for press in self._telegram.presses(self.user_id))
+
+
+def buttons_of(message: MessageObject) -> Iterator[Button]:
+    """The buttons below a message, row by row, those without callback data too."""
+    for row in message.get("reply_markup", {}).get("inline_keyboard", []):
+        yield from row
+
+
+def shown(message: MessageObject) -> str:
+    """A message as a person sees it: its file, its text or caption, and its buttons in rows."""
+    files = [f"({kind})" for kind in _FILES if kind in message]
+    texts = [message[name] for name in ("text", "caption") if message.get(name)]
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    buttons = [" ".join(f"[{button['text']}]" for button in row) for row in rows]
+    return "\n".join([*files, *texts, *buttons])
