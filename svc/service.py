@@ -11,6 +11,7 @@ stand in an outer nursery: after a crash they still write down what has been sen
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -24,19 +25,24 @@ import trio
 from hypercorn.config import Config
 
 from statemachine import Lifecycle, State, Transition
-from svc.bot.handlers import Decide
 from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
+from svc.delivery.commands_setup import set_up_commands
 from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.delivery.identity import Identity
 from svc.delivery.keep_up import keep_up
+from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
 from svc.delivery.prober import Prober
+from svc.delivery.remote_files import RemoteFiles
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
+from svc.handler.bot import Bot
+from svc.handler.known import Creating
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
 from svc.intake.http_server import http_served
@@ -53,12 +59,16 @@ from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
 from svc.storage.inbox import Inbox, Term
 from svc.storage.instances import Instances
+from svc.storage.jobs import Jobs
 from svc.storage.transition_log import TransitionLog
 from svc.waiting import until
 from telegram_client.client import BotApi, OpenTransport
+from telegram_client.downloads import OpenFor, network_transport_for
+from telegram_client.files import BotFiles
 from telegram_client.flood import FloodControl
 from telegram_client.get_me import open_get_me
 from telegram_client.message_ids import MessageIds
+from telegram_client.update_kinds import kinds_to_ask_for
 
 log = structlog.get_logger()
 
@@ -66,6 +76,8 @@ log = structlog.get_logger()
 LEAST_FLUSH = 1.0
 # On top of the drain, the linger and HTTP's graceful timeout: then the process ends whatever still hangs.
 EXIT_MARGIN = 5.0
+# Of the workers, the part that may be moving files at once.
+FILE_SHARE = 1 / 4
 
 
 @dataclass
@@ -76,8 +88,9 @@ class Parts:
     metrics: Metrics
     inbox: Inbox
     instances: Instances
+    jobs: Jobs
     transition_log: TransitionLog
-    decide: Decide
+    bot: Bot
     prepare: Callable[[], Awaitable[None]]
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
@@ -87,6 +100,12 @@ class Parts:
     database_answers: Callable[[], Awaitable[bool]]
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
+    open_remote: OpenFor = network_transport_for
+    """How files that lie elsewhere are reached."""
+    creating: Creating = Creating()
+    """What may be created here."""
+    now: Callable[[], float] = time.time
+    """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
     """Jitter and tokens."""
 
@@ -104,6 +123,7 @@ class Service:
         # These outlive a term: Telegram's patience, what it thinks of the token and which messages there are do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
+        self._identity = Identity()
         self._standing = Standing(
             parts.instances,
             partial(
@@ -111,6 +131,7 @@ class Service:
             ),
             polls=settings.intake == "polling",
             step_down_after=settings.step_down_after,
+            told=self._identity.told,
             rng=parts.rng,
         )
         parts.metrics.reaches.set_function(lambda: self._standing.reach.as_number)
@@ -179,6 +200,7 @@ class Service:
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
             "STEP_DOWN": self._watch_reach,
+            "SET_UP": self._set_up,
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
         }
         for name, chore in chores_by_name.items():
@@ -197,19 +219,29 @@ class Service:
         async with BotApi(
             settings.bot_token,
             root=settings.telegram_api_root,
-            # Three for the webhook's registration, and to ask whether the bot is known and whether it is reached.
-            connections=settings.workers + LOOKS_AT_ONCE + 3,
+            # Four for the webhook's registration, the commands, and to ask whether the bot is known and is reached.
+            connections=settings.workers + LOOKS_AT_ONCE + 4,
             open_transport=parts.open_transport,
         ) as api:
             took = trio.current_time() - leader.heard
+            sender = LeasedSender(self._standing.noting(api), leader.lease)
+            knowing = Knowing(parts.jobs, parts.creating, self._identity, parts.now)
             with parts.metrics.leading(took, lambda: leader.lease.left):
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
-                    sender=LeasedSender(self._standing.noting(api), leader.lease),
+                    sender=sender,
+                    files=BotFiles(
+                        settings.bot_token,
+                        sender,
+                        root=settings.telegram_api_root,
+                        open_transport=parts.open_transport,
+                    ),
+                    remote_files=RemoteFiles(parts.open_remote),
+                    file_places=trio.CapacityLimiter(max(1, int(settings.workers * FILE_SHARE))),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
-                    deciding=Deciding(parts.decide, parts.inbox, leader.term, self._watchdog),
+                    deciding=Deciding(parts.bot, parts.inbox, leader.term, self._watchdog, knowing),
                     looks=settings.in_doubt == "verify",
                     in_doubt=settings.fallback,
                     metrics=parts.metrics,
@@ -237,6 +269,10 @@ class Service:
     async def _watch_reach(self, period: ActivePeriod) -> None:
         await self._standing.watch(period.lease, period.term.epoch)
 
+    async def _set_up(self, period: ActivePeriod) -> None:
+        await self._identity.ask(period.sender, self._parts.rng)
+        await set_up_commands(period.sender, self._parts.bot.commands, self._parts.rng)
+
     def _more_health(self) -> dict[str, Any]:
         """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""
         paused = self._pause.reason if self.lifecycle.state is State.ACTIVE else None
@@ -244,14 +280,16 @@ class Service:
 
     async def _register_webhook(self, period: ActivePeriod) -> None:
         health, rng = self._parts.metrics.webhook, self._parts.rng
-        await register_webhook(period.sender, target_of(self._settings), health=health, rng=rng)
+        target = target_of(self._settings, self._parts.bot.kinds)
+        await register_webhook(period.sender, target, health=health, rng=rng)
 
     async def _poll(self, _period: ActivePeriod) -> None:
         settings, parts = self._settings, self._parts
         async with open_poller(
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
-            await poll(self._standing.noting(poller), self._intake, rng=parts.rng)
+            kinds = kinds_to_ask_for(parts.bot.kinds)
+            await poll(self._standing.noting(poller), self._intake, kinds=kinds, rng=parts.rng)
 
     async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
         return await until(self.lifecycle.draining, work)

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
 
 from telegram_client.client import BotApi
 from telegram_client.connections import OpenTransport
+from telegram_client.updates import User
 
 ASK_TIMEOUT = 5.0
 
-GetMe = Callable[[], Awaitable[None]]
-"""Asks getMe, within ASK_TIMEOUT seconds; raises TelegramError unless it is answered well."""
+GetMe = Callable[[], Awaitable[Any]]
+"""Asks getMe, within ASK_TIMEOUT seconds, and returns its result (`read_me`); raises TelegramError unless it is
+answered well.
+"""
+
+
+def read_me(result: Any) -> User | None:
+    """Who the bot is, as getMe's result says; None if it is no user with a name, as a gateway may answer."""
+    try:
+        user = msgspec.convert(result, User)
+    except msgspec.ValidationError:
+        return None
+    return user if user.username else None
 
 
 @asynccontextmanager
@@ -26,7 +41,7 @@ async def open_get_me(token: str, *, root: str, open_transport: OpenTransport | 
     """
     async with BotApi(token, root=root, connections=1, timeout=ASK_TIMEOUT, open_transport=open_transport) as api:
 
-        async def get_me() -> None:
-            await api.call("getMe")
+        async def get_me() -> Any:
+            return await api.call("getMe")
 
         yield get_me

@@ -21,18 +21,33 @@ CHUNK = 64 * 1024
 class InputFile:
     """A file to upload, given in place of a parameter; `name` is what Telegram is told instead of the path's last part.
 
-    In an album it is a parameter of its own, which the media name as `attach://<parameter>`.
+    It is a path, or a file that is open, which is read from its beginning and stays open: one without a name on disk is
+    gone with the process that has made it. In an album it is a parameter of its own, which the media name as
+    `attach://<parameter>`.
     """
 
     # Not a dataclass: msgspec would write one as a JSON object instead of refusing it.
-    __slots__ = ("name", "path")
+    __slots__ = ("file", "name", "path")
 
-    def __init__(self, path: str | os.PathLike[str], name: str | None = None) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.name
+    def __init__(self, file: str | os.PathLike[str] | BinaryIO, name: str | None = None) -> None:
+        self.path = Path(file) if isinstance(file, str | os.PathLike) else None
+        self.file = None if isinstance(file, str | os.PathLike) else file
+        self.name = name or (self.path.name if self.path is not None else "file")
 
     def __repr__(self) -> str:
-        return f"InputFile({str(self.path)!r}, {self.name!r})"
+        return f"InputFile({str(self.path or self.file)!r}, {self.name!r})"
+
+    def open(self) -> BinaryIO:
+        """The file, to be read from its beginning and closed. Raises OSError for what is not one that can be read."""
+        if self.file is not None:
+            copy = os.fdopen(os.dup(self.file.fileno()), "rb", buffering=0)
+            copy.seek(0)
+            return copy
+        assert self.path is not None
+        # Checked before it is opened: opening a named pipe waits for its other end.
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise OSError(f"{self.path} is not a regular file")
+        return self.path.open("rb", buffering=0)
 
 
 def has_file(params: Mapping[str, Any]) -> bool:
@@ -106,10 +121,7 @@ class Form(httpx.AsyncByteStream):
         self._add(f"--{self._boundary}--\r\n".encode())
 
     def _add_file(self, name: str, given: InputFile) -> None:
-        # Checked before it is opened: opening a named pipe waits for its other end.
-        if not stat.S_ISREG(given.path.stat().st_mode):
-            raise OSError(f"{given.path} is not a regular file")
-        file = self._files.enter_context(given.path.open("rb", buffering=0))
+        file = self._files.enter_context(given.open())
         size = os.fstat(file.fileno()).st_size
         filename = _quoted(given.name)
         self._add(self._head(name, f'; filename="{filename}"\r\nContent-Type: application/octet-stream'))

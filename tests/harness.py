@@ -17,14 +17,16 @@ from sandbox.asgi import asgi_post
 from sandbox.call_log import RecordedCall
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
-from svc.bot.catalog import load_catalog
-from svc.bot.handlers import Decide, make_decide
+from svc.bot.menu_bot import bot as menu_bot
+from svc.handler.bot import Bot
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
+from tests.bots import Decide, TestBot
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
+from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
 
@@ -131,6 +133,7 @@ async def running_bot(
     *,
     passive: bool = False,
     standby: bool = False,
+    bot: Bot | None = None,
     decide: Decide | None = None,
     sandbox: Sandbox | None = None,
     inbox: MemoryInbox | None = None,
@@ -143,7 +146,8 @@ async def running_bot(
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
 
-    `passive`: the lock is taken from all; `standby`: another bot holds it.
+    `passive`: the lock is taken from all; `standby`: another bot holds it. `bot` is what decides, by default the
+    project's own; `decide` stands for one that does nothing else.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
     the service's settings.
@@ -163,21 +167,23 @@ async def running_bot(
             inbox=inbox,
             instances=instances.of(chosen.instance_id),
             transition_log=MemoryTransitionLog(),
-            decide=decide or make_decide(load_catalog()),
+            jobs=MemoryJobs(inbox),
+            bot=bot or (TestBot(decide) if decide is not None else menu_bot),
             prepare=trio.lowlevel.checkpoint,
             writers=trio.sleep_forever,
             connect_lock=lock.connect,
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
+            now=sandbox.telegram.now,
         )
-        bot = RunningBot(sandbox, inbox, lock, instances, parts, logs)
+        running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
         with trio.fail_after(DEADLOCK):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_live, bot)
+                nursery.start_soon(_live, running)
                 if not standby:
-                    await _deliver_to(bot, nursery)
-                await bot.state(State.PASSIVE if passive or standby else State.ACTIVE)
-                yield bot
+                    await _deliver_to(running, nursery)
+                await running.state(State.PASSIVE if passive or standby else State.ACTIVE)
+                yield running
                 nursery.cancel_scope.cancel(reason="the test is over")
 
 

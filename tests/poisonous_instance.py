@@ -10,18 +10,19 @@ import os
 import re
 import sys
 
-from svc.bot.catalog import Catalog
-from svc.bot.handlers import Decide, make_decide
-from svc.handler.reply import Reply
-from svc.operations import cli, run
+from svc.bot.menu_bot import bot as menu_bot
+from svc.handler.bot import Bot
+from svc.handler.known import Known
+from svc.handler.reply import Call, Reply
+from svc.operations import cli
 from telegram_client.updates import Update
 
 
-def make_poisonous(catalog: Catalog) -> Decide:
+class Poisonous(Bot):
     """The bot, but for the three texts."""
-    decide = make_decide(catalog)
 
-    def poisonous(update: Update) -> Reply:
+    def decide(self, update: Update, known: Known) -> Reply:
+        """Dies of some texts."""
         text = update.message.text if update.message is not None else None
         if text == "exit":
             os._exit(9)
@@ -29,11 +30,15 @@ def make_poisonous(catalog: Catalog) -> Decide:
             pass
         if text == "match":
             re.match(r"(a+)+$", "a" * 60 + "b")
-        return decide(update)
+        return menu_bot.decide(update, known)
 
-    return poisonous
+    def apology(self, update: Update, known: Known) -> Call | None:
+        """The bot's own."""
+        return menu_bot.apology(update, known)
 
+
+bot = Poisonous()
 
 if __name__ == "__main__":
-    setattr(run, "make_decide", make_poisonous)  # noqa: B010 (mypy: it is not the module's to give)
+    os.environ["BOT"] = "tests.poisonous_instance:bot"
     sys.exit(cli.main())

@@ -14,11 +14,16 @@ import trio.testing
 from svc.delivery import deciding as deciding_module
 from svc.delivery.deciding import MOST_BLAMED, Deciding, Decision
 from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.delivery.identity import Identity
+from svc.delivery.knowing import Knowing
+from svc.handler.known import Creating
 from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.inbox import NO_CHAT, Received, Term
 from telegram_client.updates import Update
+from tests.bots import TestBot
 from tests.harness import captured_logs
 from tests.memory.inbox import MemoryInbox
+from tests.memory.jobs import MemoryJobs
 
 POISON = "poison"
 
@@ -50,7 +55,12 @@ async def stored(*updates: Received) -> MemoryInbox:
 
 async def new_term(inbox: MemoryInbox, decide: Callable[[Update], Reply] = handler) -> Deciding:
     term = await inbox.take_over(uuid4(), "one")
-    return Deciding(decide, inbox, term, HandlerWatchdog(3600.0))
+    return Deciding(TestBot(decide), inbox, term, HandlerWatchdog(3600.0), knowing(inbox))
+
+
+def knowing(inbox: MemoryInbox) -> Knowing:
+    """What there is to know in these tests: the time, and the chat's state."""
+    return Knowing(MemoryJobs(inbox), Creating(per_user=3), Identity(), lambda: 1000.0 + trio.current_time())
 
 
 async def test_an_update_that_ends_three_processes_is_dead(autojump_clock: trio.testing.MockClock) -> None:

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from svc.delivery.remote_files import RemoteFiles
 from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
 from svc.handler.reply import Call
 from svc.storage.inbox import CallMade
@@ -78,6 +79,7 @@ class ScriptedSender:
             self,
             self.control,
             random.Random(0),
+            files=RemoteFiles(),
             chat_id=USER,
             seconds=seconds,
             made=self.made,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from svc.delivery.lookable import can_be_looked_for, is_recognisable, note_update
+from svc.delivery.lookable import can_be_looked_for, is_recognisable, note_cause
 from svc.handler.reply import Call
 from telegram_client.message_ids import MessageIds
 from telegram_client.updates import CallbackQuery, Chat, Message, Update, User
@@ -88,6 +88,6 @@ def test_every_update_that_brings_a_message_tells_its_id() -> None:
         Update(1, callback_query=CallbackQuery("1", User(USER))),
         Update(1),
     ):
-        note_update(ids, update)
+        note_cause(ids, update)
     assert (ids.greatest(USER), ids.greatest(SUPERGROUP), ids.greatest(CHANNEL)) == (12, 10, None)
     assert ids.own is None, "who wrote it was not asked"

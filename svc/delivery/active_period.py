@@ -6,10 +6,13 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import trio
+
 from statemachine import ActiveEvent
-from svc.delivery.deciding import Deciding
+from svc.delivery.deciding import Deciding, Decision
 from svc.delivery.late_duplicates import Resent
 from svc.delivery.prober import Prober
+from svc.delivery.remote_files import RemoteFiles
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.uppers import Uppers
 from svc.leadership.lease import Lease
@@ -17,6 +20,7 @@ from svc.observability.metrics import Metrics
 from svc.queue.chat_queue import ChatQueue
 from svc.settings.environment import Fallback
 from svc.storage.inbox import Attempt, Inbox, Term
+from telegram_client.files import Files
 from telegram_client.flood import FloodControl
 from telegram_client.message_ids import MessageIds
 from telegram_client.sender import Sender
@@ -29,6 +33,12 @@ class ActivePeriod:
     term: Term
     lease: Lease
     sender: Sender
+    files: Files
+    """Reads what people have sent."""
+    remote_files: RemoteFiles
+    """Fetches what is uploaded from elsewhere."""
+    file_places: trio.CapacityLimiter
+    """How many attempts that move files are under way at once."""
     inbox: Inbox
     queue: ChatQueue
     deciding: Deciding
@@ -46,7 +56,7 @@ class ActivePeriod:
     uppers: Uppers = field(default_factory=Uppers)
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now, and those below."""
-    unsure: dict[int, Attempt] = field(default_factory=dict)
+    unsure: dict[int, tuple[Attempt, Decision]] = field(default_factory=dict)
     """By update id, the attempts of which the database has not said whether they have begun."""
 
     def close(self) -> None:

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 import trio
 
-from svc.bot.handlers import apology
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import can_be_looked_for
 from svc.delivery.outcome_log import log_ending
-from svc.delivery.refusals import may_be_the_bots
+from svc.delivery.refusals import another_way_may_do, may_be_the_bots
+from svc.delivery.remote_files import NotFetched
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
 from svc.delivery.sending import Delivery, Failure
+from svc.handler.reply import Call, Reply
 from svc.observability.errors import describe
-from svc.storage.inbox import GIVEN_UP, Attempt, Begun, CallMade, Dead, Done, Ending, Inbox, Received, Retry, Unclear
+from svc.storage.inbox import (
+    GIVEN_UP,
+    Attempt,
+    Begun,
+    CallMade,
+    Dead,
+    Done,
+    Effects,
+    Ending,
+    Inbox,
+    Received,
+    Retry,
+    Unclear,
+)
 from svc.storage.looks import DueLook
-from telegram_client.errors import InDoubt, TelegramError
+from telegram_client.errors import InDoubt, Refused, TelegramError
 from telegram_client.flood import Turn
 
 APOLOGY_DEADLINE = 5.0
+# Of the secret that a job's callback has to know: 128 bits.
+SECRET_BYTES = 16
 
 
 def new_attempt(period: ActivePeriod, update: Received, decision: Decision) -> Attempt:
@@ -29,16 +47,32 @@ def new_attempt(period: ActivePeriod, update: Received, decision: Decision) -> A
 
     The watermark in particular, the greatest message id before the send; read afterwards it might be the message's own.
     """
-    send, watermark = decision.send, None
-    if period.looks and send is not None and can_be_looked_for(send, update.chat_id, decision.update):
+    sends, watermark = decision.sends, None
+    cause = decision.update or decision.job
+    # One of the sends has an effect, and which one is not known then.
+    if period.looks and sends and all(can_be_looked_for(send, update.chat_id, cause) for send in sends):
         watermark = period.message_ids.greatest(update.chat_id)
     return Attempt(
         update.update_id,
         period.term,
         period.rng.getrandbits(63),
-        repeatable=send is None,
+        repeatable=not sends,
         watermark=watermark,
         dead_if_sent=decision.unhandled if decision.apology is not None else None,
+        effects=_effects_of(decision.reply),
+        state_version=decision.state_version,
+    )
+
+
+def _effects_of(reply: Reply) -> Effects | None:
+    """What the reply changes, as it is kept in the row until the update is done."""
+    if not reply.changes_something:
+        return None
+    return Effects(
+        state=msgspec.json.encode(reply.state) if reply.state is not None else None,
+        job=reply.job,
+        secret=secrets.token_urlsafe(SECRET_BYTES) if reply.job is not None else "",
+        cancel=reply.cancel,
     )
 
 
@@ -99,6 +133,9 @@ class BegunAttempt:
             self._say(ending)
         if isinstance(ending, Unclear):
             self._period.uppers.expect(update.update_id, update.chat_id, trio.current_time() + ending.delay)
+        effects = self._attempt.effects
+        if effects is not None and isinstance(ending, Done) and ending.outcome != "refused":
+            self._period.deciding.note_done(update, self._decision, effects.state)
         self._note_sent(ending)
         return ending
 
@@ -118,7 +155,15 @@ class BegunAttempt:
         reply, update = self._decision.reply, self._update
         if reply.before is not None:
             self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
-        failure = await self._delivery(self._seconds_left(), self._turn).make(reply.calls)
+        delivery = self._delivery(self._seconds_left(), self._turn)
+        failure = await delivery.make(reply.calls)
+        for calls in reply.instead:
+            if failure is None or not _another_way_may_do(failure.error):
+                break
+            self._log.info(
+                "REFUSED", update_id=update.update_id, error=describe(failure.error), instead=_methods(calls)
+            )
+            failure = await delivery.make(calls)
         if failure is not None:
             return failure
         if reply.after is not None:
@@ -137,6 +182,7 @@ class BegunAttempt:
             seconds=seconds,
             made=self._made,
             message_ids=period.message_ids,
+            files=period.remote_files,
             turn=turn,
         )
 
@@ -154,6 +200,7 @@ class BegunAttempt:
             age=trio.current_time() - self._update.arrived,
             repeatable=failure.repeatable,
             can_be_looked_for=self._can_be_looked_for(failure.error),
+            moves_file=failure.moves_file,
             policy=self._period.in_doubt,
             bot_is_fine=bot_is_fine,
             rng=self._period.rng,
@@ -173,10 +220,9 @@ class BegunAttempt:
         The apology is this attempt's send and is looked for like any, so no send of a chat is ever outside of a row. It
         is made once: where it cannot be told whether it arrived, the update is dead without another.
         """
-        update = self._decision.update
-        if update is None or (self._failure is not None and isinstance(self._failure.error, TelegramError)):
+        if self._failure is not None and isinstance(self._failure.error, TelegramError):
             return dead
-        call = apology(update)
+        call = self._period.deciding.apology(self._decision)
         failed = await self._delivery(APOLOGY_DEADLINE).make((call,)) if call is not None else None
         if failed is None:
             return dead
@@ -199,3 +245,12 @@ class BegunAttempt:
         update, now = self._update, trio.current_time()
         due = DueLook(update.update_id, update.chat_id, 0, above, 0, 0, now - update.arrived)
         self._period.resent.note(due, sent_id, now)
+
+
+def _another_way_may_do(error: BaseException) -> bool:
+    """Whether the reply's next calls are made: what was refused, or could not be fetched, certainly had no effect."""
+    return isinstance(error, NotFetched) or (isinstance(error, Refused) and another_way_may_do(error))
+
+
+def _methods(calls: Sequence[Call]) -> str:
+    return " ".join(call.method for call in calls)

@@ -1,4 +1,5 @@
-"""From a payload to what is to be done: decoding, and the call of the handler, which nothing that it does may outlast.
+"""From a payload to what is to be done: decoding, and the call of the bot's handler, which nothing that it does may
+outlast. An update of Telegram's is given to `Bot.decide`, the end of a job to `Bot.finished`.
 
 A handler that raises is the update's failure. One that ends the process, or never returns, cannot be caught: the next
 leader reads the same update from the inbox, and would end of it as well. So before a handler is called for an update
@@ -13,18 +14,24 @@ one that ends the process, then those before it are done, and it is among the fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import structlog
 import trio
 
-from svc.bot.handlers import Decide, apology
 from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.delivery.knowing import Knowing
+from svc.delivery.remote_files import moves_file
 from svc.delivery.sending import Failure
+from svc.handler.bot import Bot
+from svc.handler.job import Job
+from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Call, Reply
 from svc.observability.errors import describe
 from svc.storage.errors import DatabaseUnavailable
-from svc.storage.inbox import NO_CHAT, Inbox, Received, Term
+from svc.storage.inbox import JOB_ENDED, NO_CHAT, ChatState, Inbox, Received, Term
+from svc.storage.jobs import read_job_event
 from telegram_client.limits import ChatId, counted_chat
 from telegram_client.updates import Update, read_update
 
@@ -41,17 +48,22 @@ LAST_NOTE = 0.5
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done about an update: the reply, or why there is none.
+    """What is to be done about an update, or about the end of a job: the reply, or why there is none.
 
-    `failure`: the handler failed. `dead`: why the update is not even tried. `update` is None if it cannot be decoded.
-    `chat` is the chat of the first call that counts for a chat's limits.
+    `failure`: the handler failed. `dead`: why it is not even tried. `update` is None for the end of a job and if it
+    cannot be decoded, `job` is None for all others. `known` is what it was decided by, with the chat's state of the
+    version `state_version`. `apology` is what the user is told where there is no reply, once it is certain that there
+    will be none.
     """
 
     update: Update | None = None
+    job: Job | None = None
+    known: Known = Known()
+    state_version: int = 0
     reply: Reply = NOTHING
     failure: Failure | None = None
     dead: str | None = None
-    chat: ChatId | None = None
+    apology: Call | None = None
 
     @property
     def unhandled(self) -> str | None:
@@ -59,29 +71,42 @@ class Decision:
         return describe(self.failure.error) if self.failure is not None else self.dead
 
     @property
-    def apology(self) -> Call | None:
-        """What the user is told where there is no reply, once it is certain that there will be none."""
-        return apology(self.update) if self.unhandled is not None and self.update is not None else None
+    def sends(self) -> tuple[Call, ...]:
+        """The calls that may not be made twice, of which one at most has an effect; none if all may be."""
+        sends = tuple(call for call in _calls_of(self.reply) if not call.repeatable)
+        return sends if sends or self.apology is None else (self.apology,)
 
     @property
-    def send(self) -> Call | None:
-        """The call that may not be made twice, of which there is one at most; None if all may be."""
-        return next((call for call in self.reply.calls if not call.repeatable), self.apology)
+    def chat(self) -> ChatId | None:
+        """The chat of the first call that counts for a chat's limits."""
+        chats = (counted_chat(call.method, call.params) for call in self.reply.calls)
+        return next((chat for chat in chats if chat is not None), None)
+
+    @property
+    def moves_file(self) -> bool:
+        """Whether one of the calls takes as long as a file does."""
+        return any(moves_file(call) for call in _calls_of(self.reply))
 
     @property
     def is_nothing(self) -> bool:
-        """Whether the update needs no answer."""
-        return self.failure is None and self.dead is None and not self.reply.calls
+        """Whether the update needs no answer, and nothing is to be remembered."""
+        return self.unhandled is None and not self.reply.calls and not self.reply.changes_something
+
+
+def _calls_of(reply: Reply) -> Iterable[Call]:
+    """All calls that may be made."""
+    return (call for calls in (reply.calls, *reply.instead) for call in calls)
 
 
 class Deciding:
-    """Calls the handler for the updates of one term."""
+    """Calls the bot's handlers for the updates of one term."""
 
-    def __init__(self, decide: Decide, inbox: Inbox, term: Term, watchdog: HandlerWatchdog) -> None:
-        self._decide = decide
+    def __init__(self, bot: Bot, inbox: Inbox, term: Term, watchdog: HandlerWatchdog, knowing: Knowing) -> None:
+        self._bot = bot
         self._inbox = inbox
         self._term = term
         self._watchdog = watchdog
+        self._knowing = knowing
         self._term_began = trio.current_time()
         self._notes_left = NOTED_IN_A_TERM
         self._chats: set[int] = set()
@@ -90,21 +115,48 @@ class Deciding:
     async def decide(self, received: Received) -> Decision:
         """What is to be done. Raises nothing; waits while the database is away."""
         try:
-            update = read_update(received.payload)
+            cause = _read(received)
         except ValueError as error:
             return Decision(dead=f"it cannot be decoded: {describe(error)}")
+        if isinstance(cause, Update):
+            await self._knowing.name_known(cause)
         if not self._may_be_poison(received):
-            return self._call(received, update)
+            return await self._call(received, cause)
         self._notes_left -= 1
         self._chats.add(received.chat_id)
         async with self._noted:
             try:
-                return await self._decide_noted(received, update)
+                return await self._decide_noted(received, cause)
             except trio.Cancelled:
                 # The handler is not being called: nobody may be blamed for the end of this term.
                 with trio.move_on_after(LAST_NOTE, shield=True):
                     await self._note(None)
                 raise
+
+    def apology(self, decision: Decision) -> Call | None:
+        """What the bot says to whoever sent an update that could not be handled; None if it has nothing to say."""
+        if decision.update is None:
+            return None
+        try:
+            with self._watchdog.calling(decision.update.update_id):
+                call = self._bot.apology(decision.update, decision.known)
+            if call is not None:
+                counted_chat(call.method, call.params)
+        except (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException:
+            log.exception("HANDLER_FAILED", update_id=decision.update.update_id, epoch=self._term.epoch)
+            return None
+        return call
+
+    def note_done(self, received: Received, decision: Decision, state: bytes | None) -> None:
+        """The update is done, and has given its chat this state: what waits behind it is decided by that."""
+        if state is not None:
+            self._knowing.states.note(received.chat_id, ChatState(decision.state_version + 1, state))
+
+    def note_stale(self, received: Received) -> None:
+        """It could not begin, perhaps because its chat's state is another one than was known here."""
+        self._knowing.states.forget(received.chat_id)
 
     def _may_be_poison(self, received: Received) -> bool:
         """Whether a former leader may have ended while the handler was being called for this update."""
@@ -112,12 +164,13 @@ class Deciding:
             return False
         return received.chat_id == NO_CHAT or received.chat_id not in self._chats
 
-    async def _decide_noted(self, received: Received, update: Update) -> Decision:
+    async def _decide_noted(self, received: Received, cause: Update | Job) -> Decision:
         blamed = await self._note(received.update_id)
         if blamed < MOST_BLAMED:
-            decision = self._call(received, update)
+            decision = await self._call(received, cause)
         else:
-            decision = Decision(update, dead=f"the process has ended {blamed} times while its handler was called")
+            dead = f"the process has ended {blamed} times while its handler was called"
+            decision = self._with_apology(replace(self._undecided(received, cause), dead=dead))
         if not self._noted.statistics().tasks_waiting:
             await self._note(None)
         return decision
@@ -130,24 +183,52 @@ class Deciding:
                 log.warning("DB_LOST", update_id=update_id, error=str(error))
             await trio.sleep(NOTE_AGAIN_AFTER)
 
-    def _call(self, received: Received, update: Update) -> Decision:
+    async def _call(self, received: Received, cause: Update | Job) -> Decision:
+        decision = Decision()
         try:
+            decision = self._undecided(received, cause)
             with self._watchdog.calling(received.update_id):
-                return _decision(update, self._decide(update))
+                wants_jobs = isinstance(cause, Update) and self._bot.wants_jobs(cause, decision.known.state)
+                if not wants_jobs:
+                    return replace(decision, reply=self._reply(cause, decision.known))
+            known = replace(decision.known, jobs=await self._knowing.jobs_of(received.chat_id))
+            decision = replace(decision, known=known)
+            with self._watchdog.calling(received.update_id):
+                return replace(decision, reply=self._reply(cause, known))
         except (trio.Cancelled, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit too: what a handler raises ends its own update and nothing else
             log.exception("HANDLER_FAILED", update_id=received.update_id, epoch=self._term.epoch)
-            return Decision(update, failure=Failure(error))
+            return self._with_apology(replace(decision, failure=Failure(error)))
+
+    def _reply(self, cause: Update | Job, known: Known) -> Reply:
+        """The handler's reply. Raises what the handler does, and whatever is wrong with the reply."""
+        reply = self._bot.decide(cause, known) if isinstance(cause, Update) else self._bot.finished(cause, known)
+        if not isinstance(reply, Reply):
+            raise TypeError(f"the handler returned {type(reply).__name__}, not a Reply")
+        for call in _calls_of(reply):
+            counted_chat(call.method, call.params)
+            moves_file(call)
+        if reply.job is not None and not isinstance(cause, Update):
+            raise ValueError("only an update can ask for a job, the end of a job cannot")
+        return reply
+
+    def _undecided(self, received: Received, cause: Update | Job) -> Decision:
+        """What there is to decide by."""
+        state = self._knowing.state_of(received)
+        return Decision(
+            update=cause if isinstance(cause, Update) else None,
+            job=cause if isinstance(cause, Job) else None,
+            known=self._knowing.without_jobs(received, state),
+            state_version=state.version,
+        )
+
+    def _with_apology(self, decision: Decision) -> Decision:
+        return replace(decision, apology=self.apology(decision))
 
 
-def _decision(update: Update, reply: Reply) -> Decision:
-    """What a reply comes to. Raises whatever is wrong with it: that is the handler's failure as well."""
-    if not isinstance(reply, Reply):
-        raise TypeError(f"the handler returned {type(reply).__name__}, not a Reply")
-    chats = (counted_chat(call.method, call.params) for call in reply.calls)
-    return Decision(
-        update,
-        reply,
-        chat=next((chat for chat in chats if chat is not None), None),
-    )
+def _read(received: Received) -> Update | Job:
+    """The update, or the job that has ended; raises ValueError."""
+    if received.kind == JOB_ENDED and received.update_id < 0:
+        return read_job_event(received.payload)
+    return read_update(received.payload)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from svc.handler.job import Job
 from svc.handler.reply import Call
-from telegram_client.message_ids import MessageIds
-from telegram_client.updates import Message, Update
+from telegram_client.message_ids import SHARED, MessageIds, sequence_of
+from telegram_client.updates import Chat, Message, Update
 
 # Their messages' keyboards can be edited by the bot (TDLib's `MessagesManager::can_edit_message`). Not so an invoice's,
 # and sendMediaGroup makes several messages.
@@ -39,19 +40,28 @@ _CHAT_TYPES = frozenset({"private", "group", "supergroup"})
 _ELSEWHERE = ("business_connection_id", "direct_messages_topic_id")
 
 
-def can_be_looked_for(send: Call, chat_id: int, update: Update | None) -> bool:
-    """Whether the message of `send` can be looked for; `chat_id` is the chat whose order its update is in."""
-    message = _message_of(update) if update is not None else None
-    chat = message.chat if message is not None else None
-    if chat is None or chat.id != chat_id or chat.type not in _CHAT_TYPES:
-        return False
+def can_be_looked_for(send: Call, chat_id: int, cause: Update | Job | None) -> bool:
+    """Whether the message of `send` can be looked for; `chat_id` is the chat whose order its update is in, and `cause`
+    that update, or the job of whose end it tells.
+    """
     params = send.params
     return (
-        is_recognisable(send)
+        _is_such_a_chat(chat_id, cause)
+        and is_recognisable(send)
         and params.get("chat_id") == chat_id
         and isinstance(params.get("chat_id"), int)
         and not any(name in params for name in _ELSEWHERE)
     )
+
+
+def _is_such_a_chat(chat_id: int, cause: Update | Job | None) -> bool:
+    """Whether it is a private chat, a group or a supergroup. Of a job's chat only the id is known, which a supergroup's
+    and a channel's do not tell apart.
+    """
+    if isinstance(cause, Job):
+        return sequence_of(chat_id) == SHARED
+    chat = _chat_of(cause) if cause is not None else None
+    return chat is not None and chat.id == chat_id and chat.type in _CHAT_TYPES
 
 
 def is_recognisable(send: Call) -> bool:
@@ -61,12 +71,22 @@ def is_recognisable(send: Call) -> bool:
     return send.method in _METHODS and inline
 
 
-def note_update(message_ids: MessageIds, update: Update) -> None:
-    """An update tells of a message: what is sent from now on has a greater id."""
-    message = _message_of(update)
-    if message is not None:
+def note_cause(message_ids: MessageIds, cause: Update | Job) -> None:
+    """An update, or a job, tells of a message: what is sent from now on has a greater id."""
+    if isinstance(cause, Job):
+        if cause.status_message_id is not None:
+            message_ids.note(cause.chat_id, cause.status_message_id)
+    elif (message := _message_of(cause)) is not None:
         message_ids.note(message.chat.id, message.message_id)
 
 
+def _chat_of(update: Update) -> Chat | None:
+    message = _message_of(update)
+    if message is not None:
+        return message.chat
+    return update.my_chat_member.chat if update.my_chat_member is not None else None
+
+
 def _message_of(update: Update) -> Message | None:
-    return update.message or (update.callback_query.message if update.callback_query else None)
+    press = update.callback_query
+    return update.message or update.edited_message or (press.message if press is not None else None)

@@ -59,12 +59,40 @@ _TEXTS = (
 )
 
 
+# A message that an edit does not find, or may not edit any more: another message can say the same.
+_NO_EDIT = ("message can't be edited", "message to edit not found", "message_id_invalid")
+# An answer to a press or a query comes too late, or for the second time.
+_TOO_LATE = ("query is too old", "query id is invalid", "query_id_invalid")
+_ANSWERS = frozenset({"answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery"})
+
+
 def may_be_the_bots(error: BaseException) -> bool:
     """Whether a call may have failed because the bot's token or the Bot API's address is wrong.
 
     That is so of a proxy's or a strange server's 404 too, which is no refusal but a doubt.
     """
     return isinstance(error, TelegramError) and error.status in (401, 404)
+
+
+def comes_too_late(error: Refused) -> bool:
+    """Whether nothing was to come of the call any more: it answers a question that nobody waits on by now.
+
+    Whatever a press is answered with, its spinner ends by itself, so no refusal of that is anything else.
+    """
+    if error.method not in _ANSWERS or may_be_the_bots(error):
+        return False
+    return error.method == "answerCallbackQuery" or any(each in error.description.lower() for each in _TOO_LATE)
+
+
+def another_way_may_do(error: Refused) -> bool:
+    """Whether other calls may succeed where this one was refused: not if nobody could have the message, or the bot is
+    not known.
+    """
+    if may_be_the_bots(error):
+        return False
+    if error.method.startswith("edit") and any(each in error.description.lower() for each in _NO_EDIT):
+        return True
+    return not is_nobodys(error)
 
 
 def is_nobodys(error: Refused) -> bool:

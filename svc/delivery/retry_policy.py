@@ -21,6 +21,8 @@ FLOOD = 429
 # When a send in doubt is first looked for. Without an answer in time the server may still be at it.
 LOOK_AFTER = 1.0
 LOOK_AFTER_TIMEOUT = 5.0
+# And where a file is on its way, which the server passes on to others before there is a message.
+LOOK_AFTER_FILE = 30.0
 
 
 def after_failure(
@@ -31,6 +33,7 @@ def after_failure(
     age: float,
     repeatable: bool,
     can_be_looked_for: bool,
+    moves_file: bool = False,
     policy: Fallback,
     bot_is_fine: bool,
     rng: random.Random,
@@ -39,7 +42,7 @@ def after_failure(
 
     `attempts` includes this one, `doubts` are those of the attempts before; `age` is how long ago the update arrived,
     in seconds; `repeatable` tells whether the failed call may be made twice without harm, `can_be_looked_for` whether
-    its message can: where it cannot, `policy` decides; `bot_is_fine` that it is certain that Telegram knows the bot, so
+    its message can: where it cannot, `policy` decides; `moves_file` that the call takes as long as a file does; `bot_is_fine` that it is certain that Telegram knows the bot, so
     that a refusal that may be the bot's fault is not.
     """
     text = describe(error)
@@ -56,7 +59,7 @@ def after_failure(
         case InDoubt() if repeatable:
             return _later(backoff.after(attempts), text, attempts, age)
         case InDoubt() if can_be_looked_for:
-            return unclear(error)
+            return unclear(error, moves_file=moves_file)
         case InDoubt() if policy == "skip":
             return Done("in_doubt", doubts=1)
         case InDoubt() if doubts + 1 >= SENDS_IN_DOUBT:
@@ -66,9 +69,10 @@ def after_failure(
     return Dead(text) if attempts >= MAX_ATTEMPTS else Retry(backoff.after(attempts), text)
 
 
-def unclear(error: InDoubt) -> Unclear:
+def unclear(error: InDoubt, *, moves_file: bool = False) -> Unclear:
     """How an attempt ends whose message is to be looked for."""
-    return Unclear(LOOK_AFTER_TIMEOUT if error.timed_out else LOOK_AFTER, describe(error))
+    delay = LOOK_AFTER_TIMEOUT if error.timed_out else LOOK_AFTER
+    return Unclear(LOOK_AFTER_FILE if moves_file else delay, describe(error))
 
 
 def may_repeat_at_once(error: BaseException, repeatable: bool) -> bool:

@@ -15,13 +15,15 @@ import structlog
 import trio
 
 from svc.delivery.lookable import is_recognisable
-from svc.delivery.refusals import may_be_the_bots
+from svc.delivery.refusals import comes_too_late
+from svc.delivery.remote_files import NotFetched, RemoteFiles, moves_file
 from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
 from svc.handler.reply import Call
 from svc.observability.errors import describe
-from svc.storage.inbox import CallMade
+from svc.storage.inbox import CallMade, SentFile
 from svc.waiting import jittered
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
+from telegram_client.files import told_file
 from telegram_client.flood import FloodControl, Turn
 from telegram_client.limits import ChatId, counted_chat
 from telegram_client.message_ids import MessageIds, told_message
@@ -30,6 +32,8 @@ from telegram_client.sender import Sender
 log = structlog.get_logger()
 
 CALL_TIMEOUT = 10.0
+# For one that uploads a file, or has Telegram fetch one.
+FILE_CALL_TIMEOUT = 60.0
 # A connection that could not be made often can a moment later. What takes longer, or would have to wait longer than
 # LONGEST_WAIT for its turn, goes back into the inbox.
 AGAIN_AFTER = (0.1, 0.3, 0.9)
@@ -38,10 +42,13 @@ LONGEST_WAIT = 1.0
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an update could not be handled; `repeatable` if the call that failed may be made twice without harm."""
+    """Why an update could not be handled. `repeatable`: the call that failed may be made twice without harm;
+    `moves_file`: it takes as long as a file does.
+    """
 
     error: BaseException
     repeatable: bool = True
+    moves_file: bool = False
 
 
 class Delivery:
@@ -49,7 +56,7 @@ class Delivery:
 
     `turn` is the one that was waited for before the update was begun; every further call to a chat, retries included,
     waits for a turn of its own. Each call is noted in `made`, its retries with it; the messages that answers tell of in
-    `message_ids`.
+    `message_ids`. Remote files are fetched by `files`.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Delivery:
         seconds: float,
         made: list[CallMade],
         message_ids: MessageIds,
+        files: RemoteFiles,
         turn: Turn | None = None,
     ) -> None:
         self._sender = sender
@@ -73,19 +81,30 @@ class Delivery:
         self._moved: tuple[Any, int] | None = None
         self._made = made
         self._message_ids = message_ids
+        self._files = files
         self._sent_id: int | None = None
+        self._sent_file: SentFile | None = None
 
     async def make(self, calls: Sequence[Call]) -> Failure | None:
         """Make the calls, up to the first that fails."""
         for call in calls:
             started = trio.current_time()
-            failure = await self._make(call)
+            self._sent_id = self._sent_file = None
+            failure = await self._make_with_files(call)
             error = failure.error if failure is not None else None
             ms = round((trio.current_time() - started) * 1000, 1)
-            self._made.append(CallMade(call.method, outcome_of(error), ms, self._sent_id))
+            self._made.append(CallMade(call.method, outcome_of(error), ms, self._sent_id, self._sent_file))
             if failure is not None:
                 return failure
         return None
+
+    async def _make_with_files(self, call: Call) -> Failure | None:
+        """Make one call, once the files that it uploads are here. One that cannot be had is the call's failure."""
+        try:
+            async with self._files.fetched(call, self._time_left()) as ready:
+                return await self._make(ready)
+        except NotFetched as error:
+            return Failure(error, call.repeatable)
 
     async def _make(self, call: Call) -> Failure | None:
         """Make one call, and a few times again where that does no harm."""
@@ -150,19 +169,19 @@ class Delivery:
 
     async def _request(self, call: Call) -> Failure | None:
         try:
-            result = await self._sender.call(call.method, call.params, timeout=min(self._time_left(), CALL_TIMEOUT))
+            timeout = min(self._time_left(), FILE_CALL_TIMEOUT if moves_file(call) else CALL_TIMEOUT)
+            result = await self._sender.call(call.method, call.params, timeout=timeout)
             self._note_message(call, result)
         except Refused as error:
-            if call.method != "answerCallbackQuery" or may_be_the_bots(error):
+            if not comes_too_late(error):
                 return Failure(error, call.repeatable)
-            # The press was long ago: its spinner has ended by itself, and nothing else was to come of this call.
             log.info("REFUSED", error=describe(error))
         except Exception as error:
             if isinstance(error, NotSent) and error.status == FLOOD:
                 self._flood.pause(error.retry_after, call.params.get("chat_id", self._chat_id))
             elif not isinstance(error, TelegramError):
                 log.exception("HANDLER_FAILED", method=call.method)
-            return Failure(error, call.repeatable)
+            return Failure(error, call.repeatable, moves_file(call))
         return None
 
     def _note_message(self, call: Call, result: Any) -> None:
@@ -175,8 +194,12 @@ class Delivery:
             self._message_ids.note_own(chat_id, message_id)
         else:
             self._message_ids.note(chat_id, message_id)
-        if not call.repeatable and chat_id == self._chat_id:
+        if chat_id != self._chat_id:
+            return
+        if not call.repeatable:
             self._sent_id = message_id
+        if (file := told_file(result)) is not None:
+            self._sent_file = SentFile(*file)
 
     def _no_time(self, call: Call) -> Failure:
         return Failure(NotSent(call.method, "no time was left for it", chat_id=self._chat_id), call.repeatable)

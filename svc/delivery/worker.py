@@ -3,7 +3,7 @@
 It stands at the ACTIVE event and works in the period that this opens onto, which holds the one object that can send;
 when the period's lease ends, whatever the worker was doing is cancelled. Its steps:
 
-decide    the pure handler; whatever it does is the update's failure, not the worker's (svc/delivery/deciding.py)
+decide    the bot's pure handler; whatever it does is the update's failure, not the worker's (svc/delivery/deciding.py)
 wait      while sending is paused, and for the turn that flood control gives the reply: what only waits is never in
           doubt, and a drain ends it
 begin     the database checks order, duplicates and the fence, right before the first call is written
@@ -21,7 +21,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
-from svc.delivery.lookable import note_update
+from svc.delivery.lookable import note_cause
 from svc.delivery.outcome_log import log_ending
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry, Unclear
@@ -31,6 +31,9 @@ log = structlog.get_logger()
 
 # From begin to the end of the last call. No worker can still be busy with a row that was begun longer ago.
 SEND_DEADLINE = 15.0
+# The same where files are moved: Telegram fetches one or refuses to, then it is fetched and uploaded from here.
+FILE_DEADLINE = 150.0
+FILE_PLACE_AGAIN_AFTER = 0.5
 BEGIN_AGAIN_AFTER = 0.2
 BUSY_FOR = 1.0
 
@@ -59,7 +62,7 @@ class _Worker:
             await self._work()
         finally:
             while self._period.unsure:
-                _, attempt = self._period.unsure.popitem()
+                _, (attempt, _) = self._period.unsure.popitem()
                 await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
 
     async def _work(self) -> None:
@@ -81,13 +84,29 @@ class _Worker:
 
     async def _handle(self, update: Received) -> Ending | _Left:
         decision = await self._period.deciding.decide(update)
-        if decision.update is not None:
-            note_update(self._period.message_ids, decision.update)
+        cause = decision.update or decision.job
+        if cause is not None:
+            note_cause(self._period.message_ids, cause)
         if decision.is_nothing:
             return await self._dismiss(update)
         # The chat's own limits: meanwhile the update waits in the chat queue, and no worker with it.
         if decision.chat is not None and (held := self._period.flood.held(decision.chat)):
             return _Left(held)
+        if not decision.moves_file:
+            return await self._in_turn(update, decision)
+        # It may take minutes: meanwhile the other workers go on answering.
+        places = self._period.file_places
+        try:
+            places.acquire_nowait()
+        except trio.WouldBlock:
+            return _Left(FILE_PLACE_AGAIN_AFTER)
+        try:
+            return await self._in_turn(update, decision)
+        finally:
+            places.release()
+
+    async def _in_turn(self, update: Received, decision: Decision) -> Ending | _Left:
+        """The attempt, as soon as it may leave."""
         turn = None
         if decision.reply.calls:
             with self._period.queue.until_closed() as waiting:
@@ -110,17 +129,19 @@ class _Worker:
     async def _try(self, update: Received, decision: Decision, turn: Turn | None) -> Ending | _Left:
         """One attempt, from its beginning to its record."""
         period, update_id = self._period, update.update_id
-        attempt = period.unsure.pop(update_id, None) or new_attempt(period, update, decision)
+        # What may have begun is gone on with as it was decided: its effects stand in the row.
+        unsure = period.unsure.pop(update_id, None)
+        attempt, decision = unsure or (new_attempt(period, update, decision), decision)
         self._log.debug("DEDUP_CHECK", update_id=update_id)
         period.tokens.add(attempt.token)
         try:
             begun = await self._begin(attempt)
             if begun is None:
-                period.unsure[update_id] = attempt
+                period.unsure[update_id] = attempt, decision
                 return _Left(BUSY_FOR)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
-            deadline = trio.current_time() + SEND_DEADLINE
+            deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
             return await BegunAttempt(
                 period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline
             ).run()
@@ -164,5 +185,6 @@ class _Worker:
                 self._log.info("DEDUP_SKIP", update_id=update.update_id, chat_id=update.chat_id)
                 return Done("duplicate")
             case _:
+                self._period.deciding.note_stale(update)
                 self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)
         return _Left()

@@ -61,8 +61,8 @@ def load_bot(name: str) -> Bot:
         raise BotError(f"{name} is not package.module:name")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise BotError(f"{module_name} cannot be imported: {error}") from error
+    except Exception as error:  # whatever a module does while it is imported
+        raise BotError(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from error
     bot = getattr(module, attribute, None)
     if not isinstance(bot, Bot):
         raise BotError(f"{name} is not a svc.handler.bot.Bot")

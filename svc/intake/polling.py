@@ -51,12 +51,14 @@ def open_poller(token: str, *, root: str, open_transport: OpenTransport | None =
     return BotApi(token, root=root, connections=1, timeout=POLL_DEADLINE, open_transport=open_transport)
 
 
-async def poll(api: Sender, intake: Intake, *, rng: random.Random) -> None:
+async def poll(api: Sender, intake: Intake, *, kinds: Sequence[str] = (), rng: random.Random) -> None:
     """Ask for updates and give them to `intake`, until cancelled. Raises nothing.
+
+    `kinds` are those to ask for (telegram_client/update_kinds.py); none: the default ones.
 
     Only one process may poll for a bot, and none while a webhook is set. Either is named in the log and waited out.
     """
-    poller = _Poller(api, intake)
+    poller = _Poller(api, intake, kinds)
     backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE_IN_CONFLICT, rng)
     log.info("POLLING")
     limit = POLL_LIMIT
@@ -107,9 +109,10 @@ class _NotStored(Exception):
 
 
 class _Poller:
-    def __init__(self, api: Sender, intake: Intake) -> None:
+    def __init__(self, api: Sender, intake: Intake, kinds: Sequence[str]) -> None:
         self._api = api
         self._intake = intake
+        self._kinds = list(kinds)
         self._offset: int | None = None
 
     async def ask(self, limit: int) -> None:
@@ -118,7 +121,7 @@ class _Poller:
         Raises _EmptyAtOnce for an answer that should not be followed by the next question at once.
         """
         # An empty list means the default kinds. Left out, it means those that an earlier bot with this token asked for.
-        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": limit, "allowed_updates": []}
+        params: dict[str, Any] = {"timeout": POLL_SECONDS, "limit": limit, "allowed_updates": self._kinds}
         if self._offset is not None:
             params["offset"] = self._offset
         asked = trio.current_time()

@@ -19,7 +19,7 @@ lost then; WEBHOOK_DIFFERS or WEBHOOK_ERROR will tell.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ from svc.settings.environment import Settings
 from svc.waiting import Backoff
 from telegram_client.errors import TelegramError
 from telegram_client.sender import Sender
+from telegram_client.update_kinds import kinds_to_ask_for
 
 log = structlog.get_logger()
 
@@ -47,13 +48,15 @@ MAX_CONNECTIONS = 40
 
 @dataclass(frozen=True)
 class Target:
-    """The webhook as it should be: its address, its secret, and every kind of update that Telegram sends by default.
+    """The webhook as it should be: its address, its secret, and the kinds of updates that Telegram is to send: those
+    that it sends by default, and `kinds` besides.
 
-    The kinds are set explicitly because Telegram remembers a choice made by an earlier bot with the same token.
+    They are set explicitly because Telegram remembers a choice made by an earlier bot with the same token.
     """
 
     url: str = field(repr=False)  # it may have the token in it
     secret: str = field(repr=False)
+    kinds: tuple[str, ...] = ()
 
     @property
     def params(self) -> dict[str, Any]:
@@ -62,14 +65,19 @@ class Target:
             "url": self.url,
             "secret_token": self.secret,
             "max_connections": MAX_CONNECTIONS,
-            "allowed_updates": [],
+            "allowed_updates": kinds_to_ask_for(self.kinds),
             "drop_pending_updates": False,
         }
 
 
-def target_of(settings: Settings) -> Target | None:
-    """The webhook that the settings ask for; None without a WEBHOOK_URL."""
-    return None if settings.webhook_url is None else Target(settings.webhook_url, settings.webhook_secret)
+def target_of(settings: Settings, kinds: Sequence[str] = ()) -> Target | None:
+    """The webhook that the settings ask for, for a bot that reads these kinds of updates besides the default ones.
+
+    None without a WEBHOOK_URL.
+    """
+    if settings.webhook_url is None:
+        return None
+    return Target(settings.webhook_url, settings.webhook_secret, tuple(kinds))
 
 
 class Change(NamedTuple):
@@ -92,8 +100,9 @@ def change_needed(info: Mapping[str, Any], target: Target, *, secret_known: bool
         reasons.append(f"the webhook is {info.get('url') or 'not set'}")
     elif info.get("max_connections", MAX_CONNECTIONS) != MAX_CONNECTIONS:
         reasons.append(f"max_connections is {info.get('max_connections')}")
-    if kinds := info.get("allowed_updates"):
-        reasons.append(f"it delivers only {' '.join(map(str, kinds))}")
+    asked, told = kinds_to_ask_for(target.kinds), info.get("allowed_updates") or []
+    if set(told) != set(asked):
+        reasons.append(f"it delivers only {' '.join(map(str, told or ['the default kinds']))}")
     if not reasons and not secret_known:
         reasons.append("its secret cannot be read back")
     return Change(target.params, ", ".join(reasons)) if reasons else None

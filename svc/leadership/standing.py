@@ -26,7 +26,8 @@ class Standing:
     """One instance's standing. Made inside `trio.run`.
 
     `open_get_me` opens the only thing that it may call in PASSIVE. `polls`: the leader fetches updates by itself, so
-    that without it nobody knows whether work waits. `step_down_after` is in seconds; 0: never.
+    that without it nobody knows whether work waits. `step_down_after` is in seconds; 0: never. `told` is given what
+    getMe was answered with.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Standing:
         *,
         polls: bool,
         step_down_after: float,
+        told: Callable[[Any], None],
         rng: random.Random,
     ) -> None:
         self._instances = instances
         self._open_get_me = open_get_me
         self._polls = polls
+        self._told = told
         self._rng = rng
         self.reach = Reach()
         self.heartbeats = Heartbeats(instances, self.reach)
@@ -60,7 +63,11 @@ class Standing:
 
     async def ask_while_active(self, sender: Sender) -> None:
         """Ask getMe where nothing else gets through, until cancelled."""
-        await keep_asking(self.reach, partial(sender.call, "getMe", timeout=ASK_TIMEOUT), self._rng)
+
+        async def ask() -> None:
+            self._told(await sender.call("getMe", timeout=ASK_TIMEOUT))
+
+        await keep_asking(self.reach, ask, self._rng)
 
     async def watch(self, lease: Lease, epoch: int) -> None:
         """Give up the lead of this term if another can lead and this one cannot; until cancelled."""
@@ -76,7 +83,8 @@ class Standing:
 
             async def ask() -> None:
                 with self.reach.noting():
-                    await get_me()
+                    me = await get_me()
+                self._told(me)
 
             await keep_asking(self.reach, ask, self._rng)
 

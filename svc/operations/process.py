@@ -9,18 +9,18 @@ from functools import partial
 import structlog
 import trio
 
-from svc.bot.catalog import CatalogError
+from svc.handler.bot import BotError
 from svc.intake.http_server import ConfigError
 from svc.observability.errors import describe, leaves
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
-from svc.operations.exit_codes import DONE, FAILED
+from svc.operations.exit_codes import BAD_USAGE, DONE, FAILED
 from svc.operations.run import run_instance
 from svc.settings.environment import Settings
 from svc.storage.database import DatabaseRefused
 from svc.storage.migrate import MigrationError
 
-EXPECTED = (ConfigError, CatalogError, DatabaseRefused, MigrationError, OSError)
+EXPECTED = (ConfigError, DatabaseRefused, MigrationError, OSError)
 """Reasons why an instance cannot run that the operator has to remove: logged as one line, without a traceback."""
 
 # Where there is no hard limit: more than are ever needed.
@@ -46,6 +46,10 @@ def run_process(settings: Settings) -> int:
     code = DONE
     try:
         trio.run(partial(run_instance, settings, metrics))
+    except* BotError as group:
+        code = BAD_USAGE
+        for error in leaves(group):
+            log.error("FAILED", reason=f"BOT: {describe(error)}")  # noqa: TRY400 (one line, no traceback)
     except* EXPECTED as group:
         code = FAILED
         for error in leaves(group):

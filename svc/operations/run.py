@@ -8,8 +8,7 @@ from functools import partial
 import structlog
 import trio
 
-from svc.bot.catalog import load_catalog
-from svc.bot.handlers import make_decide
+from svc.handler.bot import load_bot
 from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
 from svc.leadership.postgres_lock import connect_lock
@@ -32,6 +31,7 @@ from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.postgres_instances import PostgresInstances
+from svc.storage.postgres_jobs import PostgresJobs
 from svc.storage.transition_log import PostgresTransitionLog
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """Run one instance until a signal ends it.
 
-    Raises what makes that impossible: ConfigError, CatalogError, MigrationError, DatabaseRefused (also for a server
+    Raises what makes that impossible: ConfigError, BotError, MigrationError, DatabaseRefused (also for a server
     that is unfit and a pooler in the way), OSError (the port is taken).
     """
     http = load_config(settings.host, settings.port)
@@ -56,7 +56,7 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 
 
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
-    """The parts that talk to a real Postgres and a real Bot API."""
+    """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
     inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
     transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
 
@@ -87,8 +87,9 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         metrics=metrics,
         inbox=inbox,
         instances=PostgresInstances(database, settings.bot_id, settings.instance_id),
+        jobs=PostgresJobs(database, settings.bot_id, settings.instance_id),
         transition_log=transition_log,
-        decide=make_decide(load_catalog()),
+        bot=load_bot(settings.bot),
         prepare=prepare,
         writers=writers,
         connect_lock=connect,

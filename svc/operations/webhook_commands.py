@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from svc.handler.bot import BotError, load_bot
 from svc.intake.webhook_registration import target_of
 from svc.settings.environment import Settings
 from telegram_client.client import BotApi, OpenTransport
@@ -28,14 +29,18 @@ _TIMES = ("last_error_date", "last_synchronization_error_date")
 
 
 async def set_webhook(settings: Settings, *, open_transport: OpenTransport | None = None) -> bool:
-    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET, both of which must be set; False if Telegram refuses."""
-    target = target_of(settings)
-    assert target is not None
+    """Set the webhook to WEBHOOK_URL with WEBHOOK_SECRET, both of which must be set; False if Telegram refuses, or BOT
+    names none, which says what kinds of updates are wanted.
+    """
     try:
+        target = target_of(settings, load_bot(settings.bot).kinds)
+        assert target is not None
         async with _api(settings, open_transport) as api:
             await _ask(api, "setWebhook", target.params)
             print(settings.hide(f"the webhook is set: {target.url}"))
             return True
+    except BotError as error:
+        _print_error(f"BOT: {error}")
     except Refused as error:
         _print_error(f"{error}; Telegram closes the old webhook first, so the bot may have none now: svc webhook info")
     except TelegramError as error:

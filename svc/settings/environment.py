@@ -44,6 +44,7 @@ class Settings:
     database_url: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     webhook_url: str | None = field(repr=False)  # some have the token in it
+    bot: str
     intake: Intake
     leader_database_url: str = field(repr=False)
     telegram_api_root: str

@@ -12,6 +12,7 @@ T = TypeVar("T", int, float)
 
 _TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 LONGEST_LABEL = 100
 
 
@@ -28,6 +29,13 @@ def secret(text: str) -> str:
     """
     if not _SECRET.fullmatch(text):
         raise ValueError("must be 1 to 256 characters of A-Z a-z 0-9 _ -")
+    return text
+
+
+def object_name(text: str) -> str:
+    """Where a Python object is: its module, a colon, its name there."""
+    if not _OBJECT.fullmatch(text):
+        raise ValueError("must be package.module:name")
     return text
 
 

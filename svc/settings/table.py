@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from svc.settings.addresses import PUBLIC_API, api_root, bind_host, postgres_url, webhook_url
-from svc.settings.parsers import label, number, one_of, secret, token
+from svc.settings.parsers import label, number, object_name, one_of, secret, token
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ SETTINGS = (
         None,
         "public https address that leads to this service's `/webhook`, port 443, 80, 88 or 8443; unset: the webhook is "
         "not set by the service",
+    ),
+    Setting(
+        "BOT",
+        object_name,
+        "svc.bot.menu_bot:bot",
+        "`package.module:name` of the bot: what is answered",
     ),
     Setting("INTAKE", one_of("webhook", "polling"), "webhook", "`webhook` or `polling`: how updates come in"),
     Setting(

@@ -20,6 +20,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from svc.handler.job import Job, JobError, ResultFile
 from svc.storage.inbox import Term
 
@@ -150,3 +152,15 @@ def ended_id(job_id: int) -> int:
 def job_of(update_id: int) -> int:
     """The job of whose end the inbox row with this id tells."""
     return -update_id
+
+
+class _JobEvent(msgspec.Struct):
+    job: Job
+
+
+_decode_event = msgspec.json.Decoder(_JobEvent).decode
+
+
+def read_job_event(payload: bytes) -> Job:
+    """The job of whose end the inbox row with this payload tells; raises ValueError."""
+    return _decode_event(payload).job

@@ -28,8 +28,10 @@ from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.storage.inbox import Term
 from telegram_client.updates import Update
+from tests.bots import TestBot
 from tests.harness import SECRET, settings_for_tests
 from tests.memory.instances import MemoryInstances
+from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
 from tests.simulation.database import SimulatedDatabase
@@ -164,7 +166,8 @@ class World:
                 inbox=inbox,
                 instances=InstancesOverLink(self.heartbeats.of(f"i{number}"), self.database, link),
                 transition_log=MemoryTransitionLog(),
-                decide=_echo_id,
+                jobs=MemoryJobs(self.inbox),
+                bot=TestBot(_echo_id),
                 prepare=trio.lowlevel.checkpoint,
                 writers=inbox.run,
                 connect_lock=connect,
@@ -175,6 +178,7 @@ class World:
                     Calls(self, number),
                 ),
                 rng=random.Random(f"{self.schedule.seed}/{number}"),
+                now=TrioWallClock(EPOCH),
             )
         )
         _watch_periods(service, number)
