@@ -1,7 +1,7 @@
 -- What is remembered of a chat, and work that takes minutes.
 
 ALTER TABLE inbox
-    -- What the update changes besides being answered, once it is done: the chat's state, a job. See svc/storage/effects.
+    -- What the update changes besides being answered, once it is done: the chat's state, a job (svc/storage/effects.py).
     ADD COLUMN effects jsonb;
 
 CREATE TABLE chats (
@@ -42,8 +42,10 @@ CREATE TABLE jobs (
     -- The provider's name for it, and the one that a callback has told.
     task_id           text,
     hint              text,
+    -- Whether a callback has come since it was last looked at: then it is not put off.
+    called            boolean     NOT NULL DEFAULT false,
     polls             integer     NOT NULL DEFAULT 0,
-    progress          real,
+    progress          double precision,
     ready_at          timestamptz,
     ended_at          timestamptz,
     results           jsonb       NOT NULL DEFAULT '[]',
@@ -58,5 +60,7 @@ CREATE TABLE jobs (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX jobs_due ON jobs (bot_id, due_at) WHERE state IN ('wanted', 'submitting', 'running');
+-- What the provider has, or may have: a few rows, however many wait.
+CREATE INDEX jobs_running ON jobs (bot_id) WHERE state IN ('submitting', 'running');
 CREATE INDEX jobs_of_chat ON jobs (bot_id, chat_id, job_id DESC);
 CREATE INDEX jobs_ended ON jobs (bot_id, ended_at) WHERE state IN ('delivered', 'failed', 'cancelled', 'unknown');

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from svc.intake.middleware import App
-from svc.storage.inbox import Received, StoreOutcome
+from svc.storage.inbox import Received, Stored, StoreOutcome
 
 NO_BODY = {"type": "http.request", "body": b"", "more_body": False}
 DISCONNECT = {"type": "http.disconnect"}
@@ -24,13 +24,13 @@ class Store:
         self.may_return.set()
         self.fault: Exception | None = None
 
-    async def __call__(self, update: Received) -> StoreOutcome:
+    async def __call__(self, update: Received) -> Stored:
         await trio.sleep(self.delay)
         await self.may_return.wait()
         if self.fault is not None:
             raise self.fault
         is_new = self.stored.setdefault(update.update_id, update) is update
-        return StoreOutcome.FIRST if is_new else StoreOutcome.DUPLICATE
+        return Stored(StoreOutcome.FIRST if is_new else StoreOutcome.DUPLICATE)
 
 
 class AsgiRequest:

@@ -127,7 +127,7 @@ async def test_a_redelivery_beside_its_settlement_leaves_a_row_that_never_begins
     stored_again: list[StoreOutcome] = []
 
     async def store_again() -> None:
-        stored_again.append(await inbox.store(update))
+        stored_again.append((await inbox.store(update)).outcome)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.run)

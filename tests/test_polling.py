@@ -19,7 +19,7 @@ from sandbox.telegram import DEMO_TOKEN
 from svc.intake.accept import Intake
 from svc.intake.polling import LONGEST_PAUSE, POLL_LIMIT, POLL_SECONDS, open_poller, poll
 from svc.storage.database import DatabaseUnavailable
-from svc.storage.inbox import Received, StoreOutcome
+from svc.storage.inbox import Received, Stored, StoreOutcome
 from svc.waiting import until
 from telegram_client.updates import read_update
 from tests.harness import DEADLOCK, Logs, captured_logs
@@ -67,7 +67,7 @@ class Polled:
         """Every getUpdates that has been answered, or has failed."""
         return self.sandbox.telegram.call_log.find("getUpdates")
 
-    async def poll(self, store: Callable[[Received], Awaitable[StoreOutcome]] | None = None) -> None:
+    async def poll(self, store: Callable[[Received], Awaitable[Stored]] | None = None) -> None:
         """Poll until `draining`, with `store` in place of the inbox's own."""
         async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=self.sandbox.transport) as api:
             intake = Intake(store or self.inbox.store, self._hints)
@@ -81,7 +81,7 @@ async def polling(
     inbox: MemoryInbox | None = None,
     *,
     hints: int = 1000,
-    store: Callable[[Received], Awaitable[StoreOutcome]] | None = None,
+    store: Callable[[Received], Awaitable[Stored]] | None = None,
 ) -> AsyncIterator[Polled]:
     """A poller at work, whose first getUpdates has reached Telegram."""
     with captured_logs(secrets=(DEMO_TOKEN,)) as logs, trio.fail_after(DEADLOCK):
@@ -138,7 +138,7 @@ async def test_the_offset_moves_only_after_the_commit(autojump_clock: trio.testi
     commit = trio.Event()
     inbox = MemoryInbox()
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         await commit.wait()
         return await inbox.store(update)
 
@@ -160,7 +160,7 @@ async def test_a_chat_is_stored_in_order(autojump_clock: trio.testing.MockClock)
     failing = [True]
     tried: list[int] = []
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         tried.append(update.update_id)
         await trio.sleep(0.01)
         if failing and len(inbox.rows) == 2:
@@ -186,10 +186,10 @@ async def test_a_batch_is_stored_side_by_side(autojump_clock: trio.testing.MockC
     waiting: list[int] = []
     commit = trio.Event()
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         waiting.append(update.update_id)
         await commit.wait()
-        return StoreOutcome.FIRST
+        return Stored(StoreOutcome.FIRST)
 
     async with polling(sandbox, store=store) as polled:
         assert sorted(waiting) == sent
@@ -241,7 +241,7 @@ async def test_a_batch_stored_in_part_is_completed(autojump_clock: trio.testing.
     inbox = MemoryInbox()
     failing = [True]
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         if update.chat_id == 2 and failing:
             failing.pop()
             raise DatabaseUnavailable("cut off")
@@ -263,7 +263,7 @@ async def test_a_store_that_hangs_is_given_up(autojump_clock: trio.testing.MockC
     inbox = MemoryInbox()
     hanging = [True]
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         if hanging:
             hanging.pop()
             await trio.sleep_forever()
@@ -281,7 +281,7 @@ async def test_an_unforeseen_error_of_the_store_ends_nothing(autojump_clock: tri
     inbox = MemoryInbox()
     failing = [True]
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         if failing:
             failing.pop()
             raise RuntimeError("a bug")
@@ -374,11 +374,11 @@ async def test_a_duplicate_is_confirmed_when_its_store_has_returned(autojump_clo
     nothing of its batch is confirmed."""
     inbox, confirmed = MemoryInbox(), trio.Event()
 
-    async def store(update: Received) -> StoreOutcome:
-        outcome = await inbox.store(update)
-        if outcome is StoreOutcome.DUPLICATE:
+    async def store(update: Received) -> Stored:
+        stored = await inbox.store(update)
+        if stored.outcome is StoreOutcome.DUPLICATE:
             await confirmed.wait()
-        return outcome
+        return stored
 
     sandbox = Sandbox()
     async with polling(sandbox, inbox) as polled:
@@ -405,7 +405,7 @@ async def test_updates_without_a_chat_do_not_wait_for_each_other(autojump_clock:
     sent = [sandbox.telegram.push_update("poll", {"id": str(number)}) for number in range(3)]
     ids = [update.id for update in sent if update is not None]
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         assert update.chat_id == 0
         if update.update_id == ids[0]:
             raise DatabaseUnavailable("not this one")
@@ -451,7 +451,7 @@ async def test_one_update_that_cannot_be_stored_holds_up_none_before_it(autojump
     poison = sent[20]
     assert poison is not None
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         if update.update_id == poison.id:
             raise ValueError("this one never")
         return await inbox.store(update)
@@ -517,14 +517,14 @@ async def test_restarts_and_faults_at_any_moment(autojump_clock: trio.testing.Mo
     new: list[int] = []
     by_chat: dict[int, list[int]] = {}
 
-    async def store(update: Received) -> StoreOutcome:
+    async def store(update: Received) -> Stored:
         await trio.sleep(rng.choice((0, 0.01)))
-        outcome = await inbox.store(update)
-        if outcome is not StoreOutcome.DUPLICATE:
+        stored = await inbox.store(update)
+        if stored.outcome is not StoreOutcome.DUPLICATE:
             new.append(update.update_id)
             by_chat.setdefault(update.chat_id, []).append(update.update_id)
         await trio.sleep(rng.choice((0, 0.01)))  # cancelled here, it is stored all the same
-        return outcome
+        return stored
 
     for _ in range(30):
         async with polling(sandbox, inbox, store=store) as polled:

@@ -16,7 +16,7 @@ from svc.leadership.lease import Lease, LeaseTimes
 from svc.leadership.stepping_down import SteppingDown
 from svc.service import Service
 from svc.settings.environment import Fallback
-from svc.storage.inbox import Attempt, Begun, Received, StoreOutcome, Term
+from svc.storage.inbox import Attempt, Begun, Received, Stored, StoreOutcome, Term
 from svc.storage.looks import Absent, DueLook, Found, KnownIds, LookOutcome, LookResult
 from telegram_client import probes
 from tests.memory import inbox as memory_inbox
@@ -90,7 +90,7 @@ def _begin_ignores_order(patch: pytest.MonkeyPatch) -> None:
 def _store_forgets_what_was_processed(patch: pytest.MonkeyPatch) -> None:
     store = MemoryInbox.store
 
-    async def forgetful(inbox: MemoryInbox, update: Received) -> StoreOutcome:
+    async def forgetful(inbox: MemoryInbox, update: Received) -> Stored:
         inbox.processed.pop(update.update_id, None)
         return await store(inbox, update)
 
@@ -117,7 +117,7 @@ def _the_active_event_never_closes(patch: pytest.MonkeyPatch) -> None:
 
 def _a_duplicate_waits_for_no_standby(patch: pytest.MonkeyPatch) -> None:
     def writes_something(_: SimulatedDatabase, result: object) -> bool:
-        return not (isinstance(result, list) and set(result) == {StoreOutcome.DUPLICATE})
+        return not (isinstance(result, list) and set(result) == {Stored(StoreOutcome.DUPLICATE)})
 
     patch.setattr(SimulatedDatabase, "waits_for_standby", writes_something)
 

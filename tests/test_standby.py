@@ -70,14 +70,14 @@ def test_a_duplicate_waits_for_the_standby_as_the_first_delivery_does(
             with trio.fail_after(20):
                 while not await is_stored(inbox, an_update(2, chat_id=8)):
                     pass
-            assert await inbox.store(an_update(2, chat_id=8)) is StoreOutcome.DUPLICATE
+            assert (await inbox.store(an_update(2, chat_id=8))).outcome is StoreOutcome.DUPLICATE
             await inbox.settle(await begun(inbox, 1, term), Done())
-            assert await inbox.store(an_update(1)) is StoreOutcome.DUPLICATE
+            assert (await inbox.store(an_update(1))).outcome is StoreOutcome.DUPLICATE
 
     async def after() -> None:
         async with inbox_on(standby) as inbox:
             assert await ids_read_back(inbox) == [2]
-            assert await inbox.store(an_update(1)) is StoreOutcome.DUPLICATE
+            assert (await inbox.store(an_update(1))).outcome is StoreOutcome.DUPLICATE
             assert await outcome(inbox, 2, await new_term(inbox)) is BeginOutcome.BEGUN
 
     trio.run(before)

@@ -17,6 +17,11 @@ provider has it. ready: it is made, and is on its way to the person. unknown: it
 
 ENDED: frozenset[JobState] = frozenset({"delivered", "failed", "cancelled", "unknown"})
 
+INT64 = 2**63
+
+LONGEST = 7 * 86400.0
+"""How many seconds a job may have at most."""
+
 FileKind = Literal["photo", "video", "audio", "document"]
 
 JobError = Literal[
@@ -49,6 +54,14 @@ class JobRequest(msgspec.Struct, frozen=True):
     context: dict[str, Any] = {}
     status_message_id: int | None = None
     seconds: float = 900.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError or TypeError for what no row can hold, which the database would say too late."""
+        if not (-INT64 <= self.user_id < INT64 and -INT64 <= (self.status_message_id or 0) < INT64):
+            raise ValueError("an id of a job is not one of 64 bits")
+        if not 0 < self.seconds <= LONGEST:
+            raise ValueError(f"a job has more than no time and {LONGEST} seconds at most")
+        msgspec.to_builtins((self.input, self.context))
 
 
 class ResultFile(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 import trio
 
-from svc.storage.inbox import Received, StoreOutcome
+from svc.storage.inbox import Received, Stored, StoreOutcome
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ class Intake:
     `store` commits one; `hints` is the memory channel to the workers, bounded by number and by bytes.
     """
 
-    def __init__(self, store: Callable[[Received], Awaitable[StoreOutcome]], hints: SendsHints) -> None:
+    def __init__(self, store: Callable[[Received], Awaitable[Stored]], hints: SendsHints) -> None:
         self._store = store
         self._hints = hints
 
@@ -42,12 +42,12 @@ class Intake:
         all the same, and the update can be given to `accept` again. After the commit nothing waits, so an update that
         is committed in time is not cancelled.
         """
-        outcome = await self._store(update)
+        outcome, state = await self._store(update)
         if outcome is StoreOutcome.DUPLICATE:
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
-        self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST))
+        self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))
         return True
 
     def _hint(self, update: Received) -> None:

@@ -11,10 +11,12 @@ of 16 took 25 ms, with it 1.1).
 
 from __future__ import annotations
 
+from svc.storage.chats_sql import state_of
+from svc.storage.effects_sql import effects_of
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.looks import ABSENT_LOOKS
-from svc.storage.looks_sql import MAY_BEGIN
+from svc.storage.looks_sql import MAY_BEGIN, NOTHING_OLDER
 
 # The settings of every session that is for the inbox. Its tables are empty one minute and hold a million rows the next.
 # A plan that is cached, or made from what the last ANALYZE saw, then scans all of them for every group (measured: begin
@@ -39,7 +41,7 @@ PLANNER = {
 # that was committed before lies before it.
 #
 # `alone` looks at the inbox as it was before this statement.
-STORE = """
+STORE = f"""
 WITH new AS (
     INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, message_id, received_by)
     SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, u.message_id, $7
@@ -50,11 +52,11 @@ WITH new AS (
     RETURNING update_id, chat_id
 )
 SELECT new.update_id, NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = new.chat_id
-                                    AND new.chat_id <> 0) AS alone
-FROM new
+                                    AND new.chat_id <> 0) AS alone, c.version, c.state
+FROM new {state_of("new.chat_id")}
 UNION ALL
 SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
-                  ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END
+                  ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END, NULL, NULL
 """
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An
@@ -62,28 +64,37 @@ SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
 #
 # One that was looked for and not found is sent again. The watermark stays that of its first send, whose message may
 # still arrive: too low is safe, too high would hide that one.
+#
+# A row below zero (JOB_ENDED) comes before its chat's updates, whenever it was put in; so it waits besides until none
+# of them is begun or in doubt: one send of a chat at a time. `under_way` is read for such rows only.
+#
+# What was decided by a state that the chat has no longer does not begin.
 BEGIN = f"""
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
+), under_way AS MATERIALIZED (
+    SELECT chat_id, update_id FROM inbox WHERE bot_id = $1 AND state <> 'pending'
 )
 UPDATE inbox i
 SET state = 'processing', epoch = $2, token = w.token,
     repeatable = CASE i.state WHEN 'processing' THEN i.repeatable ELSE w.repeatable END,
     dead_if_sent = CASE i.state WHEN 'processing' THEN i.dead_if_sent ELSE w.dead_if_sent END,
+    effects = CASE i.state WHEN 'processing' THEN i.effects ELSE w.effects::jsonb END,
     watermark = CASE WHEN i.state = 'pending' AND i.resends = 0 THEN w.watermark ELSE i.watermark END,
     resends = i.resends + CASE i.state WHEN 'in_doubt' THEN 1 ELSE 0 END,
     absent = 0,
     attempts = i.attempts + CASE i.state WHEN 'processing' THEN 0 ELSE 1 END,
     started_at = CASE i.state WHEN 'processing' THEN i.started_at ELSE now() END
 FROM (SELECT $1::bigint AS bot_id, u.*
-      FROM unnest($4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[], $8::text[])
-          AS u (update_id, token, repeatable, watermark, dead_if_sent) OFFSET 0) AS w,
+      FROM unnest($4::bigint[], $5::bigint[], $6::boolean[], $7::bigint[], $8::text[], $9::text[], $10::bigint[])
+          AS u (update_id, token, repeatable, watermark, dead_if_sent, effects, state_version) OFFSET 0) AS w,
      term
 WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id
   AND ((i.state = 'processing' AND i.epoch = $2 AND i.token = w.token)
-    OR ({MAY_BEGIN}
-        AND NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND i.chat_id <> 0
-                          AND o.update_id < i.update_id)
+    OR ({MAY_BEGIN} AND {NOTHING_OLDER}
+        AND (i.update_id >= 0 OR i.chat_id = 0
+             OR NOT EXISTS (SELECT FROM under_way o WHERE o.chat_id = i.chat_id AND o.update_id <> i.update_id))
+        AND coalesce((SELECT c.version FROM chats c WHERE c.bot_id = $1 AND c.chat_id = i.chat_id), 0) = w.state_version
         AND NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = i.update_id)))
 RETURNING i.update_id, i.attempts, i.doubts, CASE WHEN i.resends > 0 THEN i.watermark END AS sent_above
 """
@@ -115,12 +126,15 @@ _STORY = with_entry("i.history", "(jsonb_build_object('at', now(), 'began', i.st
 # What is unclear is looked for. So is a retry of what was sent before and not found: one more look comes right before
 # it is sent again. With a doubt it is the policy's, which sends it whatever has become of it, and begins anew.
 _LOOKED_FOR = "(s.ending = 'unclear' OR i.resends > 0 AND s.doubts = 0)"
-SETTLE = f"""
+
+
+def _settle(more_arguments: str, more_columns: str, effects: str) -> str:
+    return f"""
 WITH s AS MATERIALIZED (
     SELECT $1::bigint AS bot_id, u.*
     FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::float8[],
-                $11::bigint[])
-        AS u (update_id, epoch, token, doubts, entry, ending, said, delay, sent_id)
+                $11::bigint[]{more_arguments})
+        AS u (update_id, epoch, token, doubts, entry, ending, said, delay, sent_id{more_columns})
 ), put_off AS (
     UPDATE inbox i
     SET state = CASE WHEN {_LOOKED_FOR} THEN 'in_doubt' ELSE 'pending' END,
@@ -134,13 +148,13 @@ WITH s AS MATERIALIZED (
     FROM s WHERE {_OWN_ROW} AND s.ending IN ('retry', 'unclear')
 ), ended AS (
     DELETE FROM inbox i USING s WHERE {_OWN_ROW} AND s.ending NOT IN ('retry', 'unclear')
-    RETURNING i.*, s.ending, s.said, s.sent_id, i.doubts + s.doubts AS all_doubts, {_STORY} AS story
+    RETURNING i.*, s.ending, s.said, s.sent_id, i.doubts + s.doubts AS all_doubts, {_STORY} AS story{more_columns}
 ), dead AS (
     INSERT INTO dead_updates {DEAD_COLUMNS}
     SELECT bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, all_doubts, said, story
     FROM ended WHERE ending = 'dead'
     ON CONFLICT DO NOTHING
-)
+){effects}
 INSERT INTO processed_updates {PROCESSED_COLUMNS}
 SELECT bot_id, update_id, $2, update_type, received_at, CASE ending WHEN 'dead' THEN 'dead' ELSE said END, attempts,
        all_doubts, chat_id, received_by, story, message_id, sent_id
@@ -148,18 +162,32 @@ FROM ended
 ON CONFLICT DO NOTHING
 """
 
-# Only a row that may begin: one that an attempt has begun is for that attempt to settle.
+
+# Most groups change nothing and end no job: they are spared what only such rows need ($12 and $13 are the files sent).
+SETTLE = _settle("", "", "")
+_EFFECTS = effects_of(
+    done="ending = 'done' AND said = 'done'",
+    skipped="ending = 'done' AND said = 'in_doubt'",
+    sent_id="sent_id",
+    file_kind="file_kind",
+    file_id="file_id",
+)
+SETTLE_WITH_EFFECTS = _settle(", $12::text[], $13::text[]", ", file_kind, file_id", f", {_EFFECTS}")
+
+
+# Only a row that may begin: one that an attempt has begun is for that attempt to settle. It changes nothing, but a job
+# of whose end nobody is told has not been delivered.
 DISMISS = f"""
-WITH done AS (
+WITH ended AS (
     DELETE FROM inbox i
     USING (SELECT $1::bigint AS bot_id, u.* FROM unnest($2::bigint[]) AS u (update_id) OFFSET 0) AS w
     WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND {MAY_BEGIN}
     RETURNING i.*
-)
+), {effects_of(done="false", skipped="false", sent_id="NULL::bigint")}
 INSERT INTO processed_updates {PROCESSED_COLUMNS}
 SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history,
        message_id, NULL
-FROM done
+FROM ended
 ON CONFLICT DO NOTHING
 """
 

@@ -23,14 +23,22 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from svc.handler.job import Job, JobError, ResultFile
-from svc.storage.inbox import Term
+from svc.storage.inbox import ChatState, Term
 
 LOST_AFTER = 900.0
 """Seconds after which a create of which nothing is known is given up: the job is unknown."""
 
 
+CLAIMED_FOR = 5.0
+"""Seconds for which a job that `due_jobs` has returned is not due again: by then it is put off, or nobody is at it."""
+
+FIRST_LOOK_AFTER = 2.0
+"""Seconds after which a task that has been created is first asked for."""
+
+
 class DueJob(NamedTuple):
-    """A job that something is to be done about now. Its state is wanted, running or submitting (in doubt).
+    """A job that something is to be done about now. Its state is wanted, running or submitting (in doubt). Of one that
+    was put off, `job.error_text` says why.
 
     `secret` is what its callback has to know, `attempts` how often it has been handed in, `task_id` the provider's name
     for it, `hint` the task that a callback named for it, to be verified. `age` and `left` in seconds: since it was
@@ -97,8 +105,11 @@ JobEnding = Ready | Failed | Unknown | Cancelled
 
 
 class Jobs(Protocol):
-    """The jobs of one bot, as one instance uses them. Every method may raise DatabaseUnavailable and is safe to
-    repeat."""
+    """The jobs of one bot, as one instance uses them.
+
+    Every method but `record_create` and `flush` may raise DatabaseUnavailable, after which the write may or may not
+    have been done; all are safe to repeat. Whatever puts a job off, it is due at its deadline too.
+    """
 
     async def due_jobs(
         self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
@@ -106,36 +117,49 @@ class Jobs(Protocol):
         """The jobs that something is to be done about now, those first that have been due for longest; at most `limit`.
 
         None whose id is in `without`. `held` are the tokens of creates that this instance is making: their jobs are not
-        in doubt. Nothing, unless `term` is the current one.
+        in doubt. None is returned again within CLAIMED_FOR, unless a callback comes. Nothing, unless `term` is the
+        current one.
         """
 
     async def begin_create(self, term: Term, job_id: int, token: int) -> bool:
         """Mark a wanted job as being handed in, by the create `token` of this term; False if that may not be.
 
-        Repeated, the same answer.
+        Repeated, the same answer, until the create is recorded.
         """
 
     async def record_create(self, job_id: int, token: int, outcome: Created | PutOff) -> None:
         """Record what became of a create. The term need not be current: it did happen.
 
-        The record is made even if the caller is cancelled or the database is away for a time.
+        The record is made even if the caller is cancelled or the database is away for a time. It changes nothing if the
+        job is over, or has been identified.
         """
 
+    async def flush(self) -> None:
+        """Return once no record of a create waits to be written. Through an outage of the database it waits."""
+
     async def note_look(self, term: Term, job_id: int, delay: float, progress: float | None = None) -> None:
-        """It has been asked for and is not over: it is due again in `delay` seconds."""
+        """It has been asked for and is not over: it is due again in `delay` seconds, or at once, where a callback came
+        after `due_jobs` returned it."""
 
     async def identify(self, term: Term, job_id: int, task_id: str) -> bool:
-        """A job whose create was in doubt is certainly this task: it is running. False if it is not in doubt."""
+        """A job whose create was in doubt is certainly this task: it is running, and due. False if it is not in doubt
+        and not this task already, or if the term is over."""
 
     async def end_job(self, term: Term, job_id: int, ending: JobEnding) -> bool:
-        """End it, and put into the inbox what tells the person. False if it has ended before or the term is over."""
+        """End it, and put into the inbox what tells the person (`read_job_event`). False if it has ended before or the
+        term is over."""
 
     async def note_callback(self, job_id: int, secret: str, task_id: str | None) -> bool:
-        """A callback came for this job: it is due now. False if there is no such job with this secret. By any
-        instance."""
+        """A callback came for this job, naming this task: it is due now, unless it is over. By any instance.
+
+        False if there is no such job with this secret.
+        """
 
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         """The latest jobs of a chat, the newest first."""
+
+    async def state_of(self, chat_id: int) -> ChatState:
+        """The state of this chat."""
 
     async def running(self) -> int:
         """How many jobs the provider has, or may have."""
@@ -154,13 +178,18 @@ def job_of(update_id: int) -> int:
     return -update_id
 
 
-class _JobEvent(msgspec.Struct):
+class _JobEvent(msgspec.Struct, frozen=True):
+    """The payload of an inbox row of kind JOB_ENDED."""
+
+    update_id: int
     job: Job
 
 
-_decode_event = msgspec.json.Decoder(_JobEvent).decode
-
-
 def read_job_event(payload: bytes) -> Job:
-    """The job of whose end the inbox row with this payload tells; raises ValueError."""
-    return _decode_event(payload).job
+    """The job that the inbox row with this payload tells of, as it was when it ended. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(payload, type=_JobEvent).job
+
+
+def job_event(job: Job) -> bytes:
+    """The payload of the inbox row that tells of this job's end."""
+    return msgspec.json.encode(_JobEvent(ended_id(job.job_id), job))

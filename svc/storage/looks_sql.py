@@ -5,12 +5,19 @@ Why a row is looked for, how often, and what follows: looks.py. $1 is the bot's 
 
 from __future__ import annotations
 
+from svc.storage.effects_sql import effects_of
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.looks import ABSENT_LOOKS, MOST_RESENDS
 
 # Looks have just found that nothing was sent. The time is over soon, and with the next look the last one is taken back.
 MAY_BEGIN = f"(i.state = 'pending' OR i.state = 'in_doubt' AND i.absent >= {ABSENT_LOOKS} AND now() < i.look_at)"
+
+# Ids tell the order of a chat. The ends of its jobs (JOB_ENDED, below zero) come first of what waits; but what is in
+# doubt was begun before them, so they wait for that.
+NOTHING_OLDER = """(i.chat_id = 0 OR NOT EXISTS (
+        SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id
+          AND (o.update_id >= 0 OR i.state <> 'in_doubt')))"""
 
 LOOKED_FOR = "(i.watermark IS NOT NULL AND NOT i.repeatable)"
 
@@ -83,6 +90,10 @@ _LOOKED = f"""jsonb_strip_nulls(jsonb_build_object(
                       THEN coalesce(i.dead_if_sent, $9::text) END))"""
 _STORY = with_entry("i.history", _LOOKED)
 
+_EFFECTS = effects_of(
+    done="(how = 'found' AND died IS NULL)", skipped="(how = 'skip' AND died IS NULL)", sent_id="$15::bigint"
+)
+
 SETTLE_LOOK = f"""{_TERM}, d AS MATERIALIZED (
     SELECT i.bot_id, i.update_id,
            CASE WHEN $12::text = 'cannot_be_told' OR $12 = 'send' AND i.resends >= {MOST_RESENDS} THEN {BY_POLICY}
@@ -118,6 +129,6 @@ SETTLE_LOOK = f"""{_TERM}, d AS MATERIALIZED (
            all_doubts, chat_id, received_by, story, message_id, $15
     FROM ended
     ON CONFLICT DO NOTHING
-)
+), {_EFFECTS}
 SELECT coalesce((SELECT 'apologised' FROM ended WHERE how = 'found' AND died IS NOT NULL), how) AS how FROM d
 """

@@ -12,7 +12,7 @@ from svc.storage.database import Connection, Database
 from svc.storage.inbox import CANNOT_BE_TOLD, SENDS_IN_DOUBT, Resolved, Term
 from svc.storage.known_ids_sql import KNOWN_IDS, MOST_ROWS
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, LookOutcome, LookResult, Unsure
-from svc.storage.settlements import storable
+from svc.storage.storable import storable
 from telegram_client.message_ids import chats_of, sequence_of
 
 NEVER = None

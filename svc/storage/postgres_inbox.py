@@ -10,7 +10,9 @@ import trio
 
 from svc.observability.errors import describe
 from svc.storage import inbox_sql, reading_sql, term_sql
+from svc.storage.chats_sql import chat_state
 from svc.storage.database import Connection, Database
+from svc.storage.effects import encode_effects
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
@@ -23,13 +25,15 @@ from svc.storage.inbox import (
     Ending,
     Received,
     Retry,
+    Stored,
     StoreOutcome,
     Term,
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
 from svc.storage.postgres_doubts import InboxDoubts
 from svc.storage.reading import InboxReader
-from svc.storage.settlements import Settlement, settle_arguments, storable
+from svc.storage.settlements import Settlement, file_arguments, has_effects, settle_arguments
+from svc.storage.storable import storable
 
 NO_EPOCH = -1
 NO_SESSION = -1
@@ -45,7 +49,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
     def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = reading_sql.WINDOW) -> None:
         InboxReader.__init__(self, database, bot_id, window)
         InboxDoubts.__init__(self, database, bot_id, instance)
-        self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(
+        self._stores: GroupCommit[Received, Stored] = GroupCommit(
             self._store_group, weigh=lambda update: len(update.payload)
         )
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group, abandoned=self._put_back)
@@ -60,7 +64,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
             nursery.start_soon(self._settlements.run)
             nursery.start_soon(self._dismissals.run)
 
-    async def store(self, update: Received) -> StoreOutcome:
+    async def store(self, update: Received) -> Stored:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
@@ -98,7 +102,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
             await connection.fetch(term_sql.NEW_TERM, *taking_over)
             await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
             await connection.fetch(term_sql.NOTE_DECIDING, self._bot_id, NO_EPOCH, None)
-            await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 5)
+            await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 7)
             await connection.execute(inbox_sql.SETTLE, *settle_arguments([], self._bot_id, self._instance))
             await self._rehearse_looks(connection, nobody)
 
@@ -128,7 +132,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
         count: int = row["count"]
         return count
 
-    async def _store_group(self, group: Sequence[Received]) -> list[StoreOutcome]:
+    async def _store_group(self, group: Sequence[Received]) -> list[Stored]:
         # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
         updates = sorted(group, key=lambda update: update.update_id)
         rows = await self._database.fetch(
@@ -141,7 +145,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
             [update.message_id for update in updates],
             self._instance,
         )
-        return _store_outcomes(group, {row["update_id"]: row["alone"] for row in rows})
+        return _stored(group, {row["update_id"]: row for row in rows})
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
         ids = [attempt.update_id for attempt in group]
@@ -157,6 +161,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
             [attempt.repeatable for attempt in attempts],
             [attempt.watermark for attempt in attempts],
             [None if attempt.dead_if_sent is None else storable(attempt.dead_if_sent) for attempt in attempts],
+            [encode_effects(attempt.effects) for attempt in attempts],
+            [attempt.state_version for attempt in attempts],
         )
 
         async def work(connection: Connection) -> dict[int, Begun]:
@@ -184,7 +190,11 @@ class PostgresInbox(InboxReader, InboxDoubts):
         self._settlements.put(Settlement(attempt, Retry(0, GIVEN_UP)))
 
     async def _settle_group(self, group: Sequence[Settlement]) -> list[None]:
-        await self._database.fetch(inbox_sql.SETTLE, *settle_arguments(group, self._bot_id, self._instance))
+        arguments = settle_arguments(group, self._bot_id, self._instance)
+        if any(has_effects(settlement.attempt) for settlement in group):
+            await self._database.fetch(inbox_sql.SETTLE_WITH_EFFECTS, *arguments, *file_arguments(group))
+        else:
+            await self._database.fetch(inbox_sql.SETTLE, *arguments)
         return [None] * len(group)
 
     async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
@@ -192,23 +202,24 @@ class PostgresInbox(InboxReader, InboxDoubts):
         return [None] * len(group)
 
 
-def _store_outcomes(group: Sequence[Received], new: dict[int, bool]) -> list[StoreOutcome]:
-    """What became of each of `group`, where `new` has what was stored and whether its chat had nothing in the inbox.
+def _stored(group: Sequence[Received], new: dict[int, asyncpg.Record]) -> list[Stored]:
+    """What became of each of `group`, where `new` has what was stored: whether its chat had nothing in the inbox, and
+    the chat's state.
 
     Of an update that comes twice in one group one is new, and of several new ones of a chat the oldest is the first.
     """
-    outcomes = [StoreOutcome.DUPLICATE] * len(group)
+    stored = [Stored(StoreOutcome.DUPLICATE)] * len(group)
     chats: set[int] = set()
     for place in sorted(range(len(group)), key=lambda place: group[place].update_id):
         update = group[place]
-        alone = new.pop(update.update_id, None)
-        if alone is None:
+        row = new.pop(update.update_id, None)
+        if row is None:
             continue
-        is_first = alone and update.chat_id not in chats
-        outcomes[place] = StoreOutcome.FIRST if is_first else StoreOutcome.BEHIND
+        is_first = row["alone"] and update.chat_id not in chats
+        stored[place] = Stored(StoreOutcome.FIRST if is_first else StoreOutcome.BEHIND, chat_state(row))
         if update.chat_id != NO_CHAT:
             chats.add(update.chat_id)
-    return outcomes
+    return stored
 
 
 def _why(*, leads: bool, processed: bool) -> BeginOutcome:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from svc.storage.database import Database
 from svc.storage.instances import EPOCHS_KEPT, HEARD_WITHIN, Heartbeat, Peer
-from svc.storage.settlements import storable
+from svc.storage.storable import storable
 
 # A heartbeat has to survive the process and not the server, so its commit waits for no disk and no standby. The left
 # join gives one row at least, in which that setting is made.

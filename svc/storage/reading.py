@@ -8,6 +8,7 @@ import asyncpg
 import trio
 
 from svc.storage import reading_sql
+from svc.storage.chats_sql import chat_state
 from svc.storage.database import Database
 from svc.storage.inbox import NO_CHAT, Received, Window
 
@@ -50,6 +51,7 @@ def _received(rows: Iterable[asyncpg.Record]) -> list[Received]:
             now - row["age"],
             row["has_followers"],
             message_id=row["message_id"],
+            state=chat_state(row),
         )
         for row in rows
     ]

@@ -7,7 +7,8 @@ And each returns a bounded number of bytes, but one update at least.
 
 from __future__ import annotations
 
-from svc.storage.looks_sql import MAY_BEGIN
+from svc.storage.chats_sql import state_of
+from svc.storage.looks_sql import MAY_BEGIN, NOTHING_OLDER
 
 WINDOW = 2000
 """How many rows a window has."""
@@ -19,18 +20,15 @@ READ_BYTES = 8 * 1024 * 1024
 # off has been set back since (instances of a release before this time was kept leave none: then only the delay counts).
 _DUE = "(i.attempts = 0 OR i.available_at <= now() OR now() < i.retried_at - interval '1 minute')"
 
-_NOTHING_OLDER = """(i.chat_id = 0 OR NOT EXISTS (
-        SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = i.chat_id AND o.update_id < i.update_id))"""
-
 _FOLLOWED = """(i.chat_id <> 0 AND EXISTS (
         SELECT FROM inbox y WHERE y.bot_id = $1 AND y.chat_id = i.chat_id AND y.update_id > i.update_id))"""
 
 _COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload, i.message_id,
-       extract(epoch FROM now() - i.aged_from)::float8 AS age, {_FOLLOWED} AS has_followers"""
+       extract(epoch FROM now() - i.aged_from)::float8 AS age, {_FOLLOWED} AS has_followers, c.version, c.state"""
 
 # Row by row, by the whole key: OFFSET 0 keeps the planner from reading all rows of the bot for the few it is told of.
-_CHOSEN_ROWS = """chosen CROSS JOIN LATERAL (
-    SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id OFFSET 0) AS i"""
+_CHOSEN_ROWS = f"""chosen CROSS JOIN LATERAL (
+    SELECT * FROM inbox WHERE bot_id = $1 AND update_id = chosen.update_id OFFSET 0) AS i {state_of("i.chat_id")}"""
 
 # `found` has the ids and sizes of what may be returned, in `order`; this takes as many of them as there is room for.
 _WITHIN_BOUNDS = f"""
@@ -50,14 +48,15 @@ def _window(rows: str, order: str) -> str:
     return f"""
 WITH looked AS MATERIALIZED (
     SELECT i.update_id, i.chat_id, octet_length(i.payload) AS size,
-           {MAY_BEGIN} AND {_DUE} AND i.update_id NOT IN (SELECT unnest($3::bigint[])) AS may
+           i.state, {MAY_BEGIN} AND {_DUE} AND i.update_id NOT IN (SELECT unnest($3::bigint[])) AS may
     FROM inbox i WHERE i.bot_id = $1 {rows}
 ), placed AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY chat_id ORDER BY update_id) AS place FROM looked
 ), found AS MATERIALIZED (
     SELECT update_id, size
-    FROM (SELECT * FROM placed WHERE may AND (place = 1 OR chat_id = 0) ORDER BY {order} OFFSET 0) AS i
-    WHERE {_NOTHING_OLDER} LIMIT $2 + 1
+    FROM (SELECT * FROM placed WHERE may AND (place = 1 OR chat_id = 0 OR state = 'in_doubt')
+          ORDER BY {order} OFFSET 0) AS i
+    WHERE {NOTHING_OLDER} LIMIT $2 + 1
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order=order, limit="$2")})
 SELECT all_of_it.*, {_COLUMNS}
 FROM (SELECT (SELECT count(*) FROM looked) AS looked, (SELECT max(update_id) FROM looked) AS last,
@@ -77,7 +76,7 @@ WITH found AS MATERIALIZED (
     SELECT i.update_id, octet_length(i.payload) AS size
     FROM (SELECT $1::bigint AS bot_id, id FROM unnest($2::bigint[]) AS id OFFSET 0) AS w
     JOIN inbox i ON i.bot_id = w.bot_id AND i.update_id = w.id
-    WHERE {MAY_BEGIN} AND {_NOTHING_OLDER}
+    WHERE {MAY_BEGIN} AND {NOTHING_OLDER}
 ), chosen AS MATERIALIZED ({_WITHIN_BOUNDS.format(order="update_id", limit="ALL")})
 SELECT {_COLUMNS}
 FROM {_CHOSEN_ROWS}

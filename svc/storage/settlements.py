@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Retry, Unclear
+from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Retry, SentFile, Unclear
+from svc.storage.storable import storable
 
-LONGEST_TEXT = 1000
 INT64 = 2**63
 
 
@@ -52,9 +52,16 @@ def settle_arguments(group: Sequence[Settlement], bot_id: int, instance: str) ->
     )
 
 
-def storable(text: str) -> str:
-    """`text` as Postgres can store it: without NUL and lone surrogates, and not over LONGEST_TEXT characters."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT]
+def file_arguments(group: Sequence[Settlement]) -> tuple[Any, ...]:
+    """The further arguments of `inbox_sql.SETTLE_WITH_EFFECTS`: what was sent in files, in the same order."""
+    settled = sorted(group, key=lambda settlement: settlement.attempt.update_id)
+    files = [_sent_file(settlement.calls) for settlement in settled]
+    return [file and file.kind for file in files], [file and storable(file.file_id) for file in files]
+
+
+def has_effects(attempt: Attempt) -> bool:
+    """Whether more follows from its end than that it has ended: it changes something, or tells of a job's end."""
+    return attempt.effects is not None or attempt.update_id < 0
 
 
 def _said(ending: Ending) -> _Said:
@@ -94,6 +101,11 @@ def _told(call: CallMade) -> dict[str, Any]:
 def _sent_id(calls: Sequence[CallMade]) -> int | None:
     """The id of the message that these calls have sent; of several the first. The history has all of them."""
     return next((call.message_id for call in calls if _has_id(call)), None)
+
+
+def _sent_file(calls: Sequence[CallMade]) -> SentFile | None:
+    """The file in the message that these calls have sent, if there is one."""
+    return next((call.file for call in calls if call.file is not None), None)
 
 
 def _has_id(call: CallMade) -> bool:

@@ -7,6 +7,7 @@ by an attempt that no worker holds. `postgres_inbox` runs these; $1 is the bot's
 
 from __future__ import annotations
 
+from svc.storage.effects_sql import effects_of
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.keys import lock_is_held
@@ -76,7 +77,7 @@ WITH term AS MATERIALIZED (
            attempts, doubts + 1, chat_id, received_by, story, message_id, NULL
     FROM ended
     ON CONFLICT DO NOTHING
-)
+), {effects_of(done="false", skipped="how = 'skip'", sent_id="NULL::bigint")}
 SELECT update_id, how FROM d
 """
 

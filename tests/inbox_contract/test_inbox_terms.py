@@ -124,7 +124,7 @@ async def test_no_message_is_sent_on_doubt_for_ever(tested: InboxUnderTest) -> N
     assert await tested.row(1) is None
     assert await tested.processed() == {1: Seen("dead", attempts=SENDS_IN_DOUBT, doubts=SENDS_IN_DOUBT)}
     assert await tested.dead() == {1: (b"{}", "it cannot be told whether it was sent")}
-    assert await inbox.store(an_update(1)) is StoreOutcome.DUPLICATE
+    assert (await inbox.store(an_update(1))).outcome is StoreOutcome.DUPLICATE
     assert await outcome(inbox, 2, term) is BeginOutcome.BEGUN
 
 
@@ -215,7 +215,7 @@ async def test_prune(tested: InboxUnderTest) -> None:
     assert await inbox.prune(LONG_AGO, 2) == 2
     assert set(await tested.processed()) == {2}
     assert await inbox.prune(LONG_AGO, 2) == 1
-    assert await inbox.store(an_update(1)) is StoreOutcome.FIRST
+    assert (await inbox.store(an_update(1))).outcome is StoreOutcome.FIRST
 
 
 async def test_prune_dead(tested: InboxUnderTest) -> None:
@@ -231,4 +231,4 @@ async def test_prune_dead(tested: InboxUnderTest) -> None:
     assert await inbox.prune_dead(LONG_AGO, 2) == 2
     assert set(await tested.dead()) == {2}
     assert await inbox.prune_dead(LONG_AGO, 2) == 1
-    assert await inbox.store(an_update(1)) is StoreOutcome.DUPLICATE
+    assert (await inbox.store(an_update(1))).outcome is StoreOutcome.DUPLICATE

@@ -14,7 +14,7 @@ import trio.testing
 
 from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES
-from svc.storage.inbox import GIVEN_UP, Attempt, BeginOutcome, Dead, Done, Ending, Retry, StoreOutcome
+from svc.storage.inbox import GIVEN_UP, Attempt, BeginOutcome, Dead, Done, Ending, Retry, Stored, StoreOutcome
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.reading_sql import READ_BYTES
 from tests.inbox_contract.under_test import (
@@ -93,7 +93,7 @@ async def test_instances_that_store_the_same_do_not_deadlock(database: Database,
     async with trio.open_nursery() as nursery:
         nursery.start_soon(database.transaction, other_instance)
         await inserted.wait()
-        assert await inbox._store_group([an_update(2), an_update(1)]) == [StoreOutcome.DUPLICATE] * 2
+        assert await inbox._store_group([an_update(2), an_update(1)]) == [Stored(StoreOutcome.DUPLICATE)] * 2
 
 
 async def test_what_is_begun_for_nobody_is_put_back(database: Database, real: PostgresInboxUnderTest) -> None:

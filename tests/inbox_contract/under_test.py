@@ -235,7 +235,7 @@ def an_update(update_id: int, chat_id: int = 7, payload: bytes = b"{}", *, messa
 
 async def store(inbox: Inbox, *update_ids: int, chat_id: int = 7) -> None:
     for update_id in update_ids:
-        assert await inbox.store(an_update(update_id, chat_id)) is not StoreOutcome.DUPLICATE
+        assert (await inbox.store(an_update(update_id, chat_id))).outcome is not StoreOutcome.DUPLICATE
 
 
 async def new_term(inbox: Inbox) -> Term:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID
 
 import trio
@@ -15,17 +16,22 @@ from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
     NO_CHAT,
+    NO_STATE,
     SENDS_IN_DOUBT,
     Attempt,
     BeginOutcome,
     Begun,
     CallMade,
+    ChatState,
     Dead,
     Done,
+    Effects,
     Ending,
     Received,
     Resolved,
     Retry,
+    SentFile,
+    Stored,
     StoreOutcome,
     Term,
     Unclear,
@@ -45,6 +51,8 @@ from svc.storage.looks import (
 )
 from svc.storage.reading_sql import READ_BYTES, WINDOW
 from telegram_client.message_ids import sequence_of
+from tests.memory.effects import ChatStates, Over, follow
+from tests.memory.job_rows import JobRow
 
 
 @dataclass
@@ -64,6 +72,7 @@ class Row:
     blamed: int = 0
     watermark: int | None = None
     dead_if_sent: str | None = None
+    effects: Effects | None = None
     looks: int = 0
     absent: int = 0
     resends: int = 0
@@ -104,6 +113,8 @@ class MemoryInbox:
         self.processed: dict[int, Processed] = {}
         self.dead: dict[int, tuple[Received, str]] = {}
         self.died_at: dict[int, float] = {}
+        self.chats: ChatStates = {}
+        self.jobs: dict[int, JobRow] = {}
         self.term: Term | None = None
         self.paused: str | None = None
         self._deciding: tuple[int, int | None] = (0, None)
@@ -111,7 +122,7 @@ class MemoryInbox:
         self.notified = 0
         self.on_notify: Callable[[Sequence[int]], None] | None = None
         self._back = trio.Event()
-        self._owed: list[tuple[Attempt, Ending, Sequence[CallMade]]] = []
+        self._owed: list[Callable[[], None]] = []
         self.acquired_at = 0.0
         self.seen: dict[int, float] = {}
         """When the instance that led this epoch was last heard of."""
@@ -130,25 +141,34 @@ class MemoryInbox:
         """The database is there again."""
         self.away = False
         owed, self._owed = self._owed, []
-        for attempt, ending, calls in owed:
-            self._record(attempt, ending, calls)
+        for record in owed:
+            record()
         self._back.set()
 
-    async def _crossing(self) -> None:
+    async def crossing(self) -> None:
+        """What every statement costs; raises DatabaseUnavailable while the database is gone."""
         await trio.lowlevel.checkpoint()
         if self.away:
             raise DatabaseUnavailable("away")
 
-    async def store(self, update: Received) -> StoreOutcome:
-        await self._crossing()
+    async def store(self, update: Received) -> Stored:
+        await self.crossing()
         if update.update_id in self.rows or update.update_id in self.processed:
-            return StoreOutcome.DUPLICATE
-        alone = update.chat_id == NO_CHAT or all(row.update.chat_id != update.chat_id for row in self.rows.values())
+            return Stored(StoreOutcome.DUPLICATE)
+        alone = update.chat_id == NO_CHAT or not self._has_rows(update.chat_id)
+        self.put(update)
+        return Stored(StoreOutcome.FIRST if alone else StoreOutcome.BEHIND, self.state_of(update.chat_id))
+
+    def put(self, update: Received) -> None:
+        """Have `update` in the inbox, pending."""
         self.rows[update.update_id] = Row(replace(update, is_first=False), available=trio.current_time())
-        return StoreOutcome.FIRST if alone else StoreOutcome.BEHIND
+
+    def state_of(self, chat_id: int) -> ChatState:
+        """The state of this chat."""
+        return self.chats.get(chat_id, NO_STATE)
 
     async def begin(self, attempt: Attempt) -> Begun:
-        await self._crossing()
+        await self.crossing()
         row = self.rows.get(attempt.update_id)
         if attempt.term != self.term:
             return Begun(BeginOutcome.FENCED)
@@ -158,11 +178,13 @@ class MemoryInbox:
             return Begun(BeginOutcome.DUPLICATE)
         if row.state == "processing" and (row.epoch, row.token) == (attempt.term.epoch, attempt.token):
             return self._begun(row)
-        if not self._may_begin(row) or self._older(row):
+        if not self._may_begin(row) or self._older(row) or self._kept_out(row):
+            return Begun(BeginOutcome.BUSY)
+        if attempt.state_version != self.state_of(row.update.chat_id).version:
             return Begun(BeginOutcome.BUSY)
         row.resends += row.state == "in_doubt"
         row.state, row.epoch, row.token = "processing", attempt.term.epoch, attempt.token
-        row.repeatable, row.dead_if_sent = attempt.repeatable, attempt.dead_if_sent
+        row.repeatable, row.dead_if_sent, row.effects = attempt.repeatable, attempt.dead_if_sent, attempt.effects
         if not row.resends:
             row.watermark = attempt.watermark
         row.absent = 0
@@ -174,17 +196,21 @@ class MemoryInbox:
         return Begun(BeginOutcome.BEGUN, row.attempts, row.doubts, row.watermark if row.resends else None)
 
     async def dismiss(self, update_id: int) -> None:
-        await self._crossing()
+        await self.crossing()
         row = self.rows.get(update_id)
         if row is not None and self._may_begin(row):
             self._finish(row, "ignored", 0)
 
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
+        await self.durably(partial(self._record, attempt, ending, calls))
+
+    async def durably(self, record: Callable[[], None]) -> None:
+        """Make this record as soon as the database is there, whatever becomes of the caller."""
         if self.away:
-            self._owed.append((attempt, ending, calls))
+            self._owed.append(record)
             await self._back.wait()
         else:
-            self._record(attempt, ending, calls)
+            record()
             await trio.lowlevel.checkpoint()
 
     async def flush(self) -> None:
@@ -199,13 +225,14 @@ class MemoryInbox:
         sent = [call.message_id for call in calls if call.message_id is not None]
         row.sent += sent
         sent_id = sent[0] if sent else None
+        file = next((call.file for call in calls if call.file is not None), None)
         match ending:
             case Unclear(delay, error, doubts):
                 row.state, row.token, row.last_error = "in_doubt", None, error
                 row.absent, row.look_at = 0, trio.current_time() + delay
                 row.doubts += doubts
             case Done(outcome, doubts):
-                self._finish(row, outcome, doubts, sent_id)
+                self._finish(row, outcome, doubts, sent_id, file)
             case Retry(delay, error, 0) if row.resends:
                 # Sent before, and not found: one more look comes right before it is sent again.
                 row.state, row.token, row.last_error = "in_doubt", None, error
@@ -219,7 +246,7 @@ class MemoryInbox:
                 self._die(row, reason, doubts, sent_id)
 
     async def backfill(self, limit: int, *, after: int | None = None, without: Collection[int] = ()) -> Window:
-        await self._crossing()
+        await self.crossing()
         looked_at = [each for each in sorted(self.rows) if after is None or each > after][: self._window]
         ready = [each for each in looked_at if each not in without and self._may_go(each, due=True)]
         found = self._read(ready[:limit])
@@ -228,16 +255,16 @@ class MemoryInbox:
         return Window(found, looked_at[-1] if len(looked_at) == self._window else None)
 
     async def newest(self, limit: int, *, without: Collection[int] = ()) -> list[Received]:
-        await self._crossing()
+        await self.crossing()
         latest = sorted(self.rows, reverse=True)[: self._window]
         return self._read([each for each in latest if each not in without and self._may_go(each, due=True)][:limit])
 
     async def fetch(self, update_ids: Sequence[int]) -> list[Received]:
-        await self._crossing()
+        await self.crossing()
         return self._read([each for each in sorted(set(update_ids)) if self._may_go(each, due=False)])
 
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        await self._crossing()
+        await self.crossing()
         found: list[int] = []
         for chat_id in sorted(set(chat_ids) - {NO_CHAT}):
             chat = sorted(each for each, row in self.rows.items() if row.update.chat_id == chat_id)
@@ -250,19 +277,19 @@ class MemoryInbox:
         return self._read(found)
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        await self._crossing()
+        await self.crossing()
         self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
         self.paused = None
         self.acquired_at = trio.current_time()
         return self.term
 
     async def rehearse(self) -> None:
-        await self._crossing()
+        await self.crossing()
 
     async def resolve_doubts(
         self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
     ) -> Sequence[Resolved]:
-        await self._crossing()
+        await self.crossing()
         if term != self.term:
             return []
         latest = trio.current_time() - age
@@ -299,7 +326,7 @@ class MemoryInbox:
     async def due_looks(
         self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
     ) -> list[DueLook]:
-        await self._crossing()
+        await self.crossing()
         if term != self.term:
             return []
         looked_at = [row for each, row in sorted(self.rows.items()) if each not in without]
@@ -345,7 +372,7 @@ class MemoryInbox:
     async def settle_look(
         self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
     ) -> LookOutcome:
-        await self._crossing()
+        await self.crossing()
         row = self.rows.get(due.update_id)
         if term != self.term or row is None or row.state != "in_doubt" or not _can_be_looked_for(row):
             return LookOutcome.GONE
@@ -377,7 +404,7 @@ class MemoryInbox:
         return LookOutcome(self._resolve(row, policy).how)
 
     async def known_ids(self, due: DueLook) -> KnownIds:
-        await self._crossing()
+        await self.crossing()
         sequence = sequence_of(due.chat_id)
         waiting = [row.update for row in self.rows.values() if row.update.update_id > due.update_id]
         brought = [(update.chat_id, update.message_id) for update in waiting]
@@ -394,7 +421,8 @@ class MemoryInbox:
             if each is not None and each > due.watermark and sequence_of(chat_id) == sequence
         )
         own = [each for each in sent if each[0] == due.chat_id] or [each for each in sent if each[0] > 0]
-        untold = any(row.doubts for row in of_chat)
+        waits = [row for each, row in self.rows.items() if each != due.update_id and row.update.chat_id == due.chat_id]
+        untold = any(row.doubts for row in of_chat) or any(row.doubts for row in waits)
         others = [row for each, row in self.rows.items() if each != due.update_id]
         in_doubt = sum(row.state == "in_doubt" or self._left_by_others(row) for row in others)
         return KnownIds(ids, max(ids, default=None), own[-1] if own else None, untold=untold, in_doubt=in_doubt)
@@ -403,7 +431,7 @@ class MemoryInbox:
         return row.state == "processing" and self.term is not None and row.epoch != self.term.epoch
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
-        await self._crossing()
+        await self.crossing()
         epoch, deciding = self._deciding
         if epoch > term.epoch:
             return 0
@@ -413,12 +441,12 @@ class MemoryInbox:
         return self.rows[update_id].blamed if update_id in self.rows else 0
 
     async def note_pause(self, term: Term, reason: str | None) -> None:
-        await self._crossing()
+        await self.crossing()
         if term == self.term:
             self.paused = reason
 
     async def prune(self, age: float, limit: int) -> int:
-        await self._crossing()
+        await self.crossing()
         latest = trio.current_time() - age
         old = sorted((row.at, update_id) for update_id, row in self.processed.items() if row.at < latest)[:limit]
         for _, update_id in old:
@@ -426,7 +454,7 @@ class MemoryInbox:
         return len(old)
 
     async def prune_dead(self, age: float, limit: int) -> int:
-        await self._crossing()
+        await self.crossing()
         latest = trio.current_time() - age
         old = sorted((at, update_id) for update_id, at in self.died_at.items() if at < latest)[:limit]
         for _, update_id in old:
@@ -434,7 +462,7 @@ class MemoryInbox:
         return len(old)
 
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
-        await self._crossing()
+        await self.crossing()
         self.notified += 1
         if self.on_notify is not None:
             self.on_notify(update_ids)
@@ -466,7 +494,8 @@ class MemoryInbox:
             total += len(row.update.payload)
             if found and total > READ_BYTES:
                 break
-            found.append(replace(row.update, has_followers=self._younger(row)))
+            state = self.state_of(row.update.chat_id)
+            found.append(replace(row.update, has_followers=self._younger(row), state=state))
         return found
 
     def _die(self, row: Row, reason: str, doubts: int, sent_id: int | None = None) -> None:
@@ -475,8 +504,11 @@ class MemoryInbox:
         self.died_at[update_id] = trio.current_time()
         self._finish(row, "dead", doubts, sent_id)
 
-    def _finish(self, row: Row, outcome: str, doubts: int, sent_id: int | None = None) -> None:
+    def _finish(
+        self, row: Row, outcome: str, doubts: int, sent_id: int | None = None, file: SentFile | None = None
+    ) -> None:
         update = row.update
+        follow(self.chats, self.jobs, Over(update, row.effects, outcome, sent_id, file))
         del self.rows[update.update_id]
         self.processed.setdefault(
             update.update_id,
@@ -493,10 +525,28 @@ class MemoryInbox:
         )
 
     def _older(self, row: Row) -> bool:
+        """Whether something older of its chat comes first. The ends of jobs do not, where it is in doubt already."""
+        first = 0 if row.state == "in_doubt" else -math.inf
         return row.update.chat_id != NO_CHAT and any(
-            other.update.chat_id == row.update.chat_id and other.update.update_id < row.update.update_id
+            other.update.chat_id == row.update.chat_id and first <= other.update.update_id < row.update.update_id
             for other in self.rows.values()
         )
+
+    def _kept_out(self, row: Row) -> bool:
+        """Whether it tells of a job's end, and another of its chat is begun or in doubt."""
+        update = row.update
+        return (
+            update.update_id < 0
+            and update.chat_id != NO_CHAT
+            and any(
+                other.state != "pending" and other.update.chat_id == update.chat_id
+                for each, other in self.rows.items()
+                if each != update.update_id
+            )
+        )
+
+    def _has_rows(self, chat_id: int) -> bool:
+        return any(row.update.chat_id == chat_id for row in self.rows.values())
 
     def _younger(self, row: Row) -> bool:
         return row.update.chat_id != NO_CHAT and any(

@@ -5,11 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-import trio
-
-from svc.storage.inbox import NO_CHAT, Received, StoreOutcome
+from svc.storage.inbox import NO_CHAT, Received
 from tests.memory.inbox import MemoryInbox, Row
 
 
@@ -44,16 +41,8 @@ class LargeInbox(MemoryInbox):
         for update in updates:
             self.rows[update.update_id] = Row(update)
 
-    async def store(self, update: Received) -> StoreOutcome:
-        await self._crossing()
-        if update.update_id in self.rows or update.update_id in self.processed:
-            return StoreOutcome.DUPLICATE
-        alone = update.chat_id == NO_CHAT or not self.by_chat.chats[update.chat_id]
-        self.rows[update.update_id] = Row(replace(update, is_first=False), available=trio.current_time())
-        return StoreOutcome.FIRST if alone else StoreOutcome.BEHIND
-
     async def followers(self, chat_ids: Sequence[int], limit: int) -> list[Received]:
-        await self._crossing()
+        await self.crossing()
         found: list[int] = []
         for chat_id in sorted(set(chat_ids) - {NO_CHAT}):
             for place, update_id in enumerate(self.by_chat.chats[chat_id][:limit]):
@@ -66,7 +55,11 @@ class LargeInbox(MemoryInbox):
 
     def _older(self, row: Row) -> bool:
         chat = self.by_chat.chats[row.update.chat_id]
-        return row.update.chat_id != NO_CHAT and chat[0] < row.update.update_id
+        first = bisect_left(chat, 0) if row.state == "in_doubt" else 0
+        return row.update.chat_id != NO_CHAT and chat[first] < row.update.update_id
+
+    def _has_rows(self, chat_id: int) -> bool:
+        return bool(self.by_chat.chats[chat_id])
 
     def _younger(self, row: Row) -> bool:
         chat = self.by_chat.chats[row.update.chat_id]

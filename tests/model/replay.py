@@ -91,7 +91,7 @@ class Replay:
             nursery.start_soon(replay._inbox.run)
             for number in (0, 1):
                 update = Received(number, replay._chat(number), "message", b"{}", 0)
-                assert await replay._inbox.store(update) is not StoreOutcome.DUPLICATE
+                assert (await replay._inbox.store(update)).outcome is not StoreOutcome.DUPLICATE
             yield replay
             nursery.cancel_scope.cancel()
 

@@ -101,5 +101,5 @@ class SimulatedDatabase:
         self._troubled_at = trio.current_time()
 
     def _contents(self) -> dict[str, Any]:
-        names = ("rows", "processed", "dead", "died_at", "term", "acquired_at", "seen")
+        names = ("rows", "processed", "dead", "died_at", "chats", "jobs", "term", "acquired_at", "seen")
         return {name: getattr(self.inbox, name) for name in names}

@@ -18,7 +18,7 @@ from svc.storage.inbox import (
     Ending,
     Received,
     Resolved,
-    StoreOutcome,
+    Stored,
     Term,
     Window,
 )
@@ -39,7 +39,7 @@ class InboxOverLink:
         self._database = database
         self._inbox = database.inbox
         self._link = link
-        self._stores: GroupCommit[Received, StoreOutcome] = GroupCommit(self._store)
+        self._stores: GroupCommit[Received, Stored] = GroupCommit(self._store)
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
         self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle, durable=True, rng=link.rng)
 
@@ -49,7 +49,7 @@ class InboxOverLink:
             nursery.start_soon(self._begins.run)
             nursery.start_soon(self._settlements.run)
 
-    async def store(self, update: Received) -> StoreOutcome:
+    async def store(self, update: Received) -> Stored:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
@@ -117,7 +117,7 @@ class InboxOverLink:
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
         await self._run(lambda: self._inbox.notify_leader(update_ids), writes=False)
 
-    async def _store(self, group: Sequence[Received]) -> list[StoreOutcome]:
+    async def _store(self, group: Sequence[Received]) -> list[Stored]:
         return await self._run(lambda: _each(self._inbox.store, group), rows=[each.update_id for each in group])
 
     async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
