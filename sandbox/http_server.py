@@ -6,8 +6,8 @@ moment: that ends its own task, quietly.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import h11
@@ -16,7 +16,7 @@ import trio
 from sandbox.api import ConnectionCut, HttpResponse
 
 MAX_HEADERS = 64 * 1024
-MAX_BODY = 10 * 1024 * 1024
+MAX_BODY = 50 * 1024 * 1024 + 64 * 1024
 MAX_CONNECTIONS = 1_000
 IDLE_TIMEOUT = 75.0
 READ_TIMEOUT = 60.0
@@ -26,12 +26,13 @@ READ_SIZE = 65_536
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request, read to its end."""
+    """One request, read to its end. The names of `headers` are in lower case."""
 
     method: str
     target: str
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -93,8 +94,10 @@ class _Connection:
         if self._http.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))
         body = await self._body()
-        content_type = next((value for name, value in head.headers if name == b"content-type"), b"")
-        return HttpRequest(head.method.decode(), head.target.decode("latin-1"), content_type.decode("latin-1"), body)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+        return HttpRequest(
+            head.method.decode(), head.target.decode("latin-1"), headers.get("content-type", ""), body, headers
+        )
 
     async def _body(self) -> bytes:
         chunks: list[bytes] = []
