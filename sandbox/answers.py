@@ -76,6 +76,7 @@ KICKED = Refusal(403, "Forbidden: bot was kicked from the group chat")
 
 TEXT_EMPTY = bad_request("message text is empty")
 TEXT_TOO_LONG = bad_request("message is too long")
+CAPTION_TOO_LONG = bad_request("message caption is too long")
 NOT_MODIFIED = bad_request(
     "message is not modified: specified new message content and reply markup are exactly the same"
     " as a current content and reply markup of the message"
@@ -85,6 +86,16 @@ EDIT_NOT_FOUND = bad_request("message to edit not found")
 EDIT_FORBIDDEN = bad_request("message can't be edited")
 INLINE_EXPECTED = bad_request("inline keyboard expected")
 DELETE_NOT_FOUND = bad_request("message to delete not found")
+NO_TEXT_TO_EDIT = bad_request("there is no text in the message to edit")
+NO_CAPTION_TO_EDIT = bad_request("there is no caption in the message to edit")
+NO_MEDIA_TO_EDIT = bad_request("there is no media in the message to edit")
+INLINE_MESSAGE_INVALID = bad_request("MESSAGE_ID_INVALID")
+REPLY_NOT_FOUND = bad_request("message to be replied not found")
+REPLY_NOT_JSON = bad_request("can't parse reply parameters JSON object")
+THREAD_NOT_FOUND = bad_request("message thread not found")
+TOPIC_REQUIRED = bad_request("channel direct messages topic must be specified")
+COPY_NOT_FOUND = bad_request("message to copy not found")
+COPY_FORBIDDEN = bad_request("message can't be copied")
 FORWARD_NOT_FOUND = bad_request("message to forward not found")
 PIN_NOT_FOUND = bad_request("message to pin not found")
 QUERY_TOO_OLD = bad_request("query is too old and response timeout expired or query ID is invalid")
@@ -98,6 +109,29 @@ REPLY_KEYBOARD_NOT_ROWS = bad_request('field "keyboard" must be an Array of Arra
 BUTTON_TEXT_EMPTY = bad_request("can't parse inline keyboard button: button text must be non-empty")
 BUTTON_WITHOUT_ACTION = bad_request("text buttons are unallowed in the inline keyboard")
 
+FILE_EMPTY = bad_request("file must be non-empty")
+FILE_TOO_LARGE = Refusal(413, "Request Entity Too Large")
+FILE_ID_INVALID = bad_request("wrong remote file identifier specified: can't unserialize it. Wrong last symbol")
+URL_FAILED = bad_request("failed to get HTTP URL content")
+URL_OF_WRONG_TYPE = bad_request("wrong type of the web page content")
+NOT_A_PICTURE = bad_request("IMAGE_PROCESS_FAILED")
+PHOTO_INVALID_DIMENSIONS = bad_request("PHOTO_INVALID_DIMENSIONS")
+GET_FILE_INVALID = bad_request("invalid file_id")
+GET_FILE_TOO_LARGE = bad_request("file is too big")
+MEDIA_NOT_JSON = bad_request("can't parse input media JSON object")
+ALBUM_NOT_JSON = bad_request("can't parse media JSON object")
+ALBUM_NOT_ARRAY = bad_request("expected an Array of InputMedia")
+ALBUM_EMPTY = bad_request("there are no messages to send")
+ALBUM_TOO_LARGE = bad_request("too many messages to send as an album")
+
+COMMAND_INVALID = bad_request("BOT_COMMAND_INVALID")
+COMMAND_DESCRIPTION_INVALID = bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+LANGUAGE_INVALID = bad_request("invalid language code specified")
+RESULTS_NOT_ARRAY = bad_request("expected an Array of inline query results")
+RESULTS_TOO_MANY = bad_request("too many inline query results specified")
+RESULT_ID_DUPLICATE = bad_request("RESULT_ID_DUPLICATE")
+RESULT_ID_INVALID = bad_request("RESULT_ID_INVALID")
+
 WEBHOOK_ACTIVE = Refusal(
     409,
     "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
@@ -107,6 +141,11 @@ OTHER_POLLER = Refusal(
     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
 )
 POLL_ENDED_BY_WEBHOOK = Refusal(409, "Conflict: terminated by setWebhook request")
+
+
+def required(name: str) -> Refusal:
+    """A parameter is missing that the method cannot do without."""
+    return bad_request(f'parameter "{name}" is required')
 
 
 def upgraded(new_chat_id: int) -> Refusal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -16,8 +16,9 @@ import trio
 
 from sandbox.answers import NOT_FOUND, OTHER_POLLER, ApiAnswer, MethodFailed, Refusal, flood
 from sandbox.faults import Fault, FaultKind, Faults
+from sandbox.fetching import Fetch, fetched_for
 from sandbox.late import LateCalls
-from sandbox.params import Params, read_params
+from sandbox.params import Params, Upload, read_params
 from sandbox.state import BotState
 from sandbox.telegram import Telegram
 
@@ -40,12 +41,13 @@ class ConnectionCut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _ApiCall:
-    """A call whose request has wholly come, at this Unix time."""
+    """A call whose request has wholly come, at this Unix time, with the files behind its URLs."""
 
     token: str
     method: str
     params: Mapping[str, Any]
     arrived_at: float
+    fetched: Mapping[str, Upload] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +60,25 @@ class HttpResponse:
 
 
 class Api:
-    """`/bot<TOKEN>/<method>` over a Telegram and its faults."""
+    """`/bot<TOKEN>/<method>` and `/file/bot<TOKEN>/<path>` over a Telegram and its faults."""
 
-    def __init__(self, telegram: Telegram, faults: Faults, late: LateCalls) -> None:
+    def __init__(self, telegram: Telegram, faults: Faults, late: LateCalls, fetch: Fetch) -> None:
         self._telegram = telegram
         self._faults = faults
         self._late = late
+        self._fetch = fetch
         self._polls_waiting = trio.lowlevel.ParkingLot()
         telegram.watch(lambda bot: self._polls_waiting.unpark_all())
 
     async def handle(self, target: str, content_type: str, body: bytes) -> HttpResponse:
         """Perform one request; `target` is the path with the query. Raises ConnectionCut.
 
-        May wait: for updates (a long poll), or because a fault says so.
+        May wait: for updates (a long poll), for a file behind a URL, or because a fault says so. Who is cancelled while
+        a file is fetched has changed nothing.
         """
         path, _, query = target.partition("?")
+        if path.startswith("/file/"):
+            return self._download(unquote(path))
         token, slash, method = unquote(path).removeprefix("/bot").partition("/")
         if not slash or not path.startswith("/bot") or "/" in method.rstrip("/"):
             return _reply(NOT_FOUND.answer())
@@ -82,8 +88,18 @@ class Api:
             return _reply(refused.refusal.answer())
         return await self._perform(_ApiCall(token, method.rstrip("/"), params, self._telegram.now()))
 
+    def _download(self, path: str) -> HttpResponse:
+        """A file by the path that getFile has told."""
+        token, _, file_path = path.removeprefix("/file/bot").partition("/")
+        file = self._telegram.files.at_path(file_path) if token in self._telegram.bots else None
+        if file is None or not path.startswith("/file/bot"):
+            return _reply(NOT_FOUND.answer())
+        return HttpResponse(200, [("Content-Type", "application/octet-stream")], file.content)
+
     async def _perform(self, call: _ApiCall) -> HttpResponse:
         fault = self._faults.take(call.method, call.params) if call.token in self._telegram.bots else None
+        if fault is None or fault.kind in _WITH_EFFECT:
+            call = replace(call, fetched=await fetched_for(call.method, call.params, self._fetch))
         if fault is None:
             return _reply(await self._call(call))
         if fault.kind in _WITH_EFFECT:
@@ -130,7 +146,9 @@ class Api:
         return answer
 
     def _carry_out(self, call: _ApiCall, fault: str | None) -> ApiAnswer:
-        return self._telegram.call(call.token, call.method, call.params, fault=fault, arrived_at=call.arrived_at)
+        return self._telegram.call(
+            call.token, call.method, call.params, fault=fault, arrived_at=call.arrived_at, fetched=call.fetched
+        )
 
     def _record(self, call: _ApiCall, status: int, fault: str | None) -> None:
         self._telegram.record(call.token, call.method, call.params, status, fault=fault, arrived_at=call.arrived_at)

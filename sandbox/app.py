@@ -12,6 +12,7 @@ from sandbox.api import Api, HttpResponse
 from sandbox.clock import Clock
 from sandbox.control import Control
 from sandbox.faults import Faults
+from sandbox.fetching import Fetch, HttpFetcher
 from sandbox.http_client import HttpPoster
 from sandbox.http_server import HttpRequest, serve
 from sandbox.late import LateCalls
@@ -28,7 +29,7 @@ class Sandbox:
     `tokens` register bots, `seed` makes ids and random pauses repeatable, `now` is Unix time (default: Trio's clock
     from the true time on; `TrioWallClock(start)` for a fixed start). `strict_webhooks` demands https and the public
     server's ports. `duplicate_rate` is the share (0 to 1) of a webhook's 2xx answers that get lost, so that their
-    updates come twice.
+    updates come twice. `fetch` gets the files behind URLs; without it they are got by HTTP, and from loopback only.
     """
 
     def __init__(
@@ -39,11 +40,12 @@ class Sandbox:
         now: Clock | None = None,
         strict_webhooks: bool = False,
         duplicate_rate: float = 0.0,
+        fetch: Fetch | None = None,
     ) -> None:
         self.telegram = Telegram(tokens, seed=seed, now=now, strict_webhooks=strict_webhooks)
         self.faults = Faults()
         self.late = LateCalls()
-        self.api = Api(self.telegram, self.faults, self.late)
+        self.api = Api(self.telegram, self.faults, self.late, fetch or HttpFetcher())
         self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
 
     def transport(self, *, latency: float = 0.0) -> SandboxTransport:
@@ -65,7 +67,7 @@ class Sandbox:
         control = Control(self.telegram, self.faults)
 
         async def handle(request: HttpRequest) -> HttpResponse:
-            if request.target.startswith("/bot"):
+            if request.target.startswith(("/bot", "/file/")):
                 return await self.api.handle(request.target, request.content_type, request.body)
             return control.handle(request)
 

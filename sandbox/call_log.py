@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.params import Upload
+
 MAX_CALLS = 100_000
 
 
@@ -37,6 +39,14 @@ class RecordedCall:
         """The `chat_id` parameter as text."""
         value = self.params.get("chat_id")
         return None if value is None else str(value)
+
+
+def loggable(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters as the log keeps them: of an upload its name and its size in bytes only."""
+    return {
+        name: {"file_name": value.name, "file_size": len(value.content)} if isinstance(value, Upload) else value
+        for name, value in params.items()
+    }
 
 
 class CallLog:

@@ -1,86 +1,85 @@
-"""The Bot API methods that make, change and delete messages: plain functions `(bot, parameters, Unix time) -> answer`.
-
-Which edits are refused, in which words and order, is that of Client.cpp of tdlib/telegram-bot-api and of
-MessagesManager.cpp of the TDLib in it (read in 2026-11): what cannot be read, then whether the message is there, then
-whether it may be edited, then the kind of markup, and only then the edit itself.
-"""
+"""The Bot API methods that make and delete messages: plain functions `(bot, parameters, Unix time) -> answer`."""
 
 from __future__ import annotations
 
-import html
-import re
+from typing import Any
 
 from sandbox.answers import (
-    CHAT_ID_EMPTY,
-    CHAT_NOT_FOUND,
+    COPY_FORBIDDEN,
+    COPY_NOT_FOUND,
     DELETE_NOT_FOUND,
-    EDIT_FORBIDDEN,
-    EDIT_NOT_FOUND,
     FORWARD_NOT_FOUND,
-    INLINE_EXPECTED,
-    NEVER_STARTED,
-    NO_MESSAGE_ID,
-    NOT_MODIFIED,
     PIN_NOT_FOUND,
-    TEXT_EMPTY,
-    TEXT_TOO_LONG,
     ApiAnswer,
     MethodFailed,
-    Refusal,
     ok,
+    required,
 )
-from sandbox.keyboards import Markup, is_inline, read_markup
+from sandbox.chats import chat_of, message_of, place_in
+from sandbox.files import FileKind
+from sandbox.keyboards import is_inline, read_markup
 from sandbox.params import Params
-from sandbox.rules import Edits
-from sandbox.state import BotState, ChatState, MessageObject, StoredMessage
+from sandbox.state import BotState, ChatState, MessageObject
+from sandbox.texts import read_caption, read_text
 
-MAX_TEXT = 4_096
-
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+CONTENT = ("text", "entities", "caption", "caption_entities", *FileKind)
+"""The fields of a message that a copy of it has as well."""
 
 
 def send_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     """A new message from the bot; answers the Message. A keyboard that is no inline keyboard does not show in it."""
     chat = chat_of(bot, params)
-    text = _text(params)
-    markup = read_markup(params)
-    content = {"text": text, "reply_markup": markup} if markup and is_inline(markup) else {"text": text}
-    return ok(dict(bot.send(chat, now, content, editable=is_inline(markup))))
+    return ok(send_content(bot, chat, params, now, read_text(params).fields("text")))
+
+
+def send_message_draft(bot: BotState, params: Params, now: float) -> ApiAnswer:
+    """Show what the bot is writing, until its next message."""
+    chat = chat_of(bot, params)
+    if not params.integer("draft_id"):
+        raise MethodFailed(required("draft_id"))
+    draft = read_text(params) if params.text("text") else None
+    chat.draft = draft.text if draft else ""
+    return ok(True)
 
 
 def forward_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     """A message of one chat again in another; answers the new Message, which the bot may not edit."""
     chat = chat_of(bot, params)
     source = chat_of(bot, params, "from_chat_id")
-    original = _message(source, params, FORWARD_NOT_FOUND).body
+    original = message_of(source, params, FORWARD_NOT_FOUND).body
     origin = {"type": "user", "sender_user": original["from"], "date": original["date"]}
-    return ok(dict(bot.send(chat, now, {"forward_origin": origin, "text": original.get("text", "")}, editable=False)))
+    content = {
+        **place_in(chat, params),
+        "forward_origin": origin,
+        "text": original.get("text", ""),
+        **_content(original),
+    }
+    return ok(dict(bot.send(chat, now, content, editable=False, method="forwardMessage")))
+
+
+def copy_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
+    """A message again, as one of the bot's own; answers its id only. A `caption` replaces the one that it had."""
+    if not params.text("from_chat_id"):
+        raise MethodFailed(required("from_chat_id"))
+    source = chat_of(bot, params, "from_chat_id")
+    original = message_of(source, params, COPY_NOT_FOUND).body
+    content = _content(original)
+    if not content:
+        raise MethodFailed(COPY_FORBIDDEN)
+    if "text" not in content and "caption" in params.raw:
+        content = {key: value for key, value in content.items() if not key.startswith("caption")}
+        content.update(read_caption(params).fields("caption"))
+    chat = chat_of(bot, params)
+    copied = send_content(bot, chat, params, now, content, method="copyMessage")
+    return ok({"message_id": copied["message_id"]})
 
 
 def pin_chat_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     """Pin a message. That says a service message of the bot's own, of which the bot is told neither id nor update."""
     chat = chat_of(bot, params)
-    pinned = _message(chat, params, PIN_NOT_FOUND).body
+    pinned = message_of(chat, params, PIN_NOT_FOUND).body
     bot.new_message(chat, bot.user, now, {"pinned_message": dict(pinned)})
     return ok(True)
-
-
-def edit_message_text(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """Replace the text, and the keyboard too: one that is not given is removed."""
-    text = _text(params)
-    message, markup = _to_edit(bot, params, now)
-    if text == message.get("text") and markup == message.get("reply_markup"):
-        raise MethodFailed(NOT_MODIFIED)
-    message["text"] = text
-    return _edited(message, markup, now)
-
-
-def edit_message_reply_markup(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """Replace or remove the keyboard."""
-    message, markup = _to_edit(bot, params, now)
-    if markup == message.get("reply_markup"):
-        raise MethodFailed(NOT_MODIFIED)
-    return _edited(message, markup, now)
 
 
 def delete_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
@@ -91,67 +90,25 @@ def delete_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     return ok(True)
 
 
-def chat_of(bot: BotState, params: Params, name: str = "chat_id") -> ChatState:
-    """The chat that a call names. Raises MethodFailed where the bot may not act."""
-    if not params.text(name):
-        raise MethodFailed(CHAT_ID_EMPTY)
-    chat_id = params.integer(name)
-    chat = bot.chats.get(chat_id)
-    if chat is None:
-        # Ids of users are positive: any of them may be a user who has not pressed "Start" yet.
-        raise MethodFailed(NEVER_STARTED if chat_id > 0 else CHAT_NOT_FOUND)
-    if chat.refusal is not None:
-        raise MethodFailed(chat.refusal)
-    return chat
-
-
-def _to_edit(bot: BotState, params: Params, now: float) -> tuple[MessageObject, Markup | None]:
-    """The message that is to be edited and its new markup. Raises MethodFailed for all that refuses an edit."""
-    rules = bot.rules
+def send_content(
+    bot: BotState,
+    chat: ChatState,
+    params: Params,
+    now: float,
+    content: dict[str, Any],
+    *,
+    method: str = "sendMessage",
+    file_id: str | None = None,
+    source: str | None = None,
+) -> MessageObject:
+    """Send what has been read of a request, at the place and with the keyboard that it names; returns the Message."""
     markup = read_markup(params)
-    if rules.edits is Edits.KIND_FIRST:
-        _check_kind(markup)
-    message = _message(chat_of(bot, params), params, EDIT_NOT_FOUND)
-    if now < message.made_at + rules.unseen_for:
-        raise MethodFailed(EDIT_NOT_FOUND)
-    if not message.editable:
-        raise MethodFailed(EDIT_FORBIDDEN)
-    if rules.edits is not Edits.CARRIED_OUT:
-        _check_kind(markup)
-    return message.body, markup
-
-
-def _check_kind(markup: Markup | None) -> None:
-    if not is_inline(markup):
-        raise MethodFailed(INLINE_EXPECTED)
-
-
-def _message(chat: ChatState, params: Params, not_found: Refusal) -> StoredMessage:
-    message_id = params.integer("message_id")
-    if not message_id:
-        raise MethodFailed(NO_MESSAGE_ID)
-    message = chat.messages.get(message_id)
-    if message is None:
-        raise MethodFailed(not_found)
-    return message
-
-
-def _text(params: Params) -> str:
-    text = params.text("text")
-    if params.text("parse_mode").lower() == "html":
-        text = html.unescape(_TAG.sub("", text))
-    text = text.strip()
-    if not text:
-        raise MethodFailed(TEXT_EMPTY)
-    if len(text) > MAX_TEXT:
-        raise MethodFailed(TEXT_TOO_LONG)
-    return text
-
-
-def _edited(message: MessageObject, markup: Markup | None, now: float) -> ApiAnswer:
+    content = {**place_in(chat, params), **content}
     if markup and is_inline(markup):
-        message["reply_markup"] = markup
-    else:
-        message.pop("reply_markup", None)
-    message["edit_date"] = int(now)
-    return ok(dict(message))
+        content["reply_markup"] = markup
+    editable = is_inline(markup)
+    return dict(bot.send(chat, now, content, editable=editable, method=method, file_id=file_id, source=source))
+
+
+def _content(message: MessageObject) -> dict[str, Any]:
+    return {key: message[key] for key in CONTENT if key in message}

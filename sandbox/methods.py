@@ -1,28 +1,30 @@
-"""The Bot API methods about messages and chats, by name; those in this file have to do with no message."""
+"""The Bot API methods by name."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from functools import partial
 
-from sandbox.answers import QUERY_TOO_OLD, WRONG_ACTION, ApiAnswer, MethodFailed, bad_request, ok
+from sandbox import bot_settings
+from sandbox.answers import WRONG_ACTION, ApiAnswer, MethodFailed, ok
+from sandbox.chats import chat_of
+from sandbox.edits import edit_message_caption, edit_message_media, edit_message_reply_markup, edit_message_text
+from sandbox.media import SEND_METHODS
+from sandbox.media_methods import get_file, send_file, send_media_group
 from sandbox.messages import (
-    chat_of,
+    copy_message,
     delete_message,
-    edit_message_reply_markup,
-    edit_message_text,
     forward_message,
     pin_chat_message,
     send_message,
+    send_message_draft,
 )
 from sandbox.params import Params
+from sandbox.queries import answer_callback_query, answer_inline_query, answer_question
 from sandbox.state import BotState
 
 Method = Callable[[BotState, Params, float], ApiAnswer]
 """`(bot, parameters, Unix time) -> answer`; raises MethodFailed."""
-
-ANSWER_WITHIN = 150.0
-"""Seconds for answering a button press: not documented; the update itself lives as long."""
 
 _CHAT_ACTIONS = frozenset(
     {
@@ -39,23 +41,6 @@ _CHAT_ACTIONS = frozenset(
         "upload_video_note",
     }
 )
-_COMMAND = re.compile(r"[a-z0-9_]{1,32}")
-
-
-def get_me(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """The bot's own user."""
-    return ok(bot.user)
-
-
-def answer_callback_query(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """End the spinner on a pressed button, perhaps with a text."""
-    press = bot.presses.get(params.text("callback_query_id"))
-    if press is None or now - press.at > ANSWER_WITHIN:
-        raise MethodFailed(QUERY_TOO_OLD)
-    press.answered = True
-    press.text = params.text("text")
-    press.show_alert = params.flag("show_alert")
-    return ok(True)
 
 
 def send_chat_action(bot: BotState, params: Params, now: float) -> ApiAnswer:
@@ -68,32 +53,32 @@ def send_chat_action(bot: BotState, params: Params, now: float) -> ApiAnswer:
     return ok(True)
 
 
-def set_my_commands(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """The list of commands that the app suggests, for one scope and language."""
-    try:
-        commands = params.json("commands")
-    except ValueError:
-        raise MethodFailed(bad_request("can't parse commands JSON object")) from None
-    if not isinstance(commands, list) or not all(isinstance(command, dict) for command in commands):
-        raise MethodFailed(bad_request("expected an Array of BotCommand"))
-    for command in commands:
-        if not _COMMAND.fullmatch(str(command.get("command", "")).removeprefix("/")):
-            raise MethodFailed(bad_request("BOT_COMMAND_INVALID"))
-        if not 1 <= len(str(command.get("description", ""))) <= 256:
-            raise MethodFailed(bad_request("BOT_COMMAND_DESCRIPTION_INVALID"))
-    bot.commands[f"{params.text('scope')}/{params.text('language_code')}"] = commands
-    return ok(True)
-
-
-MESSAGE_METHODS: dict[str, Method] = {
-    "getMe": get_me,
+METHODS: dict[str, Method] = {
+    "getMe": bot_settings.get_me,
     "sendMessage": send_message,
+    **{name: partial(send_file, kind, name) for name, kind in SEND_METHODS.items()},
+    "sendMediaGroup": send_media_group,
+    "sendMessageDraft": send_message_draft,
+    "sendChatAction": send_chat_action,
     "forwardMessage": forward_message,
+    "copyMessage": copy_message,
     "pinChatMessage": pin_chat_message,
     "editMessageText": edit_message_text,
+    "editMessageCaption": edit_message_caption,
+    "editMessageMedia": edit_message_media,
     "editMessageReplyMarkup": edit_message_reply_markup,
     "deleteMessage": delete_message,
+    "getFile": get_file,
     "answerCallbackQuery": answer_callback_query,
-    "sendChatAction": send_chat_action,
-    "setMyCommands": set_my_commands,
+    "answerInlineQuery": answer_inline_query,
+    "answerPreCheckoutQuery": partial(answer_question, name="pre_checkout_query_id"),
+    "answerShippingQuery": partial(answer_question, name="shipping_query_id"),
+    "setMyCommands": bot_settings.set_my_commands,
+    "getMyCommands": bot_settings.get_my_commands,
+    "deleteMyCommands": bot_settings.delete_my_commands,
+    "setChatMenuButton": bot_settings.set_chat_menu_button,
+    "getChatMenuButton": bot_settings.get_chat_menu_button,
+    **{f"setMy{what}": partial(bot_settings.set_my_text, what) for what in bot_settings.TEXTS},
+    **{f"getMy{what}": partial(bot_settings.get_my_text, what) for what in bot_settings.TEXTS},
 }
+"""All but those by which a bot gets its updates (updates.py)."""

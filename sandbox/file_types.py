@@ -1,0 +1,102 @@
+"""What a file is, told by its first bytes: the type of its content and the size of a picture. No library is needed."""
+
+from __future__ import annotations
+
+import mimetypes
+import struct
+from typing import NamedTuple
+
+
+class Size(NamedTuple):
+    """Of a picture, in pixels."""
+
+    width: int
+    height: int
+
+
+_PNG, _JPEG, _WEBP, _GIF = "image/png", "image/jpeg", "image/webp", "image/gif"
+PICTURES = frozenset({_PNG, _JPEG, _WEBP, _GIF})
+
+# JPEG's frame headers; the other codes of that range are tables (ITU T.81, table B.1).
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def mime_type_of(content: bytes, name: str = "", told: str = "application/octet-stream") -> str:
+    """The type of a file: by its first bytes, else as its sender has `told`, else by its name."""
+    found = _by_signature(content[:16])
+    if found:
+        return found
+    told = told.partition(";")[0].strip().lower()
+    if told and told != "application/octet-stream":
+        return told
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def picture_size(content: bytes) -> Size | None:
+    """The size of a PNG, JPEG, GIF or WebP; None for anything else, and for a header that is cut off."""
+    readers = {_PNG: _png_size, _JPEG: _jpeg_size, _GIF: _gif_size, _WEBP: _webp_size}
+    reader = readers.get(_by_signature(content[:16]))
+    try:
+        size = reader(content) if reader else None
+    except (struct.error, IndexError):
+        return None
+    return size if size and size.width and size.height else None
+
+
+def _by_signature(head: bytes) -> str:
+    signatures = [
+        (b"\x89PNG\r\n\x1a\n", _PNG),
+        (b"\xff\xd8\xff", _JPEG),
+        (b"GIF8", _GIF),
+        (b"OggS", "audio/ogg"),
+        (b"ID3", "audio/mpeg"),
+        (b"\xff\xfb", "audio/mpeg"),
+        (b"%PDF", "application/pdf"),
+        (b"PK\x03\x04", "application/zip"),
+        (b"\x1aE\xdf\xa3", "video/webm"),
+    ]
+    for signature, mime_type in signatures:
+        if head.startswith(signature):
+            return mime_type
+    if head[:4] == b"RIFF":
+        return {b"WEBP": _WEBP, b"WAVE": "audio/x-wav"}.get(head[8:12], "")
+    if head[4:8] == b"ftyp":
+        return "audio/mp4" if head[8:11] == b"M4A" else "video/mp4"
+    return ""
+
+
+def _png_size(content: bytes) -> Size:
+    return Size(*struct.unpack_from(">II", content, 16))
+
+
+def _gif_size(content: bytes) -> Size:
+    return Size(*struct.unpack_from("<HH", content, 6))
+
+
+def _jpeg_size(content: bytes) -> Size | None:
+    at = 2
+    while content[at] == 0xFF:
+        code = content[at + 1]
+        if code in _FRAMES:
+            height, width = struct.unpack_from(">HH", content, at + 5)
+            return Size(width, height)
+        # Markers without a length: fill bytes, and those between 0xD0 and 0xD9.
+        at += 1 if code == 0xFF else 2 if 0xD0 <= code <= 0xD9 else 2 + struct.unpack_from(">H", content, at + 2)[0]
+    return None
+
+
+def _webp_size(content: bytes) -> Size | None:
+    """A WebP holds a VP8 frame, a lossless one, or an extended header (RFC 9649)."""
+    chunk = content[12:16]
+    if chunk == b"VP8 ":
+        width, height = struct.unpack_from("<HH", content, 26)
+        return Size(width & 0x3FFF, height & 0x3FFF)
+    if chunk == b"VP8L":
+        bits = struct.unpack_from("<I", content, 21)[0]
+        return Size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    if chunk == b"VP8X":
+        return Size(
+            int.from_bytes(content[24:27], "little") + 1 if len(content) >= 30 else 0,
+            int.from_bytes(content[27:30], "little") + 1,
+        )
+    return None
