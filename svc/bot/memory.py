@@ -1,0 +1,48 @@
+"""What the bot remembers of a chat, as a struct: the state that the service keeps with every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from svc.bot.create.draft import Draft
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`language` is the one chosen by /lang, "" for none. `asking` is the name of the route that takes the next text
+    or file as its answer, "" for none, and `draft` what has been gathered so far.
+
+    `album` is the latest album (media_group_id) of which a message came, `edited` the message whose edit was answered
+    last. `blocked`: the person wants nothing from the bot, or the group has removed it. `apologised_at` is the Unix
+    time of the latest apology for an outage: what was written before it is past answering.
+    """
+
+    language: str = ""
+    asking: str = ""
+    draft: Draft | None = None
+    album: str = ""
+    edited: int | None = None
+    blocked: bool = False
+    apologised_at: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """As the service keeps it: JSON, without what has its default."""
+        return dict(msgspec.to_builtins(self))
+
+    def without_question(self) -> Memory:
+        """The same, waiting for nothing."""
+        return msgspec.structs.replace(self, asking="", draft=None)
+
+
+def read_memory(state: Mapping[str, Any]) -> Memory:
+    """The memory in `state`. Another version of the bot may have written it: what does not fit counts as not there."""
+    read: dict[str, Any] = {}
+    for each in msgspec.structs.fields(Memory):
+        if each.name in state:
+            try:
+                read[each.name] = msgspec.convert(state[each.name], each.type)
+            except msgspec.ValidationError:
+                continue
+    return Memory(**read)

@@ -1,0 +1,94 @@
+"""English, for everybody who has chosen no other language and whose app is in none that the bot speaks."""
+
+from svc.bot.texts.creating_english import CREATING_ENGLISH
+from svc.bot.texts.plural import Plural
+from svc.bot.texts.texts import Buttons, Commands, Texts
+
+ENGLISH = Texts(
+    language="en",
+    name="English",
+    commands=Commands(
+        menu="All models by category",
+        search="Find a model",
+        history="What you have made",
+        lang="Language / Язык",
+        settings="Settings",
+        cancel="Cancel what I'm asking for",
+        help="How this works",
+    ),
+    buttons=Buttons(
+        menu="🏠 Menu",
+        search="🔎 Search",
+        help="❓ Help",
+        history="🗂 History",
+        settings="⚙️ Settings",
+        language="🌐 Language",
+        back="⬅️ Back",
+        earlier="◀️",
+        later="▶️",
+        open_here="Open in the bot",
+    ),
+    creating=CREATING_ENGLISH,
+    greeting="👋 Hi! {models} are here: pick what you want to make.",
+    models=Plural("en", one="{n} AI model", other="{n} AI models"),
+    models_of="<b>{title}</b>: {models}\n\nPick a model to see what it does.",
+    card="<b>{title}</b>\nby {vendor}\n\n{makes}\nIt needs: {needs}.",
+    option="• {name}: {values}",
+    options="<b>Options</b>",
+    if_you_like="if you like",
+    more_options="• And also: {names}",
+    makes={
+        "text-to-image": "🖼 Makes a picture from your words.",
+        "image-to-image": "🖼 Changes your picture as you say.",
+        "text-to-video": "🎬 Makes a video from your words.",
+        "image-to-video": "🎬 Brings your picture to life.",
+        "video-to-video": "🎬 Remakes your video as you say.",
+        "text-to-speech": "🔊 Reads your text aloud.",
+        "audio-to-audio": "🔊 Takes the noise out of a recording and leaves the voice.",
+        "image-upscale": "✨ Makes your picture larger and sharper.",
+        "video-upscale": "✨ Makes your video larger and sharper.",
+        "background-removal": "✨ Removes the background of your picture.",
+        "audio-to-video": "🗣 Makes the face in your picture say what your recording says.",
+    },
+    inputs={
+        "prompt": "a text",
+        "image": "a picture",
+        "video": "a video",
+        "audio": "a recording",
+    },
+    categories={
+        "image": "🖼 Images",
+        "video": "🎬 Video",
+        "audio": "🔊 Audio",
+        "music": "🎵 Music",
+        "enhance": "✨ Enhance",
+        "avatar": "🗣 Avatars",
+    },
+    flags={True: "yes", False: "no"},
+    gone="This model is not offered any more. Here is what there is:\n\n{greeting}",
+    help=(
+        "❓ <b>How this works</b>\n\n"
+        "Pick a category and a model, press Create, and send what it asks for. The result comes into this chat.\n\n"
+        "You can also just type what you are looking for: a model, a maker, or “video”. "
+        "Typos are fine.\n\n"
+        "/menu shows all models, /history what you have made, /lang changes the language, "
+        "/cancel stops what I'm asking for."
+    ),
+    language_question="🌐 Which language shall I speak?",
+    language_chosen="From now on I speak English.",
+    settings="⚙️ <b>Settings</b>\n\nLanguage: {language}",
+    search="🔎 Type what you are looking for: a model, a maker, or “video”. Typos are fine.",
+    found="🔎 “{query}”: {models}",
+    nothing_found="🔎 I found nothing for “{query}”. The nearest are:",
+    not_even_near="🔎 I found nothing for “{query}”. Try another word, or look through the menu.",
+    pointer="I'm not sure what to do with that. Pick a model in the /menu first, or type what you are looking for.",
+    unknown_command="I don't know that command. Here is what I can do:\n\n{greeting}",
+    nothing_to_cancel="There is nothing to cancel. What would you like to make?",
+    cancelled="Cancelled. What would you like to make instead?",
+    not_editable="I can't change that message any more, so here is a new one.",
+    too_old="This menu is too old. Send /start for a new one.",
+    unknown_press="This button does nothing any more. Here is a new menu.",
+    apology="Sorry, something went wrong with that. Please try /start again.",
+    outage="Sorry, I was away for a while and have missed what you wrote. I'm back now:\n\n{greeting}",
+    no_payments="Thank you, but there is nothing to pay for here.",
+)

@@ -1,0 +1,1 @@
+"""The views: one file each, with the functions that routes.py registers."""
