@@ -11,7 +11,7 @@ deliver. Jobs go on by themselves; `waits` lets time pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import trio
@@ -19,7 +19,7 @@ import trio
 from sandbox.state import MessageObject, Press
 from tests.harness import RunningBot
 
-_FILES = ("photo", "video", "animation", "audio", "voice", "document", "sticker")
+_FILES = ("photo", "animation", "video", "audio", "voice", "document", "sticker")
 Button = dict[str, Any]
 
 
@@ -42,15 +42,44 @@ class Person:
         self._language = language
         self._chat_type = chat_type
 
+    @property
+    def _where(self) -> dict[str, Any]:
+        chat_id = None if self._chat_type == "private" else self.chat_id
+        return {"language_code": self._language, "chat_type": self._chat_type, "chat_id": chat_id}
+
     # What a person does
 
-    async def says(self, text: str) -> None:
-        """Write a message."""
-        chat_id = None if self._chat_type == "private" else self.chat_id
-        self._telegram.user_sends_text(
-            self.user_id, text, language_code=self._language, chat_type=self._chat_type, chat_id=chat_id
-        )
+    async def says(self, text: str, *, thread_id: int | None = None) -> None:
+        """Write a message; in a forum, in this topic."""
+        self.writes(text, thread_id=thread_id)
         await self._bot.settled()
+
+    def writes(self, text: str, *, thread_id: int | None = None) -> None:
+        """The same, and do not wait for an answer."""
+        self._telegram.user_sends_text(self.user_id, text, thread_id=thread_id, **self._where)
+
+    async def sends(self, kind: str, caption: str = "") -> None:
+        """Send a file: a photo, video, voice, audio, document or sticker."""
+        self._telegram.user_sends_file(self.user_id, kind, caption=caption, **self._where)
+        await self._bot.settled()
+
+    async def sends_album(self, kinds: Sequence[str] = ("photo", "photo"), caption: str = "") -> None:
+        """Send several files at once."""
+        self._telegram.user_sends_album(self.user_id, kinds, caption=caption, **self._where)
+        await self._bot.settled()
+
+    async def edits(self, text: str) -> None:
+        """Change what they wrote last."""
+        written = [each for each in self._telegram.messages(self.chat_id) if each["from"]["id"] == self.user_id]
+        self._telegram.user_edits(self.user_id, written[-1]["message_id"], text, chat_id=self.chat_id)
+        await self._bot.settled()
+
+    async def asks_inline(self, query: str) -> list[dict[str, Any]]:
+        """Type behind the bot's name in whatever chat; what is offered."""
+        update = self._telegram.user_asks_inline(self.user_id, query, language_code=self._language)
+        assert update is not None, "the bot does not read inline queries"
+        await self._bot.settled()
+        return self._telegram.bot().inline_queries[update.body["id"]].results
 
     async def presses(self, label: str) -> None:
         """Press the button with `label` in it, on the latest message that has one; LookupError if none has."""
@@ -72,15 +101,14 @@ class Person:
         self._telegram.user_blocks_bot(self.user_id)
         await self._bot.settled()
 
+    async def unblocks(self) -> None:
+        """Take it back."""
+        self._telegram.user_unblocks_bot(self.user_id)
+        await self._bot.settled()
+
     async def waits(self, seconds: float) -> None:
         """Let time pass."""
         await trio.sleep(seconds)
-        await self._bot.settled()
-
-    async def does(self, kind: str, **body: Any) -> None:
-        """Anything else: an update of this kind, in this chat and by this person unless `body` says otherwise."""
-        user = {"id": self.user_id, "is_bot": False, "first_name": "Ann", "language_code": self._language}
-        self._telegram.push_update(kind, {"from": user, **body})
         await self._bot.settled()
 
     # What a person sees
@@ -123,7 +151,8 @@ def buttons_of(message: MessageObject) -> Iterator[Button]:
 
 def shown(message: MessageObject) -> str:
     """A message as a person sees it: its file, its text or caption, and its buttons in rows."""
-    files = [f"({kind})" for kind in _FILES if kind in message]
+    # An animation comes as a document as well, for old apps.
+    files = [f"({kind})" for kind in _FILES if kind in message][:1]
     texts = [message[name] for name in ("text", "caption") if message.get(name)]
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     buttons = [" ".join(f"[{button['text']}]" for button in row) for row in rows]
