@@ -12,6 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from statemachine import Lifecycle, State
 from svc.intake.accept import Intake
+from svc.intake.callback import CallbackMiddleware, Callbacks
 from svc.intake.middleware import RefuseTargetsWithoutPath, ShieldSend
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
@@ -28,11 +29,13 @@ def make_app(
     secret: str,
     instance: str,
     database_answers: Callable[[], Awaitable[bool]],
+    callbacks: Callbacks | None = None,
     more_health: Callable[[], dict[str, Any]] = dict,
 ) -> QuartTrio:
-    """The application of one instance: /webhook, /healthz, /readyz and /metrics.
+    """The application of one instance: /webhook, /callback/..., /healthz, /readyz and /metrics.
 
     `secret` is the webhook's; `database_answers` is asked by /readyz; /healthz shows what `more_health` returns, too.
+    Without `callbacks` nobody can call back.
     """
     app = QuartTrio("svc")
     _add_health(app, lifecycle, instance, database_answers, more_health)
@@ -42,6 +45,8 @@ def make_app(
     # does not pass through the two that are for Quart's own pages.
     app.asgi_app = ShieldSend(app.asgi_app)  # type: ignore[method-assign]
     app.asgi_app = RefuseTargetsWithoutPath(app.asgi_app)  # type: ignore[method-assign]
+    if callbacks is not None:
+        app.asgi_app = CallbackMiddleware(app.asgi_app, callbacks)  # type: ignore[method-assign]
     app.asgi_app = WebhookMiddleware(app.asgi_app, intake, secret=secret, metrics=metrics)  # type: ignore[method-assign]
     return app
 

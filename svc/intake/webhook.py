@@ -79,7 +79,7 @@ class WebhookMiddleware:
             raise Rejected(401, "wrong or missing secret token")
         if headers.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":
             raise Rejected(415, "the content type is not application/json")
-        return _content_length(headers)
+        return content_length(headers)
 
     async def _accept(self, update: Received) -> None:
         """Take `update` in; raises Rejected with 503 if it is not committed in time, whatever the reason."""
@@ -106,7 +106,8 @@ def _received(body: bytes, arrived: float) -> Received:
     return Received(envelope.update_id, envelope.chat_id, envelope.kind, body, arrived, message_id=envelope.message_id)
 
 
-def _content_length(headers: dict[bytes, bytes]) -> int:
+def content_length(headers: dict[bytes, bytes]) -> int:
+    """How many bytes the body has, 0 where that is not announced; raises Rejected where it cannot be or is too many."""
     length = headers.get(b"content-length")
     if length is None:
         return 0

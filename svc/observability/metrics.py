@@ -13,6 +13,7 @@ from svc.observability.events import EVENTS
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
 LONGEST_MESSAGE = 200
+DELIVERY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
 MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
 
@@ -63,6 +64,18 @@ class Metrics:
             buckets=MENU_BUCKETS,
             registry=self.registry,
         )
+        self._jobs = Counter(
+            "svc_jobs_ended",
+            "Jobs that have ended, and why those that failed did",
+            ["ending", "reason"],
+            registry=self.registry,
+        )
+        self.job_to_person = Histogram(
+            "svc_job_ready_to_delivered_seconds",
+            "From a job's result being found at its provider to its delivery",
+            buckets=DELIVERY_BUCKETS,
+            registry=self.registry,
+        )
         self.loop_lag = Histogram(
             "svc_loop_lag_seconds",
             "How late the event loop runs a task that is due; a starved loop looks like a pause",
@@ -104,6 +117,10 @@ class Metrics:
     def count(self, event: str) -> None:
         """Count one log event."""
         self._event.get(event, self._other).inc()
+
+    def count_job(self, ending: str, reason: str = "") -> None:
+        """Count a job that has ended as delivered, failed, unknown or cancelled."""
+        self._jobs.labels(ending, reason).inc()
 
     def show_state(self, state: State) -> None:
         """Set the gauge of `state` to 1 and all others to 0."""

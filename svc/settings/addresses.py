@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
 
+WEBHOOK_PATH = "/webhook"
 PUBLIC_API = "api.telegram.org"
 # The ports that Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own
 # delivers to any.
@@ -43,6 +44,22 @@ def is_public(root: str) -> bool:
 def webhook_url(text: str) -> str:
     """An address that a Bot API server of one's own delivers to."""
     return _http(text).geturl()
+
+
+def service_url(text: str) -> str:
+    """The address of this service as others reach it: http or https, to which a path is added."""
+    parts = _http(text)
+    if parts.query or parts.fragment:
+        raise ValueError("must end with its path, without ? or #")
+    return parts.geturl().rstrip("/")
+
+
+def service_of(webhook_url: str) -> str | None:
+    """The address of the service whose webhook this is; None where the address does not tell."""
+    parts = urlsplit(webhook_url)
+    if parts.query or parts.fragment or not parts.path.endswith(WEBHOOK_PATH):
+        return None
+    return webhook_url.removesuffix(WEBHOOK_PATH)
 
 
 def public_webhook_url(text: str) -> str:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 
@@ -50,6 +51,12 @@ class Settings:
     telegram_api_root: str
     host: str | None
     port: int | None
+    kie_api_key: str = field(repr=False)
+    kie_api_root: str
+    kie_webhook_key: str = field(repr=False)
+    public_url: str | None = field(repr=False)  # as webhook_url
+    jobs_per_user: int
+    jobs_per_day: int
     workers: int
     passive_hold: float
     drain_timeout: float
@@ -64,6 +71,7 @@ class Settings:
     keep_processed: float
     keep_transitions: float
     keep_dead: float
+    keep_jobs: float
     log_format: LogFormat | None
     log_level: str
     instance_id: str
@@ -80,10 +88,13 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be printed: the token and its second half, the webhook's secret, the databases' passwords."""
+        """What must never be printed: the token and its second half, the webhook's secret, the provider's keys, the
+        databases' passwords.
+        """
         passwords = (*addresses.passwords(self.database_url), *addresses.passwords(self.leader_database_url))
         token = (self.bot_token, self.bot_token.partition(":")[2])
-        return tuple(dict.fromkeys(text for text in (*token, self.webhook_secret, *passwords) if text))
+        others = (self.webhook_secret, self.kie_api_key, self.kie_webhook_key)
+        return tuple(dict.fromkeys(text for text in (*token, *others, *passwords) if text))
 
     def hide(self, text: str) -> str:
         """`text` without the secrets. What comes from elsewhere may hold one: a webhook's address, for instance."""
@@ -110,6 +121,7 @@ def load_settings(
     if lines:
         raise SettingsError(lines)
     values["LEADER_DATABASE_URL"] = values["LEADER_DATABASE_URL"] or values["DATABASE_URL"]
+    values["PUBLIC_URL"] = values["PUBLIC_URL"] or _service_of(values)
     values["INSTANCE_ID"] = values["INSTANCE_ID"] or default_instance_id()
     return Settings(**{name.lower(): value for name, value in values.items()})
 
@@ -157,6 +169,13 @@ def _undeliverable(webhook_url: str | None, api_root: str) -> dict[str, str]:
         except ValueError as error:
             return {"WEBHOOK_URL": str(error)}
     return {}
+
+
+def _service_of(values: Mapping[str, Any]) -> str | None:
+    """The address of this service, where the webhook's tells it and holds no secret: it is told to providers."""
+    url = addresses.service_of(values["WEBHOOK_URL"] or "")
+    hidden = (values["BOT_TOKEN"], values["BOT_TOKEN"].partition(":")[2], values["WEBHOOK_SECRET"])
+    return None if url is None or any(secret and secret in unquote(url) for secret in hidden) else url
 
 
 def _proxy_faults(api_root: str) -> list[str]:

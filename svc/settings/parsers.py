@@ -11,6 +11,7 @@ from typing import TypeVar
 T = TypeVar("T", int, float)
 
 _TOKEN = re.compile(r"[0-9]{1,15}:[A-Za-z0-9_-]{20,100}")
+_API_KEY = re.compile(r"[\x21-\x7e]{4,500}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 LONGEST_LABEL = 100
@@ -29,6 +30,13 @@ def secret(text: str) -> str:
     """
     if not _SECRET.fullmatch(text):
         raise ValueError("must be 1 to 256 characters of A-Z a-z 0-9 _ -")
+    return text
+
+
+def api_key(text: str) -> str:
+    """A key that goes into a header. The error never quotes it."""
+    if not _API_KEY.fullmatch(text):
+        raise ValueError("must be 4 to 500 printable ASCII characters, without spaces")
     return text
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from svc.settings.addresses import PUBLIC_API, api_root, bind_host, postgres_url, webhook_url
-from svc.settings.parsers import label, number, object_name, one_of, secret, token
+from svc.settings.addresses import PUBLIC_API, api_root, bind_host, postgres_url, service_url, webhook_url
+from svc.settings.parsers import api_key, label, number, object_name, one_of, secret, token
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,31 @@ SETTINGS = (
         "from `hypercorn.toml` (0.0.0.0)",
     ),
     Setting("PORT", number(int, 1, 65535), None, "the port to listen on", "from `hypercorn.toml` (8080)"),
+    Setting(
+        "KIE_API_KEY",
+        api_key,
+        "",
+        "the key of an account at kie.ai; secret; unset: nothing can be created",
+        "none",
+    ),
+    Setting("KIE_API_ROOT", api_root, "https://api.kie.ai", "where kie.ai is reached"),
+    Setting(
+        "KIE_WEBHOOK_KEY",
+        api_key,
+        "",
+        "the key that kie.ai signs its callbacks with, if it does; secret; unset: signatures are not checked",
+        "none",
+    ),
+    # Without one a job's end is found by asking alone, and a create whose answer was lost can never be recognised.
+    Setting(
+        "PUBLIC_URL",
+        service_url,
+        None,
+        "public address of this service, to which `/callback/...` is added; without one providers do not call",
+        "from `WEBHOOK_URL`, where that ends with `/webhook`",
+    ),
+    Setting("JOBS_PER_USER", number(int, 0, 1000), 2, "jobs that a person may have at once"),
+    Setting("JOBS_PER_DAY", number(int, 0, 100_000), 50, "jobs that a person may ask for in 24 hours"),
     Setting("WORKERS", number(int, 1, 1000), 16, "chats that are answered at the same time"),
     Setting(
         "PASSIVE_HOLD",
@@ -168,6 +193,13 @@ SETTINGS = (
         0.0,
         "hours for which dead updates are kept; 0: for ever, because each is somebody who got no answer, and can be "
         "replayed",
+    ),
+    # A person's jobs of the last 24 hours are counted.
+    Setting(
+        "KEEP_JOBS",
+        number(float, 24, 100_000),
+        2160.0,
+        "hours for which jobs that have ended are kept, and can be sent again; at least 24",
     ),
     Setting(
         "LOG_FORMAT",

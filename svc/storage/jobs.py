@@ -57,6 +57,13 @@ class DueJob(NamedTuple):
     polls: int
 
 
+class LiveJob(NamedTuple):
+    """A job that is wanted, submitting or running, and the state of its chat."""
+
+    job: Job
+    state: ChatState
+
+
 @dataclass(frozen=True, slots=True)
 class Created:
     """The provider has it, under this name."""
@@ -158,6 +165,9 @@ class Jobs(Protocol):
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         """The latest jobs of a chat, the newest first."""
 
+    async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
+        """Jobs that have not ended and are not ready, with greater ids than `after`, in the order of ids."""
+
     async def state_of(self, chat_id: int) -> ChatState:
         """The state of this chat."""
 
@@ -185,9 +195,12 @@ class _JobEvent(msgspec.Struct, frozen=True):
     job: Job
 
 
+_decode_event = msgspec.json.Decoder(_JobEvent).decode
+
+
 def read_job_event(payload: bytes) -> Job:
-    """The job that the inbox row with this payload tells of, as it was when it ended. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(payload, type=_JobEvent).job
+    """The job that the inbox row with this payload tells of, as it was when it ended; raises ValueError."""
+    return _decode_event(payload).job
 
 
 def job_event(job: Job) -> bytes:

@@ -1,0 +1,62 @@
+"""What is written and said of a step of a job: it is looked at again later, or it is over and its person is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from svc.delivery.active_period import ActivePeriod
+from svc.jobs.next_step import LookLater
+from svc.jobs.progress import Progress
+from svc.observability.errors import describe
+from svc.storage.jobs import Cancelled, DueJob, Failed, JobEnding, Jobs, Ready, Unknown, ended_id
+
+log = structlog.get_logger()
+
+
+class Outcomes:
+    """Writes down and logs what became of the steps of one period. Its methods may raise DatabaseUnavailable."""
+
+    def __init__(self, period: ActivePeriod, jobs: Jobs, progress: Progress) -> None:
+        self.period = period
+        self.jobs = jobs
+        self.log = log.bind(epoch=period.term.epoch)
+        self._progress = progress
+
+    async def end(self, due: DueJob, ending: JobEnding) -> None:
+        """End the job, and have its person told at once."""
+        job_id = due.job.job_id
+        # What is shown after the end would stay.
+        await self._progress.stop(job_id)
+        if await self.jobs.end_job(self.period.term, job_id, ending):
+            self.period.queue.news.tell([ended_id(job_id)])
+            self._say_ending(due, ending)
+
+    async def look_later(self, due: DueJob, later: LookLater) -> None:
+        """Nothing more can be done for it now."""
+        await self.jobs.note_look(self.period.term, due.job.job_id, later.delay, later.progress)
+
+    def say(self, event: str, due: DueJob, **fields: Any) -> None:
+        """Log an event of this job."""
+        self.log.info(event, **_ids(due), **fields)
+
+    def say_key_refused(self, due: DueJob, error: Exception) -> None:
+        """The provider does not accept the key: somebody has to do something about that."""
+        self.log.error("PROVIDER_REFUSED", provider=due.job.provider, error=describe(error))
+
+    def _say_ending(self, due: DueJob, ending: JobEnding) -> None:
+        metrics = self.period.metrics
+        match ending:
+            case Ready(results):
+                self.say("JOB_READY", due, files=len(results), seconds=round(due.age, 1))
+            case Failed(reason, text):
+                metrics.count_job("failed", reason)
+                self.say("JOB_FAILED", due, reason=reason, error=text)
+            case Unknown(text) | Cancelled(text):
+                metrics.count_job("unknown", "lost")
+                self.log.warning("JOB_UNKNOWN", **_ids(due), error=text)
+
+
+def _ids(due: DueJob) -> dict[str, Any]:
+    return {"job_id": due.job.job_id, "chat_id": due.job.chat_id, "model": due.job.model}

@@ -1,0 +1,140 @@
+"""How jobs go, shown to the people who wait: now and then an edit of one message, and never in anybody's way.
+
+What is shown is repeatable and may be left out: an edit that flood control does not let leave at once is dropped, and
+so is every error. One edit is made at a time, so that many jobs cannot use up the rate that answers need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+import trio
+
+from svc.delivery.active_period import ActivePeriod
+from svc.delivery.database_away import or_later
+from svc.delivery.handler_watchdog import HandlerWatchdog
+from svc.handler.bot import Bot
+from svc.handler.known import Known
+from svc.handler.reply import Call
+from svc.observability.errors import describe
+from svc.storage.inbox import ChatState
+from svc.storage.jobs import Jobs, LiveJob
+from svc.waiting import Wakeup
+from telegram_client.errors import TelegramError
+from telegram_client.limits import counted_chat
+
+log = structlog.get_logger()
+
+SHOW_EVERY = 3.0
+# Jobs that are read at once. What has been read longer ago is not shown: the job may be over by now.
+PAGE = 10
+READ_FOR = 1.0
+EDIT_TIMEOUT = 2.0
+# Between two edits, whoever's they are.
+EDIT_GAP = 0.1
+
+
+class Progress:
+    """Shows how the jobs of a period go. `known` makes what the bot is told from the state of a chat."""
+
+    def __init__(
+        self,
+        period: ActivePeriod,
+        bot: Bot,
+        jobs: Jobs,
+        known: Callable[[ChatState], Known],
+        watchdog: HandlerWatchdog,
+    ) -> None:
+        self._period = period
+        self._bot = bot
+        self._jobs = jobs
+        self._known = known
+        self._watchdog = watchdog
+        self._shown: dict[int, Sequence[Call]] = {}
+        self._stopped: set[int] = set()
+        self._showing: int | None = None
+        self._shown_one = Wakeup()
+
+    async def stop(self, job_id: int) -> None:
+        """Show no more of this job: its end is next. An edit that has begun is waited for, no longer than it may take.
+
+        After that no edit can follow the one that tells of the end.
+        """
+        self._stopped.add(job_id)
+        while self._showing == job_id:
+            await self._shown_one.wait()
+
+    async def run(self) -> None:
+        """Show what has changed, every few seconds, until cancelled."""
+        while True:
+            await trio.sleep(SHOW_EVERY)
+            if not self._period.pause.holds:
+                await self._round()
+
+    async def _round(self) -> None:
+        """Show each job once."""
+        alive: set[int] = set()
+        after = 0
+        while True:
+            page = await or_later(partial(self._jobs.live_jobs, after, PAGE))
+            read_at = trio.current_time()
+            for live in page or ():
+                alive.add(live.job.job_id)
+                if trio.current_time() - read_at < READ_FOR:
+                    await self._show(live)
+            if page is None or len(page) < PAGE:
+                break
+            after = page[-1].job.job_id
+        if page is not None:
+            self._stopped &= alive
+            self._shown = {job_id: calls for job_id, calls in self._shown.items() if job_id in alive}
+
+    async def _show(self, live: LiveJob) -> None:
+        job_id = live.job.job_id
+        if job_id in self._stopped:
+            return
+        calls = self._calls(live)
+        if not calls or calls == self._shown.get(job_id) or not self._may_leave(calls):
+            return
+        self._showing = job_id
+        try:
+            with trio.move_on_after(EDIT_TIMEOUT):
+                await self._make(live, calls)
+        finally:
+            self._showing = None
+            self._shown_one.set()
+        await trio.sleep(EDIT_GAP)
+
+    def _calls(self, live: LiveJob) -> Sequence[Call]:
+        """What the bot wants to be seen; nothing any more of a job at which it fails."""
+        try:
+            with self._watchdog.calling(live.job.job_id):
+                calls = tuple(self._bot.progress(live.job, self._known(live.state)))
+            if not all(call.repeatable for call in calls):
+                raise ValueError("progress is shown by calls that can be repeated")
+        except (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException:  # as in svc/delivery/deciding.py
+            self._stopped.add(live.job.job_id)
+            log.exception("HANDLER_FAILED", job_id=live.job.job_id, epoch=self._period.term.epoch)
+            return ()
+        return calls
+
+    def _may_leave(self, calls: Sequence[Call]) -> bool:
+        chats = {counted_chat(call.method, call.params) for call in calls} - {None}
+        return all(chat is None or not self._period.flood.delay(chat) for chat in chats)
+
+    async def _make(self, live: LiveJob, calls: Sequence[Call]) -> None:
+        for call in calls:
+            chat = counted_chat(call.method, call.params)
+            if chat is not None:
+                await self._period.flood.acquire(chat)
+            if live.job.job_id in self._stopped:
+                return
+            try:
+                await self._period.sender.call(call.method, call.params, timeout=EDIT_TIMEOUT)
+            except TelegramError as error:
+                log.debug("JOB_NOT_SHOWN", job_id=live.job.job_id, error=describe(error))
+        self._shown[live.job.job_id] = calls
