@@ -142,6 +142,7 @@ async def running_bot(
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     latency: float = 0.0,
     masked: bool = True,
+    deadlock: float = DEADLOCK,
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
@@ -150,7 +151,7 @@ async def running_bot(
     project's own; `decide` stands for one that does nothing else.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
-    the service's settings.
+    the service's settings. Whatever takes longer than `deadlock` seconds fails.
     """
     sandbox = sandbox or Sandbox()
     inbox = inbox or MemoryInbox()
@@ -177,7 +178,7 @@ async def running_bot(
             now=sandbox.telegram.now,
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
-        with trio.fail_after(DEADLOCK):
+        with trio.fail_after(deadlock):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_live, running)
                 if not standby:

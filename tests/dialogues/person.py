@@ -11,12 +11,14 @@ deliver. Jobs go on by themselves; `waits` lets time pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
 
 from sandbox.state import MessageObject, Press
+from statemachine import State
 from tests.harness import RunningBot
 
 _FILES = ("photo", "animation", "video", "audio", "voice", "document", "sticker")
@@ -24,7 +26,10 @@ Button = dict[str, Any]
 
 
 class Person:
-    """Somebody in a chat with the bot: their own, or the group `chat_id` of this `chat_type`."""
+    """Somebody in a chat with the bot: their own, or the group `chat_id` of this `chat_type`.
+
+    `chat` are further fields of the group, such as `is_forum`.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class Person:
         language: str | None = "en",
         chat_id: int | None = None,
         chat_type: str = "private",
+        chat: Mapping[str, Any] | None = None,
     ) -> None:
         self.user_id = user_id
         self.chat_id = user_id if chat_id is None else chat_id
@@ -41,6 +47,8 @@ class Person:
         self._telegram = bot.sandbox.telegram
         self._language = language
         self._chat_type = chat_type
+        if chat is not None:
+            self._telegram.chat(self._telegram.bot(), {"id": chat_id, "title": "Group", "type": chat_type, **chat})
 
     @property
     def _where(self) -> dict[str, Any]:
@@ -83,17 +91,16 @@ class Person:
 
     async def presses(self, label: str) -> None:
         """Press the button with `label` in it, on the latest message that has one; LookupError if none has."""
-        for message in reversed(self.messages()):
-            for button in buttons_of(message):
-                if label in button["text"]:
-                    await self.presses_data(button["callback_data"], message["message_id"])
-                    return
-        raise LookupError(f"no button {label!r} in:\n" + "\n\n".join(map(shown, self.messages())))
+        self.touches(label)
+        await self._bot.settled()
+
+    def touches(self, label: str) -> None:
+        """Press a button, and do not wait for an answer."""
+        self._touch(*self._find(label))
 
     async def presses_data(self, data: str, message_id: int | None = None) -> None:
         """Press a button that the app may not even show any more; on the latest message, if no other is named."""
-        message_id = self.messages()[-1]["message_id"] if message_id is None else message_id
-        self._telegram.user_presses(self.user_id, self.chat_id, message_id, data)
+        self._touch(data, self.messages()[-1]["message_id"] if message_id is None else message_id)
         await self._bot.settled()
 
     async def blocks(self) -> None:
@@ -110,6 +117,16 @@ class Person:
         """Let time pass."""
         await trio.sleep(seconds)
         await self._bot.settled()
+
+    def _find(self, label: str) -> tuple[str, int]:
+        for message in reversed(self.messages()):
+            for button in buttons_of(message):
+                if label in button["text"]:
+                    return button["callback_data"], message["message_id"]
+        raise LookupError(f"no button {label!r} in:\n" + "\n\n".join(map(shown, self.messages())))
+
+    def _touch(self, data: str, message_id: int) -> None:
+        self._telegram.user_presses(self.user_id, self.chat_id, message_id, data)
 
     # What a person sees
 
@@ -141,6 +158,19 @@ class Person:
     def waits_for_nothing(self) -> bool:
         """Whether no button of theirs shows a spinner any more."""
         return all(press.answered for press in self._telegram.presses(self.user_id))
+
+
+@asynccontextmanager
+async def outage(bot: RunningBot) -> AsyncIterator[None]:
+    """Nobody leads for as long as the block lasts: what people write is stored, and waits. Then all of it is worked on."""
+    bot.lock.blocked = True
+    assert bot.lock.holder is not None
+    bot.lock.holder.abandon()
+    await bot.state(State.PASSIVE)
+    yield
+    bot.lock.unblock()
+    await bot.state(State.ACTIVE)
+    await bot.settled()
 
 
 def buttons_of(message: MessageObject) -> Iterator[Button]:

@@ -6,8 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from statemachine import State
-from tests.dialogues.person import Person
+from tests.dialogues.person import Person, outage
 from tests.harness import running_bot
 
 Clock = trio.testing.MockClock
@@ -54,7 +53,7 @@ async def test_an_album_has_one_answer(autojump_clock: Clock) -> None:
 async def test_an_answer_stays_in_its_topic(autojump_clock: Clock) -> None:
     """In a forum, next to the question."""
     async with running_bot() as bot:
-        ann = Person(bot, chat_id=GROUP, chat_type="supergroup")
+        ann = Person(bot, chat_id=GROUP, chat_type="supergroup", chat={"is_forum": True})
         await ann.says("/start", thread_id=5)
         assert ann.messages()[-1]["message_thread_id"] == 5
 
@@ -108,15 +107,13 @@ async def test_whoever_has_blocked_the_bot_is_left_alone(autojump_clock: Clock) 
 
 async def test_after_an_outage_of_two_hours_there_is_one_apology(autojump_clock: Clock) -> None:
     """With the menu, for each chat, however much was written; what is written afterwards is answered as ever."""
-    async with running_bot(passive=True) as bot:
+    async with running_bot(deadlock=3 * HOUR) as bot:
         ann, bob = Person(bot, 7), Person(bot, 8)
-        for text in ("/start", "kling", "hello?", "/help"):
-            ann.writes(text)
-        bob.writes("/start")
-        await trio.sleep(2 * HOUR)
-        bot.lock.blocked = False
-        await bot.state(State.ACTIVE)
-        await bot.settled()
+        async with outage(bot):
+            for text in ("/start", "kling", "hello?", "/help"):
+                ann.writes(text)
+            bob.writes("/start")
+            await trio.sleep(2 * HOUR)
         for person in (ann, bob):
             assert len(person.messages()) == 1
             assert "Sorry, I was away" in person.sees()
@@ -130,11 +127,9 @@ async def test_a_late_press_refreshes_its_view_and_is_not_answered(autojump_cloc
     async with running_bot() as bot:
         ann = Person(bot)
         await ann.says("/start")
-        bot.lock.blocked = True
-        data = next(button for button in ann.messages()[-1]["reply_markup"]["inline_keyboard"][0])["callback_data"]
-        bot.inbox.away = True
-        bot.sandbox.telegram.user_presses(ann.user_id, ann.chat_id, ann.messages()[-1]["message_id"], data)
-        await trio.sleep(400)
-        bot.inbox.come_back()
-        await bot.settled()
-        print(ann.sees())
+        async with outage(bot):
+            ann.touches("Images (21)")
+            await trio.sleep(200)
+        assert "21 AI models" in ann.sees()
+        assert not ann.last_press.answered
+        assert bot.logs.errors() == []

@@ -27,7 +27,6 @@ class JobRow:
     hint: str | None = None
     called: bool = False
     polls: int = 0
-    ready_at: float | None = None
     history: list[str] = field(default_factory=list)
     """The events of its life."""
 
@@ -35,6 +34,18 @@ class JobRow:
         """Change what handlers see of it, and note the event."""
         self.job = msgspec.structs.replace(self.job, **changes)
         self.history.append(event)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let everything have happened so many seconds earlier."""
+        job = self.job
+        self.due -= seconds
+        self.deadline -= seconds
+        self.job = msgspec.structs.replace(
+            job,
+            created_at=job.created_at - seconds,
+            submitted_at=None if job.submitted_at is None else job.submitted_at - seconds,
+            ended_at=None if job.ended_at is None else job.ended_at - seconds,
+        )
 
     def put_off(self, delay: float) -> None:
         """It is due in `delay` seconds, or at its deadline."""

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import trio
-from svc.callback_url import read_path
 
 from providers.provider import Going, InDoubt, Made, NotMade, NotSent, Outcome, Provider, Refused, Task
+from svc.callback_url import read_path
 from tests.simulation.link import Link
 from tests.simulation.schedule import ProviderTrouble
 
