@@ -162,7 +162,7 @@ class Person:
 
 @asynccontextmanager
 async def outage(bot: RunningBot) -> AsyncIterator[None]:
-    """Nobody leads for as long as the block lasts: what people write is stored, and waits. Then all of it is worked on."""
+    """Nobody leads for as long as the block lasts: what people write is stored and waits. Then it is worked on."""
     bot.lock.blocked = True
     assert bot.lock.holder is not None
     bot.lock.holder.abandon()
