@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,10 +44,13 @@ from svc.delivery.worker import work
 from svc.handler.bot import Bot
 from svc.handler.known import Creating
 from svc.intake.accept import Intake
+from svc.intake.callback import Callbacks, ReadCallback
 from svc.intake.http_app import make_app
 from svc.intake.http_server import http_served
 from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
+from svc.jobs.results import open_result_servers
+from svc.jobs.runner import JobParts, OpenProviders, OpenResults, no_providers, work_on_jobs
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.standing import Standing
@@ -94,7 +97,7 @@ class Parts:
     prepare: Callable[[], Awaitable[None]]
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
-    """Writes the inbox's and the transition log's groups until cancelled."""
+    """Writes the groups of inbox, jobs and transition log until cancelled."""
     connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
     database_answers: Callable[[], Awaitable[bool]]
@@ -104,6 +107,12 @@ class Parts:
     """How files that lie elsewhere are reached."""
     creating: Creating = Creating()
     """What may be created here."""
+    open_providers: OpenProviders = no_providers
+    """Opens the connections to those who create, for one period."""
+    open_results: OpenResults = open_result_servers
+    """Opens connections to the servers that hold what was created."""
+    callback_readers: Mapping[str, ReadCallback] = field(default_factory=dict)
+    """How a callback of each provider is read."""
     now: Callable[[], float] = time.time
     """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
@@ -160,6 +169,7 @@ class Service:
             secret=parts.settings.webhook_secret,
             instance=parts.settings.instance_id,
             database_answers=parts.database_answers,
+            callbacks=Callbacks(parts.jobs.note_callback, parts.callback_readers),
             more_health=self._more_health,
         )
 
@@ -177,6 +187,7 @@ class Service:
                 nursery.start_soon(in_each_period, self.lifecycle.active, partial(work, f"WORKER_{number}"))
             for chore in self._chores():
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
+            nursery.start_soon(self._until_draining, self._work_on_jobs)
             nursery.start_soon(self._until_draining, self._ask_while_passive)
             async with self._http(nursery, http):
                 if await self._until_draining(self._boot):
@@ -196,7 +207,7 @@ class Service:
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
-            "PRUNE": partial(prune, self._settings, self._parts.transition_log),
+            "PRUNE": partial(prune, self._settings, self._parts.transition_log, self._parts.jobs),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
             "STEP_DOWN": self._watch_reach,
@@ -205,6 +216,24 @@ class Service:
         }
         for name, chore in chores_by_name.items():
             yield chores.kept_up(name, chore, self._parts.rng)
+
+    async def _work_on_jobs(self) -> None:
+        parts = self._parts
+        await work_on_jobs(
+            self.lifecycle.active,
+            JobParts(
+                bot=parts.bot,
+                jobs=parts.jobs,
+                open_providers=parts.open_providers,
+                open_results=parts.open_results,
+                known=self._knowing().of_chat,
+                watchdog=self._watchdog,
+                public_url=self._settings.public_url,
+            ),
+        )
+
+    def _knowing(self) -> Knowing:
+        return Knowing(self._parts.jobs, self._parts.creating, self._identity, self._parts.now)
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
@@ -225,7 +254,6 @@ class Service:
         ) as api:
             took = trio.current_time() - leader.heard
             sender = LeasedSender(self._standing.noting(api), leader.lease)
-            knowing = Knowing(parts.jobs, parts.creating, self._identity, parts.now)
             with parts.metrics.leading(took, lambda: leader.lease.left):
                 yield ActivePeriod(
                     term=leader.term,
@@ -241,7 +269,7 @@ class Service:
                     file_places=trio.CapacityLimiter(max(1, int(settings.workers * FILE_SHARE))),
                     inbox=parts.inbox,
                     queue=ChatQueue(self._news),
-                    deciding=Deciding(parts.bot, parts.inbox, leader.term, self._watchdog, knowing),
+                    deciding=Deciding(parts.bot, parts.inbox, leader.term, self._watchdog, self._knowing()),
                     looks=settings.in_doubt == "verify",
                     in_doubt=settings.fallback,
                     metrics=parts.metrics,
@@ -316,6 +344,7 @@ class Service:
         deadline = max(began + self._settings.drain_timeout, now + LEAST_FLUSH)
         with trio.CancelScope(deadline=deadline, shield=True):
             await self._parts.inbox.flush()
+            await self._parts.jobs.flush()
             await self._parts.transition_log.flush()
 
     def _http(self, nursery: trio.Nursery, config: Config | None) -> AbstractAsyncContextManager[None]:

@@ -90,6 +90,8 @@ async def test_everything_is_applied(empty_database_url: str) -> None:
             "state_transitions",
             "deciding",
             "instances",
+            "chats",
+            "jobs",
         }
         assert await tables(database) == expected | {"schema_migrations"}
 

@@ -12,7 +12,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import can_be_looked_for
-from svc.delivery.outcome_log import log_ending
+from svc.delivery.outcome_log import log_ending, log_job_told
 from svc.delivery.refusals import another_way_may_do, may_be_the_bots
 from svc.delivery.remote_files import NotFetched
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
@@ -141,6 +141,8 @@ class BegunAttempt:
 
     def _say(self, ending: Ending) -> None:
         log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
+        if self._decision.job is not None:
+            log_job_told(self._log, self._update, self._decision.job, ending, self._period.metrics)
 
     async def _act(self) -> Ending:
         if self._decision.dead is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import msgspec
@@ -41,13 +41,11 @@ class Knowing:
 
     def without_jobs(self, received: Received, state: ChatState) -> Known:
         """All that is known without asking anybody."""
-        return Known(
-            me=self.identity.me,
-            state=_decode_state(state.json),
-            now=self.now(),
-            age=max(0.0, trio.current_time() - received.arrived),
-            creating=self.creating,
-        )
+        return replace(self.of_chat(state), age=max(0.0, trio.current_time() - received.arrived))
+
+    def of_chat(self, state: ChatState) -> Known:
+        """What is known where it is about no update."""
+        return Known(me=self.identity.me, state=_decode_state(state.json), now=self.now(), creating=self.creating)
 
     async def name_known(self, update: Update) -> None:
         """Wait a moment for the bot's name, if the update's meaning depends on it."""

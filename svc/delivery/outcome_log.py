@@ -6,7 +6,9 @@ import structlog
 import trio
 
 from svc.delivery.sending import Failure
+from svc.handler.job import Job
 from svc.observability.errors import describe
+from svc.observability.metrics import Metrics
 from svc.settings.environment import Fallback
 from svc.storage.inbox import Dead, Done, Ending, Received, Retry, Unclear
 
@@ -29,6 +31,25 @@ def log_ending(
             log.warning("UNCLEAR", **ids, look_in=ending.delay, error=ending.error)
         case Dead():
             log.error("DEAD", **ids, reason=ending.reason)
+
+
+def log_job_told(
+    log: structlog.stdlib.BoundLogger, update: Received, job: Job, ending: Ending, metrics: Metrics
+) -> None:
+    """Say and count how the delivery of a job ended that was made; of any other job, its end was said before."""
+    if job.state != "ready":
+        return
+    ids = {"job_id": job.job_id, "chat_id": job.chat_id, "model": job.model}
+    match ending:
+        case Done(outcome="done"):
+            metrics.count_job("delivered")
+            metrics.job_to_person.observe(trio.current_time() - update.arrived)
+            log.info("JOB_DELIVERED", **ids, ms=_ms_since(update.arrived))
+        case Done() | Dead():
+            metrics.count_job("failed", "not_delivered")
+            log.info("JOB_FAILED", **ids, reason="not_delivered")
+        case Retry() | Unclear():
+            pass
 
 
 def _ms_since(time: float) -> float:

@@ -17,7 +17,6 @@ from svc.jobs.pace import Pace
 from svc.observability.errors import describe
 from svc.storage.jobs import Created, DueJob, Failed, PutOff
 from telegram_client import errors as telegram_errors
-from telegram_client.files import Files
 
 # All of a job's files, from Telegram to the provider.
 INPUTS_DEADLINE = 300.0
@@ -33,15 +32,12 @@ class HandingIn:
     `tokens` are the creates that are being made. Without a `public_url` nobody is asked to call back.
     """
 
-    def __init__(
-        self, outcomes: Outcomes, providers: Mapping[str, Provider], files: Files, *, public_url: str | None
-    ) -> None:
+    def __init__(self, outcomes: Outcomes, providers: Mapping[str, Provider], *, public_url: str | None) -> None:
         self.tokens: set[int] = set()
         self._outcomes = outcomes
         self._period = outcomes.period
         self._jobs = outcomes.jobs
         self._providers = providers
-        self._files = files
         self._public_url = public_url
         self._pace = Pace(trio.current_time())
         self._turn = trio.Lock()
@@ -108,7 +104,9 @@ class HandingIn:
             return True
         try:
             with trio.fail_after(min(INPUTS_DEADLINE, due.left)):
-                self._keep(job.job_id, await with_addresses(job.input, self._files, self._providers[job.provider]))
+                self._keep(
+                    job.job_id, await with_addresses(job.input, self._period.files, self._providers[job.provider])
+                )
                 return True
         except telegram_errors.Refused as error:
             await self._outcomes.end(due, Failed("input", error.description))

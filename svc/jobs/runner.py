@@ -7,8 +7,8 @@ answer is heard and recorded even if the lease ends meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,8 +31,6 @@ from svc.jobs.progress import Progress
 from svc.jobs.results import ResultServers
 from svc.storage.inbox import ChatState
 from svc.storage.jobs import DueJob, Failed, Jobs, Unknown
-from telegram_client.files import Files
-from telegram_client.sender import Sender
 
 log = structlog.get_logger()
 
@@ -44,24 +42,31 @@ HANDING_IN_AT_ONCE = 8
 Providers = Mapping[str, Provider]
 """By the name that a JobRequest gives."""
 
+OpenProviders = Callable[[], AbstractAsyncContextManager[Providers]]
+OpenResults = Callable[[], AbstractAsyncContextManager[ResultServers]]
+
 
 @dataclass(frozen=True)
 class JobParts:
     """What the work on jobs is put together from.
 
     `open_providers` and `open_results` open connections for one period. `known` makes what the bot is told from the
-    state of a chat, `files_of` what reads people's files with the period's sender. Without a `public_url` there are no
-    callbacks.
+    state of a chat. Without a `public_url` there are no callbacks.
     """
 
     bot: Bot
     jobs: Jobs
-    open_providers: Callable[[], AbstractAsyncContextManager[Providers]]
-    open_results: Callable[[], AbstractAsyncContextManager[ResultServers]]
+    open_providers: OpenProviders
+    open_results: OpenResults
     known: Callable[[ChatState], Known]
-    files_of: Callable[[Sender], Files]
     watchdog: HandlerWatchdog
     public_url: str | None
+
+
+@asynccontextmanager
+async def no_providers() -> AsyncIterator[Providers]:
+    """Nothing can be created."""
+    yield {}
 
 
 async def work_on_jobs(active: ActiveEvent[ActivePeriod], parts: JobParts) -> None:
@@ -104,8 +109,7 @@ class JobRunner:
         self._creates = creates
         self._progress = Progress(period, parts.bot, parts.jobs, parts.known, parts.watchdog)
         self._outcomes = Outcomes(period, parts.jobs, self._progress)
-        files = parts.files_of(period.sender)
-        self._handing_in = HandingIn(self._outcomes, providers, files, public_url=parts.public_url)
+        self._handing_in = HandingIn(self._outcomes, providers, public_url=parts.public_url)
         self._following = Following(self._outcomes, providers, results)
         self._began = trio.current_time()
         self._at_work: dict[int, DueJob] = {}

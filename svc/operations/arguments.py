@@ -109,7 +109,7 @@ def _whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-_update_id = _whole_number(0, LARGEST_ID)
+_update_id = _whole_number(-LARGEST_ID, LARGEST_ID)
 
 
 class _ShowVersion(argparse.Action):

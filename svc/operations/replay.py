@@ -16,11 +16,13 @@ BATCH = 1000
 # Payloads are moved: a statement with more of them would not be done by its deadline.
 BATCH_BYTES = 8 * 1024 * 1024
 
-_STORY = with_entry("history", "jsonb_build_object('at', now(), 'event', 'replay')")
+_REPLAY = "jsonb_build_object('at', now(), 'event', 'replay')"
+_STORY = with_entry("history", _REPLAY)
+_JOB_STORY = with_entry("j.history", _REPLAY)
 
 # Back to the inbox as if it had just come: no attempts, and its age counts from here. Its doubts and its history stay.
 # The row that keeps a redelivery out goes in the same statement. Should the update wait in the inbox already, it stays
-# there as it is.
+# there as it is. A job that was not delivered because the row that tells of it died (JOB_ENDED) is on its way again.
 _PUT_BACK = """
 dead AS (
     DELETE FROM dead_updates d USING looked_at l
@@ -35,8 +37,12 @@ dead AS (
            STORY
     FROM dead
     ON CONFLICT DO NOTHING
+), ready_again AS (
+    UPDATE jobs j SET state = 'ready', error = NULL, ended_at = NULL, history = JOB_STORY
+    FROM (SELECT bot_id, CASE update_type WHEN 'job' THEN -update_id END AS job_id FROM dead) AS r
+    WHERE j.bot_id = r.bot_id AND j.job_id = r.job_id AND j.state = 'failed' AND j.error = 'not_delivered'
 )
-""".replace("STORY", _STORY)
+""".replace("JOB_STORY", _JOB_STORY).replace("STORY", _STORY)
 _ONLY_FIND = "dead AS (SELECT update_id FROM looked_at WHERE chosen)"
 
 # The next rows behind the id $2: at most $3 of them and $4 bytes of payload, but one at least.

@@ -14,6 +14,7 @@ from svc.leadership.election import LockSession
 from svc.leadership.postgres_lock import connect_lock
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
+from svc.operations.providers import callback_readers, creating, open_providers
 from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
@@ -58,6 +59,7 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
     """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
     inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
+    jobs = PostgresJobs(database, settings.bot_id, settings.instance_id)
     transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
 
     async def prepare() -> None:
@@ -71,6 +73,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
     async def writers() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(inbox.run)
+            nursery.start_soon(jobs.run)
             nursery.start_soon(transition_log.run)
 
     connect = partial(_connect_lock, settings)
@@ -87,13 +90,16 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         metrics=metrics,
         inbox=inbox,
         instances=PostgresInstances(database, settings.bot_id, settings.instance_id),
-        jobs=PostgresJobs(database, settings.bot_id, settings.instance_id),
+        jobs=jobs,
         transition_log=transition_log,
         bot=load_bot(settings.bot),
         prepare=prepare,
         writers=writers,
         connect_lock=connect,
         database_answers=answers,
+        creating=creating(settings),
+        open_providers=partial(open_providers, settings),
+        callback_readers=callback_readers(settings),
     )
 
 

@@ -36,10 +36,10 @@ over AS MATERIALIZED (
     SELECT * FROM over WHERE takes_place AND effects IS NOT NULL AND chat_id <> 0
 ), remembered AS (
     INSERT INTO chats AS c (bot_id, chat_id, state, version)
-    SELECT DISTINCT ON (chat_id) bot_id, chat_id, effects -> 'state', 1
+    SELECT DISTINCT ON (chat_id) bot_id, chat_id, effects -> 'state', count(*) OVER (PARTITION BY chat_id)
     FROM taking_place WHERE effects ? 'state' ORDER BY chat_id, update_id DESC
     ON CONFLICT (bot_id, chat_id) DO UPDATE
-    SET state = excluded.state, version = c.version + 1, changed_at = now()
+    SET state = excluded.state, version = c.version + excluded.version, changed_at = now()
 ), asked_for AS (
     INSERT INTO jobs (bot_id, job_id, chat_id, user_id, provider, model, input, context, secret, status_message_id,
                       deadline_at, history)

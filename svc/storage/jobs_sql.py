@@ -7,6 +7,7 @@ Jobs come into being and are delivered with the updates that ask for them and te
 
 from __future__ import annotations
 
+from svc.storage.chats_sql import state_of
 from svc.storage.history import with_entry
 
 _OPEN = "j.state IN ('wanted', 'submitting', 'running')"
@@ -153,6 +154,17 @@ SELECT FROM known
 
 # $2 is the chat, $3 how many.
 JOBS_OF = f"SELECT {JOB} AS job FROM jobs j WHERE bot_id = $1 AND chat_id = $2 ORDER BY job_id DESC LIMIT $3"
+
+# $2 is the job after which they begin, $3 how many.
+LIVE_JOBS = f"""
+SELECT {JOB} AS job, c.version, c.state
+FROM (
+    SELECT * FROM jobs
+    WHERE bot_id = $1 AND state IN ('wanted', 'submitting', 'running') AND job_id > $2
+    ORDER BY job_id LIMIT $3
+) AS j {state_of("j.chat_id")}
+ORDER BY j.job_id
+"""
 
 RUNNING = "SELECT count(*)::int AS count FROM jobs WHERE bot_id = $1 AND state IN ('submitting', 'running')"
 

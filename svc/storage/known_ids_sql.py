@@ -22,7 +22,8 @@ MOST_ROWS = 5000
 # The ten seconds are for what was on its way meanwhile.
 #
 # `untold`: of an earlier send to this chat it could not be told whether it arrived; its message would be taken for this
-# one. `in_doubt`: other sends that may each have taken an id that nobody knows.
+# one. It may wait to be sent again, behind the end of a job: then it is one of the chat's first.
+# `in_doubt`: other sends that may each have taken an id that nobody knows.
 KNOWN_IDS = """
 WITH due AS MATERIALIZED (
     SELECT message_id, received_at, history FROM inbox WHERE bot_id = $1 AND update_id = $2
@@ -51,7 +52,9 @@ SELECT ARRAY(SELECT DISTINCT id FROM known WHERE id > $4) AS ids,
        rows < $7
            OR EXISTS (SELECT FROM due WHERE message_id <= $4 AND received_at >= from_time)
            OR EXISTS (SELECT FROM latest WHERE of_sequence AND sent_id <= $4 AND processed_at >= from_time) AS complete,
-       EXISTS (SELECT FROM latest WHERE untold) AS untold,
+       EXISTS (SELECT FROM latest WHERE untold)
+           OR EXISTS (SELECT FROM (SELECT doubts FROM inbox WHERE bot_id = $1 AND chat_id = $3 AND update_id <> $2
+                                   ORDER BY update_id LIMIT 16) AS first WHERE doubts > 0) AS untold,
        (SELECT count(*)::int FROM inbox WHERE bot_id = $1 AND state <> 'pending' AND update_id <> $2
            AND (state = 'in_doubt' OR epoch < (SELECT epoch FROM leadership WHERE bot_id = $1))) AS in_doubt
 FROM reached

@@ -25,6 +25,7 @@ FOREIGN = UUID(int=13)
 TIMES = {
     "inbox": ("received_at", "aged_from", "started_at", "available_at", "retried_at", "look_at"),
     "processed_updates": ("received_at", "processed_at"),
+    "jobs": ("created_at", "deadline_at", "due_at", "submitted_at", "ready_at", "ended_at"),
     "leadership": ("acquired_at",),
     "instances": ("seen_at",),
 }
@@ -141,6 +142,8 @@ class MemoryInboxUnderTest:
             row.look_at -= seconds
         for done in self.memory.processed.values():
             done.at -= seconds
+        for job in self.memory.jobs.values():
+            job.pass_time(seconds)
         self.memory.acquired_at -= seconds
         self.memory.seen = {epoch: at - seconds for epoch, at in self.memory.seen.items()}
 

@@ -295,7 +295,7 @@ class MemoryInbox:
         latest = trio.current_time() - age
         doubtful = [
             row
-            for row in self.rows.values()
+            for _, row in sorted(self.rows.items())
             if row.started <= latest
             and (self._left_behind(row, held) or row.state == "in_doubt")
             and not (look and _can_be_looked_for(row))
