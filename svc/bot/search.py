@@ -27,6 +27,8 @@ NEAREST = 4
 """How many are offered where nothing is found."""
 
 _WHOLE_TITLE, _START_OF_TITLE, _PER_TYPO = 3.0, 2.0, 0.3
+_BEGINS, _MISSPELT = 0.95, 0.9
+"""What the beginning of a word counts, and one with a typo, which counts less for each."""
 _OTHER_WORD = 0.9
 """What a word of the maker or the task counts beside one of the title."""
 
@@ -150,7 +152,7 @@ def _best_first(scored: Iterable[tuple[float, Model]]) -> list[Model]:
 
 def _scores(typed: Sequence[str], index: _Index) -> list[float]:
     sounds = [sound(each) for each in typed if each not in LITTLE_WORDS]
-    fits = [{known: fit for known in index.vocabulary if (fit := _fit(each, known))} for each in sounds]
+    fits = [_fits(each, index.vocabulary) for each in sounds]
     whole = _Name.of(typed)
     return [max(_name_score(whole, entry), _words_score(sounds, fits, entry)) for entry in index.entries]
 
@@ -177,6 +179,12 @@ def _best_fit(fits: dict[str, float], entry: _Entry) -> float:
     return max(in_title, elsewhere * _OTHER_WORD)
 
 
+def _fits(typed: str, vocabulary: Iterable[str]) -> dict[str, float]:
+    """The known words that a typed one fits; with typos only if it fits none without."""
+    fits = {known: fit for known in vocabulary if (fit := _fit(typed, known))}
+    return {known: fit for known, fit in fits.items() if fit >= _BEGINS} or fits
+
+
 def _fit(typed: str, known: str) -> float:
     """From 0 to 1: whether a word is the known one, begins it, or is it but for typos."""
     if typed == known:
@@ -184,10 +192,10 @@ def _fit(typed: str, known: str) -> float:
     if typed.isdigit() or known.isdigit():
         return 0.0
     if len(typed) >= 2 and known.startswith(typed):
-        return 0.95
+        return _BEGINS
     allowed = _typos(typed)
     distance = OSA.distance(typed, known, score_cutoff=allowed)
-    return 0.9 - 0.1 * distance if distance <= allowed else 0.0
+    return _MISSPELT - 0.1 * distance if distance <= allowed else 0.0
 
 
 def _typos(word: str) -> int:

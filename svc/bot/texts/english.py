@@ -65,7 +65,7 @@ ENGLISH = Texts(
         "avatar": "🗣 Avatars",
     },
     flags={True: "yes", False: "no"},
-    gone="This model is not offered any more. Here is what there is:\n\n{greeting}",
+    gone="That is not offered any more. Here is what there is:\n\n{greeting}",
     help=(
         "❓ <b>How this works</b>\n\n"
         "Pick a category and a model, press Create, and send what it asks for. The result comes into this chat.\n\n"
