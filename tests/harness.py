@@ -15,6 +15,7 @@ import trio
 from sandbox.app import Sandbox
 from sandbox.asgi import asgi_post
 from sandbox.call_log import RecordedCall
+from sandbox.kie.app import KieSandbox
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.menu_bot import bot as menu_bot
@@ -24,6 +25,7 @@ from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
 from tests.bots import Decide, TestBot
+from tests.creating import PUBLIC_URL, fetched_from, parts_of
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
 from tests.memory.jobs import MemoryJobs
@@ -91,6 +93,7 @@ class RunningBot:
     ) -> None:
         self.sandbox = sandbox
         self.inbox = inbox
+        self.jobs = parts.jobs
         self.instances = instances
         self.lock = lock
         self.metrics = parts.metrics
@@ -143,6 +146,7 @@ async def running_bot(
     latency: float = 0.0,
     masked: bool = True,
     deadlock: float = DEADLOCK,
+    kie: KieSandbox | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
@@ -151,15 +155,18 @@ async def running_bot(
     project's own; `decide` stands for one that does nothing else.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
-    the service's settings. Whatever takes longer than `deadlock` seconds fails.
+    the service's settings. Whatever takes longer than `deadlock` seconds fails. With `kie`, a stand-in for
+    the provider, jobs can be asked for; it must go by the clock of the same Trio run.
     """
-    sandbox = sandbox or Sandbox()
+    sandbox = sandbox or Sandbox(fetch=fetched_from(kie) if kie is not None else None)
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
     instances = instances or MemoryInstances(inbox)
     metrics = Metrics()
     secrets = (DEMO_TOKEN, SECRET) if masked else ()
+    if kie is not None:
+        settings.setdefault("public_url", PUBLIC_URL)
     chosen = settings_for_tests(**settings)
     with captured_logs(count=metrics.count, instance="one", secrets=secrets) as logs:
         parts = Parts(
@@ -176,6 +183,7 @@ async def running_bot(
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
             now=sandbox.telegram.now,
+            **(parts_of(kie, chosen) if kie is not None else {}),
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
         with trio.fail_after(deadlock):
@@ -183,6 +191,8 @@ async def running_bot(
                 nursery.start_soon(_live, running)
                 if not standby:
                     await _deliver_to(running, nursery)
+                if kie is not None:
+                    await nursery.start(kie.run_callbacks, asgi_post(running.service.app))
                 await running.state(State.PASSIVE if passive or standby else State.ACTIVE)
                 yield running
                 nursery.cancel_scope.cancel(reason="the test is over")
