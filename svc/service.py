@@ -105,7 +105,7 @@ class Parts:
     """How the Bot API is reached; None: over the network."""
     open_remote: OpenFor = network_transport_for
     """How files that lie elsewhere are reached."""
-    creating: Creating = Creating()
+    creating: Creating = field(default_factory=Creating)
     """What may be created here."""
     open_providers: OpenProviders = no_providers
     """Opens the connections to those who create, for one period."""
@@ -300,6 +300,7 @@ class Service:
     async def _set_up(self, period: ActivePeriod) -> None:
         await self._identity.ask(period.sender, self._parts.rng)
         await set_up_commands(period.sender, self._parts.bot.commands, self._parts.rng)
+        await trio.sleep_forever()  # it is over with the period
 
     def _more_health(self) -> dict[str, Any]:
         """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""

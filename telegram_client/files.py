@@ -1,7 +1,7 @@
 """Files in messages: what Telegram calls those that were sent, and reading those that a person has sent.
 
-A file is read in two steps: getFile tells a path, and a GET under the Bot API's own root brings the content. Both can be
-repeated. The address of the second holds the token, so no error here shows it.
+A file is read in two steps: getFile tells a path, and a GET under the Bot API's own root brings the content. Both can
+be repeated. The address of the second holds the token, so no error here shows it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Literal, Protocol
 
 import httpx
 
-from telegram_client.client import DEFAULT_ROOT
 from telegram_client.connections import OpenTransport
 from telegram_client.downloads import Answer, open_get
 from telegram_client.errors import NotSent, Refused
@@ -99,7 +98,7 @@ class BotFiles:
         token: str,
         sender: Sender,
         *,
-        root: str = DEFAULT_ROOT,
+        root: str,
         open_transport: OpenTransport | None = None,
     ) -> None:
         self._base = f"{root.rstrip('/')}/file/bot{token}/"

@@ -480,7 +480,7 @@ def test_the_intake_knows_nothing_of_the_rest_of_the_service(module: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "module", ["svc.intake.webhook", "svc.intake.http_app", "svc.storage.postgres_inbox", "svc.bot.handlers"]
+    "module", ["svc.intake.webhook", "svc.intake.http_app", "svc.storage.postgres_inbox", "svc.bot.menu_bot"]
 )
 def test_the_intake_cannot_reach_the_bot_api(module: str) -> None:
     """PASSIVE is silent by construction: from here no chain of imports leads to the object that can send."""

@@ -1,8 +1,8 @@
 """The chats' states that this term has written: what was stored or read before is told by them from then on.
 
 An update carries the state of its chat as it was when it was stored. One that waited behind others of its chat would be
-decided by an old one, and could not begin; so what has been written is remembered, as much as there is room for. What is
-forgotten costs one more reading of the inbox.
+decided by an old one, and could not begin; so what has been written is remembered, as much as there is room for. What
+is forgotten costs one more reading of the inbox.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bot's commands in Telegram's apps, and the button that shows them: set by the ACTIVE instance where they differ.
 
-What is set at Telegram is read first, so that a term in which nothing has changed sets nothing, and nothing about it has
-to be remembered. Where it fails it is tried again later; nobody's answer waits for it.
+What is set at Telegram is read first, so that a term in which nothing has changed sets nothing, and nothing about it
+has to be remembered. Where it fails it is tried again later; nobody's answer waits for it.
 """
 
 from __future__ import annotations

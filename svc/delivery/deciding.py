@@ -15,7 +15,7 @@ one that ends the process, then those before it are done, and it is among the fi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 import trio
@@ -58,7 +58,7 @@ class Decision:
 
     update: Update | None = None
     job: Job | None = None
-    known: Known = Known()
+    known: Known = field(default_factory=Known)
     state_version: int = 0
     reply: Reply = NOTHING
     failure: Failure | None = None

@@ -54,9 +54,11 @@ class Knowing:
 
     async def jobs_of(self, chat_id: int) -> tuple[Job, ...]:
         """The chat's latest jobs, the newest first; waits while the database is away."""
-        while (jobs := await or_later(partial(self.jobs.jobs_of, chat_id, MOST_JOBS))) is None:
+        while True:
+            jobs = await or_later(partial(self.jobs.jobs_of, chat_id, MOST_JOBS))
+            if jobs is not None:
+                return tuple(jobs)
             await trio.sleep(JOBS_AGAIN_AFTER)
-        return tuple(jobs)
 
 
 def _names_a_bot(update: Update) -> bool:

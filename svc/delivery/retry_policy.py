@@ -42,8 +42,8 @@ def after_failure(
 
     `attempts` includes this one, `doubts` are those of the attempts before; `age` is how long ago the update arrived,
     in seconds; `repeatable` tells whether the failed call may be made twice without harm, `can_be_looked_for` whether
-    its message can: where it cannot, `policy` decides; `moves_file` that the call takes as long as a file does; `bot_is_fine` that it is certain that Telegram knows the bot, so
-    that a refusal that may be the bot's fault is not.
+    its message can: where it cannot, `policy` decides; `moves_file` that the call takes as long as a file does;
+    `bot_is_fine` that it is certain that Telegram knows the bot, so that a refusal that may be the bot's fault is not.
     """
     text = describe(error)
     backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng)
