@@ -6,7 +6,7 @@ from svc.bot.catalog import Field, Model
 from svc.bot.create.draft import Draft, file_count, missing, value_of
 from svc.bot.create.values import offered
 from svc.bot.texts import Texts
-from svc.bot.view import Button, Row, View, button, escape, in_rows
+from svc.bot.view import Button, Row, View, button, cut, escape, in_rows
 from svc.bot.views.question import field_name, question, value_name
 
 # Options that people change often; the others stand behind "more".
@@ -35,6 +35,7 @@ COMMON = frozenset(
 # An option with so few values goes on to the next by a press; one with more has a page of its own.
 _MOST_TURNS = 3
 _SHOWN_OF_A_TEXT = 600
+_SHOWN_OF_A_VALUE = 20
 
 
 def draft_view(model: Model, draft: Draft, texts: Texts, *, more: bool = False, note: str = "") -> View:
@@ -67,7 +68,7 @@ def option_label(draft: Draft, field: Field, texts: Texts) -> str:
         value = texts.creating.files(count) if count else "—"
     else:
         now = value_of(draft, field)
-        value = "—" if now is None else value_name(now, texts)
+        value = "—" if now is None else cut(value_name(now, texts), _SHOWN_OF_A_VALUE)
     return f"{field_name(field, texts)}: {value}"
 
 
