@@ -28,6 +28,7 @@ from tests.bots import Decide, TestBot
 from tests.creating import PUBLIC_URL, fetched_from, parts_of
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
+from tests.memory.job_rows import unix_time
 from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
@@ -158,7 +159,7 @@ async def running_bot(
     the service's settings. Whatever takes longer than `deadlock` seconds fails. With `kie`, a stand-in for
     the provider, jobs can be asked for; it must go by the clock of the same Trio run.
     """
-    sandbox = sandbox or Sandbox(fetch=fetched_from(kie) if kie is not None else None)
+    sandbox = sandbox or Sandbox(now=unix_time, fetch=fetched_from(kie) if kie is not None else None)
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
@@ -182,7 +183,7 @@ async def running_bot(
             connect_lock=lock.connect,
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
-            now=sandbox.telegram.now,
+            now=unix_time,
             **(parts_of(kie, chosen) if kie is not None else {}),
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
