@@ -11,7 +11,6 @@ from svc.handler.job import Job, JobRequest
 from svc.storage.inbox import Received
 from svc.storage.storable import storable_json
 
-
 EPOCH = 1_700_000_000.0
 """The Unix time at which Trio's clock is 0."""
 
