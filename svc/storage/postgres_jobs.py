@@ -79,17 +79,13 @@ class PostgresJobs:
 
     async def end_job(self, term: Term, job_id: int, ending: JobEnding) -> bool:
         columns = _ending_columns(ending)
-        return bool(
-            await self._database.fetch(jobs_sql.END_JOB, *self._key_of(term), job_id, *columns, self._instance)
-        )
+        return bool(await self._database.fetch(jobs_sql.END_JOB, *self._key_of(term), job_id, *columns, self._instance))
 
     async def note_callback(self, job_id: int, secret: str, task_id: str | None) -> bool:
         if not 0 < job_id < INT64:
             return False
         named = None if task_id is None else storable(task_id)
-        return bool(
-            await self._database.fetch(jobs_sql.NOTE_CALLBACK, self._bot_id, job_id, storable(secret), named)
-        )
+        return bool(await self._database.fetch(jobs_sql.NOTE_CALLBACK, self._bot_id, job_id, storable(secret), named))
 
     async def jobs_of(self, chat_id: int, limit: int) -> list[Job]:
         rows = await self._database.fetch(jobs_sql.JOBS_OF, self._bot_id, chat_id, limit)
