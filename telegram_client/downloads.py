@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -58,9 +58,12 @@ async def open_get(url: httpx.URL, open_for: OpenFor = network_transport_for) ->
         yield Answer(response.status_code, response.headers, body, _size(response.headers))
     finally:
         with trio.move_on_after(CLOSE_DEADLINE, shield=True):
-            if isinstance(body, AsyncGenerator):
-                await body.aclose()  # at once: the garbage collector would do it at some later time
             await transport.aclose()
+            # Without a connection this ends at once, and with it the generators that httpx nests. To close the
+            # outermost would leave the others to the garbage collector.
+            with suppress(httpx.HTTPError, httpx.StreamError, StopAsyncIteration):
+                while body is not None:
+                    await anext(body)
 
 
 def _size(headers: httpx.Headers) -> int | None:

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from svc.delivery.lookable import can_be_looked_for, is_recognisable, note_cause
+from svc.handler.job import Job
 from svc.handler.reply import Call
 from telegram_client.message_ids import MessageIds
-from telegram_client.updates import CallbackQuery, Chat, Message, Update, User
+from telegram_client.updates import CallbackQuery, Chat, ChatMember, ChatMemberUpdated, Message, Update, User
 
 USER, GROUP, SUPERGROUP, CHANNEL = 7, -100, -1_001_000_000_000, -1_002_000_000_000
 INLINE = {"inline_keyboard": [[{"text": "x", "callback_data": "y"}]]}
 
 
 def written_in(chat_id: int = USER, kind: str = "private") -> Update:
-    return Update(1, message=Message(10, Chat(chat_id, kind), User(USER), "/start"))
+    return Update(1, message=Message(10, Chat(chat_id, kind), User(USER), text="/start"))
 
 
 def send(method: str = "sendMessage", **params: Any) -> Call:
@@ -71,6 +72,25 @@ def test_an_answer_to_a_press_is_one_like_any() -> None:
     assert can_be_looked_for(send(), USER, press)
 
 
+def job_of(chat_id: int, status_message_id: int | None = None) -> Job:
+    return Job(1, chat_id, USER, "kie", "m", {}, {}, "ready", 0.0, status_message_id=status_message_id)
+
+
+def test_of_a_job_the_id_of_its_chat_decides() -> None:
+    """No update tells the kind of chat: a supergroup's id does not differ from a channel's."""
+    assert can_be_looked_for(send("sendPhoto"), USER, job_of(USER))
+    assert can_be_looked_for(send("sendPhoto", chat_id=GROUP), GROUP, job_of(GROUP))
+    assert not can_be_looked_for(send("sendPhoto", chat_id=SUPERGROUP), SUPERGROUP, job_of(SUPERGROUP))
+
+
+def test_an_edit_of_what_somebody_wrote_has_a_chat_too() -> None:
+    """So has news of the bot's own membership."""
+    edited = Update(1, edited_message=Message(10, Chat(USER), User(USER), text="/start"))
+    back = Update(1, my_chat_member=ChatMemberUpdated(Chat(USER), User(USER), ChatMember("member")))
+    assert can_be_looked_for(send(), USER, edited)
+    assert can_be_looked_for(send(), USER, back)
+
+
 def test_what_is_recognised_may_be_in_any_chat() -> None:
     """A message for the self-test need not be the answer to its update."""
     assert is_recognisable(send(chat_id=8))
@@ -90,4 +110,7 @@ def test_every_update_that_brings_a_message_tells_its_id() -> None:
     ):
         note_cause(ids, update)
     assert (ids.greatest(USER), ids.greatest(SUPERGROUP), ids.greatest(CHANNEL)) == (12, 10, None)
+    note_cause(ids, job_of(USER, 15))
+    note_cause(ids, job_of(USER))
+    assert ids.greatest(USER) == 15
     assert ids.own is None, "who wrote it was not asked"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from svc.delivery.refusals import is_nobodys, may_be_the_bots
+from svc.delivery.refusals import another_way_may_do, comes_too_late, is_nobodys, may_be_the_bots
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure
 from svc.storage.inbox import Dead, Done, Ending, Retry
 from telegram_client.errors import InDoubt, NotSent, Refused
@@ -154,3 +154,56 @@ def test_an_old_update_is_tried_before_it_is_given_up() -> None:
     flood = NotSent("sendMessage", "Too Many Requests", status=429, retry_after=5)
     assert isinstance(ending(flood, age=25 * 3600.0), Retry)
     assert isinstance(ending(flood, age=25 * 3600.0, attempts=MAX_ATTEMPTS), Dead)
+
+
+@pytest.mark.parametrize("method", ["editMessageText", "editMessageCaption", "editMessageMedia"])
+@pytest.mark.parametrize(
+    "text", ["message can't be edited", "message to edit not found", "MESSAGE_ID_INVALID", "there is no text to edit"]
+)
+def test_where_an_edit_is_refused_another_message_may_do(method: str, text: str) -> None:
+    """The message is gone, too old, or of another kind."""
+    assert another_way_may_do(Refused(method, f"Bad Request: {text}", status=400))
+
+
+@pytest.mark.parametrize(
+    "text", ["failed to get HTTP URL content", "wrong file identifier/HTTP URL specified", "PHOTO_INVALID_DIMENSIONS"]
+)
+def test_where_a_file_is_refused_another_way_may_do(text: str) -> None:
+    """It can be uploaded, or told as a link."""
+    assert another_way_may_do(Refused("sendPhoto", f"Bad Request: {text}", status=400))
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "text"),
+    [
+        ("sendPhoto", 403, "Forbidden: bot was blocked by the user"),
+        ("editMessageText", 403, "Forbidden: bot was kicked from the group chat"),
+        ("sendPhoto", 400, "Bad Request: chat not found"),
+        ("sendPhoto", 400, "Bad Request: USER_IS_BLOCKED"),
+        ("sendPhoto", 401, "Unauthorized"),
+        ("editMessageText", 404, "Not Found"),
+        ("sendMessage", 400, "Bad Request: message can't be edited"),
+    ],
+)
+def test_where_nobody_can_have_it_no_other_way_does(method: str, status: int, text: str) -> None:
+    """Blocked, kicked, gone; and where the bot is not known, nothing was said of this call."""
+    assert not another_way_may_do(Refused(method, text, status=status))
+
+
+OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
+
+
+@pytest.mark.parametrize(
+    "method", ["answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery"]
+)
+def test_an_answer_to_an_old_question_comes_too_late(method: str) -> None:
+    """Nobody waits for it any more."""
+    assert comes_too_late(Refused(method, OLD, status=400))
+    assert not comes_too_late(Refused(method, "Unauthorized", status=401))
+
+
+def test_what_else_is_wrong_with_an_answer_is_found_out() -> None:
+    """Results that Telegram cannot read are a fault of the bot's; a press's spinner ends by itself."""
+    assert not comes_too_late(Refused("answerInlineQuery", "Bad Request: RESULT_ID_DUPLICATE", status=400))
+    assert not comes_too_late(Refused("sendMessage", OLD, status=400))
+    assert comes_too_late(Refused("answerCallbackQuery", "Bad Request: MESSAGE_TOO_LONG", status=400))

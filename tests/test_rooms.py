@@ -106,6 +106,14 @@ def test_the_two_wings_know_nothing_of_each_other() -> None:
     assert "svc/intake" not in reachable(code, "svc/delivery")
 
 
+def test_the_engine_imports_nothing_of_the_bot() -> None:
+    """What is answered is the setting BOT's: the service runs any bot, and this project's is one of them."""
+    code = imports_of_the_code()
+    assert "svc/bot" in code
+    assert [room for room in code if "svc/bot" in code[room]] == []
+    assert reachable(code, "svc/bot") == {"svc/handler", "telegram_client"}
+
+
 def test_an_update_enters_at_most_eight_rooms() -> None:
     """The steps of its way name the rooms; the webhook's is the first and the client's the last but for the inbox."""
     way = TEXT.split("## The way of an update")[1].split("\n## ")[0]

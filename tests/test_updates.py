@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from telegram_client.updates import (
     CallbackQuery,
     Chat,
+    ChatMember,
+    ChatMemberUpdated,
     Envelope,
+    InlineQuery,
     Message,
     NotAnUpdate,
+    Payment,
     Update,
     User,
     read_envelope,
@@ -22,6 +26,7 @@ from telegram_client.updates import (
 )
 
 USER = {"id": 3, "is_bot": False, "first_name": "User", "language_code": "ru"}
+PERSON = User(3, "ru", first_name="User")
 CHAT = {"id": -5, "type": "supergroup", "title": "Group"}
 MESSAGE = {"message_id": 9, "date": 1, "chat": CHAT, "from": USER, "text": "hi"}
 
@@ -45,13 +50,16 @@ KINDS: dict[str, tuple[dict[str, Any], int]] = {
     "purchased_paid_media": ({"from": USER, "paid_media_payload": ""}, 3),
     "poll": ({"id": "p", "question": "?", "options": []}, 0),
     "poll_answer": ({"poll_id": "p", "user": USER, "option_ids": [0]}, 3),
-    "my_chat_member": ({"chat": CHAT, "from": USER, "date": 1}, -5),
+    "my_chat_member": ({"chat": CHAT, "from": USER, "date": 1, "new_chat_member": {"status": "kicked"}}, -5),
     "chat_member": ({"chat": CHAT, "from": USER, "date": 1}, -5),
     "chat_join_request": ({"chat": CHAT, "from": USER, "user_chat_id": 3, "date": 1}, -5),
     "chat_boost": ({"chat": CHAT, "boost": {}}, -5),
     "removed_chat_boost": ({"chat": CHAT, "boost_id": "b"}, -5),
     "a_kind_of_tomorrow": ({"from": USER}, 3),
 }
+
+
+READ = {field for field in Update.__struct_fields__ if field != "update_id"}
 
 
 def encode(kind: str, payload: Any, update_id: int = 7) -> bytes:
@@ -74,7 +82,7 @@ def test_a_message_id_of_the_wrong_shape_is_none(given: Any) -> None:
     assert read_envelope(encode("message", {**MESSAGE, "message_id": given})) == Envelope(7, "message", -5)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"message", "callback_query"}))
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - READ))
 def test_what_the_bot_does_not_read_is_no_error(kind: str) -> None:
     """Every other kind is an update in which nothing is set."""
     assert read_update(encode(kind, KINDS[kind][0])) == Update(7)
@@ -82,17 +90,31 @@ def test_what_the_bot_does_not_read_is_no_error(kind: str) -> None:
 
 def test_a_message_is_read() -> None:
     """The fields that the bot reads, and none of the others."""
-    expected = Message(9, Chat(-5, "supergroup"), User(3, "ru"), "hi")
+    expected = Message(9, Chat(-5, "supergroup"), PERSON, 1, text="hi")
     assert read_update(encode("message", MESSAGE)) == Update(7, message=expected)
 
 
 def test_a_press_is_read() -> None:
     """A button press with its message, and one whose message is too old to be given."""
-    message = Message(9, Chat(-5, "supergroup"), User(3, "ru"), "hi")
+    message = Message(9, Chat(-5, "supergroup"), PERSON, 1, text="hi")
     found = read_update(encode("callback_query", KINDS["callback_query"][0]))
-    assert found.callback_query == CallbackQuery("c", User(3, "ru"), message, "menu")
+    assert found.callback_query == CallbackQuery("c", PERSON, message, "menu")
     found = read_update(encode("callback_query", {"id": "c", "from": {"id": 3}, "inline_message_id": "i"}))
-    assert found.callback_query == CallbackQuery("c", User(3))
+    assert found.callback_query == CallbackQuery("c", User(3), inline_message_id="i")
+
+
+def test_the_other_kinds_that_the_bot_reads_are_read() -> None:
+    """Edits, inline queries, the bot's own membership, payments."""
+    chat, kicked = Chat(-5, "supergroup"), ChatMember("kicked")
+    assert read("edited_message").edited_message == Message(9, chat, PERSON, 1, text="hi")
+    assert read("inline_query").inline_query == InlineQuery("q", PERSON)
+    assert read("my_chat_member").my_chat_member == ChatMemberUpdated(chat, PERSON, kicked)
+    assert read("pre_checkout_query").pre_checkout_query == Payment("p", PERSON)
+    assert read("shipping_query").shipping_query == Payment("s", PERSON)
+
+
+def read(kind: str) -> Update:
+    return read_update(encode(kind, KINDS[kind][0]))
 
 
 def test_a_press_on_an_inaccessible_message_is_read() -> None:

@@ -71,8 +71,8 @@ class RemoteFiles:
             with trio.move_on_after(min(within, FETCH_DEADLINE)) as scope:
                 for name, file in remote.items():
                     on_disk = stack.enter_context(tempfile.TemporaryFile("w+b", buffering=0))
-                    await self._fetch(file, on_disk)  # type: ignore[arg-type]
-                    files[name] = InputFile(on_disk, file.name)  # type: ignore[arg-type]
+                    await self._fetch(file, on_disk)
+                    files[name] = InputFile(on_disk, file.name)
             if scope.cancelled_caught:
                 raise NotFetched("it was not fetched in time")
             yield Call(call.method, {**call.params, **files})
