@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,10 +20,15 @@ from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.menu_bot import bot as menu_bot
 from svc.handler.bot import Bot
+from svc.handler.known import Creating
+from svc.intake.callback import ReadCallback
+from svc.jobs.results import open_result_servers
+from svc.jobs.runner import OpenProviders, OpenResults, no_providers
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
+from svc.storage.jobs import Jobs
 from tests.bots import Decide, TestBot
 from tests.creating import PUBLIC_URL, fetched_from, parts_of
 from tests.memory.inbox import MemoryInbox
@@ -34,6 +39,7 @@ from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
 
 SECRET = "a-webhook-secret"
+NOTHING_CREATED = Creating()
 # Turns a deadlock into an instant failure: the mock clock jumps there when nothing else is left to happen.
 DEADLOCK = 3600.0
 
@@ -148,6 +154,11 @@ async def running_bot(
     masked: bool = True,
     deadlock: float = DEADLOCK,
     kie: KieSandbox | None = None,
+    jobs: Jobs | None = None,
+    creating: Creating = NOTHING_CREATED,
+    open_providers: OpenProviders = no_providers,
+    open_results: OpenResults = open_result_servers,
+    callback_readers: Mapping[str, ReadCallback] | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
@@ -169,6 +180,14 @@ async def running_bot(
     if kie is not None:
         settings.setdefault("public_url", PUBLIC_URL)
     chosen = settings_for_tests(**settings)
+    made_by: dict[str, Any] = {
+        "creating": creating,
+        "open_providers": open_providers,
+        "open_results": open_results,
+        "callback_readers": callback_readers or {},
+    }
+    if kie is not None:
+        made_by = parts_of(kie, chosen)
     with captured_logs(count=metrics.count, instance="one", secrets=secrets) as logs:
         parts = Parts(
             settings=chosen,
@@ -176,7 +195,7 @@ async def running_bot(
             inbox=inbox,
             instances=instances.of(chosen.instance_id),
             transition_log=MemoryTransitionLog(),
-            jobs=MemoryJobs(inbox),
+            jobs=jobs or MemoryJobs(inbox),
             bot=bot or (TestBot(decide) if decide is not None else menu_bot),
             prepare=trio.lowlevel.checkpoint,
             writers=trio.sleep_forever,
@@ -184,7 +203,7 @@ async def running_bot(
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
             now=unix_time,
-            **(parts_of(kie, chosen) if kie is not None else {}),
+            **made_by,
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
         with trio.fail_after(deadlock):

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, get_args
 
+from svc.handler.job import JobState
 from svc.operations import commands, replay_arguments
 from svc.operations.version import installed_version
 from svc.settings.documents import help_text
@@ -42,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_limit(history, "the latest N")
     _add_webhook(_add_group(actions, "webhook", "the bot's webhook at Telegram"))
     _add_updates(_add_group(actions, "updates", "explains an update's life; replays dead ones"))
+    _add_jobs(_add_group(actions, "jobs", "work that people have asked for: lists, explains and ends it"))
     return parser
 
 
@@ -83,6 +85,20 @@ def _add_updates(actions: Any) -> None:
     replay.add_argument("ids", type=_update_id, nargs="*", metavar="ID")
     replay_arguments.add_arguments(replay)
     for action in (listing, show, reasons, replay):
+        _add_json(action)
+
+
+def _add_jobs(actions: Any) -> None:
+    listing = _add(actions, "list", commands.jobs_list, "jobs in one state, or the latest of all", STATUS_NEEDS)
+    listing.add_argument("--state", choices=get_args(JobState), default=None)
+    _add_limit(listing, "at most N")
+    show = _add(actions, "show", commands.jobs_show, "one job's whole life", STATUS_NEEDS)
+    cancel = _add(
+        actions, "cancel", commands.jobs_cancel, "end one that is not made yet, and tell its person", STATUS_NEEDS
+    )
+    for action in (show, cancel):
+        action.add_argument("id", type=_whole_number(1, LARGEST_ID), metavar="ID")
+    for action in (listing, show, cancel):
         _add_json(action)
 
 

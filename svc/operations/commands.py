@@ -116,6 +116,30 @@ def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awa
 
 
 @_reporting
+def jobs_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc jobs list`."""
+    from svc.operations.jobs_command import print_jobs
+
+    return partial(print_jobs, settings, state=arguments.state, as_json=arguments.json, limit=arguments.limit)
+
+
+@_reporting
+def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc jobs show`."""
+    from svc.operations.jobs_command import print_job
+
+    return partial(print_job, settings, job_id=arguments.id, as_json=arguments.json)
+
+
+@_reporting
+def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc jobs cancel`."""
+    from svc.operations.jobs_command import end_job
+
+    return partial(end_job, settings, job_id=arguments.id, as_json=arguments.json)
+
+
+@_reporting
 def webhook_set(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc webhook set`."""
     from svc.operations.webhook_commands import set_webhook
