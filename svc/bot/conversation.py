@@ -104,10 +104,9 @@ def _answer(asked: Asked, request: Request, before: Memory, written_at: float) -
     if not asked.route.keeps_question:
         request = replace(request, memory=request.memory.without_question())
     if is_late(request.known, written_at):
-        reply = answer_late(request, written_at)
-    else:
-        answer = asked.route.handler(request)
-        reply = answer if isinstance(answer, Reply) else show(request, answer or gone(request))
+        return answer_late(request, written_at)
+    answer = asked.route.handler(request)
+    reply = answer if isinstance(answer, Reply) else show(request, answer or gone(request))
     if reply.state is None and request.memory != before:
         return replace(reply, state=request.memory.state())
     return reply

@@ -49,7 +49,10 @@ TASK_WORDS = {
 """What people call a task, in both languages."""
 
 LITTLE_WORDS = frozenset(
-    words("a the of from to with for my me make want из в на с и для по мне моё мою сделай сделать хочу нужно найди")
+    words(
+        "a the of from to with for my me make want model models "
+        "из в на с и для по мне моё мою сделай сделать хочу нужно найди модель модели нейросеть"
+    )
 )
 """What is typed along, and names nothing."""
 

@@ -16,6 +16,7 @@ from svc.handler.job import Job, JobRequest, JobState, ResultFile
 from svc.handler.known import Creating, Known, Me
 from svc.handler.reply import Call, RemoteFile, Reply
 from telegram_client.updates import CallbackQuery, Chat, File, Message, Update, User
+from tests.bot.snapshots import draw_calls
 
 SET_UP = Creating(frozenset({"kie"}))
 CATALOG = load_catalog()
@@ -41,7 +42,8 @@ class Shown:
 
 
 class Person:
-    """One private chat with the bot. Each step returns what came of it; `alert` is the latest answer to a press."""
+    """One private chat with the bot. Each step returns what came of it. `alert` is the latest answer to a press,
+    `story` all that was done and said."""
 
     def __init__(self, language: str = "en", creating: Creating = SET_UP, catalog: Catalog = CATALOG) -> None:
         self.bot = MenuBot(catalog)
@@ -53,6 +55,7 @@ class Person:
         self.messages: dict[int, Shown] = {}
         self.alert: str | None = None
         self.orders: list[JobRequest] = []
+        self.story: list[str] = []
         self._next = 100
 
     # What a person does
@@ -79,6 +82,9 @@ class Person:
 
     def presses_data(self, data: str, message_id: int, *, age: float = 0.0) -> Shown | None:
         shown = self.messages.get(message_id)
+        self._tells(
+            f"[{next((text for text, found in (shown.buttons if shown else {}).items() if found == data), data)}]"
+        )
         has_text = shown is None or "text" in shown.params
         message = Message(message_id, Chat(5), date=1, text="menu" if has_text else None, photo=_photo(not has_text))
         query = CallbackQuery("q", self.user, message, data)
@@ -101,12 +107,14 @@ class Person:
         return self.jobs[0]
 
     def sees_progress(self) -> tuple[Call, ...]:
+        self._tells(f"(the job is {self.jobs[0].state})")
         calls = tuple(self.bot.progress(self.jobs[0], self.known()))
         self._made(Reply(calls))
         return calls
 
     def job_ends(self, state: JobState, *results: ResultFile, **changes: Any) -> Reply:
         job = self.job_goes(state, results=results, ended_at=self.now, **changes)
+        self._tells(f"(the job is {state})")
         reply = self.bot.finished(job, self.known())
         self._made(reply)
         if state == "ready":
@@ -129,6 +137,9 @@ class Person:
 
     def _writes(self, **contents: Any) -> Shown | None:
         message_id = self._id()
+        self._tells(
+            contents.get("text") or " ".join(name for name in contents if contents[name] and name != "media_group_id")
+        )
         message = Message(message_id, Chat(5), self.user, date=int(self.now), **contents)
         return self._told(Update(message_id, message=message))
 
@@ -151,7 +162,11 @@ class Person:
             ]
         return shown
 
+    def _tells(self, what: str) -> None:
+        self.story.append(f"> {what}\n")
+
     def _made(self, reply: Reply) -> Shown | None:
+        self.story.append(draw_calls([call for call in reply.calls if call.params.keys() != {"callback_query_id"}]))
         for other in reply.instead:
             for call in other:
                 check(call)

@@ -19,6 +19,7 @@ class CreatingButtons:
     more: str
     fewer: str
     done: str
+    remove: str
     skip: str
     cancel: str
     not_set: str
@@ -54,6 +55,7 @@ class CreatingTexts:
     ask_number_or_press: str
     ask_text: str
     at_once: str
+    options_first: str
     up_to: str
     caption_counts: str
     received: str
@@ -74,7 +76,6 @@ class CreatingTexts:
 
     # The draft.
     draft_ready: str
-    draft_open: str
     given_text: str
     given_files: Mapping[Part, str]
     files: Plural
