@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -36,13 +37,20 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.structs.replace(self, asking="", draft=None)
 
 
+_FIELDS = msgspec.structs.fields(Memory)
+
+
 def read_memory(state: Mapping[str, Any]) -> Memory:
     """The memory in `state`. Another version of the bot may have written it: what does not fit counts as not there."""
-    read: dict[str, Any] = {}
-    for each in msgspec.structs.fields(Memory):
+    try:
+        return msgspec.convert(state, Memory)
+    except msgspec.ValidationError:
+        return Memory(**dict(_readable(state)))
+
+
+def _readable(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of `state` that a memory can have."""
+    for each in _FIELDS:
         if each.name in state:
-            try:
-                read[each.name] = msgspec.convert(state[each.name], each.type)
-            except msgspec.ValidationError:
-                continue
-    return Memory(**read)
+            with suppress(msgspec.ValidationError):
+                yield each.name, msgspec.convert(state[each.name], each.type)

@@ -100,6 +100,8 @@ def cut(text: str, most: int) -> str:
 
 def fit(markup: str, most: int) -> str:
     """`markup`, if what it shows is `most` UTF-16 units at most; else the beginning of that, without its tags."""
+    if units(markup) <= most:
+        return markup  # it shows no more than that
     shown = html.unescape(_TAG.sub("", markup))
     return markup if units(shown) <= most else escape(shown, most)
 
