@@ -79,6 +79,20 @@ def delete_my_commands(bot: BotState, params: Params, now: float) -> ApiAnswer:
     return ok(True)
 
 
+def suggested_commands(bot: BotState, chat_id: int, language: str) -> list[dict[str, Any]]:
+    """The commands that the app suggests in a private chat: those of the narrowest scope that has some.
+
+    The order is that of the documentation ("Determining list of commands").
+    """
+    scopes: list[dict[str, Any]] = [
+        {"type": "chat", "chat_id": chat_id},
+        {"type": "all_private_chats"},
+        {"type": "default"},
+    ]
+    keys = [_key(scope, code) for scope in scopes for code in (language.partition("-")[0], "")]
+    return next((bot.commands[key] for key in keys if bot.commands.get(key)), [])
+
+
 def set_chat_menu_button(bot: BotState, params: Params, now: float) -> ApiAnswer:
     """The button beside the text field: of one private chat, or of all that have none of their own."""
     button = _menu_button(params)
@@ -116,7 +130,11 @@ def _field(what: str) -> str:
 
 
 def _scope_and_language(params: Params) -> str:
-    return f"{json.dumps(_scope(params), sort_keys=True)}/{_language(params)}"
+    return _key(_scope(params), _language(params))
+
+
+def _key(scope: Mapping[str, Any], language: str) -> str:
+    return f"{json.dumps(scope, sort_keys=True)}/{language}"
 
 
 def _language(params: Params) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+import trio
 
 from sandbox.media import urls_in
 from sandbox.params import Params, Upload
@@ -41,17 +42,23 @@ class HttpFetcher:
 
     async def __call__(self, url: str, most: int) -> Upload | None:
         """The file behind the URL, None for every answer but a 200 within its limits."""
-        try:
-            async with httpx.AsyncClient(
-                trust_env=False,
-                timeout=FETCH_TIMEOUT,
-                follow_redirects=True,
-                max_redirects=MAX_REDIRECTS,
-                event_hooks={"request": [self._check]},
-            ) as client:
-                return await _get(client, url, most)
-        except (httpx.HTTPError, httpx.InvalidURL, _Forbidden):
-            return None
+        with trio.move_on_after(FETCH_TIMEOUT):
+            try:
+                async with self._open() as client:
+                    return await _get(client, url, most)
+            except (httpx.HTTPError, httpx.InvalidURL, _Forbidden):
+                return None
+        return None
+
+    def _open(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            trust_env=False,
+            headers={"Accept-Encoding": "identity"},
+            timeout=FETCH_TIMEOUT,
+            follow_redirects=True,
+            max_redirects=MAX_REDIRECTS,
+            event_hooks={"request": [self._check]},
+        )
 
     async def _check(self, request: httpx.Request) -> None:
         """Also asked before every redirect is followed."""
@@ -65,20 +72,26 @@ class _Forbidden(Exception):
 
 async def _get(client: httpx.AsyncClient, url: str, most: int) -> Upload | None:
     async with client.stream("GET", url) as response:
-        if response.status_code != 200:
+        if response.status_code != 200 or int(response.headers.get("content-length", 0)) > most:
             return None
-        content = bytearray()
-        async for chunk in response.aiter_bytes():
+        content = await _read(response, most)
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        told = response.headers.get("content-type", "application/octet-stream")
+        return None if content is None else Upload(name, content, told)
+
+
+async def _read(response: httpx.Response, most: int) -> bytes | None:
+    """The body; None if it is too long, of which the rest is read all the same, within the deadline of the fetch.
+
+    Whoever leaves a body half-way leaves httpcore's generators to the garbage collector.
+    """
+    content = bytearray()
+    size = 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size <= most:
             content += chunk
-            if len(content) > most:
-                return None
-        return upload_from(url, bytes(content), response.headers.get("content-type", ""))
-
-
-def upload_from(url: str, content: bytes, content_type: str) -> Upload:
-    """What was got from the URL, named after its last part."""
-    name = unquote(urlsplit(url).path.rpartition("/")[2])
-    return Upload(name, content, content_type or "application/octet-stream")
+    return bytes(content) if size <= most else None
 
 
 def is_loopback(host: str) -> bool:

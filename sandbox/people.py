@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sandbox.answers import BLOCKED
 from sandbox.chats import thread_fields
-from sandbox.files import FileKind
+from sandbox.files import FileKind, is_picture
 from sandbox.params import Upload
 from sandbox.queries import result_content
 from sandbox.samples import sample
@@ -16,25 +16,26 @@ from sandbox.texts import written
 from sandbox.world import World
 
 
-class People(World):
-    """The users of one Telegram. Whoever writes to the bot has started it.
+class Where(TypedDict, total=False):
+    """Who sends, and where to: without any of these the user called User, in English, in private to the first bot.
 
-    Where a method takes `where`, that is the chat, by the arguments of `user_sends`: `chat_type` with `chat_id` for a
-    group, `thread_id` for a thread in it, `token` for another bot than the first.
+    A group has a `chat_type` other than "private" and its `chat_id`; `chat` are further fields of a new chat, such as
+    `is_forum`. `thread_id` is a thread in it.
     """
 
-    def user_sends_text(
-        self,
-        user_id: int,
-        text: str,
-        *,
-        language_code: str | None = "en",
-        first_name: str = "User",
-        chat_type: str = "private",
-        chat_id: int | None = None,
-        thread_id: int | None = None,
-        token: str | None = None,
-    ) -> PendingUpdate | None:
+    language_code: str | None
+    first_name: str
+    chat_type: str
+    chat_id: int | None
+    chat: Mapping[str, Any]
+    thread_id: int | None
+    token: str | None
+
+
+class People(World):
+    """The users of one Telegram. Whoever writes to the bot has started it."""
+
+    def user_sends_text(self, user_id: int, text: str, **where: Unpack[Where]) -> PendingUpdate | None:
         """A user writes to the bot, or into a group (`chat_type` "group" or "supergroup", with its negative `chat_id`).
 
         In private this also starts or unblocks the bot. Returns the update; None if the bot does not want messages.
@@ -42,49 +43,31 @@ class People(World):
         """
         if not text:
             raise ValueError("a message needs a text")
-        return self.user_sends(
-            user_id,
-            written(text).fields("text"),
-            language_code=language_code,
-            first_name=first_name,
-            chat_type=chat_type,
-            chat_id=chat_id,
-            thread_id=thread_id,
-            token=token,
-        )
+        return self.user_sends(user_id, written(text).fields("text"), **where)
 
-    def user_sends(
-        self,
-        user_id: int,
-        content: Mapping[str, Any],
-        *,
-        language_code: str | None = "en",
-        first_name: str = "User",
-        chat_type: str = "private",
-        chat_id: int | None = None,
-        chat: Mapping[str, Any] | None = None,
-        thread_id: int | None = None,
-        token: str | None = None,
-    ) -> PendingUpdate | None:
+    def user_sends(self, user_id: int, content: Mapping[str, Any], **where: Unpack[Where]) -> PendingUpdate | None:
         """A user sends a message of any content: the fields of a Message besides who, where and when.
 
-        `chat` are further fields of a new chat, such as `is_forum`. Else like `user_sends_text`.
+        Else like `user_sends_text`.
         """
+        token, chat_type = where.get("token"), where.get("chat_type", "private")
+        first_name = where.get("first_name", "User")
         bot = self.bot(token)
         self.check_room(bot)
-        user = self.user(user_id, first_name, language_code)
+        user = self.user(user_id, first_name, where.get("language_code", "en"))
+        more = where.get("chat", {})
         if chat_type == "private":
-            there = self.chat(bot, {"id": user_id, "first_name": first_name, "type": chat_type, **(chat or {})})
-            self._set_blocked(bot, there, user, blocked=False)
-        elif chat_id is None:
+            chat = self.chat(bot, {"id": user_id, "first_name": first_name, "type": chat_type, **more})
+            self._set_blocked(bot, chat, user, blocked=False)
+        elif where.get("chat_id") is None:
             raise ValueError("a group needs a chat_id")
         else:
-            there = self.chat(bot, {"id": chat_id, "title": "Group", "type": chat_type, **(chat or {})})
+            chat = self.chat(bot, {"id": where["chat_id"], "title": "Group", "type": chat_type, **more})
         place = {}
-        if thread_id is not None:
-            there.threads.add(thread_id)
-            place = thread_fields(there, thread_id)
-        message = bot.new_message(there, user, self.now(), {**place, **content})
+        if (thread_id := where.get("thread_id")) is not None:
+            chat.threads.add(thread_id)
+            place = thread_fields(chat, thread_id)
+        message = bot.new_message(chat, user, self.now(), {**place, **content})
         return self.push_update("message", dict(message), token=token)
 
     def user_sends_file(
@@ -97,7 +80,7 @@ class People(World):
         caption: str = "",
         details: Mapping[str, Any] | None = None,
         group: str | None = None,
-        **where: Any,
+        **where: Unpack[Where],
     ) -> PendingUpdate | None:
         """A user sends a photo, video, voice, ...; without `content` a small made-up one.
 
@@ -106,6 +89,8 @@ class People(World):
         """
         kind = FileKind(kind)
         upload = sample(kind) if content is None else Upload(name, content)
+        if kind is FileKind.PHOTO and not is_picture(upload):
+            raise ValueError("a photo is a PNG, JPEG, GIF or WebP picture")
         told = {**_told_of(kind), **(details or {})}
         file = self.files.add(kind, upload, told)
         fields = {**file.content_fields(), **written(caption).fields("caption")}
@@ -114,7 +99,12 @@ class People(World):
         return self.user_sends(user_id, fields, **where)
 
     def user_sends_album(
-        self, user_id: int, kinds: Sequence[FileKind | str] = ("photo", "photo"), *, caption: str = "", **where: Any
+        self,
+        user_id: int,
+        kinds: Sequence[FileKind | str] = ("photo", "photo"),
+        *,
+        caption: str = "",
+        **where: Unpack[Where],
     ) -> list[PendingUpdate | None]:
         """A user sends several made-up files as an album: a message each, the first of them with the caption."""
         group = self.bot(where.get("token")).new_album()

@@ -10,45 +10,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.answers import MethodFailed
-from sandbox.params import MAX_DEPTH, Params, read_params
+from sandbox.methods import METHODS as BOT_METHODS
+from sandbox.params import MAX_DEPTH, Params, Upload, read_params
 from sandbox.telegram import DEMO_TOKEN, Telegram
 
 USER = 7
-METHODS = [
-    "getMe",
-    "sendMessage",
-    "forwardMessage",
-    "pinChatMessage",
-    "editMessageText",
-    "editMessageReplyMarkup",
-    "deleteMessage",
-    "answerCallbackQuery",
-    "sendChatAction",
-    "setMyCommands",
-    "getUpdates",
-    "setWebhook",
-    "deleteWebhook",
-    "getWebhookInfo",
-]
+METHODS = sorted({*BOT_METHODS, "getUpdates", "setWebhook", "deleteWebhook", "getWebhookInfo"})
 NAMES = [
     "chat_id",
     "from_chat_id",
     "text",
+    "caption",
+    "entities",
+    "parse_mode",
     "message_id",
+    "message_thread_id",
+    "reply_parameters",
     "reply_markup",
+    "inline_query_id",
+    "results",
+    "button",
+    "media",
+    "photo",
+    "video",
+    "file_id",
     "url",
     "commands",
+    "scope",
+    "menu_button",
     "allowed_updates",
     "offset",
     "limit",
 ]
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([USER, str(USER), 1, "1"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([USER, str(USER), 1, "1", "photo", "article", "html", "http://127.0.0.1/x"]),
     lambda inner: (
         st.lists(inner)
         | st.dictionaries(
-            st.sampled_from(["inline_keyboard", "keyboard", "force_reply", "text", "callback_data", "command"])
+            st.sampled_from(
+                (
+                    *("inline_keyboard", "keyboard", "force_reply", "text", "callback_data", "command", "type", "id"),
+                    *("media", "offset", "length", "message_id", "title", "input_message_content", "message_text"),
+                )
+            )
             | st.text(),
             inner,
         )
@@ -94,3 +104,21 @@ def test_too_many_levels_are_refused_however_they_come() -> None:
 
 def test_the_bodys_parameters_win_over_the_querys() -> None:
     assert read_params("a=1&b=2", "application/json", b'{"b": 3}') == {"a": "1", "b": 3}
+
+
+def test_a_form_has_texts_and_files() -> None:
+    """A file comes as it is: bytes that look like line ends or boundaries belong to it."""
+    content = b"\r\n--x\r\n\0\xff--bound\r\n"
+    body = (
+        b'preamble\r\n--bound\r\nContent-Disposition: form-data; name="chat_id"\r\n\r\n7\r\n'
+        b'--bound\r\ncontent-disposition: form-data; name="photo"; filename="a \xd1\x8f.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n" + content + b"\r\n--bound--\r\n"
+    )
+    params = read_params("", 'multipart/form-data; boundary="bound"', body)
+    assert params == {"chat_id": "7", "photo": Upload("a \u044f.png", content, "image/png")}
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_without_a_boundary_is_refused(content_type: str) -> None:
+    with pytest.raises(MethodFailed):
+        read_params("", content_type, b"x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,10 +56,15 @@ class Bot:
 
 
 def load_bot(name: str) -> Bot:
-    """The bot that `package.module:name` names; raises BotError."""
+    """The bot that `package.module:name` names; raises BotError.
+
+    The module is one that is installed, or one in the working folder.
+    """
     module_name, colon, attribute = name.partition(":")
     if not (module_name and colon and attribute):
         raise BotError(f"{name} is not package.module:name")
+    if "" not in sys.path:
+        sys.path.append("")  # the working folder, last: nothing in it comes before what is installed
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever a module does while it is imported

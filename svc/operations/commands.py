@@ -15,13 +15,13 @@ Work = Callable[[], int]
 Command = Callable[[Settings, Namespace], Work]
 
 
-def demo(_settings: Settings, _arguments: Namespace) -> Work:
+def demo(_settings: Settings, arguments: Namespace) -> Work:
     """`svc demo`."""
     import trio
 
     from svc.operations.demo import run_demo
 
-    return partial(trio.run, run_demo)
+    return partial(trio.run, run_demo, arguments.bot)
 
 
 def run(settings: Settings, _arguments: Namespace) -> Work:

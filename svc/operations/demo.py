@@ -1,4 +1,5 @@
-"""`svc demo`: the whole system on this machine. A real Postgres, a sandbox Telegram, two instances of the service.
+"""`svc demo`: the whole system on this machine. A real Postgres, stand-ins for Telegram and for the provider that
+creates, two instances of the service.
 
 Nothing is installed or left behind: the database lies in a temporary folder, and Ctrl-C ends all of it.
 """
@@ -20,21 +21,34 @@ from sandbox.app import Sandbox
 from sandbox.ports import free_port
 from sandbox.postgres import PostgresFailed, temporary_postgres
 from sandbox.telegram import DEMO_TOKEN
+from svc.handler.bot import BotError, load_bot
 from svc.operations.demo_instance import LOOPBACK, Instance
-from svc.operations.exit_codes import DONE, FAILED, INTERRUPTED
+from svc.operations.exit_codes import BAD_USAGE, DONE, FAILED, INTERRUPTED
 from svc.waiting import until
 
 CHAT_PORT = 8081
+SERVICE_PORTS = (8080, 8082)
+PROVIDER_PORT = 8083
 USER = 1001
+_LABELS = ("first", "second")
 
 
-async def run_demo() -> int:
-    """Run until Ctrl-C or SIGTERM. Returns the exit code: 130 if it was interrupted before all was up."""
+async def run_demo(bot: str | None = None) -> int:
+    """Run until Ctrl-C or SIGTERM. Returns the exit code: 130 if it was interrupted before all was up.
+
+    `bot` is the `package.module:name` of another bot than the one that the settings name.
+    """
+    if bot is not None:
+        try:
+            load_bot(bot)
+        except BotError as error:
+            print(f"svc demo: {error}", file=sys.stderr)
+            return BAD_USAGE
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        print("svc demo: starting a Postgres, a sandbox Telegram and two instances ...", flush=True)
+        print("svc demo: starting a Postgres, stand-ins for Telegram and kie, and two instances ...", flush=True)
         try:
             with temporary_postgres() as postgres:
-                return await _until_signalled(signals, partial(_with_postgres, postgres.url))
+                return await _until_signalled(signals, partial(_with_postgres, postgres.url, bot))
         except PostgresFailed as error:
             print(f"svc demo: {error}", file=sys.stderr)
             return FAILED
@@ -55,10 +69,14 @@ async def _until_signalled(signals: AsyncIterator[int], work: Callable[[trio.Eve
     return code
 
 
-async def _with_postgres(database_url: str, stop: trio.Event) -> int:
-    sandbox = Sandbox(tokens=[DEMO_TOKEN])
+async def _with_postgres(database_url: str, bot: str | None, stop: trio.Event) -> int:
+    # Here, since it draws with a library that only the extra `sandbox` brings, like the Postgres that has started.
+    from sandbox.kie.app import DEMO_KEY, KieSandbox
+
+    first, second = (Instance(_port(port), label) for port, label in zip(SERVICE_PORTS, _LABELS, strict=True))
     async with trio.open_nursery() as nursery:
-        telegram: str = await nursery.start(partial(sandbox.run, port=_port(CHAT_PORT)))
+        telegram: str = await nursery.start(partial(Sandbox([DEMO_TOKEN]).run, port=_port(CHAT_PORT)))
+        provider: str = await nursery.start(partial(KieSandbox(DEMO_KEY).run, port=_port(PROVIDER_PORT)))
         environ = {
             **os.environ,
             "BOT_TOKEN": DEMO_TOKEN,
@@ -68,20 +86,28 @@ async def _with_postgres(database_url: str, stop: trio.Event) -> int:
             "WEBHOOK_URL": "",
             "INTAKE": "webhook",
             "TELEGRAM_API_ROOT": telegram,
+            "KIE_API_KEY": DEMO_KEY,
+            "KIE_API_ROOT": provider,
+            "KIE_WEBHOOK_KEY": "",
+            # Any instance takes callbacks, and the PASSIVE one is not killed by who tries a takeover.
+            "PUBLIC_URL": second.address,
         }
-        code = await _with_services(environ, telegram, stop)
+        if bot is not None:
+            environ["BOT"] = bot
+        code = await _with_services(environ, telegram, first, second, stop)
         nursery.cancel_scope.cancel(reason="the demo is over")
     return code
 
 
-async def _with_services(environ: Mapping[str, str], telegram: str, stop: trio.Event) -> int:
-    first, second = Instance(_port(8080), "first"), Instance(_port(8082), "second")
+async def _with_services(
+    environ: Mapping[str, str], telegram: str, first: Instance, second: Instance, stop: trio.Event
+) -> int:
     try:
         code = await until(stop, partial(_set_up, environ, telegram, first, second))
         if code is None:
             return INTERRUPTED
         if code == DONE:
-            print(_welcome(telegram, first, second), flush=True)
+            print(_welcome(telegram, environ["KIE_API_ROOT"], first, second), flush=True)
             await stop.wait()
         return code
     finally:
@@ -120,12 +146,13 @@ def _port(wished: int) -> int:
     return wished
 
 
-def _welcome(telegram: str, active: Instance, passive: Instance) -> str:
+def _welcome(telegram: str, provider: str, active: Instance, passive: Instance) -> str:
     return f"""
   The bot is up. Open the chat:     {telegram}/
   and type /start, or from here:    curl -d '{{"text": "/start"}}' {telegram}/user/{USER}/send
   What the user then sees:          curl {telegram}/user/{USER}/messages
   What the bot has called:          curl {telegram}/calls
+  What it has had created:          curl {provider}/control/tasks
   The ACTIVE instance (answers):    {active.address}/healthz  /readyz  /metrics
   The PASSIVE one (only stores):    {passive.address}/healthz
   Let it take over:                 kill -9 {active.pid}
