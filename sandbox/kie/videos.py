@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from sandbox.kie.mp4 import mp4
 from sandbox.kie.pictures import Picture
 
-RATE = 8
+RATE = 6
 """Frames a second."""
 LONG_SIDE = 320
 BLOCK = 16
