@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from providers.kie.client import Kie
 from providers.provider import Provider
-from sandbox.fetching import Fetch, upload_from
+from sandbox.fetching import Fetch
 from sandbox.kie.app import BASE_URL, DEMO_KEY, KieSandbox
 from sandbox.params import Upload
 from svc.handler.known import Creating
@@ -41,7 +42,8 @@ def fetched_from(kie: KieSandbox) -> Fetch:
             answer = await client.get(url)
         if answer.status_code != 200 or len(answer.content) > most:
             return None
-        return upload_from(url, answer.content, answer.headers.get("content-type", ""))
+        name = urlsplit(url).path.rpartition("/")[2]
+        return Upload(name, answer.content, answer.headers["content-type"])
 
     return fetch
 
