@@ -30,8 +30,9 @@ class SimulatedBot(Bot):
         return Reply((say,), job=job, state={"asked": [*known.state.get("asked", []), update.update_id][-100:]})
 
     def progress(self, job: Job, known: Known) -> Sequence[Call]:
-        """An edit of the answer, to the text that it has: its looks go by that."""
-        assert job.status_message_id is not None
+        """An edit of the answer, to the text that it has, which the judgement goes by. None, if nobody knows its id."""
+        if job.status_message_id is None:
+            return ()
         where = {"chat_id": job.chat_id, "message_id": job.status_message_id}
         keyboard = {"inline_keyboard": [[{"text": job.state, "callback_data": "x"}]]}
         return (Call("editMessageText", where | {"text": str(job.job_id), "reply_markup": keyboard}),)

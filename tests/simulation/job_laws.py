@@ -37,48 +37,47 @@ def check_lane(inbox: MemoryInbox, update_id: int) -> None:
             raise Violation(f"J5: update {update_id} is sent while update {other.update_id} of its chat is under way")
 
 
-class JobLaws:
-    """What every job of a run has to have come to. `asked` are the updates that wanted one; `excused` those of whose
-    create an instance knew something and could not record it."""
+def unfinished(jobs: Mapping[int, JobRow]) -> list[int]:
+    """The jobs that have not ended."""
+    return [job_id for job_id, row in jobs.items() if row.job.state not in ENDED]
 
-    def __init__(
-        self, inbox: MemoryInbox, jobs: Mapping[int, JobRow], provider: SimulatedProvider, excused: Collection[int]
-    ) -> None:
-        self._inbox = inbox
-        self._jobs = jobs
-        self._provider = provider
-        self._excused = excused
 
-    def unfinished(self) -> list[int]:
-        """The jobs that have not ended."""
-        return [job_id for job_id, row in self._jobs.items() if row.job.state not in ENDED]
+def judge_jobs(
+    inbox: MemoryInbox,
+    provider: SimulatedProvider,
+    asked: Collection[int],
+    messages: Sequence[Message],
+    *,
+    interrupted: bool,
+) -> None:
+    """Raise Violation for a job that breaks a law at the end of a run. `asked` are the updates that wanted one.
 
-    def judge(self, asked: Collection[int], messages: Sequence[Message]) -> None:
-        """Raise Violation for a job that breaks a law."""
-        for update_id in asked:
-            processed = self._inbox.processed.get(update_id)
-            if processed is not None and processed.outcome == "done" and update_id not in self._jobs:
-                raise Violation(f"J1: update {update_id} is done, and its job is lost")
-        for job_id, row in self._jobs.items():
-            self._judge_one(job_id, row)
-            _told_after_its_promise(job_id, messages)
+    `interrupted`: something has happened by which an instance could not create what it had begun to, or not record it.
+    """
+    for update_id in asked:
+        processed = inbox.processed.get(update_id)
+        if processed is not None and processed.outcome == "done" and update_id not in inbox.jobs:
+            raise Violation(f"J1: update {update_id} is done, and its job is lost")
+    for job_id, row in inbox.jobs.items():
+        _judge_one(inbox, provider, job_id, row, interrupted=interrupted)
+        _told_after_its_promise(job_id, messages)
 
-    def _judge_one(self, job_id: int, row: JobRow) -> None:
-        job, created = row.job, self._provider.created[job_id]
-        if created > 1:
-            raise Violation(f"J2: job {job_id} was created {created} times")
-        if job.state == "unknown" and not self._provider.unheard[job_id] and job_id not in self._excused:
-            raise Violation(f"J3: job {job_id} is unknown, and no create's answer was lost")
-        told = self._inbox.processed.get(ended_id(job_id))
-        if told is None:
-            raise Violation(f"J4: job {job_id} is {job.state}, and nobody was told")
-        if job.ended_at is None or job.ended_at - job.created_at > JOB_SECONDS + PATIENCE:
-            raise Violation(f"J6: job {job_id} ended long after its deadline")
-        task = self._provider.tasks.get(row.task_id) if row.task_id is not None else None
-        if task is not None and task.job_id != job_id:
-            raise Violation(f"J7: job {job_id} follows the task of job {task.job_id}")
-        if job.state == "delivered" and (task is None or not isinstance(task.outcome, Made)):
-            raise Violation(f"J7: job {job_id} is delivered, and was not made")
+
+def _judge_one(inbox: MemoryInbox, provider: SimulatedProvider, job_id: int, row: JobRow, *, interrupted: bool) -> None:
+    job, created = row.job, provider.created[job_id]
+    if created > 1:
+        raise Violation(f"J2: job {job_id} was created {created} times")
+    if job.state == "unknown" and not provider.unheard[job_id] and not interrupted:
+        raise Violation(f"J3: job {job_id} is unknown, and no create's answer was lost")
+    if ended_id(job_id) not in inbox.processed and job.state != "cancelled":
+        raise Violation(f"J4: job {job_id} is {job.state}, and nobody was told")
+    if job.ended_at is None or job.ended_at - job.created_at > JOB_SECONDS + PATIENCE:
+        raise Violation(f"J6: job {job_id} ended long after its deadline")
+    task = provider.tasks.get(row.task_id) if row.task_id is not None else None
+    if task is not None and task.job_id != job_id:
+        raise Violation(f"J7: job {job_id} follows the task of job {task.job_id}")
+    if job.state == "delivered" and (task is None or not isinstance(task.outcome, Made)):
+        raise Violation(f"J7: job {job_id} is delivered, and was not made")
 
 
 def _told_after_its_promise(job_id: int, messages: Sequence[Message]) -> None:
