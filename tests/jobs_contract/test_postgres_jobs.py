@@ -47,7 +47,7 @@ async def test_the_history_is_bounded(real: PostgresJobsUnderTest) -> None:
     shown = await jobs_reading.show_job(real.database, BOT, 1)
     assert shown is not None
     history = shown["history"]
-    assert (len(history), history[0]["event"]) == (ENTRIES - 1, "asked")
+    assert (len(history), history[0]["event"]) == (ENTRIES, "asked")
     assert (history[-1]["event"], history[-1]["task_id"]) == ("callback", f"task {ENTRIES + 19}")
 
 
