@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from svc.delivery.deciding import MOST_BLAMED
-from svc.delivery.retry_policy import MAX_ATTEMPTS
+from svc.delivery.retry_policy import LOOK_AFTER_FILE, MAX_ATTEMPTS
 from svc.handler.job import Job, JobRequest
 from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Call, Reply
@@ -284,3 +284,25 @@ async def test_a_poisonous_end_of_a_job_is_found_too(autojump_clock: trio.testin
         bot.inbox.rows[-job_id].blamed = MOST_BLAMED
         await bot.settled()
     assert bot.inbox.jobs[job_id].job.state == "failed"
+
+
+async def test_a_file_that_a_former_leader_may_have_sent_is_not_sent_again_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Telegram may take half a minute to make a message of it: until then finding nothing tells nothing."""
+
+    def finished(job: Job, known: Known) -> Reply:
+        return Reply((say(job.chat_id, "made"),))
+
+    async with running_bot(bot=TestBot(order, finished=finished)) as bot:
+        job_id = await bot.send(USER)
+        await bot.settled()
+        await make(bot, job_id, Ready(()))
+        row = bot.inbox.rows[-job_id]
+        row.state, row.epoch, row.token, row.started = "processing", 0, 1, trio.current_time()
+        row.watermark, row.attempts = bot.inbox.processed[job_id].sent_id, 1
+        began = trio.current_time()
+        await bot.settled()
+        assert texts(bot) == ["working", "made"]
+        assert LOOK_AFTER_FILE < trio.current_time() - began < 3 * LOOK_AFTER_FILE
+        assert bot.inbox.jobs[job_id].job.state == "delivered"

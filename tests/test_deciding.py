@@ -216,7 +216,10 @@ async def test_whatever_a_handler_raises_is_its_updates_failure(
     assert decision.failure.error is error
 
 
-@pytest.mark.parametrize("reply", [None, "hello", Reply(("sendMessage",)), Reply((Call("sendMessage", None),))])  # type: ignore[arg-type]
+NO_CALLS = Reply(("sendMessage",)), Reply((Call("sendMessage", None),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reply", [None, "hello", *NO_CALLS])
 async def test_a_reply_that_is_none_is_the_handlers_failure(
     reply: object, autojump_clock: trio.testing.MockClock
 ) -> None:
