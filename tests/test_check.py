@@ -59,9 +59,9 @@ async def test_all_well_is_true(autojump_clock: trio.testing.MockClock, capsys: 
     assert capsys.readouterr().out == "ok    one: https://x/***\n"
 
 
-def test_four_things_are_checked() -> None:
+def test_five_things_are_checked() -> None:
     """In the order in which an operator needs them."""
-    assert [name for name, _ in CHECKS] == ["database", "lock", "token", "webhook"]
+    assert [name for name, _ in CHECKS] == ["database", "lock", "token", "webhook", "provider"]
 
 
 def test_a_line_waits_for_those_before_it_only() -> None:

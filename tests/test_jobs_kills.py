@@ -8,9 +8,12 @@ import trio.testing
 
 from statemachine import State
 from svc.handler.job import ENDED
+from svc.storage.errors import DatabaseUnavailable
+from svc.storage.inbox import Term
 from tests.fake_provider import Door, Script
 from tests.harness import RunningBot
 from tests.jobs_world import JobBot, JobsWorld
+from tests.memory.jobs import MemoryJobs
 
 # Legs of calls that a job has on its way, at least: the test of each leg is told from a test beyond the last.
 LEGS = 30
@@ -131,3 +134,54 @@ async def test_a_leader_that_is_cut_off_hears_its_create_too(autojump_clock: tri
         await world.ended()
         assert world.job.job.state == "delivered"
         assert len(world.provider.creates) == len(world.results()) == 1
+
+
+async def test_a_create_that_has_not_left_is_made_by_the_next_term(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lead is lost between the mark in the database and the request: that is known, and so nothing is in doubt."""
+    world = JobsWorld()
+    begin_create = MemoryJobs.begin_create
+    lost: list[int] = []
+
+    async def loses_the_lead(jobs: MemoryJobs, term: Term, job_id: int, token: int) -> bool:
+        begun = await begin_create(jobs, term, job_id, token)
+        if not lost:
+            lost.append(token)
+            assert world.lock.holder is not None
+            world.lock.holder.abandon()
+            await trio.sleep(DEADLINE)
+        return begun
+
+    monkeypatch.setattr(MemoryJobs, "begin_create", loses_the_lead)
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await world.ended()
+        assert world.job.job.state == "delivered"
+        assert len(world.provider.creates) == len(world.results()) == 1
+        assert world.job.history.count("handed_in") == 2
+        assert "put_off" in world.job.history
+
+
+async def test_an_answer_of_the_database_that_is_lost_is_asked_for_again(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is marked, and the instance does not hear of it: the same create asks again, and goes on."""
+    world = JobsWorld()
+    begin_create = MemoryJobs.begin_create
+    lost: list[int] = []
+
+    async def loses_the_answer(jobs: MemoryJobs, term: Term, job_id: int, token: int) -> bool:
+        begun = await begin_create(jobs, term, job_id, token)
+        if len(lost) < 2:
+            lost.append(token)
+            raise DatabaseUnavailable("the answer was lost")
+        return begun
+
+    monkeypatch.setattr(MemoryJobs, "begin_create", loses_the_answer)
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await world.ended()
+        assert world.job.job.state == "delivered"
+        assert len(world.provider.creates) == 1
+        assert world.job.attempts == 1

@@ -101,6 +101,13 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("WEBHOOK_URL", "HTTPS://Bot.Example/webhook?x=1", "webhook_url", "https://Bot.Example/webhook?x=1"),
     ("WEBHOOK_URL", "https://8.8.8.8:8443/webhook", "webhook_url", None),
     ("WEBHOOK_URL", "https://xn--80aswg.xn--p1ai/", "webhook_url", None),
+    ("KIE_API_KEY", "0123-abcd", "kie_api_key", None),
+    ("KIE_API_ROOT", "http://127.0.0.1:8090/", "kie_api_root", "http://127.0.0.1:8090"),
+    ("KIE_WEBHOOK_KEY", "a+b/c==", "kie_webhook_key", None),
+    ("PUBLIC_URL", "https://bot.example/prefix/", "public_url", "https://bot.example/prefix"),
+    ("JOBS_PER_USER", "0", "jobs_per_user", 0),
+    ("JOBS_PER_DAY", "1000", "jobs_per_day", 1000),
+    ("KEEP_JOBS", "24", "keep_jobs", 24.0),
 ]
 
 
@@ -110,7 +117,35 @@ def test_good_values_are_taken(name: str, text: str, field: str, value: Any) -> 
     assert getattr(load(**{name: text}), field) == (text if value is None else value)
 
 
+def test_where_the_service_is_reached_follows_from_its_webhook() -> None:
+    """PUBLIC_URL if it is set, else what stands before /webhook, if that holds no secret: providers are told it."""
+    assert load().public_url is None
+    assert load(WEBHOOK_URL="https://bot.example/webhook").public_url == "https://bot.example"
+    assert load(WEBHOOK_URL="https://bot.example:8443/a/webhook").public_url == "https://bot.example:8443/a"
+    assert (
+        load(WEBHOOK_URL="https://bot.example/webhook", PUBLIC_URL="https://b.example").public_url
+        == "https://b.example"
+    )
+    for url in (
+        "https://bot.example/updates",
+        "https://bot.example/webhook?x=1",
+        f"https://bot.example/{TOKEN}/webhook",
+        f"https://bot.example/{TOKEN.replace(':', '%3A')}/webhook",
+        "https://bot.example/hook-secret/webhook",
+    ):
+        assert load(WEBHOOK_URL=url).public_url is None
+
+
 BAD = [
+    ("KIE_API_KEY", "hunter2 with spaces"),
+    ("KIE_API_KEY", "ключ-hunter2"),
+    ("KIE_WEBHOOK_KEY", "hunter2\x7f"),
+    ("KIE_API_ROOT", "kie.example"),
+    ("PUBLIC_URL", "bot.example"),
+    ("PUBLIC_URL", "https://bot.example/?x=1"),
+    ("JOBS_PER_USER", "-1"),
+    ("JOBS_PER_DAY", "many"),
+    ("KEEP_JOBS", "23"),
     ("BOT_TOKEN", "my-token"),
     ("BOT_TOKEN", "654321"),
     ("BOT_TOKEN", "654321:short"),
@@ -303,16 +338,19 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 def test_no_secret_is_in_the_repr() -> None:
     """Settings can be printed: tokens, secrets and addresses with passwords are left out."""
     leader = "postgresql://svc:hunter2@direct/svc"
-    shown = repr(load(LEADER_DATABASE_URL=leader, WEBHOOK_URL=f"https://bot.example/{TOKEN}"))
+    keys = {"KIE_API_KEY": "kie-key", "KIE_WEBHOOK_KEY": "kie-hook"}
+    shown = repr(load(LEADER_DATABASE_URL=leader, WEBHOOK_URL=f"https://bot.example/{TOKEN}", **keys))
     assert "workers=16" in shown
-    for secret in (TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2"):
+    for secret in (TOKEN, "hook-secret", "pa%40ss", "pa@ss", "hunter2", *keys.values()):
         assert secret not in shown
 
 
 def test_what_must_never_be_printed_is_listed() -> None:
-    """Token, webhook secret and every password, as written and as meant."""
-    settings = load(LEADER_DATABASE_URL="postgresql://direct/svc?user=svc&password=hunter%2b")
-    assert set(settings.secrets) == {TOKEN, TOKEN[7:], "hook-secret", "pa%40ss", "pa@ss", "hunter%2b", "hunter+"}
+    """Token, webhook secret, the provider's keys and every password, as written and as meant."""
+    leader = "postgresql://direct/svc?user=svc&password=hunter%2b"
+    settings = load(LEADER_DATABASE_URL=leader, KIE_API_KEY="kie-key", KIE_WEBHOOK_KEY="kie-hook")
+    ours = {TOKEN, TOKEN[7:], "hook-secret", "kie-key", "kie-hook"}
+    assert set(settings.secrets) == ours | {"pa%40ss", "pa@ss", "hunter%2b", "hunter+"}
     assert load_settings({}, dotenv=None, required=()).secrets == ()
 
 

@@ -17,7 +17,7 @@ from svc.jobs.next_step import (
     after_verifying,
     later_or_over,
 )
-from svc.jobs.outcomes import Outcomes
+from svc.jobs.outcomes import Outcomes, ids_of
 from svc.jobs.results import CannotLook, NotThere, ResultServers, result_file
 from svc.observability.errors import describe
 from svc.storage.jobs import DueJob, Ready
@@ -31,6 +31,7 @@ class Following:
 
     def __init__(self, outcomes: Outcomes, providers: Mapping[str, Provider], results: ResultServers) -> None:
         self._outcomes = outcomes
+        self._log = outcomes.log
         self._providers = providers
         self._results = results
         self._made_at: dict[int, float] = {}
@@ -56,7 +57,7 @@ class Following:
                 await self._outcomes.look_later(due, after)
             case Identify():
                 if await self._outcomes.jobs.identify(self._outcomes.period.term, due.job.job_id, task_id):
-                    self._outcomes.say("JOB_IDENTIFIED", due, task_id=task_id)
+                    self._log.info("JOB_IDENTIFIED", **ids_of(due), task_id=task_id)
             case _:
                 await self._outcomes.end(due, after)
 
@@ -68,7 +69,7 @@ class Following:
             if isinstance(error, Refused) and error.kind == "unauthorized":
                 self._outcomes.say_key_refused(due, error)
             else:
-                self._outcomes.log.debug("JOB_LATER", job_id=due.job.job_id, error=describe(error))
+                self._log.debug("JOB_LATER", **ids_of(due), error=describe(error))
             return error
 
     async def _fetch(self, due: DueJob, urls: tuple[str, ...]) -> None:
@@ -77,7 +78,7 @@ class Following:
         try:
             results = [await self._look_at(due, url, number) for number, url in enumerate(urls, 1)]
         except (NotThere, CannotLook, ProviderError) as error:
-            self._outcomes.log.debug("JOB_LATER", job_id=job_id, error=describe(error))
+            self._log.debug("JOB_LATER", **ids_of(due), error=describe(error))
             after = after_no_result(due, now - self._made_since(job_id, now))
             if isinstance(after, LookLater):
                 await self._outcomes.look_later(due, after)

@@ -12,7 +12,7 @@ from svc.callback_url import callback_url
 from svc.jobs.creating import Create
 from svc.jobs.inputs import has_files, with_addresses
 from svc.jobs.next_step import LookLater, after_not_creating
-from svc.jobs.outcomes import Outcomes
+from svc.jobs.outcomes import Outcomes, ids_of
 from svc.jobs.pace import Pace
 from svc.observability.errors import describe
 from svc.storage.jobs import Created, DueJob, Failed, PutOff
@@ -35,6 +35,7 @@ class HandingIn:
     def __init__(self, outcomes: Outcomes, providers: Mapping[str, Provider], *, public_url: str | None) -> None:
         self.tokens: set[int] = set()
         self._outcomes = outcomes
+        self._log = outcomes.log
         self._period = outcomes.period
         self._jobs = outcomes.jobs
         self._providers = providers
@@ -77,9 +78,9 @@ class HandingIn:
         url = self._public_url and callback_url(self._public_url, job.provider, job.job_id, due.secret)
         match await create.run(self._providers[job.provider], given, url):
             case Created(task_id):
-                self._outcomes.say("JOB_CREATED", due, task_id=task_id)
+                self._log.info("JOB_CREATED", **ids_of(due), task_id=task_id)
             case InDoubt() as error:
-                self._outcomes.say("JOB_IN_DOUBT", due, error=describe(error))
+                self._log.info("JOB_IN_DOUBT", **ids_of(due), error=describe(error))
             case Refused() | NotSent() as error:
                 self._keep(job.job_id, given)
                 await self._not_created(due, create, error)
@@ -89,7 +90,7 @@ class HandingIn:
         after = after_not_creating(due, error, self._period.rng)
         if isinstance(after, PutOff):
             await create.put_off(after)
-            self._outcomes.say("JOB_PUT_OFF", due, error=describe(error), delay=round(after.delay, 1))
+            self._log.info("JOB_PUT_OFF", **ids_of(due), error=describe(error), delay=round(after.delay, 1))
             return
         if after.error == "not_set_up":
             self._outcomes.say_key_refused(due, error)
@@ -120,7 +121,7 @@ class HandingIn:
         if isinstance(after, Failed):
             await self._outcomes.end(due, after)
             return
-        self._outcomes.say("JOB_PUT_OFF", due, error=describe(error), delay=INPUTS_AGAIN_AFTER)
+        self._log.info("JOB_PUT_OFF", **ids_of(due), error=describe(error), delay=INPUTS_AGAIN_AFTER)
         await self._outcomes.look_later(due, LookLater(INPUTS_AGAIN_AFTER))
 
     def _keep(self, job_id: int, given: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ ASK_PAUSES = (2.0, 2.0, 3.0, 4.0, 5.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0)
 # Between two looks at a job in doubt. A callback ends such a pause.
 DOUBT_PAUSES = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
 # Before a create that was certainly not done is made again.
+SHORTEST_PUT_OFF = 1.0
 FIRST_PUT_OFF = 2.0
 LONGEST_PUT_OFF = 30.0
 MAINTENANCE = 30.0
@@ -88,7 +89,7 @@ def next_step(due: DueJob, providers: Collection[str]) -> HandIn | Ask | Verify 
     is_here = due.job.provider in providers
     match due.job.state:
         case "wanted" if due.left <= 0:
-            return Failed("busy" if due.attempts else "too_slow")
+            return Failed("busy" if due.attempts else "too_slow", due.job.error_text or "")
         case "wanted":
             return HandIn() if is_here else Failed("not_set_up")
         case "running" if is_here and due.task_id is not None:
@@ -153,7 +154,7 @@ def ask_pause(polls: int) -> float:
 def _put_off_for(due: DueJob, error: Refused | NotSent, rng: random.Random) -> float:
     if isinstance(error, Refused):
         if error.retry_after is not None:
-            return error.retry_after
+            return max(SHORTEST_PUT_OFF, error.retry_after)
         if error.kind == "maintenance":
             return MAINTENANCE
     return jittered(min(LONGEST_PUT_OFF, FIRST_PUT_OFF * 2.0 ** min(due.attempts, 10)), rng)

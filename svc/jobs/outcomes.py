@@ -21,7 +21,7 @@ class Outcomes:
     def __init__(self, period: ActivePeriod, jobs: Jobs, progress: Progress) -> None:
         self.period = period
         self.jobs = jobs
-        self.log = log.bind(epoch=period.term.epoch)
+        self.log = self._log = log.bind(epoch=period.term.epoch)
         self._progress = progress
 
     async def end(self, due: DueJob, ending: JobEnding) -> None:
@@ -37,26 +37,23 @@ class Outcomes:
         """Nothing more can be done for it now."""
         await self.jobs.note_look(self.period.term, due.job.job_id, later.delay, later.progress)
 
-    def say(self, event: str, due: DueJob, **fields: Any) -> None:
-        """Log an event of this job."""
-        self.log.info(event, **_ids(due), **fields)
-
     def say_key_refused(self, due: DueJob, error: Exception) -> None:
         """The provider does not accept the key: somebody has to do something about that."""
-        self.log.error("PROVIDER_REFUSED", provider=due.job.provider, error=describe(error))
+        self._log.error("PROVIDER_REFUSED", provider=due.job.provider, error=describe(error))
 
     def _say_ending(self, due: DueJob, ending: JobEnding) -> None:
         metrics = self.period.metrics
         match ending:
             case Ready(results):
-                self.say("JOB_READY", due, files=len(results), seconds=round(due.age, 1))
+                self._log.info("JOB_READY", **ids_of(due), files=len(results), seconds=round(due.age, 1))
             case Failed(reason, text):
                 metrics.count_job("failed", reason)
-                self.say("JOB_FAILED", due, reason=reason, error=text)
+                self._log.info("JOB_FAILED", **ids_of(due), reason=reason, error=text)
             case Unknown(text) | Cancelled(text):
                 metrics.count_job("unknown", "lost")
-                self.log.warning("JOB_UNKNOWN", **_ids(due), error=text)
+                self._log.warning("JOB_UNKNOWN", **ids_of(due), error=text)
 
 
-def _ids(due: DueJob) -> dict[str, Any]:
+def ids_of(due: DueJob) -> dict[str, Any]:
+    """What every line of the log about a job has."""
     return {"job_id": due.job.job_id, "chat_id": due.job.chat_id, "model": due.job.model}

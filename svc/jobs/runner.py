@@ -34,6 +34,8 @@ from svc.storage.jobs import DueJob, Failed, Jobs, Unknown
 
 log = structlog.get_logger()
 
+# After a takeover the menus come first. Opening connections alone takes the processor for a moment.
+JOBS_AFTER = 0.3
 LOOK_EVERY = 0.3
 AT_ONCE = 16
 # Of these, at most so many carry files to the provider or wait for the answer to a create.
@@ -83,6 +85,10 @@ async def work_on_jobs(active: ActiveEvent[ActivePeriod], parts: JobParts) -> No
 
 async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
     """Work on jobs for as long as the period's lease lasts, and hear the last creates' answers."""
+    with period.lease.scope():
+        await trio.sleep(JOBS_AFTER)
+    if period.lease.over:
+        return
     async with (
         parts.open_providers() as providers,
         parts.open_results() as results,

@@ -7,8 +7,10 @@ from typing import Any
 
 import trio
 
+from providers.provider import ProviderError
 from svc.leadership.postgres_lock import connect_lock
 from svc.operations.progress import OrderedLines
+from svc.operations.providers import kie_credit
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, DatabaseUnavailable, open_database
 from svc.storage.fitness import examine
@@ -29,11 +31,11 @@ class NotFit(Exception):
 Check = tuple[str, Callable[[Settings], Awaitable[str]]]
 """The name of a check, and the function that returns what it found or raises one of EXPECTED."""
 
-EXPECTED = (NotFit, DatabaseUnavailable, MigrationError, TelegramError)
+EXPECTED = (NotFit, DatabaseUnavailable, MigrationError, TelegramError, ProviderError)
 
 
 async def preflight(settings: Settings, checks: Sequence[Check] | None = None) -> bool:
-    """Check database, lock address, token and webhook address. False if any has a fault, or no answer within 10 s.
+    """Check database, lock, token, webhook and provider. False if any has a fault, or no answer within 10 s.
 
     Each line is printed as soon as it and those before it are known.
     """
@@ -126,6 +128,15 @@ async def check_webhook(settings: Settings) -> str:
     return f"{found}, {info.get('pending_update_count', 0)} pending" + (f"; last error: {error}" if error else "")
 
 
+async def check_provider(settings: Settings) -> str:
+    """That the provider takes the key, and how much its account may spend."""
+    if not settings.kie_api_key:
+        return "no KIE_API_KEY: nothing can be created"
+    credits_left = await kie_credit(settings)
+    callbacks = "" if settings.public_url is not None else "; no PUBLIC_URL, so it cannot call back"
+    return f"kie takes the key, {credits_left:g} credits are left{callbacks}"
+
+
 async def _ask_telegram(settings: Settings, method: str) -> dict[str, Any]:
     async with BotApi(settings.bot_token, root=settings.telegram_api_root, connections=1) as api:
         answer = await api.call(method)
@@ -137,4 +148,5 @@ CHECKS: Sequence[Check] = (
     ("lock", check_lock),
     ("token", check_token),
     ("webhook", check_webhook),
+    ("provider", check_provider),
 )

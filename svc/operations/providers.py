@@ -29,10 +29,20 @@ async def open_providers(settings: Settings) -> AsyncIterator[Mapping[str, Provi
     if not settings.kie_api_key:
         yield {}
         return
+    async with _kie(settings) as kie:
+        yield {KIE: kie}
+
+
+async def kie_credit(settings: Settings) -> float:
+    """How many credits are left at kie; raises ProviderError."""
+    async with _kie(settings) as kie:
+        return await kie.credit()
+
+
+def _kie(settings: Settings) -> Kie:
     root = settings.kie_api_root
     # Another server than kie's own, a stand-in for one, takes uploads itself.
-    async with Kie(settings.kie_api_key, root, UPLOAD_ROOT if root == ROOT else root) as kie:
-        yield {KIE: kie}
+    return Kie(settings.kie_api_key, root, UPLOAD_ROOT if root == ROOT else root)
 
 
 def callback_readers(settings: Settings) -> dict[str, ReadCallback]:
