@@ -350,6 +350,15 @@ def test_what_is_no_use_is_said_and_asked_for_again(model_id: str, sent: dict[st
     assert "given" not in person.state["draft"]
 
 
+def test_an_album_that_is_no_use_is_answered_once() -> None:
+    """Not once for each of its files."""
+    person = Person()
+    person.opens(UPSCALE)
+    pdf = File("d", 9, "application/pdf")
+    assert person.sends(document=pdf, album="a") is not None
+    assert person.sends(document=pdf, album="a") is None
+
+
 def test_words_where_a_picture_is_asked_for_are_kept() -> None:
     """They are the prompt: nobody has to write them twice."""
     person = Person()

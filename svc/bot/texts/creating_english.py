@@ -21,7 +21,6 @@ CREATING_ENGLISH = CreatingTexts(
         another="🗂 Another model",
         next_result="{number} of {count} ▶️",
         send_again="📤 Send it again",
-        write_me="✨ Create in a private chat",
     ),
     fields={
         "prompt": "Prompt",

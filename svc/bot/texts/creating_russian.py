@@ -21,7 +21,6 @@ CREATING_RUSSIAN = CreatingTexts(
         another="🗂 Другая модель",
         next_result="{number} из {count} ▶️",
         send_again="📤 Прислать ещё раз",
-        write_me="✨ Создать в личном чате",
     ),
     fields={
         "prompt": "Запрос",

@@ -30,7 +30,6 @@ class CreatingButtons:
     another: str
     next_result: str
     send_again: str
-    write_me: str
 
 
 @dataclass(frozen=True)
