@@ -1,9 +1,9 @@
 """The control surface: a person's or a test's way to act as a user, to order faults and to read the call log.
 
     POST   /user/<id>/send       {"text": "...", "language_code": "en"}
-    POST   /user/<id>/file       a file as the body; ?kind=photo&name=cat.png&caption=...&language_code=en, and duration,
-                                 width, height where there are such. An empty one is a small made-up file. kind: photo,
-                                 video, animation, audio, voice, document, video_note, sticker
+    POST   /user/<id>/file       a file as the body; ?kind=photo&name=cat.png&caption=...&language_code=en, and width,
+                                 height, duration where there are such. An empty one is a small made-up file. kind:
+                                 photo, video, animation, audio, voice, document, video_note, sticker
     POST   /user/<id>/album      {"kinds": ["photo", "photo"], "caption": "..."}, made-up files
     POST   /user/<id>/edit       {"message_id": 7, "text": "..."}
     POST   /user/<id>/press      {"message_id": 7, "data": "..."}; "chat_id" for a message in a group

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sandbox.file_types import PICTURES, Size, mime_type_of, picture_size
+from sandbox.file_types import PICTURES, Size, mime_type_of, picture_size, video_facts
 from sandbox.params import Upload
 
 MAX_STORED = 200 * 1024 * 1024
@@ -149,6 +150,9 @@ class Files:
         digest = hashlib.sha256(self._number.to_bytes(8) + upload.content).hexdigest()
         details = dict(details or {})
         told = Size(details.pop("width", 0), details.pop("height", 0))
+        video = video_facts(upload.content)
+        if video and not details.get("duration", 1):
+            details["duration"] = math.ceil(video.duration)
         file = StoredFile(
             kind,
             f"{_PREFIXES[kind]}{digest[:40]}",
@@ -156,7 +160,7 @@ class Files:
             upload.content,
             upload.name or f"file.{_suffix(mime_type)}",
             mime_type,
-            told if all(told) else picture_size(upload.content),
+            told if all(told) else video.size if video else picture_size(upload.content),
             details,
         )
         self._keep(file)

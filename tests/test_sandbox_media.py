@@ -6,10 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.answers import ApiAnswer
-from sandbox.file_types import mime_type_of, picture_size
+from sandbox.file_types import mime_type_of, picture_size, video_facts
 from sandbox.files import MAX_STORED, FileKind, Files
+from sandbox.kie.pictures import Picture
+from sandbox.kie.videos import film
 from sandbox.media import MAX_PHOTO, MAX_PHOTO_URL, MAX_UPLOAD, MAX_URL, SEND_METHODS, WITHOUT_CAPTION
 from sandbox.params import Upload
 from sandbox.samples import gif, png, sample, webp
@@ -109,6 +113,21 @@ def test_a_photo_has_its_sizes_the_whole_one_last(telegram: Telegram) -> None:
 def test_a_picture_is_known_by_its_header(content: bytes, size: tuple[int, int] | None, mime_type: str) -> None:
     assert picture_size(content) == size
     assert mime_type_of(content) == mime_type
+
+
+def test_a_video_is_measured_where_the_request_says_nothing(telegram: Telegram) -> None:
+    """By its own header, as Telegram's servers do; what the request says goes first."""
+    content = film(Picture("a cat", "a model", 16 / 9), [], 4)
+    video = sent(call(telegram, "sendVideo", video=Upload("a.mp4", content)))["video"]
+    assert (video["width"], video["height"], video["duration"]) == (320, 176, 4)
+    video = sent(call(telegram, "sendVideo", video=Upload("a.mp4", content), width=2, height=1, duration=9))["video"]
+    assert (video["width"], video["height"], video["duration"]) == (2, 1, 9)
+
+
+@given(st.binary() | st.binary().map(lambda data: b"\0\0\0\0moov" + data))
+def test_whatever_is_no_video_has_no_facts(content: bytes) -> None:
+    found = video_facts(content)
+    assert found is None or all(found.size)
 
 
 @pytest.mark.parametrize(
