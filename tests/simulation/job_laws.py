@@ -60,7 +60,7 @@ def judge_jobs(
             raise Violation(f"J1: update {update_id} is done, and its job is lost")
     for job_id, row in inbox.jobs.items():
         _judge_one(inbox, provider, job_id, row, interrupted=interrupted)
-        _told_after_its_promise(job_id, messages)
+        _told_after_its_promise(inbox, job_id, messages)
 
 
 def _judge_one(inbox: MemoryInbox, provider: SimulatedProvider, job_id: int, row: JobRow, *, interrupted: bool) -> None:
@@ -80,8 +80,10 @@ def _judge_one(inbox: MemoryInbox, provider: SimulatedProvider, job_id: int, row
         raise Violation(f"J7: job {job_id} is delivered, and was not made")
 
 
-def _told_after_its_promise(job_id: int, messages: Sequence[Message]) -> None:
-    promised = [message.at for message in messages if message.update_id == job_id]
+def _told_after_its_promise(inbox: MemoryInbox, job_id: int, messages: Sequence[Message]) -> None:
+    """Of a promise that came when its update had been finished nobody knew, or it was given up."""
+    finished = inbox.processed[job_id].at
+    promised = [message.at for message in messages if message.update_id == job_id and message.at <= finished]
     told = [message.at for message in messages if message.update_id == ended_id(job_id)]
     if promised and told and min(told) < min(promised):
         raise Violation(f"J5: the end of job {job_id} was told before it was promised")
