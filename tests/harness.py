@@ -15,6 +15,7 @@ import trio
 from sandbox.app import Sandbox
 from sandbox.asgi import asgi_post
 from sandbox.call_log import RecordedCall
+from sandbox.kie.app import KieSandbox
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.menu_bot import bot as menu_bot
@@ -29,8 +30,10 @@ from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
 from svc.storage.jobs import Jobs
 from tests.bots import Decide, TestBot
+from tests.creating import PUBLIC_URL, fetched_from, parts_of
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
+from tests.memory.job_rows import unix_time
 from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer
 from tests.memory.transition_log import MemoryTransitionLog
@@ -97,6 +100,7 @@ class RunningBot:
     ) -> None:
         self.sandbox = sandbox
         self.inbox = inbox
+        self.jobs = parts.jobs
         self.instances = instances
         self.lock = lock
         self.metrics = parts.metrics
@@ -148,6 +152,8 @@ async def running_bot(
     transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
     latency: float = 0.0,
     masked: bool = True,
+    deadlock: float = DEADLOCK,
+    kie: KieSandbox | None = None,
     jobs: Jobs | None = None,
     creating: Creating = NOTHING_CREATED,
     open_providers: OpenProviders = no_providers,
@@ -161,16 +167,27 @@ async def running_bot(
     project's own; `decide` stands for one that does nothing else.
 
     `latency` is how long a Bot API call takes, in seconds; `masked` whether the log hides secrets; `settings` change
-    the service's settings.
+    the service's settings. Whatever takes longer than `deadlock` seconds fails. With `kie`, a stand-in for
+    the provider, jobs can be asked for; it must go by the clock of the same Trio run.
     """
-    sandbox = sandbox or Sandbox()
+    sandbox = sandbox or Sandbox(now=unix_time, fetch=fetched_from(kie) if kie is not None else None)
     inbox = inbox or MemoryInbox()
     lock = lock or MemoryLockServer()
     lock.blocked = passive
     instances = instances or MemoryInstances(inbox)
     metrics = Metrics()
     secrets = (DEMO_TOKEN, SECRET) if masked else ()
+    if kie is not None:
+        settings.setdefault("public_url", PUBLIC_URL)
     chosen = settings_for_tests(**settings)
+    made_by: dict[str, Any] = {
+        "creating": creating,
+        "open_providers": open_providers,
+        "open_results": open_results,
+        "callback_readers": callback_readers or {},
+    }
+    if kie is not None:
+        made_by = parts_of(kie, chosen)
     with captured_logs(count=metrics.count, instance="one", secrets=secrets) as logs:
         parts = Parts(
             settings=chosen,
@@ -185,18 +202,17 @@ async def running_bot(
             connect_lock=lock.connect,
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
-            creating=creating,
-            open_providers=open_providers,
-            open_results=open_results,
-            callback_readers=callback_readers or {},
-            now=sandbox.telegram.now,
+            now=unix_time,
+            **made_by,
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)
-        with trio.fail_after(DEADLOCK):
+        with trio.fail_after(deadlock):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_live, running)
                 if not standby:
                     await _deliver_to(running, nursery)
+                if kie is not None:
+                    await nursery.start(kie.run_callbacks, asgi_post(running.service.app))
                 await running.state(State.PASSIVE if passive or standby else State.ACTIVE)
                 yield running
                 nursery.cancel_scope.cancel(reason="the test is over")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -12,15 +12,19 @@ import trio
 
 from statemachine import ActiveEvent
 from svc.delivery import chores, retry_policy
+from svc.jobs import next_step
 from svc.leadership.lease import Lease, LeaseTimes
 from svc.leadership.stepping_down import SteppingDown
 from svc.service import Service
 from svc.settings.environment import Fallback
-from svc.storage.inbox import Attempt, Begun, Received, Stored, StoreOutcome, Term
+from svc.storage.inbox import JOB_ENDED, Attempt, Begun, Received, Stored, StoreOutcome, Term
 from svc.storage.looks import Absent, DueLook, Found, KnownIds, LookOutcome, LookResult
 from telegram_client import probes
+from tests.memory import effects
 from tests.memory import inbox as memory_inbox
 from tests.memory.inbox import MemoryInbox, Row
+from tests.memory.job_rows import JobRow
+from tests.memory.jobs import MemoryJobs
 from tests.simulation import database
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.doubts import Violation
@@ -232,6 +236,83 @@ def _who_gave_up_tries_again_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SteppingDown, "may_lead", lambda candidacy: True)
 
 
+def _a_create_in_doubt_is_made_again(patch: pytest.MonkeyPatch) -> None:
+    is_due = MemoryJobs._is_due
+
+    def forgetful(jobs: MemoryJobs, row: JobRow, term: Term, held: Collection[int]) -> bool:
+        due = is_due(jobs, row, term, held)
+        if due and row.job.state == "submitting":
+            row.set("forgotten", state="wanted")
+        return due
+
+    patch.setattr(MemoryJobs, "_is_due", forgetful)
+
+
+def _a_create_under_way_is_taken_for_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    is_due = MemoryJobs._is_due
+
+    def heedless(jobs: MemoryJobs, row: JobRow, term: Term, held: Collection[int]) -> bool:
+        return is_due(jobs, row, term, ())
+
+    patch.setattr(MemoryJobs, "_is_due", heedless)
+    patch.setattr(next_step, "LOST_AFTER", 0.0)
+
+
+def _a_hint_is_trusted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(next_step, "names_job", lambda url, provider, job_id, secret: True)
+
+
+def _a_job_is_told_beside_another_send(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryInbox, "_kept_out", lambda inbox, row: False)
+
+
+def _a_job_ends_and_nobody_is_told(patch: pytest.MonkeyPatch) -> None:
+    put = MemoryInbox.put
+
+    def forgetful(inbox: MemoryInbox, update: Received) -> None:
+        if update.kind != JOB_ENDED:
+            put(inbox, update)
+
+    patch.setattr(MemoryInbox, "put", forgetful)
+
+
+def _a_job_is_not_written_with_its_answer(patch: pytest.MonkeyPatch) -> None:
+    follow = effects.follow
+
+    def forgetful(chats: effects.ChatStates, jobs: dict[int, JobRow], over: effects.Over) -> None:
+        follow(chats, jobs, over._replace(effects=None))
+
+    patch.setattr(memory_inbox, "follow", forgetful)
+
+
+def _jobs_are_followed_by_callbacks_alone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(next_step, "ASK_PAUSES", (10_000.0,))
+    patch.setattr(JobRow, "put_off", lambda row, delay: setattr(row, "due", trio.current_time() + delay))
+
+
+def _takeover_takes_ends_of_jobs_for_untold(patch: pytest.MonkeyPatch) -> None:
+    take_over = MemoryInbox.take_over
+
+    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
+        term = await take_over(inbox, holder, instance)
+        for row in inbox.rows.values():
+            row.state = "pending" if row.update.kind == JOB_ENDED else row.state
+        return term
+
+    patch.setattr(MemoryInbox, "take_over", forgetful)
+
+
+JOB_MUTANTS = [
+    (_a_create_in_doubt_is_made_again, "J2"),
+    (_a_create_under_way_is_taken_for_in_doubt, "J3"),
+    (_a_hint_is_trusted, "J7"),
+    (_a_job_is_told_beside_another_send, "J5"),
+    (_a_job_ends_and_nobody_is_told, "J4"),
+    (_a_job_is_not_written_with_its_answer, "J1"),
+    (_jobs_are_followed_by_callbacks_alone, "J4"),
+    (_takeover_takes_ends_of_jobs_for_untold, "G3/G7"),
+]
+
 MUTANTS = [
     (_long_lease_and_no_fence, "G2/G5"),
     (_takeover_takes_old_rows_for_unsent, "G3/G7"),
@@ -254,6 +335,7 @@ MUTANTS = [
     (_a_takeover_counts_the_looks_anew, "begin anew"),
     (_a_probe_edits, "looking has edited"),
     (_who_gave_up_tries_again_at_once, "leads again"),
+    *JOB_MUTANTS,
 ]
 
 

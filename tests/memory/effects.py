@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import trio
-
 from svc.storage.inbox import JOB_ENDED, NO_CHAT, NO_STATE, ChatState, Effects, Received, SentFile
 from svc.storage.jobs import job_of
 from svc.storage.storable import storable_text_of_json
-from tests.memory.job_rows import JobRow, asked_for
+from tests.memory.job_rows import JobRow, asked_for, unix_time
 
 ChatStates = dict[int, ChatState]
 
@@ -42,7 +40,7 @@ def _take_place(chats: ChatStates, jobs: dict[int, JobRow], over: Over, effects:
         jobs.setdefault(update.update_id, asked_for(update, effects.job, effects.secret, over.sent_id))
     cancelled = jobs.get(effects.cancel) if effects.cancel is not None else None
     if cancelled is not None and cancelled.job.chat_id == update.chat_id and cancelled.job.state == "wanted":
-        cancelled.set("cancelled", state="cancelled", ended_at=trio.current_time())
+        cancelled.set("cancelled", state="cancelled", ended_at=unix_time())
 
 
 def _told(row: JobRow | None, over: Over) -> None:
@@ -52,4 +50,4 @@ def _told(row: JobRow | None, over: Over) -> None:
     state, error = ("delivered", None) if done else ("failed", "not_delivered")
     kind, file_id = over.file if over.file is not None else (None, None)
     told = {"sent_id": over.sent_id, "file_kind": kind, "file_id": file_id}
-    row.set(state, state=state, error=error, ended_at=trio.current_time(), **told)
+    row.set(state, state=state, error=error, ended_at=unix_time(), **told)

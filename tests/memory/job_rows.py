@@ -11,10 +11,18 @@ from svc.handler.job import Job, JobRequest
 from svc.storage.inbox import Received
 from svc.storage.storable import storable_json
 
+EPOCH = 1_700_000_000.0
+"""The Unix time at which Trio's clock is 0."""
+
+
+def unix_time() -> float:
+    """The time of day: what handlers are told is Unix time, and passes as Trio's."""
+    return EPOCH + trio.current_time()
+
 
 @dataclass
 class JobRow:
-    """One row of jobs. Times are Trio's, and so are those of `job`."""
+    """One row of jobs. Times are Trio's, but for those of `job`, which are Unix times."""
 
     job: Job
     secret: str
@@ -66,7 +74,7 @@ def asked_for(update: Received, request: JobRequest, secret: str, sent_id: int |
         clean.input,
         clean.context,
         "wanted",
-        created_at=now,
+        created_at=unix_time(),
         status_message_id=sent_id if clean.status_message_id is None else clean.status_message_id,
     )
     return JobRow(job, secret, now + clean.seconds, now, history=["asked"])

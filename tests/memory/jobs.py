@@ -27,7 +27,7 @@ from svc.storage.jobs import (
 )
 from svc.storage.storable import storable, storable_json
 from tests.memory.inbox import MemoryInbox
-from tests.memory.job_rows import JobRow
+from tests.memory.job_rows import JobRow, unix_time
 
 OPEN = ("wanted", "submitting", "running")
 
@@ -67,7 +67,7 @@ class MemoryJobs:
         row.epoch, row.token, row.polls = term.epoch, token, 0
         row.attempts += 1
         row.due = trio.current_time() + CLAIMED_FOR
-        row.set("handed_in", state="submitting", submitted_at=trio.current_time())
+        row.set("handed_in", state="submitting", submitted_at=unix_time())
         return True
 
     async def record_create(self, job_id: int, token: int, outcome: Created | PutOff) -> None:
@@ -136,7 +136,7 @@ class MemoryJobs:
 
     async def prune_jobs(self, age: float, limit: int) -> int:
         await self._inbox.crossing()
-        latest = trio.current_time() - age
+        latest = unix_time() - age
         ended = [
             (row.job.ended_at, job_id)
             for job_id, row in self.rows.items()
@@ -171,7 +171,7 @@ class MemoryJobs:
 
 
 def _end(row: JobRow, ending: JobEnding) -> None:
-    now = trio.current_time()
+    now = unix_time()
     match ending:
         case Ready(results):
             clean = msgspec.json.decode(storable_json(results), type=tuple[ResultFile, ...])
@@ -185,7 +185,7 @@ def _end(row: JobRow, ending: JobEnding) -> None:
 
 
 def _due_job(row: JobRow) -> DueJob:
-    now, job = trio.current_time(), row.job
+    now, job = unix_time(), row.job
     return DueJob(
         job,
         row.secret,
@@ -193,7 +193,7 @@ def _due_job(row: JobRow) -> DueJob:
         row.task_id,
         row.hint,
         now - job.created_at,
-        row.deadline - now,
+        row.deadline - trio.current_time(),
         now - job.submitted_at if job.submitted_at is not None else 0.0,
         row.polls,
     )

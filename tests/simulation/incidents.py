@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tests.simulation.world import SimulatedInstance, World
 
 CARRIED_OUT_LATE = ("bot_api_late", "bot_api_slow")
+# After these nobody may know what became of a create that had begun.
+INTERRUPTING = (
+    *("kill", "drain", "stall_in_drain", "pause", "cut_database", "cut_lock", "lossy_database", "end_lock_session"),
+    *("no_way_out", "database_away", "postgres_restarts", "standby_away", "primary_lost", "statements_refused"),
+)
 # Of the seconds that an incident lasts, so that no call is carried out in the very moment of a look.
 LATE_BY = 0.8
 PROBE = "editMessageReplyMarkup"

@@ -93,7 +93,8 @@ def _chats_in_order(evidence: Evidence) -> None:
     order: dict[int, list[int]] = defaultdict(list)
     for message in evidence.messages:
         row = evidence.inbox.processed.get(message.update_id)
-        if row is None or message.at <= row.at:
+        # What tells of a job comes whenever that is over; job_laws.py has the rest of its order.
+        if message.update_id > 0 and (row is None or message.at <= row.at):
             order[message.chat_id].append(message.update_id)
     for chat_id, ids in order.items():
         if ids != sorted(ids):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.rules import Edits, Ids
 
@@ -60,6 +60,9 @@ CHAOS = 30.0
 UPDATES = 40
 # The share of schedules whose Telegram breaks a rule.
 BREAKING = 0.15
+# In so many schedules some messages ask for a job, each with this chance.
+WITH_JOBS = 0.5
+ASKS_FOR_JOB = 0.4
 CHAT_TYPES = ("private", "private", "private", "private", "group", "supergroup")
 
 
@@ -81,6 +84,30 @@ class UserMessage:
     at: float
     user: int
     chat_type: str = "private"
+    wants_job: bool = False
+
+
+@dataclass(frozen=True)
+class ProviderTrouble:
+    """What goes wrong at the provider: the share of calls, or of tasks, that it happens to, and seconds."""
+
+    creates_refused: float = 0.0
+    creates_not_sent: float = 0.0
+    creates_cut_before: float = 0.0
+    creates_cut_after: float = 0.0
+    create_takes: float = 0.0
+    queries_fail: float = 0.0
+    unseen_for: float = 0.0
+    """A new task is not known to queries at first."""
+    early_callbacks: float = 0.0
+    """A task is over, and its callback leaves, before its create is answered."""
+    no_callback: float = 0.0
+    callbacks_twice: float = 0.0
+    forged_callbacks: float = 0.0
+    not_made: float = 0.0
+    made_nothing: float = 0.0
+    results_gone: float = 0.0
+    lasting: tuple[float, float] = (1.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -102,6 +129,12 @@ class Schedule:
     latency: float
     messages: tuple[UserMessage, ...]
     incidents: tuple[Incident, ...]
+    provider: ProviderTrouble
+
+    @property
+    def has_jobs(self) -> bool:
+        """Whether anybody asks for one."""
+        return any(message.wants_job for message in self.messages)
 
     @property
     def rules_kept(self) -> bool:
@@ -118,7 +151,7 @@ class Schedule:
             f"  {each.at:6.2f} {each.kind} instance {each.who}, {each.lasting:.2f} s, {each.count} times"
             for each in self.incidents
         ]
-        return "\n".join([head, *lines])
+        return "\n".join([head, *([f"  {self.provider}"] if self.has_jobs else []), *lines])
 
 
 def make_schedule(seed: int) -> Schedule:
@@ -137,11 +170,12 @@ def make_schedule(seed: int) -> Schedule:
         edits=edits,
         unseen_for=rng.choice((0.0, 0.0, 0.0, 0.5, 2.0)),
         latency=rng.choice((0.0, 0.01, 0.3)),
-        messages=_messages(rng),
+        messages=_with_jobs(_messages(rng), random.Random(f"jobs {seed}")),
         incidents=tuple(
             Incident(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
             for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
         ),
+        provider=_provider(random.Random(f"provider {seed}")),
     )
 
 
@@ -150,3 +184,35 @@ def _messages(rng: random.Random) -> tuple[UserMessage, ...]:
     times = sorted(rng.uniform(0, CHAOS) for _ in range(UPDATES))
     users = rng.choices(sorted(chat_types), k=UPDATES)
     return tuple(UserMessage(at, user, chat_types[user]) for at, user in zip(times, users, strict=True))
+
+
+def _with_jobs(messages: tuple[UserMessage, ...], rng: random.Random) -> tuple[UserMessage, ...]:
+    """In some schedules some of the messages ask for a job. Drawn by itself: the others' schedules stay as they are."""
+    if rng.random() >= WITH_JOBS:
+        return messages
+    return tuple(replace(message, wants_job=rng.random() < ASKS_FOR_JOB) for message in messages)
+
+
+def _provider(rng: random.Random) -> ProviderTrouble:
+    """A few kinds of trouble at a time, so that each is met with and without each other."""
+
+    def share(*of: float) -> float:
+        return rng.choice((0.0, 0.0, *of))
+
+    return ProviderTrouble(
+        creates_refused=share(0.2, 0.5),
+        creates_not_sent=share(0.2),
+        creates_cut_before=share(0.1, 0.3),
+        creates_cut_after=share(0.1, 0.3),
+        create_takes=rng.choice((0.0, 0.2, 3.0)),
+        queries_fail=share(0.2, 0.5),
+        unseen_for=rng.choice((0.0, 0.0, 5.0, 30.0)),
+        early_callbacks=share(0.3),
+        no_callback=share(0.3, 1.0),
+        callbacks_twice=share(0.3),
+        forged_callbacks=share(0.3),
+        not_made=share(0.1),
+        made_nothing=share(0.1),
+        results_gone=share(0.3),
+        lasting=rng.choice(((0.2, 2.0), (1.0, 5.0), (5.0, 20.0))),
+    )

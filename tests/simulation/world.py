@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import httpx
@@ -21,26 +22,30 @@ from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 from statemachine import State
 from svc.delivery.active_period import ActivePeriod
-from svc.handler.reply import Call, Reply
+from svc.handler.known import Creating
+from svc.jobs.results import open_result_servers
 from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
+from svc.operations.providers import kie_reader
 from svc.service import Parts, Service
 from svc.storage.inbox import Term
-from telegram_client.updates import Update
-from tests.bots import TestBot
 from tests.harness import SECRET, settings_for_tests
 from tests.memory.instances import MemoryInstances
 from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
+from tests.simulation.bot import WANTS_JOB, SimulatedBot
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.database_link import InboxOverLink, InstancesOverLink
 from tests.simulation.doubts import DoubtAudit, Violation
-from tests.simulation.incidents import CARRIED_OUT_LATE, Incidents
+from tests.simulation.incidents import CARRIED_OUT_LATE, INTERRUPTING, Incidents
+from tests.simulation.job_laws import check_lane, judge_jobs, unfinished
+from tests.simulation.jobs_link import JobsOverLink
 from tests.simulation.judgement import Evidence, Message, judge
 from tests.simulation.link import Link, LockSessionOverLink, TransportOverLink
 from tests.simulation.looks import LookAudit
+from tests.simulation.provider import ProviderOverLink, ResultsOverLink, SimulatedProvider
 from tests.simulation.schedule import CHAOS, Schedule
 
 # A killed instance's rows wait out the send deadline, a retry up to a minute: then all must be settled.
@@ -50,6 +55,7 @@ DRAIN_TIMEOUT = 20.0
 # What a fault has made late comes within this, and is seen by whoever looks after that.
 LATEST = 10.0
 STEP_DOWN_AFTER = 4.0
+PUBLIC_URL = "https://bot.example"
 CHATS = {"group": -7, "supergroup": -1_000_000_000_007}
 
 
@@ -82,6 +88,7 @@ class World:
         self._incidents = Incidents(self)
         self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
+        self.asked: list[int] = []
         self.trace: list[str] = []
         self.over = False
         self._count = 0
@@ -94,6 +101,7 @@ class World:
         """Chaos, then calm; raises Violation."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            self.provider = SimulatedProvider(self.schedule.provider, self.schedule.seed, nursery, self._call_back)
             for _ in range(self.schedule.instances):
                 self.start_instance()
             await nursery.start(self.sandbox.run_sender, self._deliver)
@@ -142,6 +150,7 @@ class World:
 
     def _service(self, number: int, link: Link) -> Service:
         inbox = InboxOverLink(self.database, link)
+        jobs = JobsOverLink(MemoryJobs(self.inbox), self.database, link)
 
         async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSessionOverLink:
             await link.leg("lock")
@@ -161,15 +170,16 @@ class World:
                     step_down_after=STEP_DOWN_AFTER,
                     workers=self.schedule.workers,
                     drain_timeout=DRAIN_TIMEOUT,
+                    public_url=PUBLIC_URL,
                 ),
                 metrics=Metrics(),
                 inbox=inbox,
                 instances=InstancesOverLink(self.heartbeats.of(f"i{number}"), self.database, link),
                 transition_log=MemoryTransitionLog(),
-                jobs=MemoryJobs(self.inbox),
-                bot=TestBot(_echo_id),
+                jobs=jobs,
+                bot=SimulatedBot(),
                 prepare=trio.lowlevel.checkpoint,
-                writers=inbox.run,
+                writers=partial(_run_both, inbox, jobs),
                 connect_lock=connect,
                 database_answers=_yes,
                 open_transport=lambda: TransportOverLink(
@@ -179,6 +189,10 @@ class World:
                 ),
                 rng=random.Random(f"{self.schedule.seed}/{number}"),
                 now=TrioWallClock(EPOCH),
+                creating=Creating(frozenset({"kie"})),
+                open_providers=ProviderOverLink(self.provider, link).opened,
+                open_results=partial(open_result_servers, lambda: ResultsOverLink(self.provider, link)),
+                callback_readers={"kie": kie_reader("")},
             )
         )
         _watch_periods(service, number)
@@ -187,14 +201,17 @@ class World:
     async def _users(self) -> None:
         for message in self.schedule.messages:
             await trio.sleep_until(message.at)
-            self.write(message.user, message.chat_type)
+            self.write(message.user, message.chat_type, wants_job=message.wants_job)
 
-    def write(self, user: int, chat_type: str = "private") -> None:
+    def write(self, user: int, chat_type: str = "private", *, wants_job: bool = False) -> None:
         """A user writes, in private or where several meet."""
         chat_id = CHATS.get(chat_type)
-        update = self.sandbox.telegram.user_sends_text(user, "x", chat_type=chat_type, chat_id=chat_id)
+        text = WANTS_JOB if wants_job else "x"
+        update = self.sandbox.telegram.user_sends_text(user, text, chat_type=chat_type, chat_id=chat_id)
         assert update is not None
-        self.note(f"user {user} writes update {update.id}")
+        if wants_job:
+            self.asked.append(update.id)
+        self.note(f"user {user} writes update {update.id}{', and wants a job' if wants_job else ''}")
 
     async def _deliver(self, url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:
         reachable = [each for each in self.instances if not each.link.closed]
@@ -210,10 +227,25 @@ class World:
             return result
         raise ConnectionResetError("no answer")
 
+    async def _call_back(self, url: str, body: bytes) -> bool:
+        """The provider calls back, at whichever instance the load balancer takes."""
+        reachable = [each for each in self.instances if not each.link.closed]
+        if not reachable:
+            return False
+        instance = self.rng.choice(reachable)
+        with trio.move_on_after(15):
+            await instance.link.leg("provider")
+            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+            result = await asgi_post(instance.service.app)(url, headers, body)
+            await instance.link.leg("provider")
+            return result.status == 200
+        return False
+
     def check_sender(self, number: int, update_id: int) -> None:
         """A call of an instance reaches Telegram: it must be the one that leads, within its lease."""
         self.doubts.sent(update_id)
         self.note(f"instance {number} sends update {update_id}")
+        check_lane(self.inbox, update_id)
         self.lock.expire()
         holder = self.lock.holder
         instance = self.instance(number)
@@ -245,14 +277,17 @@ class World:
         self.sandbox.faults.clear()
         self.sandbox.sender.keep_answers()
         self.database.calm()
+        self.provider.calm()
         if not self.instances:
             self.start_instance()
 
     async def _settle(self) -> None:
         with trio.move_on_after(CALM):
-            while self.inbox.rows or self.sandbox.telegram.bot().pending:
+            while self.inbox.rows or self.sandbox.telegram.bot().pending or unfinished(self.inbox.jobs):
                 await trio.sleep(1)
             return
+        if jobs := unfinished(self.inbox.jobs):
+            raise Violation(f"J4: jobs that have not ended after {CALM:.0f} s of calm: {jobs}")
         raise Violation(f"G4: still owed after {CALM:.0f} s of calm: {sorted(self.inbox.rows)}")
 
     def _judge(self) -> None:
@@ -281,6 +316,8 @@ class World:
         )
         self.doubts.judge()
         self.looks.judge()
+        interrupted = any(incident.kind in INTERRUPTING for incident in self.schedule.incidents)
+        judge_jobs(self.inbox, self.provider, self.asked, messages, interrupted=interrupted)
 
 
 class Calls:
@@ -356,9 +393,10 @@ def _may_still_send(session: MemoryLockSession) -> bool:
     return trio.current_time() - session.ended_at <= lease_left
 
 
-def _echo_id(update: Update) -> Reply:
-    assert update.message is not None
-    return Reply((Call("sendMessage", {"chat_id": update.message.chat.id, "text": str(update.update_id)}),))
+async def _run_both(inbox: InboxOverLink, jobs: JobsOverLink) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(inbox.run)
+        nursery.start_soon(jobs.run)
 
 
 async def _yes() -> bool:

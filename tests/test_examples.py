@@ -1,0 +1,70 @@
+"""The examples, and the code of docs/your-own-bot.md: all of it runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+import examples.todo_bot
+from svc.handler.bot import Bot, load_bot
+from tests.harness import DEADLOCK
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "your-own-bot.md").read_text("utf-8")
+BLOCKS = list(re.finditer(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL))
+# "Under 30 lines", those that say something.
+SMALL = 30
+
+
+def run_blocks() -> dict[str, Any]:
+    """What the guide's blocks define, run one after the other as one module."""
+    names: dict[str, Any] = {"__name__": "your_own_bot"}
+    for block in BLOCKS:
+        # So that a traceback names the line of the guide.
+        lines_before = "\n" * GUIDE.count("\n", 0, block.start(1))
+        exec(compile(lines_before + block[1], "docs/your-own-bot.md", "exec"), names)
+    return names
+
+
+DEFINED = run_blocks()
+TESTS = [name for name in DEFINED if name.startswith("test_")]
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_the_guides_tests_pass(name: str) -> None:
+    """Those of conversations under the mock clock, as everywhere."""
+    test = DEFINED[name]
+    if not inspect.iscoroutinefunction(test):
+        test()
+        return
+
+    async def within_the_deadline() -> None:
+        with trio.fail_after(DEADLOCK):
+            await test()
+
+    trio.run(within_the_deadline, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_the_guide_has_tests_of_each_kind() -> None:
+    """Of a handler, of a conversation, and of a job."""
+    assert sum(map(inspect.iscoroutinefunction, map(DEFINED.get, TESTS))) >= 2
+    assert len(TESTS) >= 5
+
+
+def test_the_guide_shows_the_example_as_it_is() -> None:
+    """Word for word."""
+    assert Path(inspect.getfile(examples.todo_bot)).read_text("utf-8") in [block[1] for block in BLOCKS]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*_bot.py")), ids=lambda path: path.name)
+def test_an_example_is_a_bot_of_a_few_lines(path: Path) -> None:
+    """Complete: what BOT can name."""
+    lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+    assert len(lines) < SMALL
+    assert isinstance(load_bot(f"examples.{path.stem}:bot"), Bot)
