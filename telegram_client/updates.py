@@ -176,8 +176,9 @@ def read_envelope(body: bytes) -> Envelope:
     if not isinstance(document, dict):
         raise NotAnUpdate("not a JSON object")
     update_id = document.get("update_id")
-    if type(update_id) is not int or not -INT64 <= update_id < INT64:
-        raise NotAnUpdate("update_id is not an integer of 64 bits")
+    # Telegram's are positive; what is below zero is the service's own.
+    if type(update_id) is not int or not 0 <= update_id < INT64:
+        raise NotAnUpdate("update_id is not an integer from 0 to 2**63 - 1")
     kind = next((key for key in document if key != "update_id"), "empty")
     payload = document.get(kind)
     return Envelope(

@@ -277,7 +277,7 @@ def _check_envelope(body: bytes) -> Envelope | None:
     except NotAnUpdate:
         return None
     assert type(envelope.update_id) is type(envelope.chat_id) is int
-    assert -(2**63) <= envelope.update_id < 2**63
+    assert 0 <= envelope.update_id < 2**63
     assert -(2**63) <= envelope.chat_id < 2**63
     assert "\0" not in envelope.kind
     assert len(envelope.kind.encode().decode()) <= 64

@@ -270,7 +270,7 @@ async def test_the_largest_body_allowed_is_stored() -> None:
         b'{"update_id":"7"}',
         b'{"update_id":[7]}',
         b'{"update_id":9223372036854775808}',
-        b'{"update_id":-9223372036854775809}',
+        b'{"update_id":-1,"job":{}}',
         b'{"update_id":%s}' % (b"9" * 5000),
         b'{"update_id":1}{"update_id":2}',
         b"[" * 100_000,
@@ -289,8 +289,8 @@ async def test_a_body_that_is_not_an_update_is_a_bad_request(body: bytes) -> Non
     assert logs.errors() == []
 
 
-@pytest.mark.parametrize("update_id", [0, -1, 2**31 - 1, 2**63 - 1, -(2**63)])
-async def test_any_64_bit_id_is_taken(update_id: int) -> None:
+@pytest.mark.parametrize("update_id", [0, 2**31 - 1, 2**63 - 1])
+async def test_any_positive_64_bit_id_is_taken(update_id: int) -> None:
     """Ids are random and may restart anywhere: no value is special."""
     client = WebhookClient()
     assert await client.post(b'{"update_id":%d,"message":{}}' % update_id) == 200
