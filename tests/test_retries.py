@@ -157,7 +157,7 @@ async def test_in_doubt_skip_repeats_a_harmless_edit(
         await bot.send(7)
         await bot.settled()
         (menu,) = bot.sandbox.telegram.messages(7)[1:]
-        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:music")
+        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:audio")
         with monkeypatch.context() as lost:
             lost.setattr(bot.inbox, "settle", never)
             while not bot.calls("editMessageText"):
@@ -189,10 +189,10 @@ async def test_a_harmless_call_is_repeated_and_not_in_doubt(autojump_clock: trio
         await bot.settled()
         (menu,) = bot.sandbox.telegram.messages(7)[1:]
         bot.sandbox.faults.order("cut_after", method="editMessageText")
-        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:music")
+        bot.sandbox.telegram.user_presses(7, 7, menu["message_id"], "category:audio")
         await bot.settled()
         assert bot.logs.of("IN_DOUBT") == []
-        assert "Suno" in bot.sandbox.telegram.messages(7)[1]["text"]
+        assert "Audio" in bot.sandbox.telegram.messages(7)[1]["text"]
         assert all(press.answered for press in bot.sandbox.telegram.presses(7))
 
 
