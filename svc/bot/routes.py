@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from svc.bot.create.drafting import answered, create, pressed
+from svc.bot.create.answers import answered
+from svc.bot.create.presses import create, make, pressed
 from svc.bot.create.repeating import again, change, result, stop
 from svc.bot.request import Request
 from svc.bot.view import View
@@ -59,7 +60,8 @@ ROUTES = (
     Route("model", card, By.PRESS),
     Route("cancel", cancel, By.COMMAND),
     Route("create", create, By.PRESS, wants_jobs=True),
-    Route("draft", pressed, By.PRESS, keeps_question=True, wants_jobs=True),
+    Route("draft", pressed, By.PRESS, keeps_question=True),
+    Route("make", make, By.PRESS, keeps_question=True, wants_jobs=True),
     Route("draft", answered, By.ANSWER, keeps_question=True, wants_jobs=True),
     Route("stop", stop, By.PRESS, keeps_question=True, wants_jobs=True),
     Route("again", again, By.PRESS, keeps_question=True, wants_jobs=True),

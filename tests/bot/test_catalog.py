@@ -15,6 +15,49 @@ FIELDS = "model_id,field,kind,json_type,required,choices,default,limit,minimum,m
 ONE = f"{MODELS}\na,A,V,image,text-to-image,prompt"
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([], "no model"),
+        (["a,A,V,image,t"], "line 2: its columns"),
+        (["a,A,V,image,t,p,more"], "line 2: its columns"),
+        (["a,A,V,image,t,p", ",B,V,image,t,p"], "line 3: an empty field"),
+        (["a, ,V,image,t,p"], "line 2: an empty field"),
+        (["a,A,,image,t,p"], "line 2: an empty field"),
+        (["a,A,V,,t,p"], "line 2: an empty field"),
+        (["a,A,V,image,t,p", "b,B,V,image,t,p", "a,C,V,image,t,p"], "line 4: a comes twice"),
+    ],
+)
+def test_a_bad_row_is_named(rows: list[str], reason: str) -> None:
+    """CatalogError says which line and why."""
+    with pytest.raises(CatalogError, match=reason):
+        parse_catalog("\n".join([MODELS, *rows]))
+
+
+def test_another_header_is_refused() -> None:
+    """A file of other columns is no catalogue, of models or of fields."""
+    with pytest.raises(CatalogError, match="columns"):
+        parse_catalog("id,name\na,b")
+    with pytest.raises(CatalogError, match="columns"):
+        parse_catalog(ONE, "model_id,name\na,b")
+
+
+def test_a_good_row_is_trimmed() -> None:
+    """Spaces around a field do not count."""
+    (model,) = parse_catalog(f'{MODELS}\n a ,"A, B" , V ,image,t,p').models
+    assert (model.model_id, model.title, model.vendor) == ("a", "A, B", "V")
+
+
+def test_every_model_is_in_one_category_and_with_one_maker() -> None:
+    """Both ways of looking lead to all of them."""
+    by_category = [model for name in CATALOG.categories for model in CATALOG.in_category(name)]
+    by_vendor = [model for name in CATALOG.vendors for model in CATALOG.by_vendor(name)]
+    assert len(by_category) == len(by_vendor) == 50
+    assert set(by_category) == set(by_vendor) == set(CATALOG.models)
+    assert CATALOG.categories == ("image", "video", "audio", "enhance", "avatar")
+    assert list(CATALOG.vendors) == sorted(CATALOG.vendors, key=str.casefold)
+
+
 def parse_fields(*rows: str) -> Field:
     """The last of the fields in `rows`, of the one model "a"."""
     return parse_catalog(ONE, "\n".join([FIELDS, *rows])).models[0].fields[-1]

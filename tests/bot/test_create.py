@@ -218,6 +218,48 @@ def test_an_album_is_several_pictures_and_one_answer() -> None:
     assert person.orders[0].input["prompt"] == "as one"
 
 
+def test_words_under_a_later_picture_of_an_album_are_taken() -> None:
+    """They come with whichever picture somebody has put them under."""
+    person = Person()
+    person.opens(EDIT)
+    person.sends_photo("p0", album="a")
+    assert person.sends_photo("p1", album="a", caption="as one") is None
+    person.presses("Done")
+    assert "as one" in person.latest().text
+    assert "✨ Create" in person.latest().buttons
+
+
+def test_pictures_can_be_taken_back() -> None:
+    """And others sent; the text stays."""
+    person = Person()
+    person.opens(EDIT)
+    person.sends_photo("wrong", caption="as one")
+    asked = person.presses("Remove")
+    assert asked is not None
+    assert "Send me pictures" in asked.text
+    person.sends_photo("right")
+    person.presses("Done")
+    person.presses("✨ Create")
+    assert person.orders[0].input["image_urls"] == files("right")
+    assert person.orders[0].input["prompt"] == "as one"
+
+
+def test_a_file_of_an_option_can_be_taken_back() -> None:
+    """Then it is not told."""
+    person = Person()
+    person.opens(VIDEO)
+    person.presses("Options")
+    person.presses("More")
+    person.presses("Recording")
+    person.sends(voice=File("v", 9))
+    person.presses("Recording: 1 file")
+    person.presses("Remove")
+    person.presses("Back")
+    assert "Recording: —" in person.latest().buttons
+    person.says("a fox")
+    assert "audio_url" not in person.orders[0].input
+
+
 def test_of_an_album_one_picture_is_taken_where_one_is_needed() -> None:
     """The first, and the others change nothing and are not answered."""
     person = Person()
@@ -306,6 +348,15 @@ def test_what_is_no_use_is_said_and_asked_for_again(model_id: str, sent: dict[st
     assert asked.text in again.text
     assert person.state["asking"] == "draft"
     assert "given" not in person.state["draft"]
+
+
+def test_an_album_that_is_no_use_is_answered_once() -> None:
+    """Not once for each of its files."""
+    person = Person()
+    person.opens(UPSCALE)
+    pdf = File("d", 9, "application/pdf")
+    assert person.sends(document=pdf, album="a") is not None
+    assert person.sends(document=pdf, album="a") is None
 
 
 def test_words_where_a_picture_is_asked_for_are_kept() -> None:
@@ -425,7 +476,7 @@ def test_a_button_that_nobody_knows_shows_the_draft() -> None:
     asked = person.opens(IMAGE)
     assert asked is not None
     number = person.state["draft"]["number"]
-    for act in ("dance", "ask:colour", "set:aspect_ratio:7:7", "turn:prompt", "skip:prompt", "clear:aspect_ratio"):
+    for act in ("dance", "ask:colour", "set:aspect_ratio:7:7", "turn:prompt", "skip:prompt", "remove:prompt"):
         shown = person.presses_data(f"draft:{number}:{act}", 1)
         assert shown is not None
         assert "Aspect ratio: 1:1" in shown.buttons

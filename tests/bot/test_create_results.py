@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from svc.bot.create.sending import MiB
-from svc.handler.job import JobError, ResultFile
+from svc.handler.job import FileKind, JobError, ResultFile
 from svc.handler.reply import NOTHING, RemoteFile, Reply
-from tests.bot.creating_person import Person, Shown, result
+from tests.bot.creating_person import Person, Shown, check, result
 
 
 def waiting(language: str = "en", model: str = "z-image", prompt: str = "a <fox>") -> Person:
@@ -278,6 +280,31 @@ def test_a_success_without_a_file_is_a_failure_in_words() -> None:
     person = waiting()
     person.job_ends("ready")
     assert "could not get hold of the result" in str(person.latest().text)
+
+
+WORDS = st.text(max_size=5000)
+
+
+@given(WORDS, WORDS, WORDS, st.text(max_size=300), st.sampled_from(["photo", "video", "audio", "document"]))
+def test_whatever_the_words_are_telegram_takes_them(
+    title: str, prompt: str, reason: str, name: str, kind: FileKind
+) -> None:
+    """Titles, prompts, reasons and names of files, of any length and with any characters: escaped, and cut."""
+    person = waiting()
+    context = {**person.job().context, "title": title, "prompt": prompt}
+    file = ResultFile(f"https://f/{name}", kind, name, 60 * MiB)
+    for state, changes in (
+        ("wanted", {}), ("running", {}), ("ready", {"results": (file, result())}),
+        ("failed", {"error": "failed", "error_text": reason}), ("unknown", {}), ("cancelled", {}),
+    ):  # fmt: skip
+        job = msgspec.structs.replace(person.job(), state=state, context=context, **changes)
+        person.jobs = [job]
+        person.sees_progress()
+        reply = person.bot.finished(job, person.known())
+        for calls in (reply.calls, *reply.instead):
+            for call in calls:
+                check(call)
+        person.says("/history")
 
 
 # Again

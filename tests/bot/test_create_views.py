@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from string import Formatter
 from typing import Any
 
 import pytest
 
 from svc.bot.create.sending import MiB
 from svc.bot.texts import ENGLISH, RUSSIAN, Texts
+from svc.bot.texts.plural import Plural
+from svc.bot.view import MAX_ALERT, units
 from svc.handler.job import JobError
 from svc.handler.known import Creating
 from telegram_client.updates import File
@@ -158,6 +162,33 @@ STORIES: dict[str, Story] = {
     "refused": refused,
     "history": history,
 }
+
+
+def fill_ins(text: object) -> object:
+    """What is filled into a text, or into each of several."""
+    if isinstance(text, Mapping):
+        return {key: fill_ins(value) for key, value in text.items()}
+    if isinstance(text, Plural):
+        return fill_ins(text.other)
+    if isinstance(text, str):
+        assert text.strip()
+        return sorted(name for _, name, _, _ in Formatter().parse(text) if name)
+    return {each.name: fill_ins(getattr(text, each.name)) for each in fields(text)}  # type: ignore[arg-type]
+
+
+def test_both_languages_say_the_same_things() -> None:
+    """Everything is there in both, with the same things to fill in."""
+    assert fill_ins(ENGLISH.creating) == fill_ins(RUSSIAN.creating)
+
+
+@pytest.mark.parametrize("texts", [ENGLISH, RUSSIAN], ids=["en", "ru"])
+def test_what_is_said_over_the_chat_is_short_enough(texts: Texts) -> None:
+    """Telegram takes 200 characters in the answer to a press."""
+    creating = texts.creating
+    today = creating.too_many_today.format(count=1000, time="23 h")
+    said = [creating.not_set_up, creating.too_many_at_once(22), today, creating.cannot_repeat, creating.draft_over]
+    said += [creating.job_gone, creating.too_late_to_stop, creating.over_already]
+    assert max(map(units, said)) <= MAX_ALERT == 200
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
-
 from svc.bot.catalog import Model
 from svc.bot.create.allowance import refusal
 from svc.bot.create.draft import Draft, is_small_enough
-from svc.bot.create.drafting import ROUTE, notice
 from svc.bot.create.ordering import order, ordered
 from svc.bot.create.sending import ways_to_send_again
+from svc.bot.create.steps import notice, remembering
 from svc.bot.create.values import Unfit, check_input, check_value
 from svc.bot.request import Request
 from svc.bot.showing import answer_press, show
@@ -65,8 +63,8 @@ def change(request: Request) -> Reply:
     if against is not None:
         return told(request, against)
     draft = _draft_of(request, job, model)
-    memory = msgspec.structs.replace(request.memory, asking=ROUTE, draft=draft)
-    return show(as_new_message(request), question(model, draft, model.prompt, request.texts), memory=memory)
+    view = question(model, draft, model.prompt, request.texts)
+    return show(as_new_message(request), view, memory=remembering(request, draft))
 
 
 def result(request: Request) -> Reply:

@@ -93,16 +93,18 @@ def can_be_sent_again(job: Job, now: float) -> bool:
 
 
 def _from_telegram(where: Mapping[str, Any], job: Job, ordered: Ordered) -> list[Call]:
-    """Its file by the name that Telegram has given it; or a copy of the message that brought it."""
-    calls = []
+    """Its file by the name that Telegram has given it; where that is not known, a copy of the message that brought it.
+
+    Not the copy as well: one whose answer is lost cannot be found out.
+    """
     if job.file_id is not None and job.file_kind is not None:
         shape = ANIMATION if job.results and shape_of(job.results[0]) == ANIMATION else SHAPES[job.file_kind]
-        calls.append(Call(shape.method, {**where, shape.parameter: job.file_id, **_under(job, ordered, 0)}))
+        return [Call(shape.method, {**where, shape.parameter: job.file_id, **_under(job, ordered, 0)})]
     if job.sent_id is not None:
         source = {"from_chat_id": job.chat_id, "message_id": job.sent_id}
         rows = {"reply_markup": keyboard(result_rows(job, ordered, 0))}
-        calls.append(Call("copyMessage", {**where, **source, **rows}))
-    return calls
+        return [Call("copyMessage", {**where, **source, **rows})]
+    return []
 
 
 def _under(job: Job, ordered: Ordered, index: int) -> dict[str, Any]:

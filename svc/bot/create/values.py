@@ -17,6 +17,8 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {"duration": (1, 60), "n": (1, 4), 
 # Numbers are offered on buttons as far as they are no more than this.
 _MOST_STEPS = 15
 _DURATIONS = (5, 10, 15)
+# An album's worth, where the model names no limit.
+_MOST_FILES = 10
 
 
 class Unfit(Exception):
@@ -126,12 +128,9 @@ def _check_files(field: Field, value: Any) -> None:
         raise Unfit(field.name, "too_many", limit=most_files(field), length=len(files))
 
 
-MOST_FILES = 10
-
-
 def most_files(field: Field) -> int:
-    """How many files it takes. Where the model names no limit, an album's worth."""
-    return (field.limit or MOST_FILES) if field.several else 1
+    """How many files it takes."""
+    return (field.limit or _MOST_FILES) if field.several else 1
 
 
 def _check_number(field: Field, value: Any) -> None:

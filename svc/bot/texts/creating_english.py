@@ -10,6 +10,7 @@ CREATING_ENGLISH = CreatingTexts(
         more="More options",
         fewer="Fewer options",
         done="✅ Done",
+        remove="🗑 Remove",
         skip="Skip",
         cancel="✖️ Cancel",
         not_set="Leave it to the model",
@@ -20,7 +21,6 @@ CREATING_ENGLISH = CreatingTexts(
         another="🗂 Another model",
         next_result="{number} of {count} ▶️",
         send_again="📤 Send it again",
-        write_me="✨ Create in a private chat",
     ),
     fields={
         "prompt": "Prompt",

@@ -10,6 +10,7 @@ CREATING_RUSSIAN = CreatingTexts(
         more="Ещё параметры",
         fewer="Меньше параметров",
         done="✅ Готово",
+        remove="🗑 Убрать",
         skip="Пропустить",
         cancel="✖️ Отмена",
         not_set="На выбор модели",
@@ -20,7 +21,6 @@ CREATING_RUSSIAN = CreatingTexts(
         another="🗂 Другая модель",
         next_result="{number} из {count} ▶️",
         send_again="📤 Прислать ещё раз",
-        write_me="✨ Создать в личном чате",
     ),
     fields={
         "prompt": "Запрос",

@@ -19,6 +19,7 @@ class CreatingButtons:
     more: str
     fewer: str
     done: str
+    remove: str
     skip: str
     cancel: str
     not_set: str
@@ -29,7 +30,6 @@ class CreatingButtons:
     another: str
     next_result: str
     send_again: str
-    write_me: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from svc.bot.create.draft import Draft, file_count, missing, value_of
 from svc.bot.create.values import offered
 from svc.bot.texts import Texts
 from svc.bot.view import Button, Row, View, button, cut, escape, in_rows
-from svc.bot.views.question import asked, field_name, value_name
+from svc.bot.views.question import asked, field_name, given_files, value_name
 
 # Options that people change often; the others stand behind "more".
 COMMON = frozenset(
@@ -79,10 +79,7 @@ def _given(model: Model, draft: Draft, texts: Texts) -> list[str]:
         if field.media is None:
             lines.append(texts.creating.given_text.format(prompt=escape(str(value), _SHOWN_OF_A_TEXT)))
         else:
-            count = texts.creating.files(file_count(draft, field))
-            lines.append(
-                texts.creating.given_files[field.media].format(name=escape(field_name(field, texts)), count=count)
-            )
+            lines.append(given_files(draft, field, field.media, texts))
     return lines
 
 
@@ -96,9 +93,9 @@ def _rows(model: Model, draft: Draft, lacks: Field | None, texts: Texts, more: b
     options = [to(option_label(draft, field, texts), "turn" if turns(field) else "ask", field.name) for field in shown]
     hidden = len(shown) < len(model.options)
     fewer = more and any(not is_rare(field) for field in model.options) and any(map(is_rare, model.options))
-    toggle = (to(words.more, "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()
+    toggle = (to(words.more, "show", "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()
     changes = [to(_change_label(field, texts), "ask", field.name) for field in model.needed if field != lacks]
-    create = (to(words.create, "go"),) if lacks is None else ()
+    create = (button(words.create, "make", draft.number),) if lacks is None else ()
     return *in_rows(options, 2), toggle, *in_rows(changes, 2), create, (to(words.cancel, "leave"),)
 
 

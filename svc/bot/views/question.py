@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from svc.bot.catalog import Field, Model, Value
-from svc.bot.create.draft import Draft, at_once, file_count, may_skip, value_of
+from svc.bot.catalog import Field, Model, Part, Value
+from svc.bot.create.draft import Draft, at_once, file_count, may_skip, missing, value_of
 from svc.bot.create.values import Unfit, bounds, is_number, most_files, offered, text_limit
 from svc.bot.texts import Texts
 from svc.bot.view import Button, Row, View, button, escape, in_rows
@@ -68,10 +68,16 @@ def value_name(value: Value | None, texts: Texts) -> str:
     return texts.creating.values.get(str(value), str(value))
 
 
+def given_files(draft: Draft, field: Field, part: Part, texts: Texts) -> str:
+    """How many files there are for a field."""
+    name, count = escape(field_name(field, texts)), texts.creating.files(file_count(draft, field))
+    return texts.creating.given_files[part].format(name=name, count=count)
+
+
 def asked(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[str, ...]:
     """The paragraphs of the question itself."""
     if field.media is not None:
-        return _asked_for_files(model, draft, field, texts)
+        return _asked_for_files(model, draft, field, field.media, texts)
     if field == model.prompt:
         return _asked_for_prompt(model, field, texts)
     creating = texts.creating
@@ -94,16 +100,15 @@ def _asked_for_prompt(model: Model, field: Field, texts: Texts) -> tuple[str, ..
     return (question, creating.at_once) if at_once(model) else (question,)
 
 
-def _asked_for_files(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[str, ...]:
+def _asked_for_files(model: Model, draft: Draft, field: Field, part: Part, texts: Texts) -> tuple[str, ...]:
     creating = texts.creating
-    assert field.media is not None
-    several = most_files(field) > 1
-    pattern = (creating.ask_files if several else creating.ask_file)[field.media]
+    pattern = (creating.ask_files if most_files(field) > 1 else creating.ask_file)[part]
     question = pattern.format(most=most_files(field))
+    there = (given_files(draft, field, part, texts),) if file_count(draft, field) else ()
     if field not in model.needed:
-        return (f"{escape(field_name(field, texts))}: {question}",)
+        return *there, f"{escape(field_name(field, texts))}: {question}"
     takes_caption = model.prompt is not None and model.prompt.name not in draft.given
-    return (question, creating.caption_counts) if takes_caption else (question,)
+    return (*there, question, creating.caption_counts) if takes_caption else (*there, question)
 
 
 def _values(draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:
@@ -120,19 +125,26 @@ def _values(draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:
 def _ways_on(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:
     """Done, skip and options where they mean something, and always a way out."""
     words = texts.creating.buttons
-    there = file_count(draft, field)
 
     def to(text: str, *data: object) -> Button:
         return button(text, "draft", draft.number, *data)
 
-    if field in model.options:
-        cleared = (to(words.not_set, "clear", field.name),) if not field.required else ()
-        done = (to(words.done, "show"),) if field.several and there else ()
-        return done, cleared, (to(words.back, "page", field.name),)
-    done = (to(words.done, "done", field.name),) if field.several and there else ()
-    skip = (to(words.skip, "skip", field.name),) if may_skip(model, field) else ()
-    options = (to(words.options, "show"),) if model.options else ()
-    return (*done, *skip), (*options, to(words.cancel, "leave"))
+    is_option = field in model.options
+    there = file_count(draft, field) > 0
+    nothing_missing = missing(model, draft) is None
+    done = to(words.done, "show") if is_option else to(words.done, "done", field.name)
+    first = (
+        done if field.several and there else None,
+        to(words.remove, "remove", field.name) if there else None,
+        to(words.skip, "skip", field.name) if may_skip(model, field) else None,
+        to(words.not_set, "clear", field.name) if is_option and not field.required and not field.media else None,
+    )
+    last = (
+        to(words.back, "page", field.name) if is_option or nothing_missing else None,
+        to(words.options, "show") if model.options and not is_option and not nothing_missing else None,
+        None if is_option else to(words.cancel, "leave"),
+    )
+    return tuple(filter(None, first)), tuple(filter(None, last))
 
 
 def _plain(number: float) -> str:
