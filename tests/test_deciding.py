@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,10 +16,13 @@ from svc.delivery import deciding as deciding_module
 from svc.delivery.deciding import MOST_BLAMED, Deciding, Decision
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
-from svc.delivery.knowing import Knowing
-from svc.handler.known import Creating
+from svc.delivery.knowing import WAIT_FOR_NAME, Knowing
+from svc.handler.bot import Bot
+from svc.handler.job import Job
+from svc.handler.known import Creating, Known
 from svc.handler.reply import NOTHING, Call, Reply
-from svc.storage.inbox import NO_CHAT, Received, Term
+from svc.storage.inbox import JOB_ENDED, NO_CHAT, ChatState, Received, Term
+from svc.storage.jobs import job_event
 from telegram_client.updates import Update
 from tests.bots import TestBot
 from tests.harness import captured_logs
@@ -212,7 +216,10 @@ async def test_whatever_a_handler_raises_is_its_updates_failure(
     assert decision.failure.error is error
 
 
-@pytest.mark.parametrize("reply", [None, "hello", Reply(("sendMessage",)), Reply((Call("sendMessage", None),))])  # type: ignore[arg-type]
+NO_CALLS = Reply(("sendMessage",)), Reply((Call("sendMessage", None),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reply", [None, "hello", *NO_CALLS])
 async def test_a_reply_that_is_none_is_the_handlers_failure(
     reply: object, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -231,3 +238,96 @@ async def test_what_cannot_be_decoded_is_dead_at_once(autojump_clock: trio.testi
     assert decision.dead is not None
     assert decision.dead.startswith("it cannot be decoded: ")
     assert logs.lines == []
+
+
+JOB = Job(5, 7, 7, "kie", "m", {}, {}, "ready", 0.0)
+
+
+def job_ended(payload: bytes = job_event(JOB), update_id: int = -5) -> Received:
+    return Received(update_id, 7, JOB_ENDED, payload, 0.0)
+
+
+async def deciding_for(bot: Bot, inbox: MemoryInbox) -> Deciding:
+    return Deciding(bot, inbox, await inbox.take_over(uuid4(), "one"), HandlerWatchdog(3600.0), knowing(inbox))
+
+
+async def test_the_end_of_a_job_is_given_to_its_own_handler(autojump_clock: trio.testing.MockClock) -> None:
+    """What says so is the row's kind and an id below zero: nothing that Telegram sends can be taken for one."""
+    reply = Reply((Call("sendMessage", {"chat_id": 7, "text": "made"}),))
+    deciding = await deciding_for(TestBot(handler, finished=lambda job, known: reply), MemoryInbox())
+    decision = await deciding.decide(job_ended())
+    assert (decision.job, decision.update, decision.reply) == (JOB, None, reply)
+    forged = await deciding.decide(job_ended(b'{"update_id":5,"job":{}}', 5))
+    assert forged.job is None
+    assert forged.failure is not None, "the handler of updates was called, for one without a message"
+    broken = await deciding.decide(job_ended(b'{"update_id":-5,"job":{}}'))
+    assert broken.dead is not None
+
+
+async def test_the_later_state_of_a_chat_counts(autojump_clock: trio.testing.MockClock) -> None:
+    """What this term has written, or what was read; after a row that could not begin, what is read."""
+    seen: list[object] = []
+
+    def look(update: Update, known: Known) -> Reply:
+        seen.append(dict(known.state))
+        return NOTHING
+
+    deciding = await deciding_for(TestBot(knowing=look), MemoryInbox())
+    old = replace(received(1), state=ChatState(3, b'{"n":3}'))
+    decision = await deciding.decide(old)
+    assert decision.state_version == 3
+    deciding.note_done(old, decision, b'{"n":4}')
+    assert (await deciding.decide(old)).state_version == 4
+    await deciding.decide(replace(old, state=ChatState(5, b'{"n":5}')))
+    deciding.note_stale(old)
+    await deciding.decide(old)
+    assert seen == [{"n": 3}, {"n": 4}, {"n": 5}, {"n": 3}]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), RuntimeError("no luck")])
+async def test_whatever_else_a_bot_raises_is_its_updates_failure(
+    error: BaseException, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Also where it is asked whether it wants jobs, and for its apology, of which then there is none."""
+
+    class Broken(TestBot):
+        def wants_jobs(self, update: Update, state: Mapping[str, Any]) -> bool:
+            raise error
+
+        def apology(self, update: Update, known: Known) -> Call | None:
+            raise error
+
+    deciding = await deciding_for(Broken(handler), MemoryInbox())
+    with captured_logs() as logs:
+        decision = await deciding.decide(received(1, arrived=0.0))
+    assert decision.failure is not None
+    assert decision.failure.error is error
+    assert decision.apology is None
+    assert logs.names() == ["HANDLER_FAILED"] * 2
+
+
+async def test_only_a_command_that_names_a_bot_waits_for_its_name(autojump_clock: trio.testing.MockClock) -> None:
+    """Five seconds at most; all others are decided at once."""
+    deciding = await deciding_for(TestBot(lambda _: NOTHING), MemoryInbox())
+    for text in ("/start", "write to a@b.example", "hi"):
+        await deciding.decide(received(1, text, arrived=0.0))
+    assert trio.current_time() == 0.0
+    await deciding.decide(received(1, " /start@some_bot x", arrived=0.0))
+    assert trio.current_time() == WAIT_FOR_NAME
+
+
+def send(text: str) -> Call:
+    return Call("sendMessage", {"chat_id": 7, "text": text})
+
+
+def test_every_call_that_may_be_made_counts() -> None:
+    """Which of them is made shows only while they are: so all sends must be such as can be looked for."""
+    edit = Call("editMessageText", {"chat_id": 7, "message_id": 1, "text": "x"})
+    photo = Call("sendPhoto", {"chat_id": 7, "photo": "https://x.example/y.png"})
+    decision = Decision(reply=Reply((edit,), instead=((edit, send("a")), (photo,))))
+    assert decision.sends == (send("a"), photo)
+    assert decision.chat == 7
+    assert decision.moves_file
+    assert Decision(reply=Reply((edit,)), apology=send("sorry")).sends == (send("sorry"),)
+    assert Decision(reply=NOTHING).is_nothing
+    assert not Decision(reply=Reply(state={})).is_nothing

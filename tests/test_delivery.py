@@ -11,15 +11,17 @@ import pytest
 import trio
 import trio.testing
 
-from svc.delivery.remote_files import RemoteFiles
-from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, Delivery, Failure
-from svc.handler.reply import Call
-from svc.storage.inbox import CallMade
+from svc.delivery.remote_files import NotFetched, RemoteFiles
+from svc.delivery.sending import AGAIN_AFTER, CALL_TIMEOUT, FILE_CALL_TIMEOUT, Delivery, Failure
+from svc.handler.reply import Call, RemoteFile
+from svc.storage.inbox import CallMade, SentFile
 from telegram_client.errors import InDoubt, NotSent, Refused
 from telegram_client.flood import FloodControl, Turn
 from telegram_client.limits import CHAT_BURST
 from telegram_client.message_ids import MessageIds
+from telegram_client.uploads import InputFile
 from tests.harness import captured_logs
+from tests.transports import Answer, FakeTransport, answering
 
 USER, GROUP, SUPERGROUP = 7, -100, -100200
 SEND = Call("sendMessage", {"chat_id": USER, "text": "hi"})
@@ -41,9 +43,20 @@ def moved(new: int) -> Refused:
 
 
 class ScriptedSender:
-    """A sender that does as told, one outcome a call, each after `takes` seconds; then everything succeeds."""
+    """A sender that does as told, one outcome a call, each after `takes` seconds; then everything succeeds.
 
-    def __init__(self, *outcomes: Exception | None, takes: float = 0.0, control: FloodControl | None = None) -> None:
+    Remote files come from `files`.
+    """
+
+    def __init__(
+        self,
+        *outcomes: Exception | None,
+        takes: float = 0.0,
+        control: FloodControl | None = None,
+        files: Answer | None = None,
+    ) -> None:
+        self._files = RemoteFiles(lambda _: FakeTransport(files or answering(404, b"")))
+        self.params: list[Mapping[str, Any]] = []
         self._outcomes = list(outcomes)
         self._takes = takes
         self.control = control or FloodControl(0, 0, 0)
@@ -64,6 +77,7 @@ class ScriptedSender:
         assert timeout is not None
         self.calls.append((trio.current_time(), method, (params or {}).get("chat_id")))
         self.timeouts.append(timeout)
+        self.params.append(params or {})
         with trio.move_on_after(timeout) as scope:
             await trio.sleep(self._takes)
         outcome = self._outcomes.pop(0) if self._outcomes else None
@@ -79,7 +93,7 @@ class ScriptedSender:
             self,
             self.control,
             random.Random(0),
-            files=RemoteFiles(),
+            files=self._files,
             chat_id=USER,
             seconds=seconds,
             made=self.made,
@@ -288,3 +302,67 @@ async def test_an_edit_sends_nothing(autojump_clock: trio.testing.MockClock) -> 
     assert await telegram.deliver(EDIT) is None
     assert [call.message_id for call in telegram.made] == [None]
     assert telegram.message_ids.own is None
+
+
+PHOTO = Call("sendPhoto", {"chat_id": USER, "photo": "https://x.example/cat.png"})
+UPLOAD = Call("sendPhoto", {"chat_id": USER, "photo": RemoteFile("https://x.example/cat.png", "cat.png")})
+
+
+async def test_a_call_that_moves_a_file_has_more_time(autojump_clock: trio.testing.MockClock) -> None:
+    """A minute, of the time that is left; and what became of it may show later, so the failure says so."""
+    telegram = ScriptedSender(InDoubt("sendPhoto", "no answer in time", timed_out=True))
+    failure = await telegram.deliver(PHOTO, seconds=100.0)
+    assert telegram.timeouts == [FILE_CALL_TIMEOUT]
+    assert failure is not None
+    assert failure.moves_file
+    plain = await ScriptedSender(Refused("sendMessage", "no", status=400)).deliver(SEND)
+    assert plain is not None
+    assert not plain.moves_file
+
+
+async def test_a_remote_file_is_fetched_and_uploaded() -> None:
+    """Under its name; each try of the call is given it. Afterwards nothing of it is left."""
+    telegram = ScriptedSender(refused_connection(), files=answering(200, b"a cat"))
+    assert await telegram.deliver(UPLOAD) is None
+    given = [params["photo"] for params in telegram.params]
+    assert all(isinstance(file, InputFile) and file.name == "cat.png" for file in given)
+    assert len(given) == 2
+    with pytest.raises((OSError, ValueError)):
+        given[0].open()
+    assert [made.outcome for made in telegram.made] == ["ok"]
+
+
+async def test_a_remote_file_that_cannot_be_had_is_the_calls_failure() -> None:
+    """Nothing was asked of Telegram."""
+    telegram = ScriptedSender(files=answering(404, b"gone"))
+    failure = await telegram.deliver(UPLOAD)
+    assert failure is not None
+    assert isinstance(failure.error, NotFetched)
+    assert telegram.calls == []
+    assert [(made.method, made.outcome) for made in telegram.made] == [("sendPhoto", "failed")]
+
+
+async def test_the_file_in_a_message_is_noted(autojump_clock: trio.testing.MockClock) -> None:
+    """With the call that sent it; not one that some other chat got."""
+    telegram = ScriptedSender()
+    sizes = [{"file_id": "small", "width": 9, "height": 6}, {"file_id": "large", "width": 90, "height": 60}]
+    telegram.result = {"message_id": 5, "chat": {"id": USER}, "photo": sizes}
+    await telegram.deliver(PHOTO)
+    await telegram.deliver(EDIT)
+    telegram.result = {"message_id": 6, "chat": {"id": 8}, "photo": sizes}
+    await telegram.deliver(PHOTO)
+    assert [(made.message_id, made.file) for made in telegram.made] == [
+        (5, SentFile("photo", "large")),
+        (None, SentFile("photo", "large")),
+        (None, None),
+    ]
+
+
+@pytest.mark.parametrize("method", ["answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery"])
+async def test_an_answer_that_comes_too_late_is_none(autojump_clock: trio.testing.MockClock, method: str) -> None:
+    """As with a press: nobody waits for it any more, and what else is to be done is done."""
+    late = Refused(method, "Bad Request: query is too old and response timeout expired", status=400)
+    telegram = ScriptedSender(late)
+    assert await telegram.deliver(Call(method, {"id": "1"}), SEND) is None
+    wrong = Refused(method, "Bad Request: RESULT_ID_DUPLICATE", status=400)
+    assert await ScriptedSender(wrong).deliver(Call(method, {"id": "1"})) == Failure(wrong)

@@ -14,15 +14,18 @@ from svc.observability.metrics import Metrics
 from svc.operations import inspect, reports, run
 from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Ending, Received, Resolved, Retry, Term
+from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Effects, Ending, Received, Resolved, Retry, Term
 from svc.storage.inbox_sql import PLANNER
+from svc.storage.jobs import Created, Failed
 from svc.storage.known_ids_sql import MOST_ROWS
 from svc.storage.looks import Absent, DueLook, Found
 from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_jobs import CreateRecord, PostgresJobs
 from svc.storage.reading_sql import WINDOW
 from svc.storage.settlements import Settlement
 from tests.conftest import open_database
 from tests.harness import settings_for_tests
+from tests.jobs_contract.under_test import REQUEST
 
 BOT = 1
 ROWS = 30_000
@@ -35,6 +38,21 @@ FILL_PROCESSED = f"""
 INSERT INTO processed_updates (bot_id, update_id, worker_instance_id, update_type, received_at, outcome, chat_id,
                                received_by)
 SELECT {BOT}, -n, 'one', 'message', now(), 'done', n, 'one' FROM generate_series(1, {ROWS}) n
+"""
+FILL_CHATS = f"""
+INSERT INTO chats (bot_id, chat_id, state, version)
+SELECT {BOT}, n, '{{}}', 1 FROM generate_series(1, {ROWS + 1}) n
+"""
+FILL_EVENTS = f"""
+INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, received_by)
+SELECT {BOT}, -n, n, 'job', '{{}}', 'one' FROM generate_series(1, 100) n
+"""
+FILL_JOBS = f"""
+INSERT INTO jobs (bot_id, job_id, chat_id, user_id, provider, model, input, secret, state, deadline_at, due_at,
+                  ended_at)
+SELECT {BOT}, n, 1 + n % 100, 7, 'kie', 'm', '{{}}', 'x', CASE n % 3 WHEN 0 THEN 'wanted' ELSE 'delivered' END,
+       now() + interval '1 hour', now() - make_interval(secs => n), CASE n % 3 WHEN 0 THEN NULL ELSE now() END
+FROM generate_series(1, {ROWS}) n
 """
 # Rows of tables and entries of indexes; the server counts them when a session is idle, at once only if told to.
 COUNT_NOW = "SELECT pg_stat_force_next_flush()"
@@ -102,6 +120,35 @@ async def backlog(database: Database, request: pytest.FixtureRequest) -> Measure
 
 
 @pytest.fixture
+async def with_jobs(database: Database) -> Measured:
+    jobs = PostgresJobs(database, BOT, "one")
+    measured = await measured_on(database)
+    for _ in range(10):
+        for statement in statements_about_jobs(jobs, measured.term, 1):
+            await statement()
+    await database.fetch(FILL_CHATS)
+    await database.fetch(FILL_JOBS)
+    return measured
+
+
+def statements_about_jobs(jobs: PostgresJobs, term: Term, job_id: int) -> list[Callable[[], Awaitable[Any]]]:
+    """One of each that is about a few jobs; they are for one that is over, or not there."""
+    return [
+        partial(jobs.due_jobs, term, [5], 8),
+        partial(jobs.begin_create, term, job_id, 5),
+        partial(jobs._record_group, [CreateRecord(job_id, 5, Created("a"))]),
+        partial(jobs.note_look, term, job_id, 5.0),
+        partial(jobs.identify, term, job_id, "a"),
+        partial(jobs.end_job, term, job_id, Failed("busy")),
+        partial(jobs.note_callback, job_id, "x", "a"),
+        partial(jobs.jobs_of, 7, 10),
+        partial(jobs.state_of, 7),
+        partial(jobs.running),
+        partial(jobs.prune_jobs, 3600, 10),
+    ]
+
+
+@pytest.fixture
 async def without_switches(database_url: str) -> AsyncIterator[Measured]:
     async with open_database(database_url) as database:
         yield await measured_on(database)
@@ -133,6 +180,47 @@ async def test_the_others_read_their_own_rows(measured: Measured, size: int) -> 
     assert await measured.reads(partial(inbox._store_group, new)) <= 4 * size
     assert await measured.reads(partial(inbox._dismiss_group, ids)) <= 4 * size
     assert await measured.reads(partial(inbox.fetch, [update_id + 500 for update_id in ids])) <= 4 * size
+
+
+@pytest.mark.parametrize("size", [1, 20, 100])
+async def test_states_and_effects_are_read_by_key(with_jobs: Measured, size: int) -> None:
+    """However many chats and jobs there are, each update of a group costs a few rows of them."""
+    inbox, term = with_jobs.inbox, with_jobs.term
+    changes = Effects(b'{"n": 1}', REQUEST, "x", cancel=9)
+    attempts = [Attempt(5000 + n, term, 7, effects=changes, state_version=1) for n in range(size)]
+    outcomes: list[Begun] = []
+
+    async def begin() -> None:
+        outcomes.extend(await inbox._begin_group(attempts))
+
+    assert await with_jobs.reads(begin) <= 5 * size
+    assert {begun.outcome for begun in outcomes} == {BeginOutcome.BEGUN}
+    settlements = [Settlement(attempt, Done(), ()) for attempt in attempts]
+    assert await with_jobs.reads(partial(inbox._settle_group, settlements)) <= 12 * size
+    new = [Received(ROWS + number, 7, "message", b"{}", 0.0) for number in range(1, size + 1)]
+    assert await with_jobs.reads(partial(inbox._store_group, new)) <= 6 * size
+    ids = [attempt.update_id + 500 for attempt in attempts]
+    assert await with_jobs.reads(partial(inbox.fetch, ids)) <= 6 * size
+    assert await with_jobs.reads(partial(inbox._dismiss_group, ids)) <= 4 * size
+
+
+async def test_ends_of_jobs_are_read_by_key(with_jobs: Measured) -> None:
+    """Whether such a row may begin is seen from what is under way, of which there is little, and its job has a key."""
+    inbox, database, term = with_jobs.inbox, with_jobs.database, with_jobs.term
+    await database.fetch(FILL_EVENTS)
+    under_way = [Attempt(7000 + number, term, 7, state_version=1) for number in range(16)]
+    await inbox._begin_group(under_way)
+    attempts = [Attempt(-3 * number, term, 7, state_version=1) for number in range(1, 21)]
+    assert await with_jobs.reads(partial(inbox._begin_group, attempts)) <= 6 * 20 + 20
+    settlements = [Settlement(attempt, Done(), ()) for attempt in attempts]
+    assert await with_jobs.reads(partial(inbox._settle_group, settlements)) <= 10 * 20
+
+
+async def test_jobs_are_found_among_all_of_them(with_jobs: Measured) -> None:
+    """Each statement about jobs reads a few rows, whatever waits or is kept."""
+    jobs = PostgresJobs(with_jobs.database, BOT, "one")
+    for statement in statements_about_jobs(jobs, with_jobs.term, 300):
+        assert await with_jobs.reads(statement) <= 60, statement
 
 
 async def test_a_window_is_read_whatever_waits(backlog: Measured) -> None:

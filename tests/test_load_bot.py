@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(BotError, match=r"broken_bot_for_a_test cannot be imported: ZeroDivisionError: division"):
         load_bot("broken_bot_for_a_test:bot")
+
+
+def test_it_may_stand_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an installed command does not look by itself."""
+    (tmp_path / "bot_of_a_test.py").write_text("from svc.bot.menu_bot import bot\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert load_bot("bot_of_a_test:bot") is bot
 
 
 def test_an_update_may_be_left_alone() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import tempfile
 import tracemalloc
 from email.parser import BytesParser
 from pathlib import Path
@@ -306,3 +307,19 @@ async def test_a_cancelled_upload_closes_its_file(nursery: trio.Nursery, large: 
             assert len(open_files(large)) == 1
             calls.cancel_scope.cancel()
     assert open_files(large) == []
+
+
+async def test_an_open_file_is_sent_from_its_beginning() -> None:
+    """As often as it is needed, and it stays open: one without a name on disk is gone with its owner."""
+    with tempfile.TemporaryFile("w+b") as file:
+        file.write(PHOTO)
+        file.flush()
+        given = InputFile(file, "cat.png")
+        for _ in range(2):
+            form = await Form.open({"chat_id": 7, "photo": given})
+            body = b"".join([chunk async for chunk in form])
+            form.close()
+            assert len(body) == form.size
+            assert PHOTO in body
+            assert b'filename="cat.png"' in body
+        assert not file.closed

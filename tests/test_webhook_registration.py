@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from sandbox.telegram import DEMO_TOKEN
 from svc.intake.webhook_registration import CHECK_EVERY, Change, Target, change_needed, register_webhook, target_of
 from svc.observability.metrics import WebhookHealth
 from telegram_client.client import BotApi
+from telegram_client.update_kinds import DEFAULT_KINDS
 from tests.harness import DEADLOCK, SECRET, Logs, captured_logs, running_bot, settings_for_tests
 from tests.transports import FakeTransport
 
@@ -85,6 +87,18 @@ def have_failed(sandbox: Sandbox, message: str, *, at: int) -> None:
 
 
 # The decision
+
+
+def test_a_bot_that_reads_more_kinds_has_all_of_them_named() -> None:
+    """Telegram then delivers only those that it is told."""
+    target = replace(TARGET, kinds=("message_reaction", "message"))
+    asked = target.params["allowed_updates"]
+    assert asked == [*DEFAULT_KINDS, "message_reaction"]
+    change = change_needed(AS_IT_SHOULD_BE, target, secret_known=True)
+    assert change is not None
+    assert change.reason == "it delivers only the default kinds"
+    assert change_needed({**AS_IT_SHOULD_BE, "allowed_updates": asked[::-1]}, target, secret_known=True) is None
+    assert change_needed({**AS_IT_SHOULD_BE, "allowed_updates": asked}, TARGET, secret_known=True) is not None
 
 
 @pytest.mark.parametrize(

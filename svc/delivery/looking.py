@@ -16,8 +16,9 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.late_duplicates import SentAgain
 from svc.delivery.probing import Look
+from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.storage.inbox import CANNOT_BE_TOLD
-from svc.storage.looks import CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
+from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class _Looking:
         self._period = period
         self._log = log.bind(epoch=period.term.epoch)
         self._at_work: set[int] = set()
+        self._inherited: set[int] = set()
         self._late = 0
 
     async def run(self) -> None:
@@ -71,15 +73,25 @@ class _Looking:
 
     async def _look(self, due: DueLook) -> None:
         update_id, began = due.update_id, trio.current_time() - due.age
+        if self._period.uppers.of(update_id) is None:
+            self._inherited.add(update_id)
         look = Look(self._period, due, self._period.uppers.of(update_id))
         try:
             result = await or_later(look.result)
             if look.first_upper is not None:
                 self._period.uppers.keep(update_id, look.first_upper)
             if result is not None:
-                await self._settle(due, result, look.probes, began)
+                await self._settle(due, self._believed(due, result), look.probes, began)
         finally:
             self._at_work.discard(update_id)
+
+    def _believed(self, due: DueLook, result: LookResult) -> LookResult:
+        """What a look tells. One that finds nothing tells nothing while a file may be on its way: the end of a job is
+        most often one, and a former leader may have sent it just now. Of an attempt of its own a period waits as long
+        before it looks.
+        """
+        on_its_way = due.update_id < 0 and due.update_id in self._inherited and due.age < LOOK_AFTER_FILE
+        return Unsure("a file may be on its way") if on_its_way and isinstance(result, Absent) else result
 
     async def _settle(self, due: DueLook, result: LookResult, probes: int, began: float) -> None:
         """Have it recorded what was found, say so, and let go on what may."""
@@ -88,6 +100,7 @@ class _Looking:
         outcome = await or_later(settle)
         if outcome is not LookOutcome.LOOK_AGAIN:
             period.uppers.forget(due.update_id)
+            self._inherited.discard(due.update_id)
         if outcome is None or outcome is LookOutcome.GONE:
             return
         self._say(due, result, outcome, probes, began)

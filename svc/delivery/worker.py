@@ -29,7 +29,8 @@ from telegram_client.flood import Turn
 
 log = structlog.get_logger()
 
-# From begin to the end of the last call. No worker can still be busy with a row that was begun longer ago.
+# From begin to the end of the last call. No worker can still be busy with a row that was begun longer ago, but for one
+# that moves files: those of this term are known by their tokens.
 SEND_DEADLINE = 15.0
 # The same where files are moved: Telegram fetches one or refuses to, then it is fetched and uploaded from here.
 FILE_DEADLINE = 150.0

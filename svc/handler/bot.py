@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from svc.handler.job import Job
@@ -55,10 +57,13 @@ class Bot:
 
 
 def load_bot(name: str) -> Bot:
-    """The bot that `package.module:name` names; raises BotError."""
+    """The bot that `package.module:name` names, also in the working directory; raises BotError."""
     module_name, colon, attribute = name.partition(":")
     if not (module_name and colon and attribute):
         raise BotError(f"{name} is not package.module:name")
+    if (here := str(Path.cwd())) not in sys.path:
+        # At the end: nothing there takes the place of a package that is installed.
+        sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever a module does while it is imported

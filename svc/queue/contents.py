@@ -5,8 +5,8 @@ from __future__ import annotations
 from svc.queue.chat import Chat, ChatKey, chat_key
 from svc.storage.inbox import Received
 
-# Payloads in memory, all together, and the parts that followers and chats of the backlog may fill: the rest is for
-# newcomers. A follower can be read again at small cost, and must not keep another chat out.
+# Payloads in memory with the chats' states, all together, and the parts that followers and chats of the backlog may
+# fill: the rest is for newcomers. A follower can be read again at small cost, and must not keep another chat out.
 BYTES = 32 * 2**20
 FOLLOWERS_SHARE = 1 / 2
 BACKLOG_SHARE = 3 / 4
@@ -33,7 +33,7 @@ class Contents:
 
     def has_bytes_for(self, update: Received, share: float = 1.0) -> bool:
         """Whether `update` fits into this share of the bytes."""
-        return self.bytes + len(update.payload) <= self._size * share
+        return self.bytes + update.size <= self._size * share
 
     def chat_of(self, update: Received) -> Chat | None:
         """The chat of `update`, if it is here."""
@@ -53,7 +53,7 @@ class Contents:
         """`update` is out of memory; nothing else changes."""
         if update.update_id in self._ids:
             self._ids.remove(update.update_id)
-            self.bytes -= len(update.payload)
+            self.bytes -= update.size
 
     def remove_chat(self, chat: Chat) -> None:
         """The chat leaves, and everything of it."""
@@ -65,4 +65,4 @@ class Contents:
 
     def _count(self, update: Received) -> None:
         self._ids.add(update.update_id)
-        self.bytes += len(update.payload)
+        self.bytes += update.size

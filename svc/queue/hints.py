@@ -25,7 +25,7 @@ class Hints:
 
     def send_nowait(self, update: Received) -> None:
         """Pass `update` on; raises trio.WouldBlock where there is no room for it."""
-        if self._bytes + len(update.payload) > self._most_bytes:
+        if self._bytes + update.size > self._most_bytes:
             self._lost = True
             raise trio.WouldBlock
         try:
@@ -33,12 +33,12 @@ class Hints:
         except trio.WouldBlock:
             self._lost = True
             raise
-        self._bytes += len(update.payload)
+        self._bytes += update.size
 
     async def receive(self) -> Received:
         """The next update, in the order in which they were sent."""
         update = await self._receive.receive()
-        self._bytes -= len(update.payload)
+        self._bytes -= update.size
         return update
 
     def take_lost(self) -> bool:

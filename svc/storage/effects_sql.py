@@ -7,6 +7,7 @@ was answered, through any crash. The effects themselves stand in the row since `
 from __future__ import annotations
 
 from svc.storage.history import with_entry
+from svc.storage.jobs_sql import in_state
 
 _CANCELLED = with_entry("j.history", "jsonb_build_object('at', now(), 'event', 'cancelled', 'by_update', e.update_id)")
 _TOLD = with_entry(
@@ -54,12 +55,12 @@ over AS MATERIALIZED (
     UPDATE jobs j SET state = 'cancelled', ended_at = now(), history = {_CANCELLED}
     FROM taking_place e
     WHERE e.effects ? 'cancel' AND j.bot_id = e.bot_id AND j.job_id = (e.effects ->> 'cancel')::bigint
-      AND j.chat_id = e.chat_id AND j.state = 'wanted'
+      AND j.chat_id = e.chat_id AND {in_state("wanted")}
 ), told_of AS (
     UPDATE jobs j
     SET state = CASE WHEN e.done THEN 'delivered' ELSE 'failed' END, ended_at = now(),
         error = CASE WHEN NOT e.done THEN 'not_delivered' END, sent_id = e.sent_id,
         file_kind = e.file_kind, file_id = e.file_id, history = {_TOLD}
     FROM (SELECT *, CASE update_type WHEN 'job' THEN -update_id END AS job_id FROM over) AS e
-    WHERE j.bot_id = e.bot_id AND j.job_id = e.job_id AND j.state = 'ready'
+    WHERE j.bot_id = e.bot_id AND j.job_id = e.job_id AND {in_state("ready")}
 )"""

@@ -69,6 +69,11 @@ class Received:
     message_id: int | None = None
     state: ChatState = NO_STATE
 
+    @property
+    def size(self) -> int:
+        """How many bytes of content it holds in memory."""
+        return len(self.payload) + (len(self.state.json) if self.state.version else 0)
+
 
 class StoreOutcome(Enum):
     """What became of an update that was given to `store`."""

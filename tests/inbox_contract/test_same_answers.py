@@ -107,6 +107,13 @@ class Player:
             case _:
                 return self.terms[-1]
 
+    def seen(self, updates: Sequence[Received]) -> list[tuple[Any, ...]]:
+        """What both have to tell alike of what they read back."""
+        return [
+            (each.update_id, each.chat_id, each.kind, each.payload, each.has_followers, each.message_id)
+            for each in updates
+        ]
+
     # One after the other in memory, in one group in Postgres, which goes in the order of ids.
 
     async def store(self, ids: list[int]) -> Any:
@@ -132,16 +139,16 @@ class Player:
 
     async def backfill(self, limit: int, after: int | None, without: set[int]) -> Any:
         window = await self.tested.inbox.backfill(limit, after=after, without=without)
-        return _seen(window.updates), window.end
+        return self.seen(window.updates), window.end
 
     async def newest(self, limit: int, without: set[int]) -> Any:
-        return _seen(await self.tested.inbox.newest(limit, without=without))
+        return self.seen(await self.tested.inbox.newest(limit, without=without))
 
     async def fetch(self, ids: list[int]) -> Any:
-        return _seen(await self.tested.inbox.fetch(ids))
+        return self.seen(await self.tested.inbox.fetch(ids))
 
     async def followers(self, chats: list[int], limit: int) -> Any:
-        return _seen(await self.tested.inbox.followers(chats, limit))
+        return self.seen(await self.tested.inbox.followers(chats, limit))
 
     async def take_over(self) -> int:
         self.terms.append(await self.tested.inbox.take_over(UUID(int=len(self.terms)), "one"))
@@ -195,12 +202,6 @@ def _of_script(update_id: int) -> Received:
     return Received(
         update_id, update_id % CHATS, "message", b"%d" % update_id, trio.current_time(), message_id=update_id
     )
-
-
-def _seen(updates: Sequence[Received]) -> list[tuple[Any, ...]]:
-    return [
-        (each.update_id, each.chat_id, each.kind, each.payload, each.has_followers, each.message_id) for each in updates
-    ]
 
 
 @given(script=st.lists(STEP, min_size=8, max_size=40))

@@ -72,7 +72,8 @@ class PostgresJobsUnderTest:
     def __init__(self, tested: PostgresInboxUnderTest, jobs: PostgresJobs) -> None:
         self.tested: InboxUnderTest = tested
         self.jobs: Jobs = jobs
-        self._of = tested
+        self.database = tested.database
+        self._bot_id = tested.bot_id
 
     async def behind(self, job_id: int) -> Behind:
         return Behind(*await self._row(", ".join(Behind._fields), job_id))
@@ -83,7 +84,7 @@ class PostgresJobsUnderTest:
 
     async def _row(self, columns: str, job_id: int) -> Any:
         sql = f"SELECT {columns} FROM jobs WHERE bot_id = $1 AND job_id = $2"
-        (row,) = await self._of.database.fetch(sql, self._of.bot_id, job_id)
+        (row,) = await self.database.fetch(sql, self._bot_id, job_id)
         return row
 
 

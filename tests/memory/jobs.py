@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 import trio
 
-from svc.handler.job import ENDED, Job
+from svc.handler.job import ENDED, Job, ResultFile
 from svc.storage.inbox import JOB_ENDED, ChatState, Received, Term
 from svc.storage.jobs import (
     CLAIMED_FOR,
@@ -24,7 +24,7 @@ from svc.storage.jobs import (
     ended_id,
     job_event,
 )
-from svc.storage.storable import storable
+from svc.storage.storable import storable, storable_json
 from tests.memory.inbox import MemoryInbox
 from tests.memory.job_rows import JobRow
 
@@ -168,7 +168,8 @@ def _end(row: JobRow, ending: JobEnding) -> None:
     now = trio.current_time()
     match ending:
         case Ready(results):
-            row.set("ready", state="ready", results=results, error=None, error_text=None)
+            clean = msgspec.json.decode(storable_json(results), type=tuple[ResultFile, ...])
+            row.set("ready", state="ready", results=clean, error=None, error_text=None)
         case Failed(error, text):
             row.set("failed", state="failed", error=error, error_text=storable(text), ended_at=now)
         case Unknown(text):
