@@ -25,7 +25,7 @@ from svc.handler.job import LONGEST, JobRequest
 )
 def test_what_no_row_can_hold(wrong: dict[str, Any]) -> None:
     """The handler has failed then, and its update is not settled with what cannot be written."""
-    right = {
+    right: dict[str, Any] = {
         "provider": "kie",
         "model": "kling",
         "input": {"prompt": "a\0 cat\ud83d"},
