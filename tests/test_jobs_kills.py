@@ -196,7 +196,7 @@ async def test_what_nobody_could_look_at_until_its_deadline_has_its_last_looks(
     world.bot = JobBot(seconds=DEADLINE)
     async with world.instance() as first:
         await first.send(7, "a cat")
-        while not world.jobs.rows or world.job.job.state != "running":
+        while not (world.jobs.rows and world.job.history[-1] == "running"):
             await trio.sleep(0.05)
         await first.drain()
     await trio.sleep(3600)
