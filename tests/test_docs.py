@@ -172,7 +172,7 @@ def test_messages_name_the_distribution() -> None:
 
 
 def test_the_table_of_faults_names_what_exists() -> None:
-    """Every test and mutant that it names is there, and it names every incident of the simulation and of its provider."""
+    """Every test and mutant that it names is there, and it names all that goes wrong in the simulation."""
     text = (ROOT / "docs" / "faults.md").read_text("utf-8")
     sources = {path: path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
     named = set(re.findall(r"`(_[a-z0-9_]+|test_[a-z0-9_]+)`", text))
