@@ -248,6 +248,10 @@ class Inbox(Protocol):
     An update *may be worked on* if it is pending, due, and nothing older of its chat is in the inbox; or if it was in
     doubt, and looks have just found that it was not sent (looks.CLEARED_FOR). The methods that read back return at
     most a bounded number of rows and bytes, whatever waits, and cost the same whatever waits.
+
+    One send of a chat at a time: the end of a job (JOB_ENDED) comes before the updates of its chat that wait, since its
+    id is less than theirs, and does not begin while another row of its chat is begun or in doubt. That other one does
+    not wait for it.
     """
 
     async def store(self, update: Received) -> Stored:

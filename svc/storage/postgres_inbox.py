@@ -103,7 +103,9 @@ class PostgresInbox(InboxReader, InboxDoubts):
             await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
             await connection.fetch(term_sql.NOTE_DECIDING, self._bot_id, NO_EPOCH, None)
             await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 7)
-            await connection.execute(inbox_sql.SETTLE, *settle_arguments([], self._bot_id, self._instance))
+            settling = settle_arguments([], self._bot_id, self._instance)
+            await connection.execute(inbox_sql.SETTLE, *settling)
+            await connection.execute(inbox_sql.SETTLE_WITH_EFFECTS, *settling, *file_arguments([]))
             await self._rehearse_looks(connection, nobody)
 
         await self._database.on_connection(work)
