@@ -58,3 +58,7 @@ class TestBot(Bot):
     def apology(self, update: Update, known: Known) -> Call | None:
         """The project's."""
         return menu_bot.apology(update, known)
+
+
+reads_reactions = TestBot(kinds=["message_reaction"])
+"""For BOT=tests.bots:reads_reactions."""

@@ -9,11 +9,12 @@ import pytest
 import trio
 import trio.testing
 
+from svc.bot.texts import ENGLISH
 from svc.delivery.deciding import MOST_BLAMED
 from svc.delivery.retry_policy import LOOK_AFTER_FILE, MAX_ATTEMPTS
 from svc.handler.job import Job, JobRequest
 from svc.handler.known import Known
-from svc.handler.reply import NOTHING, Call, Reply
+from svc.handler.reply import NOTHING, Call, RemoteFile, Reply
 from svc.storage.jobs import Created, Ready
 from telegram_client.updates import Update
 from tests.bots import TestBot
@@ -306,3 +307,26 @@ async def test_a_file_that_a_former_leader_may_have_sent_is_not_sent_again_at_on
         assert texts(bot) == ["working", "made"]
         assert LOOK_AFTER_FILE < trio.current_time() - began < 3 * LOOK_AFTER_FILE
         assert bot.inbox.jobs[job_id].job.state == "delivered"
+
+
+NOT_TO_BE_HAD = Call("sendPhoto", {"chat_id": USER, "photo": RemoteFile("http://10.0.0.1/cat.png", "cat.png")})
+
+
+async def test_a_file_that_cannot_be_had_is_told_as_a_link(autojump_clock: trio.testing.MockClock) -> None:
+    """A fetch that fails is as good as a refusal."""
+    async with running_bot(decide=lambda _: Reply((NOT_TO_BE_HAD,), instead=((say(USER, "a link"),),))) as bot:
+        update_id = await bot.send(USER)
+        await bot.settled()
+        assert texts(bot) == ["a link"]
+        assert bot.inbox.processed[update_id].attempts == 1
+        assert [line["instead"] for line in bot.logs.of("REFUSED")] == ["sendMessage"]
+
+
+async def test_as_the_last_way_it_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:
+    """Its server may be back by then. In the end the person is told that it did not work."""
+    async with running_bot(decide=lambda _: Reply((NOT_TO_BE_HAD,))) as bot:
+        update_id = await bot.send(USER)
+        await bot.settled()
+        assert len(bot.logs.of("RETRY")) == MAX_ATTEMPTS - 1
+        assert "in a private network" in bot.inbox.dead[update_id][1]
+        assert texts(bot) == [ENGLISH.apology]

@@ -255,6 +255,16 @@ async def test_a_broken_server_config_is_named(tmp_path: Path, closed_port: int)
     assert "hypercorn.toml" in done.stdout
 
 
+@pytest.mark.parametrize(("name", "words"), [("no_such:bot", "no_such cannot be imported"), ("svc:bot", "is not a")])
+async def test_a_bot_that_is_none_is_named(tmp_path: Path, closed_port: int, name: str, words: str) -> None:
+    """`svc run` with a BOT that names none: exit 2 and one line."""
+    done = await run_svc(tmp_path, "run", BOT=name, **settings_for(closed_port))
+    assert done.returncode == 2, done.stdout
+    is_quiet(done)
+    (line,) = [line for line in done.stdout.splitlines() if "FAILED" in line]
+    assert words in line
+
+
 async def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
     """`svc run --help` explains all of them, the others name those that they cannot do without."""
     explained = (await run_svc(tmp_path, "run", "--help")).stdout

@@ -173,3 +173,13 @@ async def test_delete_keeps_what_is_pending(
     assert bot.webhook is None
     assert len(bot.pending) == 1
     assert printed(capsys) == (["the webhook is deleted: https://old.example/", "no webhook was set"], [])
+
+
+async def test_set_asks_for_the_kinds_that_the_bot_reads(
+    autojump_clock: trio.testing.MockClock, sandbox: Sandbox, capsys: Output
+) -> None:
+    """What they are says the bot that BOT names; without one nothing is set."""
+    assert await set_webhook(settings(bot="tests.bots:reads_reactions"), open_transport=sandbox.transport)
+    assert "message_reaction" in (sandbox.telegram.bot().allowed_updates or ())
+    assert not await set_webhook(settings(bot="tests.bots:nothing"), open_transport=sandbox.transport)
+    assert printed(capsys)[1] == ["svc: BOT: tests.bots:nothing is not a svc.handler.bot.Bot"]
