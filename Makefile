@@ -60,7 +60,8 @@ ruff: $(VENV)/.dev
 
 flake8: $(VENV)/.dev
 	$(BIN)/flake8 --select ASYNC --ignore $(ASYNC_IGNORED) \
-		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' svc statemachine telegram_client sandbox fleet examples tests
+		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' \
+		svc statemachine providers telegram_client sandbox fleet examples tests
 
 mypy: $(VENV)/.dev
 	$(BIN)/mypy

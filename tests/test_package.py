@@ -33,7 +33,7 @@ from tests.processes import DEADLINE, ROOT, environment, run, running
 pytestmark = pytest.mark.processes
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-SERVICE = ("svc", "statemachine", "telegram_client", "migrations")
+SERVICE = ("svc", "statemachine", "providers", "telegram_client", "migrations")
 PACKAGES = (*SERVICE, "sandbox")
 EXTRA = f"pip install '{PROJECT['name']}[sandbox]'"
 

@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("svc", "statemachine", "telegram_client", "sandbox", "migrations")
+PACKAGES = ("svc", "statemachine", "providers", "telegram_client", "sandbox", "migrations")
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 ROOMS = TEXT.split("\n## Rooms\n")[1].split("\n## ")[0]
 
