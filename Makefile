@@ -34,7 +34,7 @@ test-fast: $(VENV)/.dev  ## tests without Postgres and processes, 50 simulated s
 	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-50} $(BIN)/pytest -q $(SIDE_BY_SIDE) \
 		-m 'not postgres and not processes and not exhaustive' $(TESTS)
 
-test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/test_bot.py: those only)
+test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/bot: those only)
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) $(TESTS)
 
 test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger searches, more examples

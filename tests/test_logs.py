@@ -228,7 +228,7 @@ async def test_httpx_prints_no_url() -> None:
 
 
 def _logged() -> dict[str, list[str]]:
-    """Every event that the service's code names, with the files that do: log calls, and a Reply's before and after."""
+    """Every event that the service's code names, with the files that do: log calls, and a reply's before and after."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "svc").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -243,7 +243,7 @@ def _events_of(call: ast.Call) -> list[str]:
     named: list[ast.expr] = []
     if isinstance(call.func, ast.Attribute) and call.func.attr in methods and _is_log(call.func.value):
         named = call.args[:1]
-    elif isinstance(call.func, ast.Name) and call.func.id == "Reply":
+    elif isinstance(call.func, ast.Name) and call.func.id in {"Reply", "show"}:
         named = [keyword.value for keyword in call.keywords if keyword.arg in {"before", "after"}]
     return [node.value for node in named if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 

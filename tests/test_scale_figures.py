@@ -17,8 +17,8 @@ from benchmarks.scale.inside.timed_service import STEPS
 from benchmarks.scale.machine import Usage, usage
 from benchmarks.scale.rows import Finding, Findings, Row, goal, verdict
 from benchmarks.scale.timings import Timings, read_timings
-from svc.bot.catalog import load_catalog
-from svc.bot.handlers import make_decide
+from svc.bot.menu_bot import bot
+from svc.handler.known import Known
 from telegram_client.updates import read_update
 
 FEW = Row("pending", "few", "ms", most=100)
@@ -50,12 +50,11 @@ def test_pending_rows_are_starts_that_the_bot_answers_with_a_menu(database_url: 
     assert [row["update_id"] for row in found] == list(range(FIRST_PENDING, FIRST_PENDING + 40))
     assert {row["bot_id"] for row in found} == {BOT_ID}
     assert 1 < len({row["chat_id"] for row in found}) <= 5
-    decide = make_decide(load_catalog())
     for row in found:
         update = read_update(row["payload"])
         assert update.message is not None
         assert (update.update_id, update.message.chat.id) == (row["update_id"], row["chat_id"])
-        assert decide(update).after == "MAIN_MENU_SENT"
+        assert bot.decide(update, Known()).after == "MAIN_MENU_SENT"
         assert 350 < len(row["payload"]) < 450
 
 

@@ -15,8 +15,8 @@ from fleet.torture.scenes import SCENES, schedule_of
 from fleet.torture.schedule import KINDS, Target, kills, mixed
 from fleet.torture.verdict import Verdict, judge, percentile
 from sandbox.faults import Faults
-from svc.bot.catalog import load_catalog
-from svc.bot.handlers import apology, make_decide
+from svc.bot.menu_bot import bot
+from svc.handler.known import Known
 from telegram_client.updates import read_update
 
 MENU, HINT = LINES[0].answer, LINES[1].answer
@@ -114,13 +114,13 @@ def test_every_message_of_a_person_has_an_answer_of_its_own() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_the_bot_s_answers_are_told_apart(line: Any) -> None:
     """By what the bot really says to each line."""
-    (call,) = make_decide(load_catalog())(_update(line.text, line.language)).calls
+    (call,) = bot.decide(_update(line.text, line.language), Known()).calls
     assert answer_of(call.params) == line.answer
 
 
 def test_an_apology_and_anything_else_are_no_answers() -> None:
     """They belong to no message."""
-    call = apology(_update("/start", "ru"))
+    call = bot.apology(_update("/start", "ru"), Known())
     assert call is not None
     assert answer_of(call.params) == "apology"
     assert answer_of({"text": "Hello"}) == OTHER

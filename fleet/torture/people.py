@@ -33,14 +33,24 @@ class Line(NamedTuple):
 
 LINES = (
     Line("/start", "en", "menu in English"),
-    Line("hello", "en", "hint in English"),
+    Line("hello", "en", "nothing found in English"),
     Line("/start", "ru", "menu in Russian"),
-    Line("hello", "ru", "hint in Russian"),
+    Line("hello", "ru", "nothing found in Russian"),
 )
 MENUS = frozenset({LINES[0].answer, LINES[2].answer})
 APOLOGY, OTHER = "apology", "something else"
-_HINTS = {ENGLISH.pointer: LINES[1].answer, RUSSIAN.pointer: LINES[3].answer}
-_APOLOGIES = {ENGLISH.apology, RUSSIAN.apology}
+_BEGINNINGS = {
+    text.partition("{")[0]: answer
+    for text, answer in (
+        (ENGLISH.greeting, LINES[0].answer),
+        (ENGLISH.nothing_found, LINES[1].answer),
+        (RUSSIAN.greeting, LINES[2].answer),
+        (RUSSIAN.nothing_found, LINES[3].answer),
+        (ENGLISH.apology, APOLOGY),
+        (RUSSIAN.apology, APOLOGY),
+    )
+}
+"""How each answer begins: the rest is filled in."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,4 @@ def sent(calls: Iterable[RecordedCall]) -> list[Sent]:
 def answer_of(params: Mapping[str, Any]) -> str:
     """What a message of the bot is called, by the parameters of its call."""
     text = params["text"]
-    if "reply_markup" in params:
-        return LINES[0 if text.startswith(ENGLISH.greeting[:6]) else 2].answer
-    return APOLOGY if text in _APOLOGIES else _HINTS.get(text, OTHER)
+    return next((answer for beginning, answer in _BEGINNINGS.items() if text.startswith(beginning)), OTHER)

@@ -11,7 +11,7 @@ from svc.bot.catalog import Catalog
 from svc.bot.incoming import has_file, is_for, read_message, where
 from svc.bot.languages import texts_for
 from svc.bot.memory import Memory, read_memory
-from svc.bot.outage import answer_late, is_late
+from svc.bot.outage import answer_late, is_late, written_at
 from svc.bot.request import Press, Request
 from svc.bot.routes import SENT_FILE
 from svc.bot.showing import answer_press, show
@@ -47,8 +47,7 @@ def answer_message(
         message=message,
         follows=follows,
     )
-    written_at = min(known.now - known.age, message.edit_date or message.date or known.now)
-    return _answer(asked, request, memory, written_at)
+    return _answer(asked, request, memory, written_at(message, known))
 
 
 def answer_query(query: CallbackQuery, catalog: Catalog, known: Known, *, update_id: int = 0) -> Reply:
@@ -99,12 +98,12 @@ def _noting(message: Message, memory: Memory, *, edited: bool) -> Memory:
     )
 
 
-def _answer(asked: Asked, request: Request, before: Memory, written_at: float) -> Reply:
-    """The route's answer, with what is to be remembered if that is not as it was `before`."""
+def _answer(asked: Asked, request: Request, before: Memory, since: float) -> Reply:
+    """The route's answer to what has waited `since` then, with what is to be remembered if that has changed."""
     if not asked.route.keeps_question:
         request = replace(request, memory=request.memory.without_question())
-    if is_late(request.known, written_at):
-        return answer_late(request, written_at)
+    if is_late(request.known, since):
+        return answer_late(request, since)
     answer = asked.route.handler(request)
     reply = answer if isinstance(answer, Reply) else show(request, answer or gone(request))
     if reply.state is None and request.memory != before:

@@ -9,7 +9,14 @@ from svc.handler.known import Me
 from telegram_client.updates import Message
 
 _COMMAND = re.compile(r"\s*/(\w{1,64})(?:@(\w+))?(?:\s+(.*?))?\s*", re.DOTALL)
-WORDS = {"menu": "menu", "меню": "menu"}
+WORDS = {
+    "menu": "menu",
+    "меню": "menu",
+    "cancel": "cancel",
+    "отмена": "cancel",
+    "help": "help",
+    "помощь": "help",
+}
 """What counts as a command without the slash: people write it when they are lost."""
 
 NO_BOTS = frozenset({1087968824, 136817688})

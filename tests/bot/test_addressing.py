@@ -38,6 +38,8 @@ def message(text: str | None = None, **fields: Any) -> Message:
         ("Menu", Command("menu")),
         (" меню ", Command("menu")),
         ("МЕНЮ", Command("menu")),
+        ("Отмена", Command("cancel")),
+        ("help", Command("help")),
         ("start", Typed("start")),
         ("see /start", Typed("see /start")),
         ("/", Typed("/")),

@@ -151,6 +151,12 @@ def test_what_telegram_has_held_back_is_late_too() -> None:
     assert says(wrote("/start", date=0)).after == "MAIN_MENU_SENT"
 
 
+def test_what_an_operator_replays_is_answered() -> None:
+    """Telegram keeps nothing for longer than a day, so what is older did not come from there."""
+    assert says(wrote("/start", date=int(NOW - 23 * HOUR))).after is None
+    assert says(wrote("/start", date=int(NOW - 25 * HOUR))).after == "MAIN_MENU_SENT"
+
+
 def test_the_next_outage_has_an_apology_of_its_own() -> None:
     """What is late by then was written after the last one."""
     reply = says(wrote("/start"), knows({"apologised_at": NOW - 5 * HOUR}, age=2 * HOUR))

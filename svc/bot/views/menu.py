@@ -38,14 +38,11 @@ def greeting(request: Request) -> str:
 
 def start(request: Request) -> Reply:
     """/start: the menu, or the model or category that its payload names (a deep link's)."""
+    fields = {"user_id": request.user_id, "models": len(request.catalog)}
     named = _named_by(request.argument, request)
-    return show(
-        request,
-        named or menu(request),
-        before="START",
-        after=None if named else "MAIN_MENU_SENT",
-        fields={"user_id": request.user_id, "models": len(request.catalog)},
-    )
+    if named is not None:
+        return show(request, named, before="START", fields=fields)
+    return show(request, menu(request), before="START", after="MAIN_MENU_SENT", fields=fields)
 
 
 def cancel(request: Request) -> Reply:
