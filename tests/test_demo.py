@@ -62,6 +62,8 @@ async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
         messages = (await client.get(f"{chat}/user/7/messages")).json()["messages"]
         assert [message["from"]["is_bot"] for message in messages] == [False, True, False, True]
         assert (await client.get(f"{chat}/")).status_code == 200
+        provider = shown(demo, r"had created:\s+curl (http://\S+)")
+        assert (await client.get(provider)).json() == {"tasks": []}
 
         children = _children(demo.process.pid)
         assert len(children) >= 2
@@ -78,6 +80,24 @@ async def test_the_demo_can_be_interrupted_while_it_starts() -> None:
         assert await demo.exit_code() == 130
     assert "Traceback" not in demo.printed
     assert "The bot is up" not in demo.printed
+
+
+@pytest.mark.parametrize(
+    ("bot", "why"),
+    [
+        ("nothing", "nothing is not package.module:name"),
+        ("no.such.module:bot", "no.such.module cannot be imported"),
+        ("here:other", "here:other is not a svc.handler.bot.Bot"),
+    ],
+)
+async def test_a_bot_that_is_none_is_said_before_anything_starts(tmp_path: Path, bot: str, why: str) -> None:
+    """Exit 2 with one line; a module in the working folder is found."""
+    (tmp_path / "here.py").write_text("other = 1\n")
+    demo = python("-P", "-m", "svc", "demo", "--bot", bot)
+    async with running(*demo, env=environment_of_checkout(), folder=tmp_path) as process:
+        assert await process.exit_code() == 2
+    (line,) = process.printed.splitlines()
+    assert line.startswith(f"svc demo: {why}")
 
 
 def _children(parent: int) -> list[int]:
