@@ -6,7 +6,7 @@ import traceback
 
 import httpx
 
-from providers.kie.client import Kie
+from providers.kie.client import ROOT, Kie
 from sandbox.kie.app import DEMO_KEY
 from tests.transports import Answer, FakeTransport
 
@@ -14,9 +14,9 @@ from tests.transports import Answer, FakeTransport
 class FakedKie:
     """A client whose transport is a fake."""
 
-    def __init__(self, answer: Answer, *, reads_body: bool = True) -> None:
+    def __init__(self, answer: Answer, *, root: str = ROOT, reads_body: bool = True) -> None:
         self.transport = FakeTransport(answer, reads_body=reads_body)
-        self.kie = Kie(DEMO_KEY, open_transport=lambda: self.transport)
+        self.kie = Kie(DEMO_KEY, root, open_transport=lambda: self.transport)
 
 
 def shows_no_key(error: BaseException) -> None:

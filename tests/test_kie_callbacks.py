@@ -84,7 +84,7 @@ def test_the_signature_is_the_documented_one() -> None:
 )
 def test_a_signature_is_checked(change: dict[str, Any], accepted: bool) -> None:
     """Of this task, at this time, with this key, and not long ago."""
-    given = {"task_id": "task", "timestamp": "1700000000", "key": KEY, "now": START}
+    given: dict[str, Any] = {"task_id": "task", "timestamp": "1700000000", "key": KEY, "now": START}
     given["signature"] = sign("task", "1700000000", KEY)
     assert verify(**(given | change)) is accepted
 

@@ -135,6 +135,15 @@ async def test_what_a_file_raises_goes_through(autojump_clock: MockClock, kie: K
     assert await kie.credit() > 0
 
 
+async def test_files_never_go_to_kie_where_something_stands_in_for_it() -> None:
+    """kie's own host for files belongs to kie's own root only; any other root takes files itself."""
+    for root, host in (("https://api.kie.ai/", "kieai.redpandaai.co"), ("http://127.0.0.1:9", "127.0.0.1")):
+        faked = FakedKie(answering(200, {"code": 200, "data": {"downloadUrl": "https://x/1"}}), root=root)
+        async with faked.kie as kie:
+            await kie.upload("a.png", pieces(b"1"), 1)
+        assert faked.transport.requests[0].url.host == host
+
+
 async def test_a_fresh_address_works_where_the_first_does_not(
     autojump_clock: MockClock, sandbox: KieSandbox, kie: Kie
 ) -> None:

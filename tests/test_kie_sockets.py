@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -119,7 +120,7 @@ async def test_no_connection_is_not_sent() -> None:
     ("answer", "error"),
     [
         (b"", InDoubt),
-        (b"SSH-2.0-OpenSSH_9.6\r\n", InDoubt),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", InDoubt),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 48\r\nConnection: close\r\n\r\n{", InDoubt),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n", InDoubt),
         (b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n", InDoubt),
@@ -178,8 +179,9 @@ async def test_faults_and_tasks_over_http(nursery: trio.Nursery, root: str, kie:
         (task,) = asked.json()["tasks"]
         assert (task["model"], task["input"], task["faults"]) == ("z-image", {"prompt": "b"}, [])
         assert (await http.post("/control/durations", json={"image": 9})).json()["image"] == 9
-        for wrong in ({"kind": "?"}, {"kind": "html", "count": 0}, {"kind": "html", "else": 1}, [], "x", {"share": 2}):
-            assert (await http.post("/control/faults", json=wrong)).status_code == 400
+        wrong: list[Any] = [{"kind": "?"}, {"kind": "html", "count": 0}, {"kind": "html", "else": 1}, [], {"share": 2}]
+        for order in wrong:
+            assert (await http.post("/control/faults", json=order)).status_code == 400
         assert (await http.post("/control/durations", json={"image": -1})).status_code == 400
         assert (await http.delete("/control/faults")).json() == {"faults": []}
         assert (await http.get("/control/else")).status_code == 404

@@ -96,10 +96,10 @@ def test_the_committed_diagram_is_current() -> None:
     assert f"```mermaid\n{mermaid()}\n```" in text
 
 
-@pytest.mark.parametrize("package", ["statemachine", "telegram_client"])
+@pytest.mark.parametrize("package", ["statemachine", "telegram_client", "providers"])
 def test_the_package_could_be_lifted_out(package: str) -> None:
     """It imports nothing of the service, the sandbox or the migrations."""
-    for path in (ROOT / package).glob("*.py"):
+    for path in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -51,7 +51,7 @@ _NOT_KNOWN_YET = "recordinfo is null"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An envelope. `code` is 200 only if the HTTP status says so as well; `retry_after` in seconds, if it is said."""
+    """An envelope; `retry_after` in seconds, if it is said."""
 
     code: int
     text: str
@@ -60,14 +60,12 @@ class Answer:
 
 
 def decode(status: int, headers: Mapping[str, str], content: bytes) -> Answer | None:
-    """The envelope, or None if this is none."""
+    """The envelope, or None if this is none, or if it says "done" under an HTTP status that does not."""
     found = _object_in(content.decode("utf-8-sig", "replace"))
     code = _code(found.get("code")) if found is not None else None
-    if found is None or code is None:
+    if found is None or code is None or (code == DONE and not 200 <= status < 300):
         return None
     text = next((found[name] for name in ("msg", "message") if isinstance(found.get(name), str)), "")
-    if code == DONE and not 200 <= status < 300:
-        code = status
     return Answer(code, _tidy(text), found.get("data"), _seconds(headers.get("retry-after")))
 
 

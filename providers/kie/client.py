@@ -55,9 +55,11 @@ _NOT_SENT = (
 class Kie:
     """A Provider. An async context manager: it owns its connections.
 
-    `connections` bounds both the connections and the calls in flight; more callers wait until one is free, within their
-    own call's deadline. `open_transport` replaces the network; without it the proxy that the environment names is used,
-    though not for a `root` on this machine. Raises ValueError for a key that cannot be a header.
+    `root` is where the API is. Files go to `upload_root`: where it is not given, to kie's own host for them, or to
+    `root` if that is another than kie's, as what stands in for kie has one address. `connections` bounds both the
+    connections and the calls in flight; more callers wait until one is free, within their own call's deadline.
+    `open_transport` replaces the network; without it the proxy that the environment names is used, though not for a
+    `root` on this machine. Raises ValueError for a key that cannot be a header.
 
     Nothing that it raises holds the key, nor an httpx exception, which holds it in its request.
     """
@@ -66,7 +68,7 @@ class Kie:
         self,
         key: str,
         root: str = ROOT,
-        upload_root: str = UPLOAD_ROOT,
+        upload_root: str | None = None,
         connections: int = 8,
         open_transport: OpenTransport | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Kie:
             raise ValueError("the key is not printable ASCII, or has spaces around it")
         self._key = key.encode()
         self._root = root.rstrip("/")
-        self._upload_root = upload_root.rstrip("/")
+        self._upload_root = (upload_root or (UPLOAD_ROOT if self._root == ROOT else self._root)).rstrip("/")
         # No more callers than connections: httpx's pool wedges when cancelled tasks contend for one (httpcore 1093).
         self._in_flight = trio.CapacityLimiter(connections)
         self._http = httpx.AsyncClient(

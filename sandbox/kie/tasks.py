@@ -51,7 +51,7 @@ class Task:
     callbacks: list[int] = field(default_factory=list)
     """The HTTP status that each callback was answered with; 0 where there was no answer."""
     fetched: int = 0
-    """How often a result of it was read to the end."""
+    """How often one of its addresses was asked for, and answered."""
 
     @property
     def model(self) -> str:

@@ -55,7 +55,8 @@ def make(model: str, given: Mapping[str, Any], work: Work, number: int, find: Fi
     """The file with this number, from 1 on. Takes some hundredths of a second."""
     text = next((value for name in ("prompt", "text") if isinstance(value := given.get(name), str)), "")
     sources = [content for url in _addresses(given) if (content := find(url)) is not None]
-    picture = Picture(text, model, _ratio(given), seed=number)
+    # A prompt may hold halves of characters, as JSON lets it.
+    picture = Picture(text.encode("utf-8", "replace").decode(), model, _ratio(given), seed=number)
     if work.kind == "audio":
         # What cleans a sound gives the sound back: nothing here can take noise out of it.
         return next((source for source in sources if source[:4] == b"RIFF"), None) or melody(text)
