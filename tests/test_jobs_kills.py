@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from providers.provider import InDoubt, NotSent
 from statemachine import State
 from svc.handler.job import ENDED
 from svc.storage.errors import DatabaseUnavailable
@@ -185,3 +186,22 @@ async def test_an_answer_of_the_database_that_is_lost_is_asked_for_again(
         assert world.job.job.state == "delivered"
         assert len(world.provider.creates) == 1
         assert world.job.attempts == 1
+
+
+async def test_what_nobody_could_look_at_until_its_deadline_has_its_last_looks(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """All instances are down for an hour. The job was made meanwhile: it is delivered, and not given up unseen."""
+    world = JobsWorld()
+    world.bot = JobBot(seconds=DEADLINE)
+    async with world.instance() as first:
+        await first.send(7, "a cat")
+        while not (world.jobs.rows and world.job.history[-1] == "running"):
+            await trio.sleep(0.05)
+        await first.drain()
+    await trio.sleep(3600)
+    world.provider.faults.extend([NotSent("gone"), InDoubt("502")])
+    async with world.instance():
+        await world.ended()
+    assert world.job.job.state == "delivered"
+    assert len(world.provider.creates) == len(world.results()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -11,9 +12,11 @@ import trio.testing
 from svc.handler.job import Job
 from svc.handler.known import Known
 from svc.handler.reply import Call
-from svc.storage.inbox import ChatState
+from svc.storage.inbox import ChatState, Term
+from svc.storage.jobs import JobEnding
 from tests.fake_provider import Script
 from tests.jobs_world import JobBot, JobsWorld
+from tests.memory.jobs import MemoryJobs
 
 
 async def test_only_what_has_changed_is_shown(autojump_clock: trio.testing.MockClock) -> None:
@@ -115,3 +118,30 @@ async def test_the_bot_knows_the_chats_state(autojump_clock: trio.testing.MockCl
         await world.ended()
     assert seen
     assert all(known.state == {"language": "ru"} and known.creating.providers == {"kie"} for known in seen)
+
+
+async def test_nothing_is_shown_once_the_end_is_near(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes its time to write the end down: no edit begins that could follow the last one."""
+    world = JobsWorld()
+    world.provider.usual = Script(takes=20.0, callbacks=(20.0,))
+    end_job = MemoryJobs.end_job
+    shown: list[int] = []
+
+    async def slow(jobs: MemoryJobs, term: Term, job_id: int, ending: JobEnding) -> bool:
+        shown.append(len(world.statuses()))
+        # As if the provider told of more progress than before.
+        row = jobs.rows[job_id]
+        row.job = msgspec.structs.replace(row.job, progress=0.99)
+        await trio.sleep(10)
+        shown.append(len(world.statuses()))
+        return await end_job(jobs, term, job_id, ending)
+
+    monkeypatch.setattr(MemoryJobs, "end_job", slow)
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await world.ended()
+    before, after = shown
+    assert before == after > 0
+    assert world.statuses()[-1] == "done"
