@@ -39,7 +39,7 @@ async def test_start_to_menu_and_an_orderly_end(empty_database_url: str) -> None
         for name in ("ack", "arrival_to_menu", "loop_lag", "handover"):
             assert f"svc_{name}_seconds_count" in page.text
             assert f"svc_{name}_seconds_count 0.0" not in page.text
-        await _press(telegram, 7, "category:video", "Sora 2")
+        await _press(telegram, 7, "category:video", "Видео")
         await _press(telegram, 7, "menu", "50")
         await eventually(lambda: all(press.answered for press in telegram.presses(7)))
 
