@@ -89,6 +89,21 @@ async def test_a_topic_that_is_gone_takes_no_result_with_it(fails: bool, autojum
         assert [row.job.state for row in bot.inbox.jobs.values()] == ["failed" if fails else "delivered"]
 
 
+@pytest.mark.parametrize("fault", [None, FaultKind.CUT_AFTER, FaultKind.CALLBACK_FORGED, FaultKind.RESULT_404])
+async def test_the_secret_of_a_callback_is_in_no_line_of_the_log(fault: FaultKind | None, autojump_clock: Clock) -> None:
+    """Whatever is logged of a job, its callbacks, and what goes wrong with them."""
+    kie = KieSandbox()
+    if fault is not None:
+        kie.faults.order(fault)
+    async with running_bot(kie=kie, log_level="debug") as bot:
+        ann = Person(bot)
+        await asks_for_a_picture(ann)
+        await ann.waits(SOON)
+        assert bot.logs.of("JOB_CALLBACK")
+        (row,) = bot.inbox.jobs.values()
+        assert row.secret not in bot.logs.out.getvalue()
+
+
 async def test_a_prompt_may_hold_anything(autojump_clock: Clock) -> None:
     """Markup and emoji come back as they were typed; what is longer than a caption is cut, and told before."""
     prompt = "<b>a & b</b> 🐈 " + "x" * 980
