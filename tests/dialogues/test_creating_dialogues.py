@@ -90,7 +90,7 @@ async def test_a_topic_that_is_gone_takes_no_result_with_it(fails: bool, autojum
 
 
 @pytest.mark.parametrize("fault", [None, FaultKind.CUT_AFTER, FaultKind.CALLBACK_FORGED, FaultKind.RESULT_404])
-async def test_the_secret_of_a_callback_is_in_no_line_of_the_log(fault: FaultKind | None, autojump_clock: Clock) -> None:
+async def test_a_callbacks_secret_is_in_no_line_of_the_log(fault: FaultKind | None, autojump_clock: Clock) -> None:
     """Whatever is logged of a job, its callbacks, and what goes wrong with them."""
     kie = KieSandbox()
     if fault is not None:
