@@ -16,10 +16,11 @@ from svc.bot.views.help import help_page
 from svc.bot.views.history import history
 from svc.bot.views.language import language
 from svc.bot.views.lists import category, vendor
-from svc.bot.views.menu import cancel, menu, start
+from svc.bot.views.menu import cancel, menu
 from svc.bot.views.not_understood import pointer, unknown_command, unknown_press
 from svc.bot.views.search import found, search, typed
 from svc.bot.views.settings import settings
+from svc.bot.views.start import start
 from svc.handler.reply import Reply
 
 Handler = Callable[[Request], Reply | View | None]

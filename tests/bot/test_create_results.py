@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svc.bot.catalog import Catalog
 from svc.bot.create.sending import MiB
+from svc.bot.menu_bot import MenuBot
 from svc.handler.job import FileKind, JobError, ResultFile
 from svc.handler.reply import NOTHING, RemoteFile, Reply
-from tests.bot.creating_person import Person, Shown, check, result
+from tests.bot.creating_person import CATALOG, Person, Shown, check, result
 
 
 def waiting(language: str = "en", model: str = "z-image", prompt: str = "a <fox>") -> Person:
@@ -393,6 +395,20 @@ def test_buttons_of_a_job_that_nobody_remembers() -> None:
     assert late is not None
     assert "don't remember" in late.text
     assert "🏠 Menu" in late.buttons
+
+
+@pytest.mark.parametrize("label", ["Again", "Change the prompt"])
+def test_a_button_of_a_model_that_is_gone_says_so(label: str) -> None:
+    """And shows the menu, below the result, which stays."""
+    person = done()
+    photo = person.latest()
+    person.bot = MenuBot(Catalog(tuple(model for model in CATALOG.models if model.model_id != "z-image")))
+    shown = person.presses(label)
+    assert shown is not None
+    assert "not offered any more" in shown.text
+    assert "category:image" in shown.buttons.values()
+    assert photo in person.messages.values()
+    assert len(person.orders) == 1
 
 
 def test_somebody_elses_job_is_nobodys() -> None:

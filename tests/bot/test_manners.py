@@ -43,7 +43,13 @@ def methods(reply: Reply) -> list[str]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"photo": (A_FILE,)}, {"voice": A_FILE}, {"sticker": A_FILE}, {"video": A_FILE, "caption": "kling"}],
+    [
+        {"photo": (A_FILE,)},
+        {"voice": A_FILE},
+        {"sticker": A_FILE},
+        {"video": A_FILE, "caption": "kling"},
+        *({kind: {}} for kind in ("location", "venue", "contact", "poll", "dice", "game", "story", "checklist")),
+    ],
 )
 def test_a_file_out_of_the_blue_gets_a_hint(fields: dict[str, Any]) -> None:
     """Whatever is written under it."""
@@ -264,6 +270,21 @@ def test_where_there_is_nobody_there_is_no_apology() -> None:
     """A press without its message, or an update of another kind."""
     assert bot.apology(Update(1, callback_query=CallbackQuery("q", User(PERSON))), knows()) is None
     assert bot.apology(Update(1), knows()) is None
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        wrote("hello", kind="group"),
+        wrote("/start@other_bot", kind="group"),
+        wrote("hello", sender=User(6, is_bot=True)),
+        wrote("/start", kind="channel", sender=None),
+        wrote(),
+    ],
+)
+def test_what_nobody_would_have_answered_has_no_apology(update: Update) -> None:
+    """Whatever went wrong with it: people who talk to each other, another bot, a service message."""
+    assert bot.apology(update, knows()) is None
 
 
 def test_the_menu_costs_no_memory() -> None:

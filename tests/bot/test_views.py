@@ -54,6 +54,7 @@ WRITTEN = {
     "start-model": f"/start {key('Z-Image')}",
     "start-category": "/start video",
     "start-nothing": "/start nothing",
+    "start-gone": "/start 0badbad0",
     "search-words": "/search kling",
     "typed": "sedream",
     "typed-russian": "клинг",
