@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import msgspec
 
 from svc.bot.catalog import Model
 from svc.bot.create import draft as drafts
 from svc.bot.create.allowance import refusal
+from svc.bot.create.brought import placed
 from svc.bot.create.draft import Draft
 from svc.bot.create.steps import ask_next, keep, model_gone, notice, start
 from svc.bot.create.values import offered
@@ -22,7 +26,8 @@ Act = Callable[[Request, Model, Draft, str], Reply | None]
 
 
 def create(request: Request) -> Reply | None:
-    """ "create:KEY": begin with a model, by asking for the first thing that it needs; None if it is not offered."""
+    """ "create:KEY": begin with a model, by asking for the first thing that it needs and that has not been brought
+    already; None if it is not offered."""
     model = request.catalog.by_key(request.argument)
     if model is None:
         return None
@@ -31,7 +36,14 @@ def create(request: Request) -> Reply | None:
     against = refusal(request.known, request.user_id, request.texts)
     if against is not None:
         return notice(request, against, model)
-    return ask_next(request, model, Draft(request.update_id, model.key))
+    draft, brought = Draft(request.update_id, model.key), request.memory.brought
+    if brought is None:
+        return ask_next(request, model, draft)
+    draft = placed(brought, model, draft)
+    request = replace(request, memory=msgspec.structs.replace(request.memory, brought=None))
+    if drafts.missing(model, draft) is None and not model.options:
+        return start(request, model, draft)
+    return ask_next(request, model, draft)
 
 
 def pressed(request: Request) -> Reply:
