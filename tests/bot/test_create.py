@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svc.bot.catalog import Catalog, Model
+from svc.bot.create.allowance import DOUBLE_PRESS
 from svc.bot.create.draft import MAX_DRAFT
 from svc.bot.create.values import check_input
 from svc.bot.texts import ENGLISH, RUSSIAN
@@ -454,7 +455,7 @@ def test_commands_leave_the_draft(command: str) -> None:
 
 
 def test_an_old_button_of_a_finished_draft_says_so() -> None:
-    """Also the second of two quick presses on Create: the status that has taken its place stays."""
+    """The status that has taken its place stays; of two quick presses on Create the second is told how it stands."""
     person = Person()
     person.opens(ANIMATE)
     draft = person.sends_photo("fox", caption="it runs")
@@ -462,6 +463,9 @@ def test_an_old_button_of_a_finished_draft_says_so() -> None:
     data = draft.buttons["✨ Create"]
     status = person.presses("✨ Create")
     assert status is not None
+    assert person.presses_data(data, status.params["message_id"]) is None
+    assert person.alert == "⏳ In the queue…"
+    person.now += DOUBLE_PRESS
     assert person.presses_data(data, status.params["message_id"]) is None
     assert person.alert is not None
     assert "finished" in person.alert

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svc.bot.create.allowance import DOUBLE_PRESS
 from svc.bot.create.sending import MiB
 from svc.handler.job import FileKind, JobError, ResultFile
 from svc.handler.reply import NOTHING, RemoteFile, Reply
@@ -331,6 +332,19 @@ def test_again_orders_the_same_with_a_status_of_its_own() -> None:
     assert person.job().status_message_id == max(person.messages)
 
 
+def test_two_quick_presses_on_again_order_one() -> None:
+    """The second is told that it is on its way; a later one, and one on something else, are meant."""
+    person = done()
+    first = person.latest()
+    person.presses("🔁 Again", on=first)
+    assert person.presses("🔁 Again", on=first) is None
+    assert person.alert == "⏳ In the queue…"
+    assert len(person.orders) == 2
+    person.now += DOUBLE_PRESS
+    person.presses("🔁 Again", on=first)
+    assert len(person.orders) == 3
+
+
 def test_again_after_a_failure_keeps_the_words() -> None:
     """A message below is the new job's status."""
     person = waiting()
@@ -417,8 +431,9 @@ def test_an_order_that_the_model_does_not_take_any_more() -> None:
 def test_again_is_subject_to_the_limits() -> None:
     """As many at once as anybody may have."""
     person = done()
-    person.presses("Again")
-    person.presses("Again")
+    for _ in range(2):
+        person.presses("Again")
+        person.now += DOUBLE_PRESS
     assert len(person.orders) == 3
     assert person.presses("Again") is None
     assert "2 things in the making" in str(person.alert)

@@ -9,7 +9,7 @@ import msgspec
 
 from svc.bot.catalog import Model
 from svc.bot.create import draft as drafts
-from svc.bot.create.allowance import refusal
+from svc.bot.create.allowance import pressed_twice, refusal
 from svc.bot.create.brought import placed
 from svc.bot.create.draft import Draft
 from svc.bot.create.steps import ask_next, keep, model_gone, notice, start
@@ -71,10 +71,12 @@ def _on_draft(request: Request, number: str, act: Act, argument: str) -> Reply:
 
 def _over(request: Request) -> Reply:
     """A button of a draft that is finished. Its message stays: it may show by now how the job goes."""
-    words = request.texts.creating.draft_over
+    creating = request.texts.creating
     if request.press is None or request.press.expired:
-        return notice(request, words)
-    return Reply(answer_press(request.press, words))
+        return notice(request, creating.draft_over)
+    if pressed_twice(request.known, request.user_id):
+        return Reply(answer_press(request.press, creating.queued, alert=False))
+    return Reply(answer_press(request.press, creating.draft_over))
 
 
 def _show(request: Request, model: Model, draft: Draft, argument: str) -> Reply:

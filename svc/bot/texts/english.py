@@ -64,7 +64,7 @@ ENGLISH = Texts(
         "audio-to-video": "🗣 Make it talk",
     },
     brought={
-        "prompt": "✍️ Shall I make that? Pick what it is to be.",
+        "prompt": "✍️ Got it. What shall I make of that?",
         "image": "🖼 Got your picture. What shall I do with it?",
         "video": "🎬 Got your video. What shall I do with it?",
         "audio": "🎙 Got your recording. What shall I do with it?",
@@ -88,8 +88,8 @@ ENGLISH = Texts(
     help=(
         "❓ <b>How this works</b>\n\n"
         "Pick a category and a model, press Create, and send what it asks for. The result comes into this chat.\n\n"
-        "You can also just type what you are looking for: a model, a maker, or “video”. "
-        "Typos are fine.\n\n"
+        "You can also just send a picture, a video or a voice message, describe what you would like to see, or type "
+        "the name of a model. Typos are fine.\n\n"
         "/menu shows all models, /history what you have made, /lang changes the language, "
         "/cancel stops what I'm asking for."
     ),

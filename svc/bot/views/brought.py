@@ -10,7 +10,7 @@ from svc.bot.create.files import NoFile
 from svc.bot.request import Request
 from svc.bot.search import find
 from svc.bot.showing import show
-from svc.bot.view import View, button, in_rows, token
+from svc.bot.view import Button, View, button, token
 from svc.bot.views.menu import menu
 from svc.bot.views.search import results
 from svc.handler.reply import Reply
@@ -44,6 +44,13 @@ def sent_file(request: Request) -> Reply | View:
 def _offer(request: Request, part: Part, brought: Brought) -> Reply:
     """What can be made of it; it is kept for the model that is picked."""
     texts = request.texts
-    tasks = [button(texts.task_title(name), "task", token(name)) for name in tasks_for(part, request.catalog)]
-    view = View(texts.brought[part], (*in_rows(tasks, 1), (button(texts.buttons.menu, "menu"),)))
+    tasks = [(_task(name, request),) for name in tasks_for(part, request.catalog)]
+    view = View(texts.brought[part], (*tasks, (button(texts.buttons.menu, "menu"),)))
     return show(request, view, memory=msgspec.structs.replace(request.memory, brought=brought))
+
+
+def _task(name: str, request: Request) -> Button:
+    """The button of a task: to the models that do it, or to the card of the only one."""
+    title = request.texts.task_title(name)
+    models = [model for model in request.catalog.models if model.task == name]
+    return button(title, "model", models[0].key) if len(models) == 1 else button(title, "task", token(name))
