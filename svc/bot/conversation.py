@@ -89,10 +89,12 @@ def _asked(message: Message, memory: Memory, known: Known, *, edited: bool) -> A
 
 
 def _noting(message: Message, memory: Memory, *, edited: bool) -> Memory:
-    """Whoever writes has not blocked the bot; an album and an edit are answered once."""
+    """Whoever writes has not blocked the bot, and has gone on from what was brought before; an album and an edit are
+    answered once."""
     return msgspec.structs.replace(
         memory,
         blocked=False,
+        brought=None,
         album=message.media_group_id or memory.album,
         edited=message.message_id if edited else memory.edited,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from svc.bot.catalog import Model
-from svc.bot.create.allowance import refusal
+from svc.bot.create.allowance import pressed_twice, refusal
 from svc.bot.create.draft import Draft, is_small_enough
 from svc.bot.create.ordering import order, ordered
 from svc.bot.create.sending import ways_to_send_again
@@ -44,6 +44,8 @@ def again(request: Request) -> Reply:
         return told(request, request.texts.creating.job_gone)
     if model is None:
         return show(as_new_message(request), gone(request))
+    if request.press is not None and pressed_twice(request.known, request.user_id, job):
+        return Reply(answer_press(request.press, request.texts.creating.queued, alert=False))
     against = refusal(request.known, request.user_id, request.texts)
     if against is not None:
         return told(request, against)
