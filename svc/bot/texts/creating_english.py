@@ -194,7 +194,7 @@ CREATING_ENGLISH = CreatingTexts(
     result_gone="That file is gone: it is not kept for ever. You can have it made again.",
     history="🗂 <b>What you have made</b>, {number} of {count}",
     history_empty="🗂 You have not made anything yet. Pick a model, and it will be here.",
-    history_job="{history}\n\n<b>{title}</b>\n{prompt}\n\n{state}, {when}",
+    history_job="{history}\n\n<b>{title}</b>{prompt}\n\n{state}, {when}",
     states={
         "wanted": "⏳ in the queue",
         "submitting": "⏳ being handed in",
@@ -205,6 +205,7 @@ CREATING_ENGLISH = CreatingTexts(
         "cancelled": "✖️ cancelled",
         "unknown": "🤷 unknown",
     },
+    not_delivered="📭 made, but not delivered",
     job_gone="I don't remember that one any more.",
     seconds="{n} s",
     minutes="{n} min",
