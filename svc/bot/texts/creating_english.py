@@ -125,7 +125,7 @@ CREATING_ENGLISH = CreatingTexts(
     at_once="It starts as soon as you send it.",
     options_first="Under Options you can change things first.",
     up_to="{limit} at most.",
-    caption_counts="If you write under it what you want, I'll take that along.",
+    caption_counts="You can write what you want in the caption.",
     received="👍 Got it. Send more, {most} at most, or press Done.",
     no_file={
         "image": "That is no picture I can use.",
