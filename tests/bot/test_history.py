@@ -102,6 +102,7 @@ def test_what_was_not_delivered_can_still_be_had_for_a_time() -> None:
     person = made(1)
     person.job_goes("failed", error="not_delivered", file_id=None, file_kind=None, sent_id=None)
     person.says("/history")
+    assert "📭 made, but not delivered" in person.latest().text
     assert [call.method for call in sent_again(person)] == ["sendPhoto", "sendPhoto", "sendDocument", "sendMessage"]
     person.now += 2 * DAY
     shown = person.says("/history")
@@ -171,3 +172,14 @@ def test_an_open_question_stays_open() -> None:
     person.says("/history")
     person.says("another fox")
     assert person.orders[-1].input["prompt"] == "another fox"
+
+
+def test_a_job_without_a_prompt_leaves_no_gap() -> None:
+    """Its title stands alone."""
+    person = Person()
+    person.opens("recraft/crisp-upscale")
+    person.sends_photo("fox")
+    person.job_ends("ready", result())
+    shown = person.says("/history")
+    assert shown is not None
+    assert "Recraft Crisp Upscale\n\n✅ done" in shown.text

@@ -292,7 +292,7 @@ async def test_whoever_has_blocked_the_bot_gets_no_result(autojump_clock: Clock)
         assert len(ann.messages()) == messages
         await ann.unblocks()
         await ann.says("/history")
-        assert "not made" in ann.sees()
+        assert "made, but not delivered" in ann.sees()
         assert [row.job.state for row in bot.inbox.jobs.values()] == ["failed"]
 
 

@@ -25,8 +25,8 @@ def history(request: Request) -> View:
     text = creating.history_job.format(
         history=creating.history.format(number=page.number, count=page.count),
         title=escape(about.title, 100),
-        prompt=escape(about.prompt, _SHOWN_OF_A_PROMPT),
-        state=creating.states[job.state],
+        prompt=f"\n{escape(about.prompt, _SHOWN_OF_A_PROMPT)}" if about.prompt else "",
+        state=creating.not_delivered if job.error == "not_delivered" else creating.states[job.state],
         when=ago(request.known.now - job.created_at, texts),
     )
     send = button(creating.buttons.send_again, "result", job.job_id, 0)
