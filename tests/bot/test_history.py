@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from svc.bot.create.sending import MiB
+from svc.bot.texts import ENGLISH
 from svc.handler.job import Job
 from svc.handler.known import MOST_JOBS
 from svc.handler.reply import Call
 from telegram_client.updates import CallbackQuery, Chat, Message, Update
 from tests.bot.creating_person import Person, result
+from tests.bot.updates import says, shown, wrote
 
 DAY = 86_400.0
 
@@ -47,6 +49,13 @@ def test_who_has_made_nothing_is_told_how_to_begin() -> None:
     assert shown is not None
     assert "not made anything yet" in shown.text
     assert list(shown.buttons) == ["🏠 Menu"]
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup"])
+def test_in_a_group_nothing_is_said_of_what_anybody_has_made(kind: str) -> None:
+    """That it is to be had in private."""
+    call = shown(says(wrote("/history", kind=kind)))
+    assert call.params["text"] == ENGLISH.creating.only_private
 
 
 def test_the_newest_comes_first_and_pages_go_back() -> None:

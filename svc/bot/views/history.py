@@ -16,6 +16,9 @@ _SHOWN_OF_A_PROMPT = 800
 def history(request: Request) -> View:
     """/history, "history" or "history:PAGE"."""
     texts, creating = request.texts, request.texts.creating
+    if not request.private:
+        # What somebody has made is in their own chat with the bot, and of no concern to a group.
+        return View(creating.only_private, ((button(texts.buttons.menu, "menu"),),))
     jobs = [job for job in request.known.jobs if job.user_id == request.user_id]
     if not jobs:
         return View(creating.history_empty, ((button(texts.buttons.menu, "menu"),),))
