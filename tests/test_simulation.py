@@ -31,6 +31,9 @@ from tests.simulation.doubts import Violation
 from tests.simulation.schedule import KINDS, make_schedule
 from tests.simulation.world import run_seed
 
+# A mutant may take a hundred seeds to show, each of which takes a while on a machine that is busy.
+pytestmark = pytest.mark.timeout(600)
+
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 # Small, so that processes that run tests side by side end together.
 BLOCK = 10
@@ -330,7 +333,7 @@ MUTANTS = [
 
 
 # A drain that leaves something behind, just when that matters, is rare: no earlier seed has one.
-FIRST_SEEDS = {_a_drain_writes_nothing_down: 410}
+FIRST_SEEDS: dict[Callable[[pytest.MonkeyPatch], None], int] = {_a_drain_writes_nothing_down: 410}
 
 
 @pytest.mark.parametrize(("mutate", "guarantee"), MUTANTS)
