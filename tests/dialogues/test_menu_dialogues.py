@@ -110,7 +110,8 @@ async def test_a_link_opens_a_model(autojump_clock: Clock) -> None:
         assert ann.sees().startswith("That is not offered any more.")
         assert "🖼 Images (21)" in ann.labels()
         await ann.says("/start no-such-key")
-        assert ann.sees().startswith("👋 Hi! 50 AI models")
+        assert ann.sees().startswith("👋")
+        assert "50 AI models" in ann.sees()
 
 
 @pytest.mark.parametrize(
