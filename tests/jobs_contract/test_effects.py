@@ -48,9 +48,11 @@ async def test_an_update_that_is_done_asks_for_its_job(under_test: JobsUnderTest
 
 
 async def test_the_message_that_shows_it(under_test: JobsUnderTest, inbox: Inbox) -> None:
-    """The one that the request names, else the one that the reply has sent, if it has sent one."""
+    """The one that the reply has sent, if it has sent one: an edit may have been refused, and this came in its place.
+    Else the one that the request names.
+    """
     term = await new_term(inbox)
-    for job_id, given, calls, shown in ((1, 9, SENT, 9), (2, None, SENT, 33), (3, None, [], None)):
+    for job_id, given, calls, shown in ((1, 9, [], 9), (2, 9, SENT, 33), (3, None, SENT, 33), (4, None, [], None)):
         await store(inbox, job_id)
         request = msgspec.structs.replace(REQUEST, status_message_id=given)
         await inbox.settle(await begun(inbox, job_id, term, a_job(request)), Done(), calls)
