@@ -168,9 +168,6 @@ class Jobs(Protocol):
     async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
         """Jobs that have not ended and are not ready, with greater ids than `after`, in the order of ids."""
 
-    async def state_of(self, chat_id: int) -> ChatState:
-        """The state of this chat."""
-
     async def running(self) -> int:
         """How many jobs the provider has, or may have."""
 

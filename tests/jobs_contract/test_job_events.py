@@ -175,7 +175,7 @@ async def test_its_row_has_effects_too(under_test: JobsUnderTest, inbox: Inbox, 
     event = await ready(under_test, term)
     effects = Effects(b'{"n": 1}', job=REQUEST)
     await inbox.settle(await begun(inbox, event, term, effects), Done(), PHOTO)
-    assert (await jobs.state_of(CHAT)).version == 1
+    assert (await under_test.state_of(CHAT)).version == 1
     assert [job.job_id for job in await jobs.jobs_of(CHAT, 10)] == [1]
 
 

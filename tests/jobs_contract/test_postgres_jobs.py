@@ -163,5 +163,5 @@ async def test_a_group_of_all_kinds(real: PostgresJobsUnderTest) -> None:
     await at_once(*(lambda it=it: inbox.settle(it, Done(), PHOTO) for it in (state, plain, event)))
     job = await the_job(real)
     assert (job.state, job.file_id) == ("delivered", "AgAC")
-    assert (await real.jobs.state_of(9)).version == 1
-    assert (await real.jobs.state_of(8)).version == 0
+    assert (await real.state_of(9)).version == 1
+    assert (await real.state_of(8)).version == 0

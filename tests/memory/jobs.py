@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from svc.handler.job import ENDED, Job, ResultFile
-from svc.storage.inbox import JOB_ENDED, ChatState, Received, Term
+from svc.storage.inbox import JOB_ENDED, Received, Term
 from svc.storage.jobs import (
     CLAIMED_FOR,
     FIRST_LOOK_AFTER,
@@ -125,10 +125,6 @@ class MemoryJobs:
         await self._inbox.crossing()
         live = [row.job for each, row in sorted(self.rows.items()) if each > after and row.job.state in OPEN]
         return [LiveJob(job, self._inbox.state_of(job.chat_id)) for job in live[:limit]]
-
-    async def state_of(self, chat_id: int) -> ChatState:
-        await self._inbox.crossing()
-        return self._inbox.state_of(chat_id)
 
     async def running(self) -> int:
         await self._inbox.crossing()
