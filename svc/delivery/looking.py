@@ -15,9 +15,10 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.late_duplicates import SentAgain
+from svc.delivery.outcome_log import log_job_told
 from svc.delivery.probing import Look
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
-from svc.storage.inbox import CANNOT_BE_TOLD
+from svc.storage.inbox import CANNOT_BE_TOLD, Dead, Done, Ending
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
 
 log = structlog.get_logger()
@@ -28,6 +29,14 @@ LOOKS_AT_ONCE = 24
 # Where few probes are allowed, few looks share them: each is through soon then, and none takes longer than its claim.
 FEWEST_LOOKS_AT_ONCE = 2
 PROBES_OF_A_LOOK = 5.0
+
+
+# How the update of a look has ended by it, if it has.
+_ENDINGS: dict[LookOutcome, Ending] = {
+    LookOutcome.FOUND: Done(),
+    LookOutcome.SKIP: Done("in_doubt"),
+    LookOutcome.DEAD: Dead(CANNOT_BE_TOLD),
+}
 
 
 async def look_for_sends(period: ActivePeriod) -> None:
@@ -114,6 +123,8 @@ class _Looking:
             period.queue.look_at(update.update_id for update in followers or ())
 
     def _say(self, due: DueLook, result: LookResult, outcome: LookOutcome, probes: int, began: float) -> None:
+        if (ending := _ENDINGS.get(outcome)) is not None:
+            log_job_told(self._log, due.job, ending, due.waited, self._period.metrics)
         ids = {"update_id": due.update_id, "chat_id": due.chat_id}
         ms = round((trio.current_time() - began) * 1000, 1)
         match outcome:

@@ -15,6 +15,7 @@ from svc.storage import looks
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
+    JOB_ENDED,
     NO_CHAT,
     NO_STATE,
     SENDS_IN_DOUBT,
@@ -37,6 +38,7 @@ from svc.storage.inbox import (
     Unclear,
     Window,
 )
+from svc.storage.jobs import read_job_event
 from svc.storage.looks import (
     ABSENT_LOOKS,
     MOST_LOOKS,
@@ -349,6 +351,8 @@ class MemoryInbox:
             row.looks,
             row.absent,
             trio.current_time() - row.started,
+            trio.current_time() - row.update.arrived,
+            read_job_event(row.update.payload) if row.update.kind == JOB_ENDED else None,
         )
 
     def _look_is_due(self, row: Row, held: Collection[int]) -> bool:
