@@ -50,6 +50,7 @@ class _Looking:
     def __init__(self, period: ActivePeriod) -> None:
         self._period = period
         self._log = log.bind(epoch=period.term.epoch)
+        self._began = trio.current_time()
         self._at_work: set[int] = set()
         self._inherited: set[int] = set()
         self._late = 0
@@ -96,10 +97,11 @@ class _Looking:
 
     def _believed(self, due: DueLook, result: LookResult) -> LookResult:
         """What a look tells. One that finds nothing tells nothing while a file may be on its way: the end of a job is
-        most often one, and a former leader may have sent it just now. Of an attempt of its own a period waits as long
-        before it looks.
+        most often one, and a former leader may have sent it right before its end, however long ago the attempt began.
+        Of an attempt of its own a period waits as long before it looks.
         """
-        on_its_way = due.update_id < 0 and due.update_id in self._inherited and due.age < LOOK_AFTER_FILE
+        just_inherited = due.update_id in self._inherited and trio.current_time() - self._began < LOOK_AFTER_FILE
+        on_its_way = due.update_id < 0 and just_inherited
         return Unsure("a file may be on its way") if on_its_way and isinstance(result, Absent) else result
 
     async def _settle(self, due: DueLook, result: LookResult, probes: int, began: float) -> None:

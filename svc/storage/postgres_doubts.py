@@ -32,7 +32,14 @@ class InboxDoubts:
         self._instance = instance
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         rows = await self._database.fetch(
             term_sql.RESOLVE_DOUBTS,
@@ -44,6 +51,7 @@ class InboxDoubts:
             self._instance,
             CANNOT_BE_TOLD,
             look,
+            max(age, file_age),
         )
         return [Resolved(row["update_id"], row["how"]) for row in rows]
 
@@ -100,7 +108,7 @@ class InboxDoubts:
 
 def _due_look(row: asyncpg.Record) -> DueLook:
     *columns, told = row
-    return DueLook(*columns, None if told is None else read_job_event(told))
+    return DueLook(*columns)._replace(job=None if told is None else read_job_event(told))
 
 
 class Follows(NamedTuple):

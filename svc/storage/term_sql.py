@@ -31,7 +31,8 @@ RETURNING epoch
 
 # Like `begin`, this reads its own term FOR SHARE: an old leader must not decide for the new one. The tokens that
 # workers hold are in $5. The age ($4, seconds) gives the owner of an ended term the time to settle what it was sending,
-# and spares an attempt that began after the list of tokens was made. A clock that was set back does not make it wait.
+# and spares an attempt that began after the list of tokens was made; it is $11 for what may be a file on its way. A
+# clock that was set back does not make it wait.
 #
 # Rows that somebody has locked are left for the next time. The token stays, so that a settlement that comes late still
 # counts. $6 is the policy, $7 how many sends in doubt there may be, $8 the instance, $9 the reason of the dead; with
@@ -43,6 +44,8 @@ _ENTRY = """jsonb_strip_nulls(jsonb_build_object(
         'error', CASE d.how WHEN 'dead' THEN coalesce(i.dead_if_sent, $9::text) END))"""
 _STORY = with_entry("i.history", _ENTRY)
 
+_AGE = "CASE WHEN i.update_id < 0 AND NOT i.repeatable THEN $11::float8 ELSE $4::float8 END"
+
 RESOLVE_DOUBTS = f"""
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
@@ -53,7 +56,7 @@ WITH term AS MATERIALIZED (
     WHERE i.bot_id = $1 AND i.state <> 'pending' AND EXISTS (SELECT FROM term)
       AND NOT ($10 AND {LOOKED_FOR})
       AND (i.state = 'in_doubt' OR i.epoch <> $2 OR i.token <> ALL ($5::bigint[]))
-      AND i.started_at NOT BETWEEN now() - make_interval(secs => $4) AND now() + interval '1 minute'
+      AND i.started_at NOT BETWEEN now() - make_interval(secs => {_AGE}) AND now() + interval '1 minute'
     ORDER BY i.update_id LIMIT 500
     FOR UPDATE SKIP LOCKED
 ), again AS (

@@ -22,7 +22,7 @@ from svc.storage.inbox import (
 )
 from svc.storage.jobs import Failed, JobEnding, Jobs, Unknown, read_job_event
 from svc.storage.looks import Absent, Found, LookOutcome
-from tests.inbox_contract.under_test import LONG_AGO, an_update, ids_read_back, new_term, store
+from tests.inbox_contract.under_test import EVER, LONG_AGO, an_update, ids_read_back, new_term, store
 from tests.jobs_contract.under_test import (
     CHAT,
     READY,
@@ -167,6 +167,20 @@ async def test_resolved_by_policy(under_test: JobsUnderTest, inbox: Inbox, polic
         term = await new_term(inbox)
         await inbox.resolve_doubts(term, "skip" if policy == "skip" else "resend", LONG_AGO, ())
         assert (await the_job(under_test)).state == state
+
+
+async def test_a_file_may_be_on_its_way(under_test: JobsUnderTest, inbox: Inbox) -> None:
+    """The policy does not decide on a result until that must have arrived or failed; what may be made twice can be at
+    once.
+    """
+    event = await ready(under_test, await new_term(inbox))
+    await begun(inbox, event, await new_term(inbox))
+    term = await new_term(inbox)
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=EVER) == []
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=LONG_AGO) == [(event, "resend")]
+    assert (await inbox.begin(Attempt(event, term, 3, repeatable=True))).outcome is BeginOutcome.BEGUN
+    term = await new_term(inbox)
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=EVER) == [(event, "repeat")]
 
 
 async def test_its_row_has_effects_too(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:

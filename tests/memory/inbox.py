@@ -290,16 +290,24 @@ class MemoryInbox:
         await self.crossing()
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         await self.crossing()
         if term != self.term:
             return []
-        latest = trio.current_time() - age
+        now = trio.current_time()
+        ages = {True: max(age, file_age), False: age}
         doubtful = [
             row
             for _, row in sorted(self.rows.items())
-            if row.started <= latest
+            if row.started <= now - ages[row.update.update_id < 0 and not row.repeatable]
             and (self._left_behind(row, held) or row.state == "in_doubt")
             and not (look and _can_be_looked_for(row))
         ]
