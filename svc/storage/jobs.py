@@ -157,7 +157,7 @@ class Jobs(Protocol):
         term is over."""
 
     async def note_callback(self, job_id: int, secret: str, task_id: str | None) -> bool:
-        """A callback came for this job, naming this task: it is due now, unless it is over. By any instance.
+        """A callback came for this job, naming this task: it is due now, and first, unless it is over. By any instance.
 
         False if there is no such job with this secret.
         """

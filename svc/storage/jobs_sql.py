@@ -154,13 +154,14 @@ def ending(fence: str, job: str, state: str, error: str, text: str, results: str
 _ENDING = ending("EXISTS (SELECT FROM term)", "$4", "$5::text", "$6::text", "$7::text", "$8::jsonb", "$9::text")
 END_JOB = f"{_TERM}, {_ENDING} SELECT FROM ended"
 
-# $2 is the job, $3 its secret, $4 the task that the callback names.
+# $2 is the job, $3 its secret, $4 the task that the callback names. It is made, most likely: so it comes before
+# all that only wait, of which there may be many.
 NOTE_CALLBACK = f"""
 WITH known AS MATERIALIZED (
     SELECT bot_id, job_id FROM jobs WHERE bot_id = $1 AND job_id = $2 AND secret = $3
 ), noted AS (
     UPDATE jobs j
-    SET due_at = now(), called = true, hint = coalesce($4, j.hint),
+    SET due_at = now() - interval '1 day', called = true, hint = coalesce($4, j.hint),
         history = {_story("'callback'", ", 'task_id', $4::text")}
     FROM known WHERE j.bot_id = known.bot_id AND j.job_id = known.job_id AND {_STILL_OPEN}
 )

@@ -238,6 +238,18 @@ async def test_a_callback_makes_it_due(under_test: JobsUnderTest, inbox: Inbox, 
     assert (await the_due_one(under_test, term)).hint == "task 1"
 
 
+async def test_whose_callback_has_come_is_first(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
+    """Whatever else has been due for long: that one is made, most likely, and somebody waits for it."""
+    term = await new_term(inbox)
+    for job_id in range(1, 5):
+        await asked(under_test, term, job_id)
+    await at_the_provider(under_test, term, 5)
+    await under_test.tested.pass_time(600.0)
+    await jobs.note_look(term, 5, 100.0)
+    await jobs.note_callback(5, SECRET, "task 5")
+    assert await due(under_test, term, limit=1) == [5]
+
+
 async def test_a_callback_during_a_look(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
     """One that came while its task was being asked for is not put off by the answer; the next one is."""
     term = await new_term(inbox)
