@@ -84,6 +84,16 @@ async def test_delivered(under_test: JobsUnderTest, inbox: Inbox) -> None:
     assert await under_test.history(1) == ["asked", "handed_in", "running", "ready", "delivered"]
 
 
+async def test_the_file_is_that_of_the_message_that_was_sent(under_test: JobsUnderTest, inbox: Inbox) -> None:
+    """Not the one in a message that was edited before, unless nothing was sent."""
+    edited = CallMade("editMessageCaption", "ok", 5.0, None, SentFile("video", "BAAC"))
+    term = await new_term(inbox)
+    for job_id, calls, file_id in ((1, [edited, *PHOTO], "AgAC"), (2, [edited], "BAAC")):
+        event = await ready(under_test, term, job_id)
+        await inbox.settle(await begun(inbox, event, term), Done(), calls)
+        assert (await the_job(under_test, job_id)).file_id == file_id
+
+
 async def test_delivered_without_a_file(under_test: JobsUnderTest, inbox: Inbox) -> None:
     """What is sent as a link has no file to send again."""
     term = await new_term(inbox)

@@ -228,7 +228,8 @@ class MemoryInbox:
         sent = [call.message_id for call in calls if call.message_id is not None]
         row.sent += sent
         sent_id = sent[0] if sent else None
-        file = next((call.file for call in calls if call.file is not None), None)
+        sent_first = sorted(calls, key=lambda call: call.message_id is None)
+        file = next((call.file for call in sent_first if call.file is not None), None)
         match ending:
             case Unclear(delay, error, doubts):
                 row.state, row.token, row.last_error = "in_doubt", None, error
