@@ -26,7 +26,7 @@ SHORTEST_PUT_OFF = 1.0
 FIRST_PUT_OFF = 2.0
 LONGEST_PUT_OFF = 30.0
 MAINTENANCE = 30.0
-# A provider that does not answer at a job's deadline is asked for so many seconds more, and so is the server of a result.
+# A provider that does not answer at a job's deadline is asked for so many seconds more; so is the server of a result.
 LAST_QUESTIONS = 60.0
 # How long a result is tried for whose address does not answer.
 RESULT_PATIENCE = 120.0

@@ -324,7 +324,8 @@ class Inbox(Protocol):
         """Decide on what is in doubt and began over `age` seconds ago: begun by older terms, or by this term under a
         token that is not in `held`. Nothing, unless `term` is the current one. With `look`, what can be looked for is
         left out. An apology is never sent twice: its update is dead. What tells of a job's end, and may not be made
-        twice, may be a file on its way: it has to have begun over `file_age` seconds ago, too.
+        twice, may be a file that a former leader has sent right before its end: the term has to be `file_age` seconds
+        old for that.
         """
 
     async def due_looks(

@@ -51,7 +51,7 @@ class InboxDoubts:
             self._instance,
             CANNOT_BE_TOLD,
             look,
-            max(age, file_age),
+            file_age,
         )
         return [Resolved(row["update_id"], row["how"]) for row in rows]
 

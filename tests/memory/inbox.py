@@ -304,11 +304,12 @@ class MemoryInbox:
         if term != self.term:
             return []
         now = trio.current_time()
-        ages = {True: max(age, file_age), False: age}
+        file_may_come = now - self.acquired_at < file_age
         doubtful = [
             row
             for _, row in sorted(self.rows.items())
-            if row.started <= now - ages[row.update.update_id < 0 and not row.repeatable]
+            if row.started <= now - age
+            and not (file_may_come and row.update.update_id < 0 and not row.repeatable)
             and (self._left_behind(row, held) or row.state == "in_doubt")
             and not (look and _can_be_looked_for(row))
         ]
