@@ -40,6 +40,7 @@ test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/bot: those
 test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger searches, more examples
 	$(BIN)/python -m tests.simulation --seeds 20000
 	$(BIN)/python -m tests.model
+	$(BIN)/python -m tests.model.jobs
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) -o timeout=3600 --hypothesis-profile long -m hypothesis $(TESTS)
 
 test-lowest: $(LOWEST)/.dev  ## the tests with every dependency at its lower bound
@@ -60,7 +61,8 @@ ruff: $(VENV)/.dev
 
 flake8: $(VENV)/.dev
 	$(BIN)/flake8 --select ASYNC --ignore $(ASYNC_IGNORED) \
-		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' svc statemachine providers telegram_client sandbox fleet tests
+		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' \
+		svc statemachine providers telegram_client sandbox fleet examples tests
 
 mypy: $(VENV)/.dev
 	$(BIN)/mypy

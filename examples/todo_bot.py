@@ -15,7 +15,7 @@ class TodoBot(Bot):
         """A text adds a task, a press ends one; either shows what is left."""
         tasks, press, message = dict(known.state), update.callback_query, update.message
         if press is not None and press.message is not None:
-            tasks.pop(press.data, None)
+            tasks.pop(press.data or "", None)
             where = {"chat_id": press.message.chat.id, "message_id": press.message.message_id}
             answer = Call("answerCallbackQuery", {"callback_query_id": press.id})
             return Reply((answer, Call("editMessageText", where | shown(tasks))), state=tasks)

@@ -80,7 +80,7 @@ class ObservedBotApi:
         self._flowing.set()
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
-        chat_id = json.loads(request.body or b"{}").get("chat_id")
+        chat_id = _chat_of(request)
         call = BotApiCall(request.target.rpartition("/")[2], chat_id, time.time())
         if call.method != "getMe":
             self.calls.append(call)
@@ -100,6 +100,14 @@ class ObservedBotApi:
         await trio.sleep(self._one_way)
         await self._flowing.wait()
         return answer
+
+
+def _chat_of(request: HttpRequest) -> int | None:
+    """The chat that a call names; None also for an upload, which is no JSON."""
+    if not request.content_type.startswith("application/json"):
+        return None
+    chat_id: int | None = json.loads(request.body or b"{}").get("chat_id")
+    return chat_id
 
 
 def _set_event() -> trio.Event:

@@ -17,7 +17,7 @@ from sandbox.http_client import HttpPoster
 from sandbox.http_server import HttpRequest, serve
 from sandbox.late import LateCalls
 from sandbox.telegram import DEMO_TOKEN, Telegram
-from sandbox.transport import SandboxTransport
+from sandbox.transport import InProcessTransport
 from sandbox.webhooks import Post, WebhookSender
 
 
@@ -48,9 +48,9 @@ class Sandbox:
         self.api = Api(self.telegram, self.faults, self.late, fetch or HttpFetcher())
         self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
 
-    def transport(self, *, latency: float = 0.0) -> SandboxTransport:
+    def transport(self, *, latency: float = 0.0) -> InProcessTransport:
         """An httpx transport into this sandbox; `latency` is the seconds of each leg."""
-        return SandboxTransport(self.api, latency=latency)
+        return InProcessTransport(self._call, latency=latency)
 
     async def run(
         self,
@@ -68,7 +68,7 @@ class Sandbox:
 
         async def handle(request: HttpRequest) -> HttpResponse:
             if request.target.startswith(("/bot", "/file/")):
-                return await self.api.handle(request.target, request.content_type, request.body)
+                return await self._call(request)
             return control.handle(request)
 
         with closing(HttpPoster()) as poster:
@@ -83,3 +83,7 @@ class Sandbox:
             await nursery.start(self.late.run)
             await nursery.start(self.sender.run, post)
             task_status.started()
+
+    async def _call(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request to the Bot API. Raises ConnectionCut."""
+        return await self.api.handle(request.target, request.content_type, request.body)

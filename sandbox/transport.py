@@ -1,33 +1,24 @@
-"""An httpx transport into the sandbox without sockets, so that a client can run under a mocked clock."""
+"""An httpx transport into a stand-in without sockets, so that a client can run under a mocked clock."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
 
 import httpx
 import trio
 
-from sandbox.api import Api, ConnectionCut
+from sandbox.api import ConnectionCut
+from sandbox.http_server import Handler, HttpRequest
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._content
-
-
-class SandboxTransport(httpx.AsyncBaseTransport):
-    """Carries requests to `api` in this process, faults included.
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """Carries requests to `handle` in this process, faults included.
 
     `latency` is the seconds that each leg takes, the request and the answer; even at 0 each leg is a checkpoint. A
     client cancelled on the first leg has changed nothing; on the second leg the effect stands and only the answer is
-    lost; while a SLOW fault holds its call up, the effect still comes in its time. httpx's timeouts are not applied.
+    lost; while a fault holds its call up, the effect still comes in its time. httpx's timeouts are not applied.
     """
 
-    def __init__(self, api: Api, *, latency: float = 0.0) -> None:
-        self._api = api
+    def __init__(self, handle: Handler, *, latency: float = 0.0) -> None:
+        self._handle = handle
         self._latency = latency
         self._shut = False
 
@@ -38,19 +29,22 @@ class SandboxTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Perform one request. Raises httpx.ConnectError when shut, RemoteProtocolError for a cut connection."""
         if self._shut:
-            raise httpx.ConnectError("the sandbox is out of reach", request=request)
+            raise httpx.ConnectError("the stand-in is out of reach", request=request)
         body = await request.aread()
         await trio.sleep(self._latency)
         if self._shut:
             raise httpx.ReadError("the connection is gone", request=request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        received = HttpRequest(
+            request.method, request.url.raw_path.decode("ascii"), headers.get("content-type", ""), body, headers
+        )
         try:
-            reply = await self._api.handle(
-                request.url.raw_path.decode("ascii"), request.headers.get("content-type", ""), body
-            )
+            reply = await self._handle(received)
         except ConnectionCut:
             raise httpx.RemoteProtocolError(
                 "Server disconnected without sending a response.", request=request
             ) from None
         await trio.sleep(self._latency)
-        headers = [*reply.headers, ("Content-Length", str(len(reply.content)))]
-        return httpx.Response(reply.status, headers=headers, stream=_Body(reply.content), request=request)
+        answered = [*reply.headers, ("Content-Length", str(len(reply.content)))]
+        content = b"" if request.method == "HEAD" else reply.content
+        return httpx.Response(reply.status, headers=answered, stream=httpx.ByteStream(content), request=request)

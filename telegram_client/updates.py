@@ -101,6 +101,15 @@ class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     video_note: File | None = None
     document: File | None = None
     sticker: File | None = None
+    checklist: dict[str, Any] | None = None
+    contact: dict[str, Any] | None = None
+    dice: dict[str, Any] | None = None
+    game: dict[str, Any] | None = None
+    location: dict[str, Any] | None = None
+    paid_media: dict[str, Any] | None = None
+    poll: dict[str, Any] | None = None
+    story: dict[str, Any] | None = None
+    venue: dict[str, Any] | None = None
     media_group_id: str | None = None
     message_thread_id: int | None = None
     is_topic_message: bool = False

@@ -13,7 +13,7 @@ import trio
 from sandbox.postgres import EmbeddedPostgres
 from svc.leadership.postgres_lock import PoolerInTheWay
 from svc.observability.metrics import Metrics
-from svc.operations.preflight import check_database
+from svc.operations.preflight import TABLES, NotFit, check_database
 from svc.operations.run import real_parts
 from svc.settings.environment import Settings
 from svc.storage.asyncio_loop import asyncio_loop
@@ -60,6 +60,24 @@ async def test_commits_that_are_not_waited_for_end_it(
         await boot(settings(database_url))
     with pytest.raises(Unfit, match="synchronous_commit is off"):
         await check_database(settings(database_url))
+
+
+async def test_rights_on_every_table_are_wanted(loop: None, postgres: EmbeddedPostgres, database_url: str) -> None:
+    """`svc check` knows all tables of the schema, and says so where those of one are missing."""
+    name = urlsplit(database_url).path[1:]
+    tables = postgres.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", name).split()
+    assert sorted(TABLES) == sorted(set(tables) - {"schema_migrations"})
+    postgres.execute("DROP ROLE IF EXISTS clerk; CREATE ROLE clerk LOGIN")
+    postgres.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk", name)
+    of_clerk = settings(database_url.replace("postgres@", "clerk@"))
+    assert "rights are sufficient" in await check_database(of_clerk)
+    postgres.execute("REVOKE INSERT ON jobs FROM clerk", name)
+    with pytest.raises(NotFit, match="may not read and write all tables"):
+        await check_database(of_clerk)
+    postgres.execute("DROP TABLE jobs", name)
+    assert "rights are sufficient" in await check_database(of_clerk), "before a migration that makes it"
+    postgres.execute("DROP OWNED BY clerk", name)
+    postgres.execute("DROP ROLE clerk")
 
 
 async def test_a_pooler_in_transaction_mode_ends_it(loop: None, nursery: trio.Nursery, database_url: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 import trio
 import trio.testing
 
+from sandbox.app import Sandbox
+from sandbox.faults import FaultKind
 from svc.bot.texts import ENGLISH
 from svc.delivery.deciding import MOST_BLAMED
 from svc.delivery.retry_policy import LOOK_AFTER_FILE, MAX_ATTEMPTS
@@ -21,6 +23,7 @@ from telegram_client.probes import PROBE
 from telegram_client.updates import Update
 from tests.bots import TestBot
 from tests.harness import RunningBot, running_bot
+from tests.memory.job_rows import unix_time
 from tests.memory.jobs import MemoryJobs
 
 USER = 7
@@ -265,6 +268,21 @@ async def test_it_is_told_the_time_and_who_it_is(autojump_clock: trio.testing.Mo
             bot.sandbox.telegram.bot().user["username"],
         )
         assert fresh.creating.per_user == 2
+
+
+async def test_a_command_with_its_name_waits_until_that_is_known(autojump_clock: trio.testing.MockClock) -> None:
+    """For a minute nobody says who it is: /start@name is not taken for another bot's, and has its menu after that."""
+    sandbox = Sandbox(now=unix_time)
+    sandbox.faults.order(FaultKind.ERROR, method="getMe", count=None)
+    async with running_bot(sandbox=sandbox) as bot:
+        await bot.send(USER, "/start@sandbox_bot")
+        await bot.send(USER, "/help")
+        await trio.sleep(60)
+        assert bot.calls("sendMessage") == []
+        sandbox.faults.clear()
+        await bot.settled()
+        assert len(texts(bot)) == 2
+        assert texts(bot)[0].startswith("👋")
 
 
 EMPTY = say(USER, "")

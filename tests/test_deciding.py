@@ -307,13 +307,14 @@ async def test_whatever_else_a_bot_raises_is_its_updates_failure(
 
 
 async def test_only_a_command_that_names_a_bot_waits_for_its_name(autojump_clock: trio.testing.MockClock) -> None:
-    """Five seconds at most; all others are decided at once."""
+    """Five seconds at most, after which it is decided later; all others are decided at once."""
     deciding = await deciding_for(TestBot(lambda _: NOTHING), MemoryInbox())
     for text in ("/start", "write to a@b.example", "hi"):
         await deciding.decide(received(1, text, arrived=0.0))
     assert trio.current_time() == 0.0
-    await deciding.decide(received(1, " /start@some_bot x", arrived=0.0))
+    decision = await deciding.decide(received(1, " /start@some_bot x", arrived=0.0))
     assert trio.current_time() == WAIT_FOR_NAME
+    assert decision.later is not None
 
 
 def send(text: str) -> Call:

@@ -8,7 +8,7 @@ import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 import trio
@@ -16,7 +16,10 @@ import yaml
 from quart_trio import QuartTrio
 
 from statemachine import Lifecycle, State
+from svc.callback_url import PREFIX
+from svc.handler.job import ENDED, JobError
 from svc.intake.accept import Intake
+from svc.intake.callback import CallbackMiddleware, Callbacks
 from svc.intake.http_app import make_app
 from svc.intake.http_server import load_config
 from svc.intake.webhook import WebhookMiddleware
@@ -48,7 +51,10 @@ FILLED_IN = {
     "WEBHOOK_URL": "https://bot.example.org/webhook",
     "DATABASE_URL": "postgresql://user:password@pooler/db",
     "LEADER_DATABASE_URL": "postgresql://user:password@postgres/db",
+    "KIE_API_KEY": "a-key",
+    "KIE_WEBHOOK_KEY": "another-key",
 }
+SECRETS = {*REQUIRED, "LEADER_DATABASE_URL", "KIE_API_KEY", "KIE_WEBHOOK_KEY"}
 
 Document = dict[str, Any]
 
@@ -244,7 +250,7 @@ def test_required_settings_are_given_and_all_values_are_accepted(place: str) -> 
 def test_no_secret_is_written_down(place: str) -> None:
     """Secrets and database addresses come from a store; Render's generated values would not suit Telegram."""
     for entry in environments()[place]:
-        if entry["name"] in {*REQUIRED, "LEADER_DATABASE_URL"}:
+        if entry["name"] in SECRETS:
             assert entry.keys() & {"valueFrom", "sync", "fromDatabase"}, entry
             assert not entry.keys() & {"value", "generateValue"}, entry
             assert entry.get("sync", False) is False
@@ -353,21 +359,29 @@ async def test_a_new_instance_replaces_an_old_one_only_when_it_can_store() -> No
         assert await status_of(app, path) == 503
 
 
-async def test_the_only_public_path_is_the_webhook() -> None:
-    """The Ingress lets through exactly the path that the application treats as the webhook, to the Service's port."""
+async def test_the_only_public_paths_are_the_webhook_and_callbacks() -> None:
+    """The Ingress lets through exactly what the application treats as these, to the Service's port."""
     (rule,) = of_kind("Ingress")["spec"]["rules"]
-    (path,) = rule["http"]["paths"]
+    webhook_path, callback_path = rule["http"]["paths"]
 
     async def others(*_: Any) -> None:
-        raise AssertionError("not the webhook's")
+        raise AssertionError("neither the webhook's nor a callback's")
+
+    async def note(*_: Any) -> bool:
+        raise AssertionError("nothing is noted for a GET")
 
     hints, _ = trio.open_memory_channel[Received](1)
     webhook = WebhookMiddleware(others, Intake(Store(), hints), secret=SECRET, metrics=Metrics())
-    assert await AsgiRequest(path["path"], "GET").put_to(webhook) == 405
-    assert path["pathType"] == "Exact"
+    callbacks = CallbackMiddleware(others, Callbacks(note, {"kie": lambda _headers, _body: None}))
+    assert await AsgiRequest(webhook_path["path"], "GET").put_to(webhook) == 405
+    assert webhook_path["pathType"] == "Exact"
+    assert await AsgiRequest(f"{callback_path['path']}kie/7.secret", "GET").put_to(callbacks) == 405
+    assert callback_path["path"] == PREFIX
+    assert callback_path["pathType"] == "Prefix"
     service = of_kind("Service")
-    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
-    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+    for path in (webhook_path, callback_path):
+        assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+        assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
 
 
 def test_telegram_can_reach_the_address() -> None:
@@ -465,7 +479,7 @@ def test_every_name_in_capitals_is_one_of_ours() -> None:
     """Events, settings and states in the README's code spans exist."""
     text = re.sub(r"^```.*?^```", "", README.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     names = {name for span in re.findall(r"`([^`]+)`", text) for name in re.findall(r"\b[A-Z][A-Z_]{3,}\b", span)}
-    words = {"POST"}
+    words = {"POST", "SECRET"}
     assert names - set(EVENTS) - known_settings() - {state.name for state in State} - words == set()
     assert len(names & set(EVENTS)) > 5
 
@@ -476,8 +490,9 @@ def test_every_metric_that_is_mentioned_exists() -> None:
     names = set(re.findall(r"\bsvc_[a-z_]+", text))
     assert {name for name in names if f"\n# TYPE {name} " not in f"\n{metrics}"} == set()
     assert len(names) > 3
+    known = {*get_args(JobError), *ENDED}
     for label, value in re.findall(r'\{(\w+)="(\w+)"\}', text):
-        assert f'{{{label}="{value}"}}' in metrics
+        assert f'{{{label}="{value}"}}' in metrics or (label in ("ending", "reason") and value in known)
 
 
 def test_every_file_that_is_mentioned_exists() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.simulation.schedule import KINDS
+from tests.simulation.schedule import KINDS, ProviderTrouble
 from tests.test_package import PROJECT
 
 ROOT = Path(__file__).parent.parent
@@ -171,12 +172,16 @@ def test_messages_name_the_distribution() -> None:
 
 
 def test_the_table_of_faults_names_what_exists() -> None:
-    """Every test and mutant that it names is there, and it names every incident of the simulation."""
+    """Every test and mutant that it names is there, and it names all that goes wrong in the simulation."""
     text = (ROOT / "docs" / "faults.md").read_text("utf-8")
-    sources = {path.name: path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    sources = {path: path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py")}
     named = set(re.findall(r"`(_[a-z0-9_]+|test_[a-z0-9_]+)`", text))
     assert named
     assert not {name for name in named if not any(f"def {name}(" in source for source in sources.values())}
     files = set(re.findall(r"`(test_[a-z0-9_*]+\.py)`", text))
-    assert not {name for name in files if not any(fnmatch(each, name) for each in sources)}
-    assert set(KINDS) <= set(re.findall(r"`([a-z_]+)`", text))
+    assert not {name for name in files if not any(fnmatch(path.name, name) for path in sources)}
+    trouble = {each.name for each in fields(ProviderTrouble)} - {"lasting"}
+    assert set(KINDS) | trouble <= set(re.findall(r"`([a-z_]+)`", text))
+    quoted = set(re.findall(r'"([^"|]+)"', text))
+    assert quoted
+    assert not {name for name in quoted if not any(f'"{name}"' in source for source in sources.values())}

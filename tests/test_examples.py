@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 import trio.testing
@@ -14,6 +16,7 @@ import trio.testing
 import examples.todo_bot
 from svc.handler.bot import Bot, load_bot
 from tests.harness import DEADLOCK
+from tests.processes import DEADLINE, environment_of_checkout, python, running
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "your-own-bot.md").read_text("utf-8")
@@ -68,3 +71,22 @@ def test_an_example_is_a_bot_of_a_few_lines(path: Path) -> None:
     lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
     assert len(lines) < SMALL
     assert isinstance(load_bot(f"examples.{path.stem}:bot"), Bot)
+
+
+@pytest.mark.processes
+async def test_the_demo_runs_an_example() -> None:
+    """`svc demo --bot`, as the guide says it: a task is written, and the list comes back with its button."""
+    demo = python("-m", "svc", "demo", "--bot", "examples.todo_bot:bot")
+    async with running(*demo, env=environment_of_checkout()) as process, httpx.AsyncClient(trust_env=False) as client:
+        await process.says("Ctrl-C ends all of it")
+        found = re.search(r"Open the chat:\s+(http://\S+)/", process.printed)
+        assert found is not None, process.printed
+        chat = f"{found[1]}/user/7"
+        await client.post(f"{chat}/send", json={"text": "milk"})
+        with trio.fail_after(DEADLINE):
+            while len(messages := (await client.get(f"{chat}/messages")).json()["messages"]) < 2:
+                await trio.sleep(0.05)
+        assert messages[-1]["text"] == "To do: 1"
+        assert messages[-1]["reply_markup"]["inline_keyboard"][0][0]["text"] == "☐ milk"
+        process.process.send_signal(signal.SIGINT)
+        assert await process.exit_code() == 0

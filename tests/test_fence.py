@@ -75,7 +75,11 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def old_begins(connection: Connection) -> int:
-    return len(await connection.fetch(inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, [1], [5], [False], [None], [None]))
+    return len(
+        await connection.fetch(
+            inbox_sql.BEGIN, BOT, OLD.epoch, OLD.holder, *[[each] for each in (1, 5, False, None, None, None, 0)]
+        )
+    )
 
 
 async def begin_then_new_term(race: Race) -> list[Resolved]:

@@ -116,7 +116,7 @@ def end_backend(url: str, pid: int) -> None:
         try:
             assert await connection.fetchval("SELECT pg_terminate_backend($1, 10000)", pid)
         finally:
-            await connection.close()
+            connection.terminate()
 
     asyncio.run(end())
 

@@ -173,6 +173,12 @@ def test_where_a_file_is_refused_another_way_may_do(text: str) -> None:
     assert another_way_may_do(Refused("sendPhoto", f"Bad Request: {text}", status=400))
 
 
+@pytest.mark.parametrize("text", ["message thread not found", "TOPIC_DELETED", "TOPIC_CLOSED"])
+def test_where_a_topic_is_gone_another_way_may_do(text: str) -> None:
+    """Elsewhere in its chat."""
+    assert another_way_may_do(Refused("sendPhoto", f"Bad Request: {text}", status=400))
+
+
 @pytest.mark.parametrize(
     ("method", "status", "text"),
     [

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.answers import ApiAnswer
 from sandbox.rules import Edits, Ids
-from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.telegram import Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call
 
 USER, OTHER = 7, 8
 MENU = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
@@ -34,10 +34,6 @@ def telegram(clock: ManualClock) -> Telegram:
     telegram.user_sends_text(USER, "/start")
     telegram.user_sends_text(OTHER, "/start")
     return telegram
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
 
 
 def send(telegram: Telegram, *, chat_id: int = USER, **params: Any) -> int:

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from sandbox.app import Sandbox
 from sandbox.faults import FaultKind
 from sandbox.telegram import DEMO_TOKEN
-from sandbox.transport import SandboxTransport
+from sandbox.transport import InProcessTransport
 
 USER = 7
 SEND = {"chat_id": USER, "text": "menu"}
@@ -31,7 +31,7 @@ async def http(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-def client(transport: SandboxTransport) -> httpx.AsyncClient:
+def client(transport: InProcessTransport) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url=f"http://sandbox/bot{DEMO_TOKEN}/")
 
 

@@ -19,6 +19,7 @@ from sandbox.params import Upload
 from sandbox.samples import gif, png, sample, webp
 from sandbox.telegram import DEMO_TOKEN, Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import why
 
 USER = 7
 URL = "http://127.0.0.1:9/made.png"
@@ -47,12 +48,6 @@ def sent(answer: ApiAnswer) -> dict[str, Any]:
     assert answer.status == 200, answer.body
     message: dict[str, Any] = answer.body["result"]
     return message
-
-
-def why(answer: ApiAnswer) -> str:
-    assert answer.body["error_code"] == answer.status >= 400
-    description: str = answer.body["description"]
-    return description
 
 
 def the_file(message: dict[str, Any], kind: FileKind) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from sandbox.answers import ApiAnswer
 from sandbox.files import FileKind
 from sandbox.people import Where
 from sandbox.samples import png
-from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.telegram import Telegram
 from telegram_client.updates import Update, read_update
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call, why
 
 USER, GROUP = 7, -100
 FORUM: Where = {"chat_type": "supergroup", "chat_id": GROUP, "chat": {"is_forum": True}, "thread_id": 5}
@@ -21,16 +19,6 @@ FORUM: Where = {"chat_type": "supergroup", "chat_id": GROUP, "chat": {"is_forum"
 @pytest.fixture
 def telegram() -> Telegram:
     return Telegram(now=ManualClock())
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
-
-
-def why(answer: ApiAnswer) -> str:
-    assert answer.status == 400
-    description: str = answer.body["description"]
-    return description
 
 
 def latest(telegram: Telegram) -> Update:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sandbox.answers import ApiAnswer
-from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.telegram import Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call, why
 
 USER = 7
 MENU = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
@@ -33,16 +34,6 @@ def telegram(clock: ManualClock) -> Telegram:
     telegram = Telegram(now=clock)
     telegram.user_sends_text(USER, "/start")
     return telegram
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
-
-
-def why(answer: ApiAnswer) -> str:
-    assert answer.status == 400
-    description: str = answer.body["description"]
-    return description
 
 
 def asked(telegram: Telegram, query: str = "kling") -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.answers import ApiAnswer
 from sandbox.bot_settings import suggested_commands
-from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.telegram import Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call, why
 
 USER = 7
 START = [{"command": "start", "description": "Begin"}]
@@ -22,16 +22,6 @@ def telegram() -> Telegram:
     telegram = Telegram(now=ManualClock())
     telegram.user_sends_text(USER, "/start")
     return telegram
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
-
-
-def why(answer: ApiAnswer) -> str:
-    assert answer.status == 400
-    description: str = answer.body["description"]
-    return description
 
 
 def test_commands_are_kept_by_scope_and_language(telegram: Telegram) -> None:

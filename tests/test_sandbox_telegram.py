@@ -11,6 +11,7 @@ from sandbox.answers import BLOCKED, DEACTIVATED, KICKED, ApiAnswer, upgraded
 from sandbox.state import MAX_MESSAGES_PER_CHAT, SandboxFull
 from sandbox.telegram import DEMO_TOKEN, Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call
 
 USER = 7
 MARKUP = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
@@ -26,10 +27,6 @@ def telegram(clock: ManualClock) -> Telegram:
     telegram = Telegram(now=clock)
     telegram.user_sends_text(USER, "/start", language_code="ru")
     return telegram
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
 
 
 def send(telegram: Telegram, text: str = "hello", **params: Any) -> int:

@@ -13,6 +13,7 @@ from sandbox.answers import ApiAnswer
 from sandbox.app import Sandbox
 from sandbox.telegram import DEMO_TOKEN, Telegram
 from tests.manual_clock import ManualClock
+from tests.sandbox_calls import call
 
 URL = "http://127.0.0.1:9/hook"
 
@@ -25,10 +26,6 @@ def clock() -> ManualClock:
 @pytest.fixture
 def telegram(clock: ManualClock) -> Telegram:
     return Telegram(now=clock)
-
-
-def call(telegram: Telegram, method: str, **params: Any) -> ApiAnswer:
-    return telegram.call(DEMO_TOKEN, method, params)
 
 
 def texts(answer: ApiAnswer) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from svc.handler.known import MOST_JOBS
 from svc.settings.documents import env_example, help_text, readme_table, with_table
 from svc.settings.environment import Settings, SettingsError, load_settings
 from svc.settings.table import REQUIRED, SETTINGS
@@ -106,7 +107,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("KIE_WEBHOOK_KEY", "a+b/c==", "kie_webhook_key", None),
     ("PUBLIC_URL", "https://bot.example/prefix/", "public_url", "https://bot.example/prefix"),
     ("JOBS_PER_USER", "0", "jobs_per_user", 0),
-    ("JOBS_PER_DAY", "1000", "jobs_per_day", 1000),
+    ("JOBS_PER_DAY", str(MOST_JOBS), "jobs_per_day", MOST_JOBS),
     ("KEEP_JOBS", "24", "keep_jobs", 24.0),
 ]
 
@@ -144,7 +145,10 @@ BAD = [
     ("PUBLIC_URL", "bot.example"),
     ("PUBLIC_URL", "https://bot.example/?x=1"),
     ("JOBS_PER_USER", "-1"),
+    ("JOBS_PER_USER", str(MOST_JOBS + 1)),
     ("JOBS_PER_DAY", "many"),
+    # A bot is not shown more jobs than that, so it could not keep to the limit.
+    ("JOBS_PER_DAY", str(MOST_JOBS + 1)),
     ("KEEP_JOBS", "23"),
     ("BOT_TOKEN", "my-token"),
     ("BOT_TOKEN", "654321"),

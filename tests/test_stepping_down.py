@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from sandbox.app import Sandbox
-from sandbox.transport import SandboxTransport
+from sandbox.transport import InProcessTransport
 from statemachine import State
 from svc.leadership.stepping_down import ALIVE_FOR, FRESH_FOR, can_take_over, is_candidate, successor
 from svc.storage.instances import Peer
@@ -132,7 +132,7 @@ class Way:
 
 
 class _OverWay(httpx.AsyncBaseTransport):
-    def __init__(self, way: Way, inner: SandboxTransport) -> None:
+    def __init__(self, way: Way, inner: InProcessTransport) -> None:
         self._way = way
         self._inner = inner
 

@@ -27,6 +27,9 @@ SEED = int(os.environ.get("TORTURE_SEED", "1"))
 # Half of what a run takes by itself: two processors are shared with other tests.
 RATE = 25
 USUAL_DEADLINE = 240.0
+JOBS_SECONDS = 20.0
+# What is in doubt is unknown at a job's deadline, and is then asked about for a little longer.
+JOBS_DEADLINE = 360.0
 
 
 @pytest.mark.timeout(SECONDS + USUAL_DEADLINE)
@@ -38,6 +41,19 @@ def test_chaos_then_calm() -> None:
     print(table(outcome))
     assert outcome.verdict.breaches() == []
     assert outcome.faults >= SECONDS / 4
+    assert outcome.terms > 1
+
+
+@pytest.mark.timeout(JOBS_SECONDS + JOBS_DEADLINE)
+def test_jobs_survive_kills_and_the_providers_faults() -> None:
+    """Whatever happens to who leads, and to the provider's answers: each picture is made once and comes once, or its
+    person is told why not; unknown only where a create's answer was cut."""
+    outcome = run(Plan("jobs", JOBS_SECONDS, SEED, instances=2, rate=1), print)
+    assert outcome is not None
+    print(table(outcome))
+    assert outcome.breaches() == []
+    assert outcome.jobs is not None
+    assert outcome.jobs.delivered > JOBS_SECONDS / 2
     assert outcome.terms > 1
 
 

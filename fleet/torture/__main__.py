@@ -52,7 +52,7 @@ def main() -> int:
         print(f"ended early: {outcome}", file=sys.stderr)
         return 1
     print(table(outcome))
-    breaches = outcome.verdict.breaches(strict=strict)
+    breaches = outcome.breaches(strict=strict)
     for breach in breaches:
         print(f"BREACH: {breach}", file=sys.stderr)
     return 1 if breaches else 0

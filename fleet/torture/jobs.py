@@ -130,8 +130,8 @@ def judge_jobs(
     """The verdict on jobs. `accepted` has the updates that were answered with 200, `doubts` how many were recorded, by
     update, `excuses` the jobs of which nobody could know what became of their create, and why."""
     news: dict[int, list[Told]] = defaultdict(list)
-    for each in told:
-        news[each.number].append(each)
+    for piece in told:
+        news[piece.number].append(piece)
     created: dict[int, list[Made]] = defaultdict(list)
     for task in tasks:
         created[task.job_id].append(task)

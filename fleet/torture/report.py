@@ -38,6 +38,28 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("since the 200", _seconds(percentile(verdict.waits_from_200, 0.5)), "p50 of all, from the 200 to the answer"),
         ("", _seconds(percentile(verdict.waits_from_200, 0.99)), "p99"),
         *_after_kills(outcome),
+        *_jobs(outcome),
+    ]
+
+
+def _jobs(outcome: Outcome) -> list[tuple[str, str, str]]:
+    jobs = outcome.jobs
+    if jobs is None:
+        return []
+    return [
+        ("jobs", str(jobs.asked), "pictures were asked for"),
+        ("delivered", str(jobs.delivered), "as Telegram saw it"),
+        ("failed", str(jobs.failed), "and their people were told so"),
+        *[("", str(count), reason) for reason, count in jobs.reasons.most_common(5)],
+        ("unknown", str(jobs.unknown), f"of which {len(jobs.unexplained)} without a create whose answer was cut"),
+        ("lost", str(len(jobs.lost)), "nobody was told of their end"),
+        ("twice", str(len(jobs.told_twice)), "were told of twice, and no doubt was recorded"),
+        ("in doubt", str(jobs.excused), "were told of twice or not at all, and a doubt was recorded"),
+        ("created twice", str(len(jobs.created_twice)), "as the provider saw it"),
+        ("for nothing", str(len(jobs.made_for_nothing)), "were made, could be had, and were not delivered"),
+        ("from success", _seconds(percentile(jobs.waits, 0.5)), "p50, from the success at the provider to the person"),
+        ("", _seconds(percentile(jobs.waits, 0.99)), "p99"),
+        ("", _seconds(max(jobs.waits, default=0.0)), "the longest"),
     ]
 
 

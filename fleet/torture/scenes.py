@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fleet.torture.schedule import KINDS, PlannedFault, kills, mixed
 
 KILLS = 8
+KILL_EVERY = 12.0
+"""Seconds between two kills while jobs are under way."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Scene:
     latency: float
     shares: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    has_jobs: bool = False
+    """People ask for pictures, which a provider makes; `rate` is that of their requests."""
 
 
 SCENES = {
@@ -43,6 +47,16 @@ SCENES = {
         latency=0.03,
         shares={"cut_after": 0.05, "flood": 0.02, "error": 0.02},
     ),
+    "jobs": Scene(
+        "300 jobs, while the ACTIVE instance is killed and the provider has every fault",
+        seconds=300,
+        rate=1,
+        instances=3,
+        latency=0.03,
+        shares={"cut_after": 0.02, "flood": 0.02, "error": 0.02},
+        settings={"BOT": "fleet.torture.job_bot:bot"},
+        has_jobs=True,
+    ),
 }
 
 
@@ -55,4 +69,6 @@ def schedule_of(
             return mixed(seed, seconds, instances, kinds)
         case "kills":
             return kills(seconds, KILLS)
+        case "jobs":
+            return kills(seconds, max(1, round(seconds / KILL_EVERY)))
     return []

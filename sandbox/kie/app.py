@@ -17,7 +17,7 @@ from sandbox.kie.control import Control
 from sandbox.kie.faults import Faults
 from sandbox.kie.files import Files
 from sandbox.kie.tasks import Durations, Tasks
-from sandbox.kie.transport import KieTransport
+from sandbox.transport import InProcessTransport
 from sandbox.webhooks import Post
 
 DEMO_KEY = "demo-kie-key"
@@ -49,9 +49,9 @@ class KieSandbox:
         self.api = Api(key, self.tasks, self.files, self.faults, self._callbacks)
         self._control = Control(self.tasks, self.faults)
 
-    def transport(self, *, latency: float = 0.0) -> KieTransport:
+    def transport(self, *, latency: float = 0.0) -> InProcessTransport:
         """An httpx transport into this stand-in; `latency` is the seconds of each leg."""
-        return KieTransport(self.handle, latency=latency)
+        return InProcessTransport(self.handle, latency=latency)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request. Raises ConnectionCut."""

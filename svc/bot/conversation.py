@@ -8,7 +8,7 @@ import msgspec
 
 from svc.bot.asking import Asked, asked_by_edit, asked_by_message, asked_by_press
 from svc.bot.catalog import Catalog
-from svc.bot.incoming import has_file, is_for, read_message, where
+from svc.bot.incoming import has_content, read_for, where
 from svc.bot.languages import texts_for
 from svc.bot.memory import Memory, read_memory
 from svc.bot.outage import answer_late, is_late, written_at
@@ -58,7 +58,7 @@ def answer_query(query: CallbackQuery, catalog: Catalog, known: Known, *, update
         query.id,
         message.message_id if message else None,
         query.inline_message_id,
-        has_text=message is None or message.text is not None or not has_file(message),
+        has_text=message is None or message.text is not None or not has_content(message),
         expired=known.age > PRESS_EXPIRES,
     )
     if message is None and query.inline_message_id is None:
@@ -80,8 +80,8 @@ def answer_query(query: CallbackQuery, catalog: Catalog, known: Known, *, update
 
 
 def _asked(message: Message, memory: Memory, known: Known, *, edited: bool) -> Asked | None:
-    incoming = read_message(message)
-    if incoming is None or not is_for(known.me, message, incoming):
+    incoming = read_for(known.me, message)
+    if incoming is None:
         return None
     if edited:
         return None if memory.edited == message.message_id else asked_by_edit(incoming)
@@ -89,10 +89,12 @@ def _asked(message: Message, memory: Memory, known: Known, *, edited: bool) -> A
 
 
 def _noting(message: Message, memory: Memory, *, edited: bool) -> Memory:
-    """Whoever writes has not blocked the bot; an album and an edit are answered once."""
+    """Whoever writes has not blocked the bot, and has gone on from what was brought before; an album and an edit are
+    answered once."""
     return msgspec.structs.replace(
         memory,
         blocked=False,
+        brought=None,
         album=message.media_group_id or memory.album,
         edited=message.message_id if edited else memory.edited,
     )

@@ -19,6 +19,11 @@ WORDS = {
 }
 """What counts as a command without the slash: people write it when they are lost."""
 
+_CONTENTS = (
+    "video", "animation", "audio", "voice", "video_note", "document", "sticker", "paid_media", "story",
+    "location", "venue", "contact", "poll", "dice", "game", "checklist",
+)  # fmt: skip
+
 NO_BOTS = frozenset({1087968824, 136817688})
 """Telegram's accounts for those who write as their group or channel. They are marked as bots; people stand behind."""
 
@@ -41,7 +46,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class File:
-    """A photo, a voice message, a sticker, ...; with or without a caption."""
+    """Whatever else a person sends: a photo, a voice message, a sticker, a place, ...; with or without a caption."""
 
 
 Incoming = Command | Typed | File
@@ -61,7 +66,13 @@ def read_message(message: Message) -> Incoming | None:
     if message.text is not None:
         word = WORDS.get(message.text.strip().lower())
         return Command(word) if word is not None else Typed(message.text)
-    return File() if has_file(message) else None
+    return File() if has_content(message) else None
+
+
+def read_for(me: Me | None, message: Message) -> Incoming | None:
+    """What `message` is, if it is one that this bot answers."""
+    incoming = read_message(message)
+    return incoming if incoming is not None and is_for(me, message, incoming) else None
 
 
 def is_for(me: Me | None, message: Message, incoming: Incoming) -> bool:
@@ -71,11 +82,10 @@ def is_for(me: Me | None, message: Message, incoming: Incoming) -> bool:
     return message.via_bot is None or (me is not None and message.via_bot.id != me.id)
 
 
-def has_file(message: Message) -> bool:
-    """Whether it brings a file of a kind that the bot knows. What brings neither that nor a text is a service message:
+def has_content(message: Message) -> bool:
+    """Whether it brings something that a person sends besides a text. What brings neither is a service message:
     somebody joined, something was pinned."""
-    kinds = ("video", "animation", "audio", "voice", "video_note", "document", "sticker")
-    return bool(message.photo) or any(getattr(message, kind) is not None for kind in kinds)
+    return bool(message.photo) or any(getattr(message, kind) is not None for kind in _CONTENTS)
 
 
 def where(message: Message) -> dict[str, int]:

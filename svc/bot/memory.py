@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from svc.bot.create.brought import Brought
 from svc.bot.create.draft import Draft
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     """`language` is the one chosen by /lang, "" for none. `asking` is the name of the route that takes the next text
-    or file as its answer, "" for none, and `draft` what has been gathered so far.
+    or file as its answer, "" for none, and `draft` what has been gathered so far. `brought` is what the latest message
+    has brought without being asked.
 
     `album` is the latest album (media_group_id) of which a message came, `edited` the message whose edit was answered
     last. `blocked`: the person wants nothing from the bot, or the group has removed it. `apologised_at` is the Unix
@@ -23,6 +25,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = ""
     asking: str = ""
     draft: Draft | None = None
+    brought: Brought | None = None
     album: str = ""
     edited: int | None = None
     blocked: bool = False

@@ -10,7 +10,7 @@ from svc.bot.asking import asked_by_message, asked_by_press
 from svc.bot.catalog import Catalog, load_catalog
 from svc.bot.conversation import answer_message, answer_query
 from svc.bot.create.outcome import deliver, show_progress
-from svc.bot.incoming import read_message, where
+from svc.bot.incoming import read_for, read_message, where
 from svc.bot.languages import LANGUAGES, RUSSIAN_SPEAKERS, texts_for
 from svc.bot.membership import note_membership
 from svc.bot.memory import read_memory
@@ -71,11 +71,12 @@ class MenuBot(Bot):
         return show_progress(job, self.catalog, known)
 
     def apology(self, update: Update, known: Known) -> Call | None:
-        """Words for whoever wrote or pressed what could not be handled, in the place where that was."""
+        """Words for whoever wrote or pressed what could not be handled, in the place where that was; none for what
+        would not have been answered anyway."""
         query = update.callback_query
         message = update.message or update.edited_message or (query.message if query else None)
         memory = read_memory(known.state)
-        if message is None or memory.blocked:
+        if message is None or memory.blocked or (query is None and read_for(known.me, message) is None):
             return None
         person = query.sender if query else message.sender
         texts = texts_for(person.language_code if person else None, memory.language)

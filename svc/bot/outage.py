@@ -6,7 +6,7 @@ import msgspec
 
 from svc.bot.request import Request
 from svc.bot.showing import show
-from svc.bot.views.menu import greeting, menu_saying
+from svc.bot.views.menu import menu_saying
 from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Reply
 from telegram_client.updates import Message
@@ -39,6 +39,5 @@ def answer_late(request: Request, since: float) -> Reply:
     memory = request.memory
     if memory.apologised_at is not None and since <= memory.apologised_at:
         return NOTHING
-    words = request.texts.outage.format(greeting=greeting(request))
     memory = msgspec.structs.replace(memory.without_question(), apologised_at=request.known.now)
-    return show(request, menu_saying(request, words), memory=memory)
+    return show(request, menu_saying(request, request.texts.outage), memory=memory)

@@ -11,15 +11,17 @@ from svc.bot.create.presses import create, make, pressed
 from svc.bot.create.repeating import again, change, result, stop
 from svc.bot.request import Request
 from svc.bot.view import View
+from svc.bot.views.brought import sent_file, typed
 from svc.bot.views.card import card
 from svc.bot.views.help import help_page
 from svc.bot.views.history import history
 from svc.bot.views.language import language
-from svc.bot.views.lists import category, vendor
-from svc.bot.views.menu import cancel, menu, start
-from svc.bot.views.not_understood import pointer, unknown_command, unknown_press
-from svc.bot.views.search import found, search, typed
+from svc.bot.views.lists import category, task, vendor
+from svc.bot.views.menu import cancel, menu
+from svc.bot.views.not_understood import unknown_command, unknown_press
+from svc.bot.views.search import found, search
 from svc.bot.views.settings import settings
+from svc.bot.views.start import start
 from svc.handler.reply import Reply
 
 Handler = Callable[[Request], Reply | View | None]
@@ -55,6 +57,7 @@ ROUTES = (
     Route("models", menu, By.COMMAND),
     Route("category", category, By.PRESS),
     Route("vendor", vendor, By.PRESS),
+    Route("task", task, By.PRESS),
     Route("search", search, By.COMMAND | By.PRESS),
     Route("found", found, By.PRESS),
     Route("model", card, By.PRESS),
@@ -76,7 +79,7 @@ ROUTES = (
 
 # What has no name of its own.
 TYPED = Route("typed", typed, By(0), keeps_question=True)
-SENT_FILE = Route("sent_file", pointer, By(0), keeps_question=True)
+SENT_FILE = Route("sent_file", sent_file, By(0), keeps_question=True)
 UNKNOWN_COMMAND = Route("unknown_command", unknown_command, By(0), keeps_question=True)
 UNKNOWN_PRESS = Route("unknown_press", unknown_press, By(0), keeps_question=True)
 

@@ -18,6 +18,8 @@ MAX_ALERT = 200
 MAX_BUTTON = 64
 """The characters of a button's text. Telegram takes more, phones show fewer."""
 MAX_ROWS = 48
+_HALF = 20
+"""The characters of a button's text that a phone shows whole where two stand in a row."""
 
 Button = Mapping[str, str]
 Row = tuple[Button, ...]
@@ -68,6 +70,17 @@ def in_rows(buttons: Sequence[Button], width: int) -> tuple[Row, ...]:
     return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))
 
 
+def packed(buttons: Sequence[Button]) -> tuple[Row, ...]:
+    """The buttons, two in a row where both are short enough for a phone, which cuts what does not fit."""
+    rows: list[Row] = []
+    for each in buttons:
+        if rows and len(rows[-1]) == 1 and _fits_in_half(rows[-1][0]) and _fits_in_half(each):
+            rows[-1] = (*rows[-1], each)
+        else:
+            rows.append((each,))
+    return tuple(rows)
+
+
 def button_text(text: str) -> str:
     """What fits on a button: one line, and never nothing."""
     return cut(" ".join(text.split()), MAX_BUTTON) or "…"
@@ -104,6 +117,10 @@ def fit(markup: str, most: int) -> str:
         return markup  # it shows no more than that
     shown = html.unescape(_TAG.sub("", markup))
     return markup if units(shown) <= most else escape(shown, most)
+
+
+def _fits_in_half(each: Button) -> bool:
+    return units(each["text"]) <= _HALF
 
 
 def units(text: str) -> int:

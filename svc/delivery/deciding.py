@@ -41,6 +41,7 @@ MOST_BLAMED = 3
 # More than a leader can have decided on and not done: those that flood control holds, and one for each worker.
 NOTED_IN_A_TERM = 2500
 NOTE_AGAIN_AFTER = 0.2
+NAME_AGAIN_AFTER = 1.0
 # Seconds for taking back the note when the term ends at that moment. Less than a second, after which that counts as
 # stuck.
 LAST_NOTE = 0.5
@@ -53,7 +54,7 @@ class Decision:
     `failure`: the handler failed. `dead`: why it is not even tried. `update` is None for the end of a job and if it
     cannot be decoded, `job` is None for all others. `known` is what it was decided by, with the chat's state of the
     version `state_version`. `apology` is what the user is told where there is no reply, once it is certain that there
-    will be none.
+    will be none. `later`: it cannot be told yet, and is decided anew in so many seconds.
     """
 
     update: Update | None = None
@@ -64,6 +65,7 @@ class Decision:
     failure: Failure | None = None
     dead: str | None = None
     apology: Call | None = None
+    later: float | None = None
 
     @property
     def unhandled(self) -> str | None:
@@ -118,8 +120,9 @@ class Deciding:
             cause = _read(received)
         except ValueError as error:
             return Decision(dead=f"it cannot be decoded: {describe(error)}")
-        if isinstance(cause, Update):
-            await self._knowing.name_known(cause)
+        if isinstance(cause, Update) and not await self._knowing.name_known(cause):
+            # It may be for this bot: where getMe has not been answered, nothing could be sent anyway.
+            return Decision(update=cause, later=NAME_AGAIN_AFTER)
         if not self._may_be_poison(received):
             return await self._call(received, cause)
         self._notes_left -= 1

@@ -47,10 +47,11 @@ class Knowing:
         """What is known where it is about no update."""
         return Known(me=self.identity.me, state=_decode_state(state.json), now=self.now(), creating=self.creating)
 
-    async def name_known(self, update: Update) -> None:
-        """Wait a moment for the bot's name, if the update's meaning depends on it."""
-        if self.identity.me is None and _names_a_bot(update):
-            await self.identity.known(WAIT_FOR_NAME)
+    async def name_known(self, update: Update) -> bool:
+        """Whether the bot's name is known, after a moment's wait, or the update's meaning does not depend on it."""
+        if self.identity.me is not None or not _names_a_bot(update):
+            return True
+        return await self.identity.known(WAIT_FOR_NAME) is not None
 
     async def jobs_of(self, chat_id: int) -> tuple[Job, ...]:
         """The chat's latest jobs, the newest first; waits while the database is away."""

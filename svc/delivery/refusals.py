@@ -61,6 +61,8 @@ _TEXTS = (
 
 # A message that an edit does not find, or may not edit any more: another message can say the same.
 _NO_EDIT = ("message can't be edited", "message to edit not found", "message_id_invalid")
+# A topic that is not there any more, or closed: what is meant for it may have a place elsewhere in its chat.
+_NO_TOPIC = ("message thread not found", "topic_deleted", "topic_closed")
 # An answer to a press or a query comes too late, or for the second time.
 _TOO_LATE = ("query is too old", "query id is invalid", "query_id_invalid")
 _ANSWERS = frozenset({"answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery"})
@@ -90,7 +92,10 @@ def another_way_may_do(error: Refused) -> bool:
     """
     if may_be_the_bots(error):
         return False
-    if error.method.startswith("edit") and any(each in error.description.lower() for each in _NO_EDIT):
+    text = error.description.lower()
+    if error.method.startswith("edit") and any(each in text for each in _NO_EDIT):
+        return True
+    if any(each in text for each in _NO_TOPIC):
         return True
     return not is_nobodys(error)
 

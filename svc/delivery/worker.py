@@ -89,6 +89,8 @@ class _Worker:
         cause = decision.update or decision.job
         if cause is not None:
             note_cause(self._period.message_ids, cause)
+        if decision.later is not None:
+            return _Left(decision.later)
         if decision.is_nothing:
             return await self._dismiss(update, decision.job)
         # The chat's own limits: meanwhile the update waits in the chat queue, and no worker with it.

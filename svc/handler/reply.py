@@ -19,7 +19,7 @@ MAX_STATE = 16 * 1024
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A parameter of a call: a file that is fetched from `url` before the attempt begins, and uploaded as `name`.
+    """A parameter of a call: a file that is fetched from `url` right before the call is made, and uploaded as `name`.
 
     For what Telegram does not fetch by itself. A file of more than `most` bytes is not fetched, and counts as refused.
     """

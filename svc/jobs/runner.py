@@ -78,19 +78,19 @@ async def no_providers() -> AsyncIterator[Providers]:
 async def work_on_jobs(active: ActiveEvent[ActivePeriod], parts: JobParts) -> None:
     """Stand at the ACTIVE event and work on the jobs of every period, until cancelled.
 
-    A period's last answers may be awaited while the next has begun.
+    A period's last answers may be awaited while the next has begun. After a takeover the menus come first.
     """
     async with trio.open_nursery() as periods:
         period: ActivePeriod | None = None
         while True:
             period = await active.wait(after=period)
+            await trio.sleep(JOBS_AFTER)
             periods.start_soon(keep_up, "JOBS", partial(_work_in, period, parts), period.rng)
+            await period.lease.ended()
 
 
 async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
     """Work on jobs for as long as the period's lease lasts, and hear the last creates' answers."""
-    with period.lease.scope():
-        await trio.sleep(JOBS_AFTER)
     if period.lease.over:
         return
     async with (

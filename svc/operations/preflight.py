@@ -21,7 +21,17 @@ from telegram_client.errors import TelegramError
 CHECK_DEADLINE = 10.0
 """Seconds that one check may take."""
 
-TABLES = ["inbox", "processed_updates", "dead_updates", "leadership", "state_transitions"]
+TABLES = [
+    "inbox",
+    "processed_updates",
+    "dead_updates",
+    "chats",
+    "jobs",
+    "leadership",
+    "deciding",
+    "instances",
+    "state_transitions",
+]
 
 
 class NotFit(Exception):
@@ -85,9 +95,10 @@ async def _look_at_database(connection: Connection) -> str:
     if not exists and not may_create:
         raise NotFit("the user may not create tables in the current schema, and they are not there yet")
     if exists:
-        privileges = (
-            "SELECT bool_and(has_table_privilege(name, 'SELECT, INSERT, UPDATE, DELETE')) FROM unnest($1::text[]) name"
-        )
+        # Tables that a migration is still to make are left out. Of several privileges at once any one would do.
+        privileges = """SELECT bool_and(has_table_privilege(to_regclass(name), privilege))
+            FROM unnest($1::text[]) AS name, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS privilege
+            WHERE to_regclass(name) IS NOT NULL"""
         if not await connection.fetchval(privileges, TABLES):
             raise NotFit("the user may not read and write all tables")
     name = await connection.fetchval("SHOW server_version")

@@ -114,8 +114,9 @@ SETTINGS = (
         "public address of this service, to which `/callback/...` is added; without one providers do not call",
         "from `WEBHOOK_URL`, where that ends with `/webhook`",
     ),
-    Setting("JOBS_PER_USER", number(int, 0, 1000), 2, "jobs that a person may have at once"),
-    Setting("JOBS_PER_DAY", number(int, 0, 100_000), 50, "jobs that a person may ask for in 24 hours"),
+    # Of a chat, so many jobs are seen at most: `MOST_JOBS` of svc/handler/known.py.
+    Setting("JOBS_PER_USER", number(int, 0, 100), 2, "jobs that a person may have at once"),
+    Setting("JOBS_PER_DAY", number(int, 0, 100), 50, "jobs that a person may ask for in 24 hours"),
     Setting("WORKERS", number(int, 1, 1000), 16, "chats that are answered at the same time"),
     Setting(
         "PASSIVE_HOLD",

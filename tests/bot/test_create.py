@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svc.bot.catalog import Catalog, Model
+from svc.bot.create.allowance import DOUBLE_PRESS
 from svc.bot.create.draft import MAX_DRAFT
 from svc.bot.create.values import check_input
 from svc.bot.texts import ENGLISH, RUSSIAN
@@ -318,9 +319,22 @@ def test_files_come_in_many_kinds(model_id: str, field: str, sent: dict[str, Any
     person = Person()
     person.opens(model_id)
     person.sends(**sent)
-    assert person.draft() == {field: {"file_id": taken}}
-    person.presses("✨ Create")
+    if not person.orders:
+        assert person.draft() == {field: {"file_id": taken}}
+        person.presses("✨ Create")
     assert person.orders[0].input[field] == {"file_id": taken}
+
+
+def test_a_file_starts_a_model_that_takes_nothing_else() -> None:
+    """There is nothing to choose: what would be a press on Create more is said before. The rest of an album is left."""
+    person = Person()
+    asked = person.opens("recraft/remove-background")
+    assert asked is not None
+    assert "It starts as soon as you send it." in asked.text
+    person.sends_photo("fox", album="a")
+    person.sends_photo("hare", album="a")
+    assert [order.input for order in person.orders] == [{"image": {"file_id": "fox"}}]
+    assert "draft" not in person.state
 
 
 @pytest.mark.parametrize(
@@ -425,7 +439,7 @@ def test_cancel_leaves_the_draft() -> None:
     person.opens(IMAGE)
     left = person.presses("✖️ Cancel")
     assert left is not None
-    assert "Nothing was made" in left.text
+    assert "nothing was made" in left.text
     assert person.state == {}
 
 
@@ -441,7 +455,7 @@ def test_commands_leave_the_draft(command: str) -> None:
 
 
 def test_an_old_button_of_a_finished_draft_says_so() -> None:
-    """Also the second of two quick presses on Create: the status that has taken its place stays."""
+    """The status that has taken its place stays; of two quick presses on Create the second is told how it stands."""
     person = Person()
     person.opens(ANIMATE)
     draft = person.sends_photo("fox", caption="it runs")
@@ -449,6 +463,9 @@ def test_an_old_button_of_a_finished_draft_says_so() -> None:
     data = draft.buttons["✨ Create"]
     status = person.presses("✨ Create")
     assert status is not None
+    assert person.presses_data(data, status.params["message_id"]) is None
+    assert person.alert == "⏳ In the queue…"
+    person.now += DOUBLE_PRESS
     assert person.presses_data(data, status.params["message_id"]) is None
     assert person.alert is not None
     assert "finished" in person.alert

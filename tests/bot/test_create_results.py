@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svc.bot.catalog import Catalog
+from svc.bot.create.allowance import DOUBLE_PRESS
 from svc.bot.create.sending import MiB
+from svc.bot.menu_bot import MenuBot
 from svc.handler.job import FileKind, JobError, ResultFile
 from svc.handler.reply import NOTHING, RemoteFile, Reply
-from tests.bot.creating_person import Person, Shown, check, result
+from tests.bot.creating_person import CATALOG, Person, Shown, check, result
 
 
 def waiting(language: str = "en", model: str = "z-image", prompt: str = "a <fox>") -> Person:
@@ -48,7 +51,7 @@ def test_the_status_follows_the_job() -> None:
     assert seen == [
         "⏳ In the queue…",
         "⏳ Handed to the model…",
-        "🎨 In the making: 5 s",
+        "🎨 In the making: 1 s",
         "🎨 In the making: 10 s",
         "🎨 In the making: 25 %, 40 s",
         "🎨 In the making: 90 %, 1 min 30 s",
@@ -57,7 +60,7 @@ def test_the_status_follows_the_job() -> None:
 
 
 def test_the_time_does_not_change_more_often_than_every_few_seconds() -> None:
-    """An edit costs a turn at flood control: of two minutes, at most sixteen."""
+    """An edit costs a turn at flood control: of two minutes, at most seventeen."""
     person = waiting()
     person.job_goes("running", submitted_at=person.now)
     texts = set()
@@ -65,7 +68,7 @@ def test_the_time_does_not_change_more_often_than_every_few_seconds() -> None:
         person.now += 1
         person.sees_progress()
         texts.add(person.latest().text)
-    assert len(texts) <= 16
+    assert len(texts) <= 17
 
 
 @pytest.mark.parametrize("state", ["ready", "delivered", "failed", "cancelled", "unknown"])
@@ -331,6 +334,19 @@ def test_again_orders_the_same_with_a_status_of_its_own() -> None:
     assert person.job().status_message_id == max(person.messages)
 
 
+def test_two_quick_presses_on_again_order_one() -> None:
+    """The second is told that it is on its way; a later one, and one on something else, are meant."""
+    person = done()
+    first = person.latest()
+    person.presses("🔁 Again", on=first)
+    assert person.presses("🔁 Again", on=first) is None
+    assert person.alert == "⏳ In the queue…"
+    assert len(person.orders) == 2
+    person.now += DOUBLE_PRESS
+    person.presses("🔁 Again", on=first)
+    assert len(person.orders) == 3
+
+
 def test_again_after_a_failure_keeps_the_words() -> None:
     """A message below is the new job's status."""
     person = waiting()
@@ -376,7 +392,6 @@ def test_what_needs_no_prompt_has_none_to_change() -> None:
     person = Person()
     person.opens("recraft/crisp-upscale")
     person.sends_photo("fox")
-    person.presses("✨ Create")
     person.job_ends("ready", result())
     assert list(person.latest().buttons) == ["🔁 Again", "🗂 Another model", "🏠 Menu"]
 
@@ -393,6 +408,20 @@ def test_buttons_of_a_job_that_nobody_remembers() -> None:
     assert late is not None
     assert "don't remember" in late.text
     assert "🏠 Menu" in late.buttons
+
+
+@pytest.mark.parametrize("label", ["Again", "Change the prompt"])
+def test_a_button_of_a_model_that_is_gone_says_so(label: str) -> None:
+    """And shows the menu, below the result, which stays."""
+    person = done()
+    photo = person.latest()
+    person.bot = MenuBot(Catalog(tuple(model for model in CATALOG.models if model.model_id != "z-image")))
+    shown = person.presses(label)
+    assert shown is not None
+    assert "not offered any more" in shown.text
+    assert "category:image" in shown.buttons.values()
+    assert photo in person.messages.values()
+    assert len(person.orders) == 1
 
 
 def test_somebody_elses_job_is_nobodys() -> None:
@@ -418,8 +447,9 @@ def test_an_order_that_the_model_does_not_take_any_more() -> None:
 def test_again_is_subject_to_the_limits() -> None:
     """As many at once as anybody may have."""
     person = done()
-    person.presses("Again")
-    person.presses("Again")
+    for _ in range(2):
+        person.presses("Again")
+        person.now += DOUBLE_PRESS
     assert len(person.orders) == 3
     assert person.presses("Again") is None
     assert "2 things in the making" in str(person.alert)

@@ -43,9 +43,13 @@ def methods(reply: Reply) -> list[str]:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"photo": (A_FILE,)}, {"voice": A_FILE}, {"sticker": A_FILE}, {"video": A_FILE, "caption": "kling"}],
+    [
+        {"sticker": A_FILE},
+        {"document": A_FILE, "caption": "kling"},
+        *({kind: {}} for kind in ("location", "venue", "contact", "poll", "dice", "game", "story", "checklist")),
+    ],
 )
-def test_a_file_out_of_the_blue_gets_a_hint(fields: dict[str, Any]) -> None:
+def test_a_file_that_no_model_takes_gets_a_hint(fields: dict[str, Any]) -> None:
     """Whatever is written under it."""
     call = shown(says(wrote(**fields)))
     assert call.params["text"] == ENGLISH.pointer
@@ -56,9 +60,9 @@ def test_an_album_is_answered_once() -> None:
     """The first of its messages is answered, and remembered until another album comes."""
     first = says(wrote(photo=(A_FILE,), media_group_id="a"))
     assert len(first.calls) == 1
-    assert first.state == {"album": "a"}
+    assert first.state == {"album": "a", "brought": {"part": "image", "file_id": "f"}}
     assert says(wrote(photo=(A_FILE,), media_group_id="a"), knows(first.state)) == NOTHING
-    assert says(wrote(photo=(A_FILE,), media_group_id="b"), knows(first.state)).state == {"album": "b"}
+    assert says(wrote(photo=(A_FILE,), media_group_id="b"), knows(first.state)).state == {**first.state, "album": "b"}
 
 
 def test_an_edit_that_has_become_a_command_is_answered_once() -> None:
@@ -266,8 +270,23 @@ def test_where_there_is_nobody_there_is_no_apology() -> None:
     assert bot.apology(Update(1), knows()) is None
 
 
+@pytest.mark.parametrize(
+    "update",
+    [
+        wrote("hello", kind="group"),
+        wrote("/start@other_bot", kind="group"),
+        wrote("hello", sender=User(6, is_bot=True)),
+        wrote("/start", kind="channel", sender=None),
+        wrote(),
+    ],
+)
+def test_what_nobody_would_have_answered_has_no_apology(update: Update) -> None:
+    """Whatever went wrong with it: people who talk to each other, another bot, a service message."""
+    assert bot.apology(update, knows()) is None
+
+
 def test_the_menu_costs_no_memory() -> None:
     """What is as it was is not written: menus stay as cheap as they are."""
-    for update in (wrote("/start"), wrote("kling"), pressed("menu"), pressed("help"), wrote(photo=(A_FILE,))):
+    for update in (wrote("/start"), wrote("kling"), pressed("menu"), pressed("help"), wrote(sticker=A_FILE)):
         assert says(update).state is None
     assert says(pressed("menu"), knows(Memory(language="ru").state())).state is None

@@ -54,6 +54,7 @@ WRITTEN = {
     "start-model": f"/start {key('Z-Image')}",
     "start-category": "/start video",
     "start-nothing": "/start nothing",
+    "start-gone": "/start 0badbad0",
     "search-words": "/search kling",
     "typed": "sedream",
     "typed-russian": "клинг",
@@ -82,7 +83,12 @@ def test_what_a_text_is_answered(name: str, language: str) -> None:
 @pytest.mark.parametrize(
     ("name", "update", "known"),
     [
-        ("pointer", wrote(photo=(File("f"),)), knows()),
+        ("pointer", wrote(sticker=File("f")), knows()),
+        ("brought-picture", wrote(photo=(File("f"),)), knows()),
+        ("brought-video", wrote(video=File("f")), knows()),
+        ("brought-recording", wrote(voice=File("f")), knows()),
+        ("brought-words", wrote("a cat among the stars"), knows()),
+        ("task", pressed("task:image-to-video:1"), knows()),
         ("outage", wrote("/start"), knows(age=7200.0)),
         ("cancelled", wrote("/cancel"), knows({"asking": "draft"})),
         ("card-not-set-up", pressed(f"model:{key('Z-Image')}"), knows(set_up=False)),

@@ -48,7 +48,7 @@ class Person:
         self._language = language
         self._chat_type = chat_type
         if chat is not None:
-            self._telegram.chat(self._telegram.bot(), {"id": chat_id, "title": "Group", "type": chat_type, **chat})
+            self._telegram.chat(self._telegram.bot(), {"id": self.chat_id, "title": "Group", "type": chat_type, **chat})
 
     @property
     def _where(self) -> dict[str, Any]:

@@ -52,6 +52,58 @@ async def test_a_prompt_is_all_that_is_needed(autojump_clock: Clock) -> None:
         assert bot.logs.errors() == []
 
 
+async def test_a_result_comes_into_the_topic_where_it_was_asked_for(autojump_clock: Clock) -> None:
+    """In a private chat with topics; what is written in another topic meanwhile changes nothing."""
+    async with running_bot(kie=KieSandbox(durations=Durations(image=30.0))) as bot:
+        ann = Person(bot, chat={"is_forum": True})
+        await ann.says("Z-Image", thread_id=5)
+        await ann.presses("Z-Image")
+        await ann.presses("Create")
+        await ann.says("a cat", thread_id=5)
+        await ann.says("/start", thread_id=6)
+        await ann.waits(SOON)
+        assert "(photo)" in ann.sees()
+        assert [message["message_thread_id"] for message in ann.messages()] == [5, 5, 6, 5]
+        await ann.presses("Again")
+        assert ann.messages()[-1]["message_thread_id"] == 5
+        assert bot.logs.errors() == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_topic_that_is_gone_takes_no_result_with_it(fails: bool, autojump_clock: Clock) -> None:
+    """What was made, or the words for why it was not, comes into the chat at large."""
+    kie = KieSandbox(durations=Durations(image=30.0))
+    if fails:
+        kie.faults.order(FaultKind.FAILS, code=501, message="generation failed")
+    async with running_bot(kie=kie) as bot:
+        ann = Person(bot, chat={"is_forum": True})
+        await ann.says("Z-Image", thread_id=5)
+        await ann.presses("Z-Image")
+        await ann.presses("Create")
+        await ann.says("a cat", thread_id=5)
+        telegram = bot.sandbox.telegram
+        telegram.chat(telegram.bot(), {"id": ann.chat_id, "type": "private"}).threads.clear()
+        await ann.waits(SOON)
+        assert "message_thread_id" not in ann.messages()[-1]
+        assert ("(photo)" in ann.sees()) is not fails
+        assert [row.job.state for row in bot.inbox.jobs.values()] == ["failed" if fails else "delivered"]
+
+
+@pytest.mark.parametrize("fault", [None, FaultKind.CUT_AFTER, FaultKind.CALLBACK_FORGED, FaultKind.RESULT_404])
+async def test_a_callbacks_secret_is_in_no_line_of_the_log(fault: FaultKind | None, autojump_clock: Clock) -> None:
+    """Whatever is logged of a job, its callbacks, and what goes wrong with them."""
+    kie = KieSandbox()
+    if fault is not None:
+        kie.faults.order(fault)
+    async with running_bot(kie=kie, log_level="debug") as bot:
+        ann = Person(bot)
+        await asks_for_a_picture(ann)
+        await ann.waits(SOON)
+        assert bot.logs.of("JOB_CALLBACK")
+        (row,) = bot.inbox.jobs.values()
+        assert row.secret not in bot.logs.out.getvalue()
+
+
 async def test_a_prompt_may_hold_anything(autojump_clock: Clock) -> None:
     """Markup and emoji come back as they were typed; what is longer than a caption is cut, and told before."""
     prompt = "<b>a & b</b> 🐈 " + "x" * 980

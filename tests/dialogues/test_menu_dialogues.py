@@ -99,14 +99,18 @@ async def test_the_language_is_that_of_the_app_at_first(autojump_clock: Clock) -
 
 
 async def test_a_link_opens_a_model(autojump_clock: Clock) -> None:
-    """`/start KEY`, from a link to the bot; a key that no model has (any more) shows the menu."""
+    """`/start KEY`, from a link to the bot; a key that no model has any more says so and shows the menu, and any other
+    word shows the menu alone."""
     model = load_catalog().models[3]
     async with running_bot() as bot:
         ann = Person(bot)
         await ann.says(f"/start {model.key}")
         assert ann.sees().startswith(model.title)
-        await ann.says("/start no-such-key")
+        await ann.says("/start 0badbad0")
+        assert ann.sees().startswith("That is not offered any more.")
         assert "50 AI models" in ann.sees()
+        await ann.says("/start no-such-key")
+        assert ann.sees().startswith("👋 Hi! 50 AI models")
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,10 @@ class World:
         with trio.move_on_after(15):
             await instance.link.leg("provider")
             headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-            result = await asgi_post(instance.service.app)(url, headers, body)
+            try:
+                result = await asgi_post(instance.service.app)(url, headers, body)
+            except Exception as error:
+                raise Violation(f"G8: instance {instance.number} fails at a callback") from error
             await instance.link.leg("provider")
             return result.status == 200
         return False

@@ -9,6 +9,8 @@ from svc.handler.job import Job
 from svc.handler.known import Creating, Known
 
 DAY = 86_400.0
+DOUBLE_PRESS = 3.0
+"""The seconds within which a second press on the same button means the first."""
 
 # A job that is ready or over keeps nobody from the next.
 _GOING = frozenset({"wanted", "submitting", "running"})
@@ -17,6 +19,20 @@ _GOING = frozenset({"wanted", "submitting", "running"})
 def is_set_up(creating: Creating) -> bool:
     """Whether there is anybody here who makes things."""
     return PROVIDER in creating.providers
+
+
+def pressed_twice(known: Known, user_id: int, like: Job | None = None) -> bool:
+    """Whether the press that is answered came so soon after one that was given a job that the finger slipped.
+
+    With `like` only another job with the same model and input counts, without it any of this person's.
+    """
+    pressed_at = known.now - known.age
+    return any(
+        job.user_id == user_id
+        and pressed_at < job.created_at + DOUBLE_PRESS
+        and (like is None or (job.job_id != like.job_id and (job.model, job.input) == (like.model, like.input)))
+        for job in known.jobs
+    )
 
 
 def refusal(known: Known, user_id: int, texts: Texts) -> str | None:

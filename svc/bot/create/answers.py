@@ -80,6 +80,8 @@ def _file(request: Request, model: Model, draft: Draft, message: Message) -> Rep
     draft = drafts.asking(draft, None)
     if field in model.options:
         return _option_given(request, model, draft, field, note)
+    if drafts.at_once(model):
+        return start(request, model, draft)
     return ask_next(request, model, draft, note)
 
 

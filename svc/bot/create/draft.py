@@ -30,8 +30,8 @@ class Draft(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def at_once(model: Model) -> bool:
-    """Whether a prompt is all that it needs, so that the text which comes may start it."""
-    return len(model.needed) == 1 and model.prompt is not None
+    """Whether what comes may start it: a prompt, where that is all it needs, or a file, where that is all it takes."""
+    return len(model.needed) == 1 and (model.prompt is not None or not model.options)
 
 
 def may_skip(model: Model, field: Field) -> bool:

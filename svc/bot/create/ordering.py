@@ -35,6 +35,7 @@ def order(request: Request, model: Model, given: Mapping[str, Any]) -> JobReques
             "key": model.key,
             "title": model.title,
             "prompt": cut(prompt_in(model, given), _SHOWN),
+            "topic": {name: value for name, value in request.where.items() if name != "chat_id"},
         },
         status_message_id=_pressed_message(request),
         seconds=_DEADLINES.get(model.category, _LONG_DEADLINE),
@@ -62,6 +63,13 @@ def ordered(job: Job, catalog: Catalog, language: str = "") -> Ordered:
     key, title, prompt, spoken = (str(job.context.get(name) or "") for name in ("key", "title", "prompt", "language"))
     texts = LANGUAGES.get(language) or texts_for(spoken, spoken)
     return Ordered(title or job.model, prompt, texts, catalog.by_key(key))
+
+
+def places_of(job: Job) -> tuple[dict[str, Any], ...]:
+    """Where the job's end is told, as parameters of a send: the topic that it was asked for in, if it was in one, and
+    the chat at large, should that topic be gone."""
+    chat, topic = {"chat_id": job.chat_id}, job.context.get("topic")
+    return ({**chat, **topic}, chat) if topic and isinstance(topic, dict) else (chat,)
 
 
 def _pressed_message(request: Request) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svc.bot.catalog import Catalog
-from svc.bot.create.ordering import Ordered, ordered
+from svc.bot.create.ordering import Ordered, ordered, places_of
 from svc.bot.create.sending import ways_to_send
 from svc.bot.memory import read_memory
 from svc.bot.view import View
@@ -32,12 +32,13 @@ def deliver(job: Job, catalog: Catalog, known: Known) -> Reply:
     if memory.blocked:
         return NOTHING
     about = ordered(job, catalog, memory.language)
-    where = {"chat_id": job.chat_id}
+    places = places_of(job)
     if job.state == "ready" and job.results:
         status = done(job, about.title, about.prompt, known.now, about.texts)
-        return _reply(job, status, ways_to_send(where, job, about, 0))
-    words = Call("sendMessage", {**where, **not_made(job, about).params()})
-    return _reply(job, status_view(about.title, about.prompt, _status_line(job, about)), (words,))
+        return _reply(job, status, tuple(way for place in places for way in ways_to_send(place, job, about, 0)))
+    words = not_made(job, about).params()
+    ways = tuple(Call("sendMessage", {**place, **words}) for place in places)
+    return _reply(job, status_view(about.title, about.prompt, _status_line(job, about)), ways)
 
 
 def _reply(job: Job, status: View, ways: tuple[Call, ...]) -> Reply:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import msgspec
 
 from svc.bot.catalog import Model
 from svc.bot.create import draft as drafts
-from svc.bot.create.allowance import refusal
+from svc.bot.create.allowance import pressed_twice, refusal
+from svc.bot.create.brought import placed
 from svc.bot.create.draft import Draft
 from svc.bot.create.steps import ask_next, keep, model_gone, notice, start
 from svc.bot.create.values import offered
@@ -22,7 +26,8 @@ Act = Callable[[Request, Model, Draft, str], Reply | None]
 
 
 def create(request: Request) -> Reply | None:
-    """ "create:KEY": begin with a model, by asking for the first thing that it needs; None if it is not offered."""
+    """ "create:KEY": begin with a model, by asking for the first thing that it needs and that has not been brought
+    already; None if it is not offered."""
     model = request.catalog.by_key(request.argument)
     if model is None:
         return None
@@ -31,7 +36,14 @@ def create(request: Request) -> Reply | None:
     against = refusal(request.known, request.user_id, request.texts)
     if against is not None:
         return notice(request, against, model)
-    return ask_next(request, model, Draft(request.update_id, model.key))
+    draft, brought = Draft(request.update_id, model.key), request.memory.brought
+    if brought is None:
+        return ask_next(request, model, draft)
+    draft = placed(brought, model, draft)
+    request = replace(request, memory=msgspec.structs.replace(request.memory, brought=None))
+    if drafts.missing(model, draft) is None and not model.options:
+        return start(request, model, draft)
+    return ask_next(request, model, draft)
 
 
 def pressed(request: Request) -> Reply:
@@ -59,10 +71,12 @@ def _on_draft(request: Request, number: str, act: Act, argument: str) -> Reply:
 
 def _over(request: Request) -> Reply:
     """A button of a draft that is finished. Its message stays: it may show by now how the job goes."""
-    words = request.texts.creating.draft_over
+    creating = request.texts.creating
     if request.press is None or request.press.expired:
-        return notice(request, words)
-    return Reply(answer_press(request.press, words))
+        return notice(request, creating.draft_over)
+    if pressed_twice(request.known, request.user_id):
+        return Reply(answer_press(request.press, creating.queued, alert=False))
+    return Reply(answer_press(request.press, creating.draft_over))
 
 
 def _show(request: Request, model: Model, draft: Draft, argument: str) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from svc.bot.catalog import Model
-from svc.bot.create.allowance import refusal
+from svc.bot.create.allowance import pressed_twice, refusal
 from svc.bot.create.draft import Draft, is_small_enough
 from svc.bot.create.ordering import order, ordered
 from svc.bot.create.sending import ways_to_send_again
@@ -13,6 +13,7 @@ from svc.bot.create.steps import notice, remembering
 from svc.bot.create.values import Unfit, check_input, check_value
 from svc.bot.request import Request
 from svc.bot.showing import answer_press, show
+from svc.bot.views.gone import gone
 from svc.bot.views.question import question
 from svc.bot.views.result import repeat_rows
 from svc.bot.views.status import going, queued, status_view
@@ -39,8 +40,12 @@ def stop(request: Request) -> Reply:
 def again(request: Request) -> Reply:
     """ "again:JOB": the same is made once more, with a status of its own."""
     job, model = _with_model(request)
-    if job is None or model is None:
+    if job is None:
         return told(request, request.texts.creating.job_gone)
+    if model is None:
+        return show(as_new_message(request), gone(request))
+    if request.press is not None and pressed_twice(request.known, request.user_id, job):
+        return Reply(answer_press(request.press, request.texts.creating.queued, alert=False))
     against = refusal(request.known, request.user_id, request.texts)
     if against is not None:
         return told(request, against)
@@ -57,8 +62,12 @@ def again(request: Request) -> Reply:
 def change(request: Request) -> Reply:
     """ "change:JOB": all stays as it was but the prompt, which is asked for."""
     job, model = _with_model(request)
-    if job is None or model is None or model.prompt is None:
+    if job is None:
         return told(request, request.texts.creating.job_gone)
+    if model is None:
+        return show(as_new_message(request), gone(request))
+    if model.prompt is None:
+        return told(request, request.texts.creating.cannot_repeat)
     against = refusal(request.known, request.user_id, request.texts)
     if against is not None:
         return told(request, against)

@@ -36,7 +36,8 @@ class CreatingButtons:
 class CreatingTexts:
     """One language. `fields` are the names of what models take, `values` those of choices that need one; all plain.
 
-    `asks` says what a text is wanted for, by the model's task, where `ask` does not fit. `failures` is what a person is
+    `asks` says what a text is wanted for, by the model's task, where `ask` does not fit, `asks_option` what to
+    send for an option, by its field's name. `failures` is what a person is
     told about a job that has failed, `states` how one stands in the history.
     """
 
@@ -53,6 +54,7 @@ class CreatingTexts:
     ask_number: str
     ask_number_or_press: str
     ask_text: str
+    asks_option: Mapping[str, str]
     at_once: str
     options_first: str
     up_to: str

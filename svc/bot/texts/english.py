@@ -29,10 +29,10 @@ ENGLISH = Texts(
         open_here="Open in the bot",
     ),
     creating=CREATING_ENGLISH,
-    greeting="👋 Hi! {models} are here: pick what you want to make.",
+    greeting="👋 Hi! Here you have {models}. What would you like to make?",
     models=Plural("en", one="{n} AI model", other="{n} AI models"),
     models_of="<b>{title}</b>: {models}\n\nPick a model to see what it does.",
-    card="<b>{title}</b>\nby {vendor}\n\n{makes}\nIt needs: {needs}.",
+    card="<b>{title}</b>\nby {vendor}\n\n{makes}\nWhat you send: {needs}.",
     option="• {name}: {values}",
     options="<b>Options</b>",
     if_you_like="if you like",
@@ -50,6 +50,25 @@ ENGLISH = Texts(
         "background-removal": "✨ Removes the background of your picture.",
         "audio-to-video": "🗣 Makes the face in your picture say what your recording says.",
     },
+    tasks={
+        "text-to-image": "🖼 Make a picture",
+        "image-to-image": "🖼 Change the picture",
+        "text-to-video": "🎬 Make a video",
+        "image-to-video": "🎬 Bring it to life",
+        "video-to-video": "🎬 Remake the video",
+        "text-to-speech": "🔊 Read it aloud",
+        "audio-to-audio": "🔊 Take the noise out",
+        "image-upscale": "✨ Larger and sharper",
+        "video-upscale": "✨ Larger and sharper",
+        "background-removal": "✨ Remove the background",
+        "audio-to-video": "🗣 Make it talk",
+    },
+    brought={
+        "prompt": "✍️ Got it. What shall I make of that?",
+        "image": "🖼 Got your picture. What shall I do with it?",
+        "video": "🎬 Got your video. What shall I do with it?",
+        "audio": "🎙 Got your recording. What shall I do with it?",
+    },
     inputs={
         "prompt": "a text",
         "image": "a picture",
@@ -65,12 +84,12 @@ ENGLISH = Texts(
         "avatar": "🗣 Avatars",
     },
     flags={True: "yes", False: "no"},
-    gone="That is not offered any more. Here is what there is:\n\n{greeting}",
+    gone="That is not offered any more. What would you like to make instead?",
     help=(
         "❓ <b>How this works</b>\n\n"
         "Pick a category and a model, press Create, and send what it asks for. The result comes into this chat.\n\n"
-        "You can also just type what you are looking for: a model, a maker, or “video”. "
-        "Typos are fine.\n\n"
+        "You can also just send a picture, a video or a voice message, describe what you would like to see, or type "
+        "the name of a model. Typos are fine.\n\n"
         "/menu shows all models, /history what you have made, /lang changes the language, "
         "/cancel stops what I'm asking for."
     ),
@@ -81,14 +100,14 @@ ENGLISH = Texts(
     found="🔎 “{query}”: {models}",
     nothing_found="🔎 I found nothing for “{query}”. The nearest are:",
     not_even_near="🔎 I found nothing for “{query}”. Try another word, or look through the menu.",
-    pointer="I'm not sure what to do with that. Pick a model in the /menu first, or type what you are looking for.",
-    unknown_command="I don't know that command. Here is what I can do:\n\n{greeting}",
+    pointer="I can't make anything of that. Send me a picture, a video or a voice message, or say what to make.",
+    unknown_command="I don't know that command. What would you like to make?",
     nothing_to_cancel="There is nothing to cancel. What would you like to make?",
     cancelled="Cancelled. What would you like to make instead?",
     not_editable="I can't change that message any more, so here is a new one.",
     too_old="This menu is too old. Send /start for a new one.",
     unknown_press="This button does nothing any more. Here is a new menu.",
     apology="Sorry, something went wrong with that. Please try /start again.",
-    outage="Sorry, I was away for a while and have missed what you wrote. I'm back now:\n\n{greeting}",
+    outage="Sorry, I was away for a while and have missed what you wrote. I'm back: what would you like to make?",
     no_payments="Thank you, but there is nothing to pay for here.",
 )

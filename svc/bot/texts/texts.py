@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from svc.bot.catalog import Part
 from svc.bot.texts.creating_texts import CreatingTexts
 from svc.bot.texts.plural import Plural
 
@@ -65,6 +66,8 @@ class Texts:
     if_you_like: str
     more_options: str
     makes: Mapping[str, str]
+    tasks: Mapping[str, str]
+    brought: Mapping[Part, str]
     inputs: Mapping[str, str]
     categories: Mapping[str, str]
     flags: Mapping[bool, str]
@@ -95,3 +98,7 @@ class Texts:
     def category_title(self, category: str) -> str:
         """How a category is called on its button; one without a translation keeps its own name."""
         return self.categories.get(category, category.capitalize())
+
+    def task_title(self, task: str) -> str:
+        """What a task is called on its button; one without a translation keeps its own name."""
+        return self.tasks.get(task, task.replace("-", " ").capitalize())

@@ -6,7 +6,7 @@ from svc.bot.catalog import Field, Model
 from svc.bot.create.draft import Draft, file_count, missing, value_of
 from svc.bot.create.values import offered
 from svc.bot.texts import Texts
-from svc.bot.view import Button, Row, View, button, cut, escape, in_rows
+from svc.bot.view import Button, Row, View, button, cut, escape, packed
 from svc.bot.views.question import asked, field_name, given_files, value_name
 
 # Options that people change often; the others stand behind "more".
@@ -96,7 +96,7 @@ def _rows(model: Model, draft: Draft, lacks: Field | None, texts: Texts, more: b
     toggle = (to(words.more, "show", "more"),) if hidden else (to(words.fewer, "show"),) if fewer else ()
     changes = [to(_change_label(field, texts), "ask", field.name) for field in model.needed if field != lacks]
     create = (button(words.create, "make", draft.number),) if lacks is None else ()
-    return *in_rows(options, 2), toggle, *in_rows(changes, 2), create, (to(words.cancel, "leave"),)
+    return *packed(options), toggle, *packed(changes), create, (to(words.cancel, "leave"),)
 
 
 def _change_label(field: Field, texts: Texts) -> str:

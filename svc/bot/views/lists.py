@@ -1,4 +1,4 @@
-"""Models of one category, or of one maker: a page at a time."""
+"""Models of one category, of one maker, or for one task: a page at a time."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def vendor(request: Request) -> View | None:
     if name is None:
         return None
     return _page(name, request.catalog.by_vendor(name), number, ("vendor", token(name)), "search", request)
+
+
+def task(request: Request) -> View | None:
+    """ "task:NAME" or "task:NAME:PAGE"; None if no model does that (any more)."""
+    tasks = {model.task: None for model in request.catalog.models}
+    name, number = named_in(request.argument, tasks)
+    if name is None:
+        return None
+    models = [model for model in request.catalog.models if model.task == name]
+    return _page(request.texts.task_title(name), models, number, ("task", token(name)), "menu", request)
 
 
 def named_in(argument: str, names: Iterable[str]) -> tuple[str | None, int]:

@@ -1,12 +1,10 @@
-"""The menu: the categories, and the ways to everything else. Also what /start opens."""
+"""The menu: the categories, and the ways to everything else."""
 
 from __future__ import annotations
 
 from svc.bot.request import Request
 from svc.bot.showing import show
 from svc.bot.view import View, button, in_rows, token
-from svc.bot.views.card import card_of
-from svc.bot.views.lists import category_page, named_in
 from svc.handler.reply import Reply
 
 
@@ -36,25 +34,8 @@ def greeting(request: Request) -> str:
     return request.texts.greeting.format(models=request.texts.models(len(request.catalog)))
 
 
-def start(request: Request) -> Reply:
-    """/start: the menu, or the model or category that its payload names (a deep link's)."""
-    fields = {"user_id": request.user_id, "models": len(request.catalog)}
-    named = _named_by(request.argument, request)
-    if named is not None:
-        return show(request, named, before="START", fields=fields)
-    return show(request, menu(request), before="START", after="MAIN_MENU_SENT", fields=fields)
-
-
 def cancel(request: Request) -> Reply:
     """/cancel: what was asked for is not any more; the menu under words that say so."""
     was_asked = bool(request.known.state.get("asking"))
     texts = request.texts
     return show(request, menu_saying(request, texts.cancelled if was_asked else texts.nothing_to_cancel))
-
-
-def _named_by(payload: str, request: Request) -> View | None:
-    model = request.catalog.by_key(payload)
-    if model is not None:
-        return card_of(model, request)
-    category, page = named_in(payload, request.catalog.categories)
-    return None if category is None else category_page(category, page, request)

@@ -1,22 +1,17 @@
-"""What is said where nothing fits: a file that nobody asked for, a command or a button that there is not."""
+"""What is said where nothing fits: a command or a button that there is not."""
 
 from __future__ import annotations
 
 from svc.bot.request import Request
 from svc.bot.showing import show
-from svc.bot.view import View, button
-from svc.bot.views.menu import greeting, menu, menu_saying
+from svc.bot.view import View
+from svc.bot.views.menu import menu, menu_saying
 from svc.handler.reply import Reply
-
-
-def pointer(request: Request) -> View:
-    """A hint to whoever sends a photo, a voice message or a sticker out of the blue."""
-    return View(request.texts.pointer, ((button(request.texts.buttons.menu, "menu"),),))
 
 
 def unknown_command(request: Request) -> View:
     """The menu, which is what there is instead."""
-    return menu_saying(request, request.texts.unknown_command.format(greeting=greeting(request)))
+    return menu_saying(request, request.texts.unknown_command)
 
 
 def unknown_press(request: Request) -> Reply:

@@ -88,6 +88,8 @@ def asked(model: Model, draft: Draft, field: Field, texts: Texts) -> tuple[str, 
         low, high = map(_plain, bounds(field))
         pattern = creating.ask_number_or_press if offered(field) else creating.ask_number
         return (pattern.format(name=name, low=low, high=high),)
+    if field.name in creating.asks_option:
+        return (creating.asks_option[field.name],)
     limit = min(text_limit(field) or MAX_MESSAGE, MAX_MESSAGE)
     return (creating.ask_text.format(name=name, limit=creating.characters(limit)),)
 
@@ -108,7 +110,8 @@ def _asked_for_files(model: Model, draft: Draft, field: Field, part: Part, texts
     if field not in model.needed:
         return *there, f"{escape(field_name(field, texts))}: {question}"
     takes_caption = model.prompt is not None and model.prompt.name not in draft.given
-    return (*there, question, creating.caption_counts) if takes_caption else (*there, question)
+    more = creating.caption_counts if takes_caption else creating.at_once if at_once(model) else ""
+    return (*there, question, more) if more else (*there, question)
 
 
 def _values(draft: Draft, field: Field, texts: Texts) -> tuple[Row, ...]:

@@ -25,11 +25,6 @@ def search(request: Request) -> View:
     return View(texts.search, (*makers, page_row(page, texts, "search"), (button(texts.buttons.back, "menu"),)))
 
 
-def typed(request: Request) -> View:
-    """A text that answers no question is what somebody is looking for."""
-    return results((request.message.text if request.message else None) or "", 1, request)
-
-
 def found(request: Request) -> View:
     """ "found:PAGE:WORDS"."""
     number, _, query = request.argument.partition(":")

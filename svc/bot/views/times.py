@@ -23,9 +23,9 @@ def duration(seconds: float, texts: Texts) -> str:
 
 
 def elapsed(seconds: float, texts: Texts) -> str:
-    """How long something has been going on, in steps that do not change more often than every five seconds."""
+    """How long something has been going on, in steps of five seconds and more."""
     step = 5 if seconds < MINUTE else 15 if seconds < 10 * MINUTE else MINUTE
-    return duration(max(int(seconds) // step * step, step), texts)
+    return duration(int(seconds) // step * step, texts)
 
 
 def ago(seconds: float, texts: Texts) -> str:

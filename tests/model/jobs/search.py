@@ -9,13 +9,9 @@ from tests.model.jobs.laws import broken
 from tests.model.jobs.rules import Rules
 from tests.model.jobs.state import END, FRESH, START, State
 from tests.model.jobs.steps import steps
+from tests.model.search import LIMIT, TooManyStates
 
-LIMIT = 2_000_000
 PATIENCE = 40
-
-
-class TooManyStates(Exception):
-    """The bounds let the search grow beyond its limit: nothing has been proved."""
 
 
 @dataclass(slots=True)
