@@ -43,7 +43,7 @@ class DueJob(NamedTuple):
     `secret` is what its callback has to know, `attempts` how often it has been handed in, `task_id` the provider's name
     for it, `hint` the task that a callback named for it, to be verified. `age` and `left` in seconds: since it was
     asked for, and until its deadline; `submitted_ago` since it was last handed in. `polls`: how often its task has been
-    asked for.
+    asked for since then, or since its latest callback.
     """
 
     job: Job

@@ -165,7 +165,7 @@ WITH known AS MATERIALIZED (
     SELECT bot_id, job_id FROM jobs WHERE bot_id = $1 AND job_id = $2 AND secret = $3
 ), noted AS (
     UPDATE jobs j
-    SET due_at = now() - interval '1 day', called = true, hint = coalesce($4, j.hint),
+    SET due_at = now() - interval '1 day', called = true, polls = 0, hint = coalesce($4, j.hint),
         history = {_story("'callback'", ", 'task_id', $4::text")}
     FROM known WHERE j.bot_id = known.bot_id AND j.job_id = known.job_id AND {_STILL_OPEN}
 )

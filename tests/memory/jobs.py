@@ -111,7 +111,7 @@ class MemoryJobs:
         if row is None or row.secret != secret:
             return False
         if row.job.state in OPEN:
-            row.due, row.called = trio.current_time() - 86400, True
+            row.due, row.called, row.polls = trio.current_time() - 86400, True, 0
             row.hint = row.hint if task_id is None else storable(task_id)
             row.history.append("callback")
         return True
