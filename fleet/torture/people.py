@@ -33,9 +33,9 @@ class Line(NamedTuple):
 
 LINES = (
     Line("/start", "en", "menu in English"),
-    Line("hello", "en", "nothing found in English"),
+    Line("qwertz", "en", "nothing found in English"),
     Line("/start", "ru", "menu in Russian"),
-    Line("hello", "ru", "nothing found in Russian"),
+    Line("qwertz", "ru", "nothing found in Russian"),
 )
 MENUS = frozenset({LINES[0].answer, LINES[2].answer})
 APOLOGY, OTHER = "apology", "something else"

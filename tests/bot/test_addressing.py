@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from svc.bot.incoming import Command, File, Incoming, Typed, is_for, read_message
+from svc.bot.menu_bot import bot
 from svc.handler.reply import NOTHING
+from telegram_client.update_kinds import DEFAULT_KINDS
 from telegram_client.updates import DirectMessagesTopic, Message, Update, User
 from telegram_client.updates import File as TelegramFile
 from tests.bot.updates import GROUP, ME, knows, pressed, says, shown, wrote
@@ -150,6 +153,13 @@ def test_an_answer_stays_in_its_topic(fields: dict[str, Any], place: dict[str, i
         assert [{name: call.params[name] for name in expected} for call in sent] == [expected]
         topics = [{name for name in call.params if name.endswith(("thread_id", "topic_id"))} for call in sent]
         assert topics == [set(place)]
+
+
+def test_the_bot_asks_for_all_that_it_reads() -> None:
+    """Telegram is asked for the default kinds and for those that the bot names."""
+    read = {each.name for each in msgspec.structs.fields(Update)} - {"update_id"}
+    assert read <= {*DEFAULT_KINDS, *bot.kinds}
+    assert set(bot.kinds) <= read
 
 
 def test_updates_of_other_kinds_get_nothing() -> None:

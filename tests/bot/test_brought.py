@@ -100,10 +100,10 @@ def test_a_text_that_names_something_is_a_search(text: str) -> None:
 
 
 def test_where_nothing_can_be_created_nothing_is_offered() -> None:
-    """A description is looked up, and a picture gets the hint."""
+    """A description is looked up, and of a picture it is said that nothing can be made."""
     person = Person(creating=Creating())
     assert "🔎" in _said(person.says(WORDS)).text
-    assert _said(person.sends_photo("fox")).text == ENGLISH.pointer
+    assert _said(person.sends_photo("fox")).text == ENGLISH.creating.not_set_up
     assert person.state == {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -169,6 +171,7 @@ def test_a_file_comes_in_the_best_way_that_telegram_takes(file: ResultFile, expe
         seen.append(f"{call.method} url" if sent == file.url else call.method)
         if isinstance(sent, RemoteFile):
             assert sent.url == file.url
+            assert sent.name == f"Z-Image{PurePosixPath(file.name).suffix}"
             assert sent.most == (10 if call.method == "sendPhoto" else 50) * MiB
     assert seen == expected
     assert f'<a href="{file.url}">' in calls[-1].params["text"]

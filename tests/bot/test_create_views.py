@@ -70,7 +70,7 @@ def pictures(person: Person, texts: Texts) -> None:
         person.sends_photo(str(number), album="album")
     person.presses(words.done)
     person.presses(words.create)
-    person.job_ends("failed", error="input", error_text="NSFW <content>")
+    person.job_ends("failed", error="input", error_text="422 NSFW <content>")
     person.presses(words.change)
     person.presses(words.cancel)
 

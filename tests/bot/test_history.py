@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from svc.bot.create.sending import MiB
+from svc.bot.texts import ENGLISH
 from svc.handler.job import Job
 from svc.handler.known import MOST_JOBS
 from svc.handler.reply import Call
 from telegram_client.updates import CallbackQuery, Chat, Message, Update
 from tests.bot.creating_person import Person, result
+from tests.bot.updates import says, shown, wrote
 
 DAY = 86_400.0
 
@@ -47,6 +49,13 @@ def test_who_has_made_nothing_is_told_how_to_begin() -> None:
     assert shown is not None
     assert "not made anything yet" in shown.text
     assert list(shown.buttons) == ["🏠 Menu"]
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup"])
+def test_in_a_group_nothing_is_said_of_what_anybody_has_made(kind: str) -> None:
+    """That it is to be had in private."""
+    call = shown(says(wrote("/history", kind=kind)))
+    assert call.params["text"] == ENGLISH.creating.only_private
 
 
 def test_the_newest_comes_first_and_pages_go_back() -> None:
@@ -102,6 +111,7 @@ def test_what_was_not_delivered_can_still_be_had_for_a_time() -> None:
     person = made(1)
     person.job_goes("failed", error="not_delivered", file_id=None, file_kind=None, sent_id=None)
     person.says("/history")
+    assert "📭 made, but not delivered" in person.latest().text
     assert [call.method for call in sent_again(person)] == ["sendPhoto", "sendPhoto", "sendDocument", "sendMessage"]
     person.now += 2 * DAY
     shown = person.says("/history")
@@ -171,3 +181,14 @@ def test_an_open_question_stays_open() -> None:
     person.says("/history")
     person.says("another fox")
     assert person.orders[-1].input["prompt"] == "another fox"
+
+
+def test_a_job_without_a_prompt_leaves_no_gap() -> None:
+    """Its title stands alone."""
+    person = Person()
+    person.opens("recraft/crisp-upscale")
+    person.sends_photo("fox")
+    person.job_ends("ready", result())
+    shown = person.says("/history")
+    assert shown is not None
+    assert "Recraft Crisp Upscale\n\n✅ done" in shown.text

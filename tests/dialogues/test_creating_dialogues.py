@@ -104,6 +104,22 @@ async def test_a_callbacks_secret_is_in_no_line_of_the_log(fault: FaultKind | No
         assert row.secret not in bot.logs.out.getvalue()
 
 
+async def test_without_an_address_for_callbacks_the_picture_comes_all_the_same(autojump_clock: Clock) -> None:
+    """The provider is asked until it has made it. Only a create whose answer was cut off can't be told any more."""
+    kie = KieSandbox()
+    async with running_bot(kie=kie, public_url=None) as bot:
+        ann = Person(bot)
+        await asks_for_a_picture(ann)
+        await ann.waits(SOON)
+        assert "(photo)" in ann.sees()
+        kie.faults.order(FaultKind.CUT_AFTER, call="createTask")
+        await asks_for_a_picture(ann, "a dog")
+        await ann.waits(LONG_ENOUGH)
+        assert "can't tell what has become of it" in ann.sees()
+        assert created(kie) == 2
+        assert bot.logs.of("JOB_CALLBACK") == []
+
+
 async def test_a_prompt_may_hold_anything(autojump_clock: Clock) -> None:
     """Markup and emoji come back as they were typed; what is longer than a caption is cut, and told before."""
     prompt = "<b>a & b</b> 🐈 " + "x" * 980
@@ -292,7 +308,7 @@ async def test_whoever_has_blocked_the_bot_gets_no_result(autojump_clock: Clock)
         assert len(ann.messages()) == messages
         await ann.unblocks()
         await ann.says("/history")
-        assert "not made" in ann.sees()
+        assert "made, but not delivered" in ann.sees()
         assert [row.job.state for row in bot.inbox.jobs.values()] == ["failed"]
 
 

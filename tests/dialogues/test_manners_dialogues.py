@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from svc.bot.texts import ENGLISH
 from tests.dialogues.person import Person, outage
 from tests.harness import running_bot
 
@@ -88,7 +89,7 @@ async def test_a_file_that_nobody_asked_for_has_a_short_hint(kind: str, autojump
         ann = Person(bot)
         await ann.sends(kind)
         assert len(ann.messages()) == 1
-        assert "/menu" in ann.sees()
+        assert ENGLISH.creating.not_set_up in ann.sees()
 
 
 async def test_whoever_has_blocked_the_bot_is_left_alone(autojump_clock: Clock) -> None:

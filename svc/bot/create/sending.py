@@ -5,6 +5,7 @@ By its address where Telegram fetches it, else uploaded, else uploaded as a plai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -45,6 +46,7 @@ _PLAYED: Mapping[FileKind, frozenset[str]] = {
 }
 # Documents of other types are not fetched by Telegram.
 _FETCHED_DOCUMENTS = frozenset({".pdf", ".zip", ".gif"})
+_NOT_IN_NAMES = re.compile(r"[^\w.]+")
 
 
 def shape_of(file: ResultFile) -> Shape:
@@ -56,18 +58,25 @@ def shape_of(file: ResultFile) -> Shape:
     return DOCUMENT if played is not None and suffix not in played else SHAPES[file.kind]
 
 
+def file_name(job: Job, ordered: Ordered, index: int) -> str:
+    """What a result is called where it is uploaded: by its model, for the provider's name is a long number."""
+    stem = _NOT_IN_NAMES.sub("-", ordered.title).strip("-.") or "result"
+    number = f"-{index + 1}" if len(job.results) > 1 else ""
+    return f"{stem}{number}{_suffix(job.results[index])}"
+
+
 def ways_to_send(where: Mapping[str, Any], job: Job, ordered: Ordered, index: int) -> tuple[Call, ...]:
     """The calls that may send the result number `index`, the best first; each would do."""
     file, shape = job.results[index], shape_of(job.results[index])
-    common = {**where, **_under(job, ordered, index)}
+    common, name = {**where, **_under(job, ordered, index)}, file_name(job, ordered, index)
     calls = []
     if _fits(file, shape.by_url) and (shape != DOCUMENT or _suffix(file) in _FETCHED_DOCUMENTS):
         calls.append(Call(shape.method, {**common, shape.parameter: file.url, **_extra(shape)}))
     if _fits(file, shape.uploaded):
-        upload = RemoteFile(file.url, file.name, shape.uploaded)
+        upload = RemoteFile(file.url, name, shape.uploaded)
         calls.append(Call(shape.method, {**common, shape.parameter: upload, **_extra(shape)}))
     if shape != DOCUMENT and _fits(file, DOCUMENT.uploaded):
-        upload = RemoteFile(file.url, file.name, DOCUMENT.uploaded)
+        upload = RemoteFile(file.url, name, DOCUMENT.uploaded)
         calls.append(Call(DOCUMENT.method, {**common, DOCUMENT.parameter: upload, **_extra(DOCUMENT)}))
     return *calls, Call("sendMessage", {**where, **link(job, ordered, index).params()})
 

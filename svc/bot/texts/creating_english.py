@@ -125,7 +125,7 @@ CREATING_ENGLISH = CreatingTexts(
     at_once="It starts as soon as you send it.",
     options_first="Under Options you can change things first.",
     up_to="{limit} at most.",
-    caption_counts="If you write under it what you want, I'll take that along.",
+    caption_counts="You can write what you want in the caption.",
     received="👍 Got it. Send more, {most} at most, or press Done.",
     no_file={
         "image": "That is no picture I can use.",
@@ -194,7 +194,7 @@ CREATING_ENGLISH = CreatingTexts(
     result_gone="That file is gone: it is not kept for ever. You can have it made again.",
     history="🗂 <b>What you have made</b>, {number} of {count}",
     history_empty="🗂 You have not made anything yet. Pick a model, and it will be here.",
-    history_job="{history}\n\n<b>{title}</b>\n{prompt}\n\n{state}, {when}",
+    history_job="{history}\n\n<b>{title}</b>{prompt}\n\n{state}, {when}",
     states={
         "wanted": "⏳ in the queue",
         "submitting": "⏳ being handed in",
@@ -205,6 +205,7 @@ CREATING_ENGLISH = CreatingTexts(
         "cancelled": "✖️ cancelled",
         "unknown": "🤷 unknown",
     },
+    not_delivered="📭 made, but not delivered",
     job_gone="I don't remember that one any more.",
     seconds="{n} s",
     minutes="{n} min",

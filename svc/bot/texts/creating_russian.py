@@ -125,7 +125,7 @@ CREATING_RUSSIAN = CreatingTexts(
     at_once="Как только пришлёте, я начну.",
     options_first="Через «Параметры» можно сначала что-то поменять.",
     up_to="Не больше {limit}.",
-    caption_counts="Если подпишете, что хотите получить, я учту и подпись.",
+    caption_counts="Что хотите получить, можно написать в подписи.",
     received="👍 Есть. Пришлите ещё, всего не больше {most}, или нажмите «Готово».",
     no_file={
         "image": "Это не картинка, с которой я могу работать.",
@@ -196,7 +196,7 @@ CREATING_RUSSIAN = CreatingTexts(
     result_gone="Этого файла больше нет: они хранятся не вечно. Можно создать его ещё раз.",
     history="🗂 <b>Что вы создали</b>, {number} из {count}",
     history_empty="🗂 Вы пока ничего не создали. Выберите модель, и результат появится здесь.",
-    history_job="{history}\n\n<b>{title}</b>\n{prompt}\n\n{state}, {when}",
+    history_job="{history}\n\n<b>{title}</b>{prompt}\n\n{state}, {when}",
     states={
         "wanted": "⏳ в очереди",
         "submitting": "⏳ передаётся",
@@ -207,6 +207,7 @@ CREATING_RUSSIAN = CreatingTexts(
         "cancelled": "✖️ отменено",
         "unknown": "🤷 неизвестно",
     },
+    not_delivered="📭 готово, но не доставлено",
     job_gone="Этой работы я уже не помню.",
     seconds="{n} с",
     minutes="{n} мин",

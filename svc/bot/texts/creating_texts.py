@@ -118,6 +118,7 @@ class CreatingTexts:
     history_empty: str
     history_job: str
     states: Mapping[JobState, str]
+    not_delivered: str
     job_gone: str
 
     # Times.

@@ -36,8 +36,11 @@ def sent_file(request: Request) -> Reply | View:
     brought = brought_file(request.message) if request.message else NoFile()
     if isinstance(brought, Brought) and brought.part and request.can_create:
         return _offer(request, brought.part, brought)
-    too_large = isinstance(brought, NoFile) and brought.too_large
-    text = request.texts.creating.file_too_large if too_large else request.texts.pointer
+    creating = request.texts.creating
+    if not request.can_create:
+        text = creating.not_set_up
+    else:
+        text = creating.file_too_large if isinstance(brought, NoFile) and brought.too_large else request.texts.pointer
     return View(text, ((button(request.texts.buttons.menu, "menu"),),))
 
 

@@ -16,6 +16,9 @@ _SHOWN_OF_A_PROMPT = 800
 def history(request: Request) -> View:
     """/history, "history" or "history:PAGE"."""
     texts, creating = request.texts, request.texts.creating
+    if not request.private:
+        # What somebody has made is in their own chat with the bot, and of no concern to a group.
+        return View(creating.only_private, ((button(texts.buttons.menu, "menu"),),))
     jobs = [job for job in request.known.jobs if job.user_id == request.user_id]
     if not jobs:
         return View(creating.history_empty, ((button(texts.buttons.menu, "menu"),),))
@@ -25,8 +28,8 @@ def history(request: Request) -> View:
     text = creating.history_job.format(
         history=creating.history.format(number=page.number, count=page.count),
         title=escape(about.title, 100),
-        prompt=escape(about.prompt, _SHOWN_OF_A_PROMPT),
-        state=creating.states[job.state],
+        prompt=f"\n{escape(about.prompt, _SHOWN_OF_A_PROMPT)}" if about.prompt else "",
+        state=creating.not_delivered if job.error == "not_delivered" else creating.states[job.state],
         when=ago(request.known.now - job.created_at, texts),
     )
     send = button(creating.buttons.send_again, "result", job.job_id, 0)

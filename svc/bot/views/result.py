@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 from svc.bot.create.ordering import Ordered
 from svc.bot.view import MAX_CAPTION, Row, View, button, escape, fit, token
@@ -12,6 +13,8 @@ from svc.handler.job import Job, ResultFile
 # With the title and the numbers before it, the caption is still short enough.
 _SHOWN_OF_A_PROMPT = 800
 _SHOWN_OF_A_REASON = 300
+# The provider's number before its words says nothing to a person.
+_CODE = re.compile(r"\A\d{3} ")
 
 
 def caption(job: Job, ordered: Ordered, index: int) -> str:
@@ -69,7 +72,8 @@ def not_made(job: Job, ordered: Ordered) -> View:
     error = job.error or ("no_result" if job.state == "ready" else "failed")
     text = creating.failed.format(title=title, reason=creating.failures[error])
     if job.error_text and error in ("input", "failed"):
-        text += f"\n\n{creating.provider_says.format(text=escape(job.error_text, _SHOWN_OF_A_REASON))}"
+        said = escape(_CODE.sub("", job.error_text), _SHOWN_OF_A_REASON)
+        text += f"\n\n{creating.provider_says.format(text=said)}"
     return View(text, repeat_rows(job, ordered))
 
 
