@@ -60,6 +60,8 @@ CREATE TABLE jobs (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX jobs_due ON jobs (bot_id, due_at) WHERE state IN ('wanted', 'submitting', 'running');
+-- The same by their ids, as their progress is shown.
+CREATE INDEX jobs_live ON jobs (bot_id, job_id) WHERE state IN ('wanted', 'submitting', 'running');
 -- What the provider has, or may have: a few rows, however many wait.
 CREATE INDEX jobs_running ON jobs (bot_id) WHERE state IN ('submitting', 'running');
 CREATE INDEX jobs_of_chat ON jobs (bot_id, chat_id, job_id DESC);

@@ -17,7 +17,9 @@ from svc.delivery.retry_policy import LOOK_AFTER_FILE, MAX_ATTEMPTS
 from svc.handler.job import Job, JobRequest
 from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Call, RemoteFile, Reply
+from svc.settings.environment import Fallback
 from svc.storage.jobs import Created, Ready
+from telegram_client.probes import PROBE
 from telegram_client.updates import Update
 from tests.bots import TestBot
 from tests.harness import RunningBot, running_bot
@@ -135,6 +137,54 @@ async def test_a_job_is_asked_for_and_its_end_is_told(autojump_clock: trio.testi
         assert texts(bot) == ["working", "a-model is ready"]
         assert bot.inbox.jobs[job_id].job.state == "delivered"
         assert bot.inbox.chats[USER].json == b'{"last":%d}' % job_id
+
+
+def jobs_ended(bot: RunningBot, ending: str, reason: str = "") -> float:
+    labels = {"ending": ending, "reason": reason}
+    return bot.metrics.registry.get_sample_value("svc_jobs_ended_total", labels) or 0.0
+
+
+@pytest.mark.parametrize("policy", [None, "skip"])
+async def test_a_delivery_in_doubt_is_told_of_as_any(
+    autojump_clock: trio.testing.MockClock, policy: Fallback | None
+) -> None:
+    """It is logged and counted that the job was delivered where a look has found it; where no look can tell, that it
+    was not.
+    """
+
+    def finished(job: Job, known: Known) -> Reply:
+        return Reply((say(job.chat_id, "made"),))
+
+    changes: dict[str, Any] = {"in_doubt_fallback": policy} if policy else {}
+    async with running_bot(bot=TestBot(order, finished=finished), **changes) as bot:
+        job_id = await bot.send(USER)
+        await bot.settled()
+        bot.sandbox.faults.order("cut_after", method="sendMessage")
+        if policy:
+            bot.sandbox.faults.order("error", method=PROBE, count=None, status=400, description="Bad Request: a riddle")
+        await make(bot, job_id, Ready(()))
+        await bot.settled()
+        assert texts(bot) == ["working", "made"]
+        if policy:
+            assert [line["job_id"] for line in bot.logs.of("JOB_FAILED")] == [job_id]
+            assert jobs_ended(bot, "failed", "not_delivered") == 1
+        else:
+            (told,) = bot.logs.of("JOB_DELIVERED")
+            assert (told["job_id"], told["chat_id"], told["model"]) == (job_id, USER, "a-model")
+            assert told["ms"] >= 1000
+            assert jobs_ended(bot, "delivered") == 1
+
+
+async def test_a_job_whose_end_is_kept_quiet_has_failed(autojump_clock: trio.testing.MockClock) -> None:
+    """The bot has nothing to say to who has blocked it: the log and the metrics say what became of the job."""
+    async with running_bot(bot=TestBot(order, finished=lambda job, known: NOTHING)) as bot:
+        job_id = await bot.send(USER)
+        await bot.settled()
+        await make(bot, job_id, Ready(()))
+        await bot.settled()
+        assert bot.inbox.jobs[job_id].job.error == "not_delivered"
+        assert [line["job_id"] for line in bot.logs.of("JOB_FAILED")] == [job_id]
+        assert jobs_ended(bot, "failed", "not_delivered") == 1
 
 
 @pytest.mark.parametrize("reply", [None, Reply((say(USER, "more"),), job=WORK)])
@@ -305,25 +355,32 @@ async def test_a_poisonous_end_of_a_job_is_found_too(autojump_clock: trio.testin
     assert bot.inbox.jobs[job_id].job.state == "failed"
 
 
+@pytest.mark.parametrize("settings", [{}, {"in_doubt": "resend"}], ids=["looks", "resend"])
 async def test_a_file_that_a_former_leader_may_have_sent_is_not_sent_again_at_once(
-    autojump_clock: trio.testing.MockClock,
+    autojump_clock: trio.testing.MockClock, settings: dict[str, Any]
 ) -> None:
-    """Telegram may take half a minute to make a message of it: until then finding nothing tells nothing."""
+    """Telegram may take half a minute to make a message of it: until then finding nothing tells nothing, and without
+    looks no policy decides.
+    """
 
     def finished(job: Job, known: Known) -> Reply:
         return Reply((say(job.chat_id, "made"),))
 
-    async with running_bot(bot=TestBot(order, finished=finished)) as bot:
+    async with running_bot(bot=TestBot(order, finished=finished), **settings) as bot:
         job_id = await bot.send(USER)
         await bot.settled()
         await make(bot, job_id, Ready(()))
-        row = bot.inbox.rows[-job_id]
-        row.state, row.epoch, row.token, row.started = "processing", 0, 1, trio.current_time()
+        row, term = bot.inbox.rows[-job_id], bot.inbox.term
+        assert term is not None
+        # It has begun long ago: the file had to be fetched first.
+        row.state, row.epoch, row.token, row.started = "processing", term.epoch, 1, trio.current_time() - 60
         row.watermark, row.attempts = bot.inbox.processed[job_id].sent_id, 1
-        began = trio.current_time()
+        assert bot.lock.holder is not None
+        bot.lock.holder.abandon()
+        killed = trio.current_time()
         await bot.settled()
         assert texts(bot) == ["working", "made"]
-        assert LOOK_AFTER_FILE < trio.current_time() - began < 3 * LOOK_AFTER_FILE
+        assert LOOK_AFTER_FILE < trio.current_time() - killed < 3 * LOOK_AFTER_FILE
         assert bot.inbox.jobs[job_id].job.state == "delivered"
 
 

@@ -142,7 +142,7 @@ def statements_about_jobs(jobs: PostgresJobs, term: Term, job_id: int) -> list[C
         partial(jobs.end_job, term, job_id, Failed("busy")),
         partial(jobs.note_callback, job_id, "x", "a"),
         partial(jobs.jobs_of, 7, 10),
-        partial(jobs.state_of, 7),
+        partial(jobs.live_jobs, 0, 10),
         partial(jobs.running),
         partial(jobs.prune_jobs, 3600, 10),
     ]
@@ -221,6 +221,22 @@ async def test_jobs_are_found_among_all_of_them(with_jobs: Measured) -> None:
     jobs = PostgresJobs(with_jobs.database, BOT, "one")
     for statement in statements_about_jobs(jobs, with_jobs.term, 300):
         assert await with_jobs.reads(statement) <= 60, statement
+
+
+async def test_what_goes_on_is_found_among_all_that_is_over(with_jobs: Measured) -> None:
+    """The few jobs whose progress is shown are the latest: those that ended before them are not read."""
+    database, jobs = with_jobs.database, PostgresJobs(with_jobs.database, BOT, "one")
+    await database.fetch("DELETE FROM jobs WHERE job_id <= $1", ROWS)
+    await database.fetch(FILL_JOBS.replace("'wanted'", "'delivered'"))
+    await database.fetch("UPDATE jobs SET state = 'running' WHERE job_id > $1", ROWS - 5)
+    found: list[int] = []
+
+    async def live() -> None:
+        found.extend(each.job.job_id for each in await jobs.live_jobs(0, 10))
+
+    await live()
+    assert await with_jobs.reads(live) <= 60
+    assert found == [ROWS - 4, ROWS - 3, ROWS - 2, ROWS - 1, ROWS] * 2
 
 
 async def test_a_window_is_read_whatever_waits(backlog: Measured) -> None:

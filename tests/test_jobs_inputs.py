@@ -11,9 +11,12 @@ import trio
 import trio.testing
 
 from providers.provider import NotSent, Refused
+from svc.handler.known import Known
+from svc.handler.reply import Reply
 from svc.jobs.inputs import has_files, with_addresses
 from telegram_client import errors as telegram_errors
 from telegram_client.files import BotFiles, Download
+from telegram_client.updates import Update
 from tests.fake_provider import FakeProvider, Script
 from tests.jobs_world import JobBot, JobsWorld
 
@@ -139,6 +142,46 @@ async def test_an_upload_that_is_refused(
         else:
             assert 290 < took < 310
         assert not world.provider.creates
+
+
+async def test_files_that_take_long_hold_up_no_other_job(
+    autojump_clock: trio.testing.MockClock, files: PeoplesFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider takes no uploads for now: what needs none is created all the same."""
+
+    class Both(JobBot):
+        def decide(self, update: Update, known: Known) -> Reply:
+            self._given = GIVEN if update.message is not None and update.message.text == "a film" else {}
+            return super().decide(update, known)
+
+    async def upload(*_: Any) -> str:
+        await trio.sleep(120)
+        raise NotSent("no answer in time")
+
+    monkeypatch.setattr("tests.fake_provider.FakeClient.upload", upload)
+    world = JobsWorld()
+    world.bot = Both()
+    async with world.running() as bot:
+        for person in range(1, 31):
+            await bot.send(person, "a film")
+        await trio.sleep(10)
+        asked = trio.current_time()
+        await bot.send(99, "a cat")
+        while not world.results():
+            await trio.sleep(0.1)
+        assert trio.current_time() - asked < 15
+
+
+async def test_the_bots_own_trouble_is_no_fault_of_the_input(
+    autojump_clock: trio.testing.MockClock, files: PeoplesFiles
+) -> None:
+    """Telegram does not know the bot's token for a moment: the person's file is asked for again."""
+    files.faults = [telegram_errors.Refused("getFile", "Unauthorized", status=401)]
+    world = world_with_files()
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await world.ended()
+        assert world.job.job.state == "delivered"
 
 
 async def test_inputs_without_files_are_passed_on_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -9,11 +10,13 @@ import pytest
 import trio
 import trio.testing
 
+from providers.provider import Refused
 from svc.handler.job import Job
 from svc.handler.known import Known
-from svc.handler.reply import Call
+from svc.handler.reply import Call, Reply
 from svc.storage.inbox import ChatState, Term
 from svc.storage.jobs import JobEnding
+from telegram_client.updates import Update
 from tests.fake_provider import Script
 from tests.jobs_world import JobBot, JobsWorld
 from tests.memory.jobs import MemoryJobs
@@ -145,3 +148,76 @@ async def test_nothing_is_shown_once_the_end_is_near(
     before, after = shown
     assert before == after > 0
     assert world.statuses()[-1] == "done"
+
+
+async def test_a_429_pauses_the_chat(autojump_clock: trio.testing.MockClock) -> None:
+    """Telegram says how long nothing more is wanted: nothing is shown until then, and nobody else runs into it."""
+    world = JobsWorld()
+    world.provider.usual = Script(takes=60.0)
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        world.sandbox.faults.order("flood", method="editMessageText", retry_after=30)
+        await world.ended()
+    refused, next_one, *_ = [call.at for call in world.sandbox.telegram.call_log.find("editMessageText")]
+    assert next_one - refused >= 30
+
+
+async def test_an_edit_that_may_yet_arrive_is_waited_for(autojump_clock: trio.testing.MockClock) -> None:
+    """Its answer is lost, and Telegram makes it a little later: not after the last one, which would then be hidden."""
+    world = JobsWorld()
+    world.provider.usual = Script(takes=17.0, callbacks=(17.0,))
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await trio.sleep(15)
+        world.sandbox.faults.order("late", method="editMessageText", delay=4.5)
+        await world.ended()
+        await trio.sleep(60)
+    (late,) = [call for call in world.sandbox.telegram.call_log.find("editMessageText") if call.fault == "late"]
+    assert str(late.params["text"]).startswith("running")
+    _, status, _ = world.sandbox.telegram.messages(7)
+    assert status["text"] == "done"
+
+
+async def test_nothing_is_shown_over_an_answer(autojump_clock: trio.testing.MockClock) -> None:
+    """A person stops a job, which is told by an edit of the same message: it is the last, though its answer is slow."""
+
+    class Stoppable(JobBot):
+        stopping = False
+
+        def decide(self, update: Update, known: Known) -> Reply:
+            if update.message is None or update.message.text != "stop":
+                return super().decide(update, known)
+            self.stopping = True
+            job = world.job.job
+            return Reply((self._status(job, "stopped"),), cancel=job.job_id)
+
+        def progress(self, job: Job, known: Known) -> Sequence[Call]:
+            return (self._status(job, f"waits since {known.now:.3f}"),) if self.stopping else ()
+
+    world = JobsWorld()
+    world.bot = Stoppable()
+    world.provider.usual = Script(refused=Refused("busy", "later", retry_after=600.0))
+    async with world.running() as bot:
+        await bot.send(7, "a cat")
+        await trio.sleep(10)
+        world.sandbox.faults.order("slow_after", method="editMessageText", delay=5.0)
+        await bot.send(7, "stop")
+        await world.ended()
+        await trio.sleep(10)
+    assert world.job.job.state == "cancelled"
+    assert world.statuses() == ["stopped"]
+
+
+async def test_every_job_is_shown_however_many_there_are(autojump_clock: trio.testing.MockClock) -> None:
+    """Where edits take their time, those behind have their turn as well."""
+    world = JobsWorld()
+    world.provider.usual = Script(takes=120.0)
+    people = range(1, 16)
+    async with world.running(latency=0.1) as bot:
+        for person in people:
+            await bot.send(person, "a cat")
+        await trio.sleep(60)
+        edits = world.sandbox.telegram.call_log.find("editMessageText")
+        shown = Counter(int(str(call.params["chat_id"])) for call in edits)
+        assert set(shown) == set(people)
+        assert min(shown.values()) >= 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import httpx
 import pytest
 import trio
@@ -135,3 +137,14 @@ async def test_a_call_without_one_is_left_as_it_is() -> None:
 def test_which_calls_take_as_long_as_a_file(params: dict[str, object], takes_long: bool) -> None:
     """Those that upload one, and those for which Telegram fetches one."""
     assert moves_file(Call("sendPhoto", params)) is takes_long
+
+
+async def test_a_file_that_the_disk_does_not_take_is_not_sent_in_part() -> None:
+    """What could be written of it is no file: the call is not made with that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(CONTENT) - 100, hard))
+    try:
+        with pytest.raises(NotFetched, match="disk"):
+            await fetch("{}/cat.png", answer(CONTENT))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -141,8 +141,8 @@ class BegunAttempt:
 
     def _say(self, ending: Ending) -> None:
         log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
-        if self._decision.job is not None:
-            log_job_told(self._log, self._update, self._decision.job, ending, self._period.metrics)
+        waited = trio.current_time() - self._update.arrived
+        log_job_told(self._log, self._decision.job, ending, waited, self._period.metrics)
 
     async def _act(self) -> Ending:
         if self._decision.dead is not None:

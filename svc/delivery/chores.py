@@ -18,6 +18,7 @@ from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
 from svc.delivery.keep_up import keep_up
 from svc.delivery.looking import look_for_sends
+from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
 from svc.storage.inbox import CANNOT_BE_TOLD
@@ -76,7 +77,9 @@ async def look_after_doubts(period: ActivePeriod) -> None:
 
 async def _resolve_doubts(period: ActivePeriod) -> None:
     inbox, term = period.inbox, period.term
-    resolved = await inbox.resolve_doubts(term, period.in_doubt, SEND_DEADLINE, period.tokens, look=period.looks)
+    resolved = await inbox.resolve_doubts(
+        term, period.in_doubt, SEND_DEADLINE, period.tokens, look=period.looks, file_age=LOOK_AFTER_FILE
+    )
     for update_id, how in resolved:
         if how != "repeat":
             log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)

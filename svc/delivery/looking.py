@@ -15,9 +15,10 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.late_duplicates import SentAgain
+from svc.delivery.outcome_log import log_job_told
 from svc.delivery.probing import Look
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
-from svc.storage.inbox import CANNOT_BE_TOLD
+from svc.storage.inbox import CANNOT_BE_TOLD, Dead, Done, Ending
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
 
 log = structlog.get_logger()
@@ -28,6 +29,14 @@ LOOKS_AT_ONCE = 24
 # Where few probes are allowed, few looks share them: each is through soon then, and none takes longer than its claim.
 FEWEST_LOOKS_AT_ONCE = 2
 PROBES_OF_A_LOOK = 5.0
+
+
+# How the update of a look has ended by it, if it has.
+_ENDINGS: dict[LookOutcome, Ending] = {
+    LookOutcome.FOUND: Done(),
+    LookOutcome.SKIP: Done("in_doubt"),
+    LookOutcome.DEAD: Dead(CANNOT_BE_TOLD),
+}
 
 
 async def look_for_sends(period: ActivePeriod) -> None:
@@ -41,6 +50,7 @@ class _Looking:
     def __init__(self, period: ActivePeriod) -> None:
         self._period = period
         self._log = log.bind(epoch=period.term.epoch)
+        self._began = trio.current_time()
         self._at_work: set[int] = set()
         self._inherited: set[int] = set()
         self._late = 0
@@ -87,10 +97,11 @@ class _Looking:
 
     def _believed(self, due: DueLook, result: LookResult) -> LookResult:
         """What a look tells. One that finds nothing tells nothing while a file may be on its way: the end of a job is
-        most often one, and a former leader may have sent it just now. Of an attempt of its own a period waits as long
-        before it looks.
+        most often one, and a former leader may have sent it right before its end, however long ago the attempt began.
+        Of an attempt of its own a period waits as long before it looks.
         """
-        on_its_way = due.update_id < 0 and due.update_id in self._inherited and due.age < LOOK_AFTER_FILE
+        just_inherited = due.update_id in self._inherited and trio.current_time() - self._began < LOOK_AFTER_FILE
+        on_its_way = due.update_id < 0 and just_inherited
         return Unsure("a file may be on its way") if on_its_way and isinstance(result, Absent) else result
 
     async def _settle(self, due: DueLook, result: LookResult, probes: int, began: float) -> None:
@@ -114,6 +125,8 @@ class _Looking:
             period.queue.look_at(update.update_id for update in followers or ())
 
     def _say(self, due: DueLook, result: LookResult, outcome: LookOutcome, probes: int, began: float) -> None:
+        if (ending := _ENDINGS.get(outcome)) is not None:
+            log_job_told(self._log, due.job, ending, due.waited, self._period.metrics)
         ids = {"update_id": due.update_id, "chat_id": due.chat_id}
         ms = round((trio.current_time() - began) * 1000, 1)
         match outcome:

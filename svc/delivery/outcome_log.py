@@ -34,17 +34,20 @@ def log_ending(
 
 
 def log_job_told(
-    log: structlog.stdlib.BoundLogger, update: Received, job: Job, ending: Ending, metrics: Metrics
+    log: structlog.stdlib.BoundLogger, job: Job | None, ending: Ending, waited: float, metrics: Metrics
 ) -> None:
-    """Say and count how the delivery of a job ended that was made; of any other job, its end was said before."""
-    if job.state != "ready":
+    """Say and count how the delivery of a job ended that was made, and that `waited` so many seconds for it.
+
+    Of any other job, its end was said before.
+    """
+    if job is None or job.state != "ready":
         return
     ids = {"job_id": job.job_id, "chat_id": job.chat_id, "model": job.model}
     match ending:
         case Done(outcome="done"):
             metrics.count_job("delivered")
-            metrics.job_to_person.observe(trio.current_time() - update.arrived)
-            log.info("JOB_DELIVERED", **ids, ms=_ms_since(update.arrived))
+            metrics.job_to_person.observe(waited)
+            log.info("JOB_DELIVERED", **ids, ms=round(waited * 1000, 1))
         case Done() | Dead():
             metrics.count_job("failed", "not_delivered")
             log.info("JOB_FAILED", **ids, reason="not_delivered")

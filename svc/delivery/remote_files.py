@@ -110,7 +110,8 @@ async def _save(answer: Answer, on_disk: BinaryIO, most: int) -> None:
         size += len(chunk)
         if size > most:
             raise NotFetched(f"it has more than {most} bytes")
-        await trio.to_thread.run_sync(on_disk.write, chunk)
+        if await trio.to_thread.run_sync(on_disk.write, chunk) != len(chunk):
+            raise NotFetched("the disk takes no more of it")
     if not size or (answer.size is not None and size != answer.size):
         raise NotFetched(f"only {size} bytes of it came")
 

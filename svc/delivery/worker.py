@@ -22,7 +22,8 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
-from svc.delivery.outcome_log import log_ending
+from svc.delivery.outcome_log import log_ending, log_job_told
+from svc.handler.job import Job
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry, Unclear
 from telegram_client.flood import Turn
@@ -91,7 +92,7 @@ class _Worker:
         if decision.later is not None:
             return _Left(decision.later)
         if decision.is_nothing:
-            return await self._dismiss(update)
+            return await self._dismiss(update, decision.job)
         # The chat's own limits: meanwhile the update waits in the chat queue, and no worker with it.
         if decision.chat is not None and (held := self._period.flood.held(decision.chat)):
             return _Left(held)
@@ -152,7 +153,7 @@ class _Worker:
             if update_id not in period.unsure:
                 period.tokens.discard(attempt.token)
 
-    async def _dismiss(self, update: Received) -> Ending | _Left:
+    async def _dismiss(self, update: Received, job: Job | None) -> Ending | _Left:
         try:
             await self._period.inbox.dismiss(update.update_id)
         except DatabaseUnavailable as error:
@@ -160,6 +161,7 @@ class _Worker:
             return _Left()
         ending = Done("ignored")
         log_ending(self._log, update, ending, None, self._period.in_doubt)
+        log_job_told(self._log, job, ending, trio.current_time() - update.arrived, self._period.metrics)
         return ending
 
     async def _begin(self, attempt: Attempt) -> Begun | None:

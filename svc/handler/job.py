@@ -43,8 +43,9 @@ class JobRequest(msgspec.Struct, frozen=True):
     """Work that is wanted. `input` is what the provider takes for `model`; in it, `{"file_id": ...}` (alone or in a
     list) stands for a file that somebody has sent to the bot, and is replaced by an address before it is handed in.
 
-    `context` is the bot's own and comes back with the job. `status_message_id` is the message that shows how it goes;
-    None: the one that this very reply sends. `seconds`: it fails if it is not made by then.
+    `context` is the bot's own and comes back with the job. The message that shows how it goes is the one that this very
+    reply sends, also in place of an edit that is refused; where it sends none, `status_message_id`. `seconds`: it fails
+    if it is not made by then.
     """
 
     provider: str

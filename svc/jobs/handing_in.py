@@ -9,6 +9,7 @@ import trio
 
 from providers.provider import InDoubt, NotSent, Provider, ProviderError, Refused
 from svc.callback_url import callback_url
+from svc.delivery.refusals import may_be_the_bots
 from svc.jobs.creating import Create
 from svc.jobs.inputs import has_files, with_addresses
 from svc.jobs.next_step import LookLater, after_not_creating
@@ -109,15 +110,17 @@ class HandingIn:
                     job.job_id, await with_addresses(job.input, self._period.files, self._providers[job.provider])
                 )
                 return True
-        except telegram_errors.Refused as error:
-            await self._outcomes.end(due, Failed("input", error.description))
         except (telegram_errors.TelegramError, ProviderError, trio.TooSlowError) as error:
             await self._without_files(due, error)
         return False
 
     async def _without_files(self, due: DueJob, error: Exception) -> None:
         """Its files could not be handed over now, or are not accepted."""
-        after = after_not_creating(due, error, self._period.rng) if isinstance(error, Refused) else None
+        after: PutOff | Failed | None = None
+        if isinstance(error, telegram_errors.Refused) and not may_be_the_bots(error):
+            after = Failed("input", error.description)
+        elif isinstance(error, Refused):
+            after = after_not_creating(due, error, self._period.rng)
         if isinstance(after, Failed):
             await self._outcomes.end(due, after)
             return

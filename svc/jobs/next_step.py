@@ -26,7 +26,7 @@ SHORTEST_PUT_OFF = 1.0
 FIRST_PUT_OFF = 2.0
 LONGEST_PUT_OFF = 30.0
 MAINTENANCE = 30.0
-# A provider that does not answer at a job's deadline is asked for so many seconds more.
+# A provider that does not answer at a job's deadline is asked for so many seconds more; so is the server of a result.
 LAST_QUESTIONS = 60.0
 # How long a result is tried for whose address does not answer.
 RESULT_PATIENCE = 120.0
@@ -141,7 +141,7 @@ def after_not_creating(due: DueJob, error: Refused | NotSent, rng: random.Random
 
 def after_no_result(due: DueJob, made_for: float) -> LookLater | Failed:
     """What follows where it is made and its result cannot be had, `made_for` seconds after that was heard first."""
-    if made_for >= RESULT_PATIENCE or due.left <= 0:
+    if made_for >= RESULT_PATIENCE or due.left <= -LAST_QUESTIONS:
         return Failed("no_result")
     return LookLater(RESULT_AGAIN_AFTER)
 

@@ -22,9 +22,11 @@ from svc.delivery.database_away import or_later
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.keep_up import keep_up
 from svc.handler.bot import Bot
+from svc.handler.job import Job
 from svc.handler.known import Known
 from svc.jobs.following import Following
 from svc.jobs.handing_in import HandingIn
+from svc.jobs.inputs import has_files
 from svc.jobs.next_step import Ask, HandIn, LookLater, Verify, next_step
 from svc.jobs.outcomes import Outcomes
 from svc.jobs.progress import Progress
@@ -38,8 +40,10 @@ log = structlog.get_logger()
 JOBS_AFTER = 0.3
 LOOK_EVERY = 0.3
 AT_ONCE = 16
-# Of these, at most so many carry files to the provider or wait for the answer to a create.
+# Of these, at most so many carry files to the provider or wait for the answer to a create, and of those so many have
+# files.
 HANDING_IN_AT_ONCE = 8
+WITH_FILES_AT_ONCE = 5
 
 Providers = Mapping[str, Provider]
 """By the name that a JobRequest gives."""
@@ -143,12 +147,16 @@ class JobRunner:
         return due._replace(left=max(due.left, self._began - trio.current_time()))
 
     def _start(self, nursery: trio.Nursery, due: DueJob) -> None:
-        if due.job.state == "wanted":
-            wanted = sum(each.job.state == "wanted" for each in self._at_work.values())
-            if wanted >= HANDING_IN_AT_ONCE:
-                return  # it is due again in a moment
+        if due.job.state == "wanted" and not self._may_hand_in(due.job):
+            return  # it is due again in a moment
         self._at_work[due.job.job_id] = due
         nursery.start_soon(self._guarded, self._step, due)
+
+    def _may_hand_in(self, job: Job) -> bool:
+        """Whether there is a place for it. Jobs with files do not take all: those may take minutes."""
+        wanted = [each.job for each in self._at_work.values() if each.job.state == "wanted"]
+        with_files = sum(has_files(each.input) for each in wanted)
+        return len(wanted) < HANDING_IN_AT_ONCE and (with_files < WITH_FILES_AT_ONCE or not has_files(job.input))
 
     async def _guarded(self, step: Callable[[DueJob], Awaitable[bool]], due: DueJob) -> None:
         """Do a step. What fails in it is this job's own affair: it comes again, until its deadline.

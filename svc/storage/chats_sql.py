@@ -1,12 +1,10 @@
-"""The state of a chat, as the statements of the inbox read it along, and how it is read alone."""
+"""The state of a chat, as other statements read it along."""
 
 from __future__ import annotations
 
 import asyncpg
 
 from svc.storage.inbox import NO_STATE, ChatState
-
-STATE_OF_CHAT = "SELECT version, state FROM chats WHERE bot_id = $1 AND chat_id = $2"
 
 
 def state_of(chat_id: str) -> str:

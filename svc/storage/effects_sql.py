@@ -45,7 +45,7 @@ over AS MATERIALIZED (
     INSERT INTO jobs (bot_id, job_id, chat_id, user_id, provider, model, input, context, secret, status_message_id,
                       deadline_at, history)
     SELECT bot_id, update_id, chat_id, (job ->> 'user_id')::bigint, job ->> 'provider', job ->> 'model', job -> 'input',
-           job -> 'context', secret, coalesce((job ->> 'status_message_id')::bigint, sent_id),
+           job -> 'context', secret, coalesce(sent_id, (job ->> 'status_message_id')::bigint),
            now() + make_interval(secs => (job ->> 'seconds')::float8),
            jsonb_build_array(jsonb_build_object('at', now(), 'event', 'asked'))
     FROM (SELECT *, effects -> 'job' AS job, effects ->> 'secret' AS secret FROM taking_place) AS t

@@ -312,11 +312,20 @@ class Inbox(Protocol):
         """Do once what a new term does first, to no effect: on the connection that it uses, the next time is faster."""
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         """Decide on what is in doubt and began over `age` seconds ago: begun by older terms, or by this term under a
         token that is not in `held`. Nothing, unless `term` is the current one. With `look`, what can be looked for is
-        left out. An apology is never sent twice: its update is dead.
+        left out. An apology is never sent twice: its update is dead. What tells of a job's end, and may not be made
+        twice, may be a file that a former leader has sent right before its end: the term has to be `file_age` seconds
+        old for that.
         """
 
     async def due_looks(

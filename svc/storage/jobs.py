@@ -43,7 +43,7 @@ class DueJob(NamedTuple):
     `secret` is what its callback has to know, `attempts` how often it has been handed in, `task_id` the provider's name
     for it, `hint` the task that a callback named for it, to be verified. `age` and `left` in seconds: since it was
     asked for, and until its deadline; `submitted_ago` since it was last handed in. `polls`: how often its task has been
-    asked for.
+    asked for since then, or since its latest callback.
     """
 
     job: Job
@@ -157,7 +157,7 @@ class Jobs(Protocol):
         term is over."""
 
     async def note_callback(self, job_id: int, secret: str, task_id: str | None) -> bool:
-        """A callback came for this job, naming this task: it is due now, unless it is over. By any instance.
+        """A callback came for this job, naming this task: it is due now, and first, unless it is over. By any instance.
 
         False if there is no such job with this secret.
         """
@@ -167,9 +167,6 @@ class Jobs(Protocol):
 
     async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
         """Jobs that have not ended and are not ready, with greater ids than `after`, in the order of ids."""
-
-    async def state_of(self, chat_id: int) -> ChatState:
-        """The state of this chat."""
 
     async def running(self) -> int:
         """How many jobs the provider has, or may have."""

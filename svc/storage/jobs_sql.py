@@ -92,18 +92,22 @@ WHERE j.bot_id = $1 AND j.job_id = $4 AND {in_state("submitting")} AND j.epoch =
 _RECORDED = """, 'task_id', r.task_id, 'error', r.error,
         'delay', CASE WHEN r.task_id IS NULL THEN r.delay END"""
 
-# No term is asked for: it did happen. The token is enough to tell this create from a later one.
+# No term is asked for: it did happen. The token is enough to tell this create from a later one. The row is looked at
+# once it is locked: a create that was cut off while it was being marked may be committed only now.
 RECORD_CREATE = f"""
-WITH r AS MATERIALIZED (
+WITH told AS MATERIALIZED (
     SELECT $1::bigint AS bot_id, u.*
     FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::float8[], $6::text[])
-        AS u (job_id, token, task_id, delay, error)
+        AS u (job_id, create_token, task_id, delay, error)
+), r AS MATERIALIZED (
+    SELECT told.*, i.state, i.token FROM told JOIN jobs i ON i.bot_id = told.bot_id AND i.job_id = told.job_id
+    FOR UPDATE OF i
 )
 UPDATE jobs j
 SET state = CASE WHEN r.task_id IS NULL THEN 'wanted' ELSE 'running' END, task_id = r.task_id, error_text = r.error,
     due_at = CASE WHEN r.task_id IS NOT NULL AND j.called THEN now() ELSE {_due_in("r.delay")} END,
     history = {_story("CASE WHEN r.task_id IS NULL THEN 'put_off' ELSE 'running' END", _RECORDED)}
-FROM r WHERE j.bot_id = r.bot_id AND j.job_id = r.job_id AND {in_state("submitting")} AND j.token = r.token
+FROM r WHERE j.bot_id = r.bot_id AND j.job_id = r.job_id AND r.state = 'submitting' AND r.token = r.create_token
 """
 
 # $4 is the job, $5 the delay, $6 the progress.
@@ -154,13 +158,14 @@ def ending(fence: str, job: str, state: str, error: str, text: str, results: str
 _ENDING = ending("EXISTS (SELECT FROM term)", "$4", "$5::text", "$6::text", "$7::text", "$8::jsonb", "$9::text")
 END_JOB = f"{_TERM}, {_ENDING} SELECT FROM ended"
 
-# $2 is the job, $3 its secret, $4 the task that the callback names.
+# $2 is the job, $3 its secret, $4 the task that the callback names. It is made, most likely: so it comes before
+# all that only wait, of which there may be many.
 NOTE_CALLBACK = f"""
 WITH known AS MATERIALIZED (
     SELECT bot_id, job_id FROM jobs WHERE bot_id = $1 AND job_id = $2 AND secret = $3
 ), noted AS (
     UPDATE jobs j
-    SET due_at = now(), called = true, hint = coalesce($4, j.hint),
+    SET due_at = now() - interval '1 day', called = true, polls = 0, hint = coalesce($4, j.hint),
         history = {_story("'callback'", ", 'task_id', $4::text")}
     FROM known WHERE j.bot_id = known.bot_id AND j.job_id = known.job_id AND {_STILL_OPEN}
 )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from svc.handler.job import Job
+
 ABSENT_LOOKS = 2
 LOOK_GAP = 1.2
 """Seconds between two looks."""
@@ -41,7 +43,8 @@ class DueLook(NamedTuple):
     """An update whose send is to be looked for.
 
     `token` is that of the attempt that sent it. `number`: which look this is, from 1. `absent`: how many before it, in
-    turn, found nothing. `age`: seconds since the attempt began.
+    turn, found nothing. `age`: seconds since the attempt began, `waited`: since the update arrived. `job`: if it tells
+    of a job's end, that job.
     """
 
     update_id: int
@@ -51,6 +54,8 @@ class DueLook(NamedTuple):
     number: int
     absent: int
     age: float
+    waited: float = 0.0
+    job: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ WITH term AS MATERIALIZED (
 )"""
 
 
-def _long_ago(time: str, seconds: str) -> str:
+def long_ago(time: str, seconds: str) -> str:
     """Whether `time` is over so many seconds ago. It is, too, where the clock was set back since."""
     return f"{time} NOT BETWEEN now() - make_interval(secs => {seconds}) AND now() + interval '1 minute'"
 
@@ -59,10 +59,10 @@ _LEFT = """jsonb_build_object('at', now(), 'began', i.started_at, 'epoch', i.epo
 DUE_LOOKS = f"""{_TERM}, d AS MATERIALIZED (
     SELECT i.bot_id, i.update_id FROM inbox i
     WHERE i.bot_id = $1 AND i.state <> 'pending' AND {LOOKED_FOR} AND EXISTS (SELECT FROM term)
-      AND CASE WHEN i.epoch <> $2 AND i.token IS NOT NULL AND {_LIVES} THEN {_long_ago("i.started_at", "$7")}
+      AND CASE WHEN i.epoch <> $2 AND i.token IS NOT NULL AND {_LIVES} THEN {long_ago("i.started_at", "$7")}
                WHEN i.state = 'in_doubt' THEN true
-               WHEN i.epoch = $2 THEN i.token <> ALL ($4::bigint[]) AND {_long_ago("i.started_at", "$7")}
-               ELSE {_long_ago("(SELECT acquired_at FROM term)", "$8")} END
+               WHEN i.epoch = $2 THEN i.token <> ALL ($4::bigint[]) AND {long_ago("i.started_at", "$7")}
+               ELSE {long_ago("(SELECT acquired_at FROM term)", "$8")} END
       AND i.update_id <> ALL ($9::bigint[])
       AND (i.state <> 'in_doubt' OR coalesce(i.look_at <= now() OR now() < i.retried_at - interval '1 minute', true))
     ORDER BY i.looks, i.update_id LIMIT $5
@@ -74,7 +74,9 @@ SET state = 'in_doubt', looks = i.looks + 1, look_at = now() + make_interval(sec
     history = CASE i.state WHEN 'in_doubt' THEN i.history ELSE {with_entry("i.history", _LEFT)} END
 FROM d WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id
 RETURNING i.update_id, i.chat_id, coalesce(i.token, 0) AS token, i.watermark, i.looks, i.absent,
-          extract(epoch FROM now() - i.started_at)::float8 AS age
+          extract(epoch FROM now() - i.started_at)::float8 AS age,
+          extract(epoch FROM now() - i.aged_from)::float8 AS waited,
+          CASE WHEN i.update_id < 0 THEN i.payload END AS told
 """
 
 # $4 is the update. It has to stand as it did when the look became due: with the token $5, after $10 looks, of which $11

@@ -6,10 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from svc.settings.environment import Fallback
 from svc.storage import looks, looks_sql, term_sql
 from svc.storage.database import Connection, Database
 from svc.storage.inbox import CANNOT_BE_TOLD, SENDS_IN_DOUBT, Resolved, Term
+from svc.storage.jobs import read_job_event
 from svc.storage.known_ids_sql import KNOWN_IDS, MOST_ROWS
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, KnownIds, LookOutcome, LookResult, Unsure
 from svc.storage.storable import storable
@@ -29,7 +32,14 @@ class InboxDoubts:
         self._instance = instance
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         rows = await self._database.fetch(
             term_sql.RESOLVE_DOUBTS,
@@ -41,6 +51,7 @@ class InboxDoubts:
             self._instance,
             CANNOT_BE_TOLD,
             look,
+            file_age,
         )
         return [Resolved(row["update_id"], row["how"]) for row in rows]
 
@@ -48,7 +59,7 @@ class InboxDoubts:
         self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()
     ) -> list[DueLook]:
         rows = await self._database.fetch(looks_sql.DUE_LOOKS, *self._due_arguments(term, held, limit, without))
-        return sorted(DueLook(*row) for row in rows)
+        return sorted(_due_look(row) for row in rows)
 
     async def settle_look(
         self, term: Term, due: DueLook, result: LookResult, policy: Fallback, *, probes: int
@@ -93,6 +104,11 @@ class InboxDoubts:
     def _key_of(self, term: Term) -> tuple[int, int, UUID]:
         """$1 to $3 of every statement that asks for a term."""
         return self._bot_id, term.epoch, term.holder
+
+
+def _due_look(row: asyncpg.Record) -> DueLook:
+    *columns, told = row
+    return DueLook(*columns)._replace(job=None if told is None else read_job_event(told))
 
 
 class Follows(NamedTuple):

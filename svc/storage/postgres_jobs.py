@@ -11,10 +11,10 @@ import msgspec
 
 from svc.handler.job import Job, JobError, JobState
 from svc.storage import jobs_sql
-from svc.storage.chats_sql import STATE_OF_CHAT, chat_state
+from svc.storage.chats_sql import chat_state
 from svc.storage.database import Database
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import NO_STATE, ChatState, Term
+from svc.storage.inbox import Term
 from svc.storage.jobs import (
     CLAIMED_FOR,
     FIRST_LOOK_AFTER,
@@ -94,10 +94,6 @@ class PostgresJobs:
     async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
         rows = await self._database.fetch(jobs_sql.LIVE_JOBS, self._bot_id, after, limit)
         return [LiveJob(_job(row), chat_state(row)) for row in rows]
-
-    async def state_of(self, chat_id: int) -> ChatState:
-        rows = await self._database.fetch(STATE_OF_CHAT, self._bot_id, chat_id)
-        return chat_state(rows[0]) if rows else NO_STATE
 
     async def running(self) -> int:
         return _count(await self._database.fetch(jobs_sql.RUNNING, self._bot_id))

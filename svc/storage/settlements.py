@@ -104,8 +104,9 @@ def _sent_id(calls: Sequence[CallMade]) -> int | None:
 
 
 def _sent_file(calls: Sequence[CallMade]) -> SentFile | None:
-    """The file in the message that these calls have sent, if there is one."""
-    return next((call.file for call in calls if call.file is not None), None)
+    """The file in the message that these calls have sent, else in one that they have edited, if there is one."""
+    with_file = sorted((call for call in calls if call.file is not None), key=lambda call: not _has_id(call))
+    return with_file[0].file if with_file else None
 
 
 def _has_id(call: CallMade) -> bool:

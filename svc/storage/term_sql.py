@@ -11,7 +11,7 @@ from svc.storage.effects_sql import effects_of
 from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.keys import lock_is_held
-from svc.storage.looks_sql import BY_POLICY, FORGET_LOOKS, LOOKED_FOR
+from svc.storage.looks_sql import BY_POLICY, FORGET_LOOKS, LOOKED_FOR, long_ago
 
 _HELD = f"($5::int IS NULL OR {lock_is_held('$4', '$5')})"
 
@@ -31,7 +31,8 @@ RETURNING epoch
 
 # Like `begin`, this reads its own term FOR SHARE: an old leader must not decide for the new one. The tokens that
 # workers hold are in $5. The age ($4, seconds) gives the owner of an ended term the time to settle what it was sending,
-# and spares an attempt that began after the list of tokens was made. A clock that was set back does not make it wait.
+# and spares an attempt that began after the list of tokens was made. What may be a file waits until the term is $11
+# seconds old besides: a former leader may have sent it right before. A clock that was set back makes nothing wait.
 #
 # Rows that somebody has locked are left for the next time. The token stays, so that a settlement that comes late still
 # counts. $6 is the policy, $7 how many sends in doubt there may be, $8 the instance, $9 the reason of the dead; with
@@ -43,9 +44,11 @@ _ENTRY = """jsonb_strip_nulls(jsonb_build_object(
         'error', CASE d.how WHEN 'dead' THEN coalesce(i.dead_if_sent, $9::text) END))"""
 _STORY = with_entry("i.history", _ENTRY)
 
+_NO_FILE_ON_ITS_WAY = f"""(i.update_id >= 0 OR i.repeatable OR {long_ago("(SELECT acquired_at FROM term)", "$11")})"""
+
 RESOLVE_DOUBTS = f"""
 WITH term AS MATERIALIZED (
-    SELECT FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
+    SELECT acquired_at FROM leadership WHERE bot_id = $1 AND epoch = $2 AND holder = $3 FOR SHARE
 ), d AS MATERIALIZED (
     SELECT i.bot_id, i.update_id,
            CASE WHEN i.repeatable AND i.dead_if_sent IS NULL THEN 'repeat' ELSE {BY_POLICY} END AS how
@@ -53,7 +56,7 @@ WITH term AS MATERIALIZED (
     WHERE i.bot_id = $1 AND i.state <> 'pending' AND EXISTS (SELECT FROM term)
       AND NOT ($10 AND {LOOKED_FOR})
       AND (i.state = 'in_doubt' OR i.epoch <> $2 OR i.token <> ALL ($5::bigint[]))
-      AND i.started_at NOT BETWEEN now() - make_interval(secs => $4) AND now() + interval '1 minute'
+      AND {long_ago("i.started_at", "$4")} AND {_NO_FILE_ON_ITS_WAY}
     ORDER BY i.update_id LIMIT 500
     FOR UPDATE SKIP LOCKED
 ), again AS (

@@ -48,9 +48,11 @@ async def test_an_update_that_is_done_asks_for_its_job(under_test: JobsUnderTest
 
 
 async def test_the_message_that_shows_it(under_test: JobsUnderTest, inbox: Inbox) -> None:
-    """The one that the request names, else the one that the reply has sent, if it has sent one."""
+    """The one that the reply has sent, if it has sent one: an edit may have been refused, and this came in its place.
+    Else the one that the request names.
+    """
     term = await new_term(inbox)
-    for job_id, given, calls, shown in ((1, 9, SENT, 9), (2, None, SENT, 33), (3, None, [], None)):
+    for job_id, given, calls, shown in ((1, 9, [], 9), (2, 9, SENT, 33), (3, None, SENT, 33), (4, None, [], None)):
         await store(inbox, job_id)
         request = msgspec.structs.replace(REQUEST, status_message_id=given)
         await inbox.settle(await begun(inbox, job_id, term, a_job(request)), Done(), calls)
@@ -99,11 +101,11 @@ async def test_found_by_a_look(under_test: JobsUnderTest, inbox: Inbox, jobs: Jo
     assert await inbox.settle_look(term, look, Found(33), "resend", probes=1) is LookOutcome.FOUND
     assert await inbox.settle_look(term, look, Found(33), "resend", probes=1) is LookOutcome.GONE
     assert (await the_job(under_test)).status_message_id == 33
-    assert (await jobs.state_of(CHAT)).version == 1
+    assert (await under_test.state_of(CHAT)).version == 1
 
 
 @pytest.mark.usefixtures("no_waiting")
-async def test_sent_again_by_another_decision(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
+async def test_sent_again_by_another_decision(under_test: JobsUnderTest, inbox: Inbox) -> None:
     """Where nothing was found, the attempt that sends it again decides what changes."""
     await store(inbox, 1)
     term = await new_term(inbox)
@@ -113,23 +115,23 @@ async def test_sent_again_by_another_decision(under_test: JobsUnderTest, inbox: 
         (look,) = await inbox.due_looks(term, (), 10)
         assert await inbox.settle_look(term, look, Absent(), "resend", probes=1) is outcome
     await inbox.settle(await begun(inbox, 1, term, a_job()), Done())
-    assert (await jobs.state_of(CHAT)).version == 0
+    assert (await under_test.state_of(CHAT)).version == 0
     assert (await the_job(under_test)).state == "wanted"
 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("policy", ["skip", "resend"])
-async def test_a_look_that_cannot_tell(inbox: Inbox, jobs: Jobs, policy: str) -> None:
+async def test_a_look_that_cannot_tell(under_test: JobsUnderTest, inbox: Inbox, policy: str) -> None:
     """By the policy `skip` it counts as sent and takes effect; what is sent once more has yet to."""
     await store(inbox, 1)
     term = await new_term(inbox)
     await inbox.settle(await begun(inbox, 1, term, Effects(b'{"n": 1}'), watermark=30), Unclear(0, "cut off"))
     (look,) = await inbox.due_looks(term, (), 10)
     await inbox.settle_look(term, look, CannotBeTold("403"), "skip" if policy == "skip" else "resend", probes=1)
-    assert (await jobs.state_of(CHAT)).version == (policy == "skip")
+    assert (await under_test.state_of(CHAT)).version == (policy == "skip")
 
 
-async def test_resolved_by_policy(inbox: Inbox, jobs: Jobs) -> None:
+async def test_resolved_by_policy(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
     """What a former leader left begun takes effect if the policy skips it."""
     await store(inbox, 1, 2)
     await store(inbox, 3, chat_id=8)
@@ -139,11 +141,11 @@ async def test_resolved_by_policy(inbox: Inbox, jobs: Jobs) -> None:
     term = await new_term(inbox)
     assert [each.how for each in await inbox.resolve_doubts(term, "skip", LONG_AGO, ())] == ["skip", "skip"]
     assert [job.job_id for job in await jobs.jobs_of(CHAT, 10)] == [1]
-    assert (await jobs.state_of(CHAT)).version == 1
-    assert (await jobs.state_of(8)).version == 0
+    assert (await under_test.state_of(CHAT)).version == 1
+    assert (await under_test.state_of(8)).version == 0
 
 
-async def test_of_two_doubts_of_a_chat_the_later_state_stays(inbox: Inbox, jobs: Jobs) -> None:
+async def test_of_two_doubts_of_a_chat_the_later_state_stays(under_test: JobsUnderTest, inbox: Inbox) -> None:
     """An older update that came after a younger one had begun may be in doubt beside it: both are resolved at once."""
     await store(inbox, 2)
     term = await new_term(inbox)
@@ -152,7 +154,7 @@ async def test_of_two_doubts_of_a_chat_the_later_state_stays(inbox: Inbox, jobs:
     await begun(inbox, 1, term, Effects(b'{"n": 1}'))
     term = await new_term(inbox)
     assert len(await inbox.resolve_doubts(term, "skip", LONG_AGO, ())) == 2
-    assert (await jobs.state_of(CHAT)).json.replace(b" ", b"") == b'{"n":2}'
+    assert (await under_test.state_of(CHAT)).json.replace(b" ", b"") == b'{"n":2}'
 
 
 async def test_dead_of_doubt_takes_no_effect(inbox: Inbox, jobs: Jobs) -> None:

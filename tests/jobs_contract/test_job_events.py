@@ -22,7 +22,7 @@ from svc.storage.inbox import (
 )
 from svc.storage.jobs import Failed, JobEnding, Jobs, Unknown, read_job_event
 from svc.storage.looks import Absent, Found, LookOutcome
-from tests.inbox_contract.under_test import LONG_AGO, an_update, ids_read_back, new_term, store
+from tests.inbox_contract.under_test import EVER, LONG_AGO, an_update, ids_read_back, new_term, store
 from tests.jobs_contract.under_test import (
     CHAT,
     READY,
@@ -82,6 +82,16 @@ async def test_delivered(under_test: JobsUnderTest, inbox: Inbox) -> None:
     assert (job.state, job.error, job.sent_id, job.file_kind, job.file_id) == ("delivered", None, 44, "photo", "AgAC")
     assert job.ended_at is not None
     assert await under_test.history(1) == ["asked", "handed_in", "running", "ready", "delivered"]
+
+
+async def test_the_file_is_that_of_the_message_that_was_sent(under_test: JobsUnderTest, inbox: Inbox) -> None:
+    """Not the one in a message that was edited before, unless nothing was sent."""
+    edited = CallMade("editMessageCaption", "ok", 5.0, None, SentFile("video", "BAAC"))
+    term = await new_term(inbox)
+    for job_id, calls, file_id in ((1, [edited, *PHOTO], "AgAC"), (2, [edited], "BAAC")):
+        event = await ready(under_test, term, job_id)
+        await inbox.settle(await begun(inbox, event, term), Done(), calls)
+        assert (await the_job(under_test, job_id)).file_id == file_id
 
 
 async def test_delivered_without_a_file(under_test: JobsUnderTest, inbox: Inbox) -> None:
@@ -169,13 +179,27 @@ async def test_resolved_by_policy(under_test: JobsUnderTest, inbox: Inbox, polic
         assert (await the_job(under_test)).state == state
 
 
+async def test_a_file_may_be_on_its_way(under_test: JobsUnderTest, inbox: Inbox) -> None:
+    """The policy does not decide on a result until that must have arrived or failed; what may be made twice can be at
+    once.
+    """
+    event = await ready(under_test, await new_term(inbox))
+    await begun(inbox, event, await new_term(inbox))
+    term = await new_term(inbox)
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=EVER) == []
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=LONG_AGO) == [(event, "resend")]
+    assert (await inbox.begin(Attempt(event, term, 3, repeatable=True))).outcome is BeginOutcome.BEGUN
+    term = await new_term(inbox)
+    assert await inbox.resolve_doubts(term, "resend", LONG_AGO, (), file_age=EVER) == [(event, "repeat")]
+
+
 async def test_its_row_has_effects_too(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
     """What the bot remembers with it counts; a job it cannot ask for, since that has the id of an update."""
     term = await new_term(inbox)
     event = await ready(under_test, term)
     effects = Effects(b'{"n": 1}', job=REQUEST)
     await inbox.settle(await begun(inbox, event, term, effects), Done(), PHOTO)
-    assert (await jobs.state_of(CHAT)).version == 1
+    assert (await under_test.state_of(CHAT)).version == 1
     assert [job.job_id for job in await jobs.jobs_of(CHAT, 10)] == [1]
 
 

@@ -238,6 +238,30 @@ async def test_a_callback_makes_it_due(under_test: JobsUnderTest, inbox: Inbox, 
     assert (await the_due_one(under_test, term)).hint == "task 1"
 
 
+async def test_whose_callback_has_come_is_first(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
+    """Whatever else has been due for long: that one is made, most likely, and somebody waits for it."""
+    term = await new_term(inbox)
+    for job_id in range(1, 5):
+        await asked(under_test, term, job_id)
+    await at_the_provider(under_test, term, 5)
+    await under_test.tested.pass_time(600.0)
+    await jobs.note_look(term, 5, 100.0)
+    await jobs.note_callback(5, SECRET, "task 5")
+    assert await due(under_test, term, limit=1) == [5]
+
+
+async def test_after_a_callback_it_is_asked_for_often_again(
+    under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs
+) -> None:
+    """What the provider has called about may be in its record a moment later only."""
+    term = await new_term(inbox)
+    await at_the_provider(under_test, term)
+    for _ in range(9):
+        await jobs.note_look(term, 1, 0.0)
+    await jobs.note_callback(1, SECRET, "task 1")
+    assert (await the_due_one(under_test, term)).polls == 0
+
+
 async def test_a_callback_during_a_look(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
     """One that came while its task was being asked for is not put off by the answer; the next one is."""
     term = await new_term(inbox)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import trio
 
 from svc.operations.replay import Selection, Tally, replay_ids, replay_selected
 from svc.operations.reports import list_updates, show_update
 from svc.storage import jobs_reading
-from svc.storage.database import Database
+from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES
-from svc.storage.inbox import CallMade, Dead, Done, Effects, SentFile
-from svc.storage.jobs import Cancelled, Failed, read_job_event
+from svc.storage.inbox import GIVEN_UP, CallMade, Dead, Done, Effects, SentFile
+from svc.storage.jobs import CLAIMED_FOR, Cancelled, Failed, PutOff, read_job_event
 from svc.storage.jobs_reading_sql import LISTS
+from svc.storage.jobs_sql import BEGIN_CREATE
 from tests.inbox_contract.under_test import BOT, at_once, new_term, store
 from tests.jobs_contract.under_test import (
     CHAT,
@@ -33,6 +36,11 @@ from tests.jobs_contract.under_test import (
 PHOTO = [CallMade("sendPhoto", "ok", 5.0, 44, SentFile("photo", "AgAC"))]
 
 
+SOMEBODY_WAITS = """
+SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))
+"""
+
+
 @pytest.fixture
 async def real(database: Database) -> AsyncIterator[PostgresJobsUnderTest]:
     async with postgres_jobs(database) as under_test:
@@ -49,6 +57,27 @@ async def test_the_history_is_bounded(real: PostgresJobsUnderTest) -> None:
     history = shown["history"]
     assert (len(history), history[0]["event"]) == (ENTRIES, "asked")
     assert (history[-1]["event"], history[-1]["task_id"]) == ("callback", f"task {ENTRIES + 19}")
+
+
+async def test_what_became_of_a_create_is_recorded_though_its_mark_comes_late(real: PostgresJobsUnderTest) -> None:
+    """A create is given up while it is being marked, and that commits after all: it is not taken for one in doubt."""
+    term = await new_term(real.tested.inbox)
+    await asked(real, term)
+    marked, recorded = trio.Event(), trio.Event()
+
+    async def mark(connection: Connection) -> None:
+        await connection.fetch(BEGIN_CREATE, BOT, term.epoch, term.holder, 1, 5, CLAIMED_FOR, "one")
+        marked.set()
+        while not recorded.is_set() and not await connection.fetchval(SOMEBODY_WAITS):
+            await asyncio.sleep(0)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(real.database.transaction, mark)
+        await marked.wait()
+        await real.jobs.record_create(1, 5, PutOff(0.0, GIVEN_UP))
+        recorded.set()
+    job = await the_job(real)
+    assert (job.state, job.error_text) == ("wanted", GIVEN_UP)
 
 
 async def test_operators_see_jobs(real: PostgresJobsUnderTest) -> None:
@@ -163,5 +192,5 @@ async def test_a_group_of_all_kinds(real: PostgresJobsUnderTest) -> None:
     await at_once(*(lambda it=it: inbox.settle(it, Done(), PHOTO) for it in (state, plain, event)))
     job = await the_job(real)
     assert (job.state, job.file_id) == ("delivered", "AgAC")
-    assert (await real.jobs.state_of(9)).version == 1
-    assert (await real.jobs.state_of(8)).version == 0
+    assert (await real.state_of(9)).version == 1
+    assert (await real.state_of(8)).version == 0

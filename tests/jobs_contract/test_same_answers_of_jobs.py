@@ -115,7 +115,7 @@ class JobsPlayer(Player):
     async def play_to_the_end(self, script: list[tuple[Any, ...]]) -> list[Any]:
         answers = await self.play(script)
         events = {each: await self.tested.row(each) for each in range(-4, 0)}
-        states = [_decoded(await self.jobs.state_of(chat_id)) for chat_id in range(CHATS)]
+        states = [_decoded(await self.under_test.state_of(chat_id)) for chat_id in range(CHATS)]
         found = [job for chat_id in range(CHATS) for job in await self.jobs.jobs_of(chat_id, 10)]
         behind = [await self.under_test.behind(job.job_id) for job in found]
         histories = [await self.under_test.history(job.job_id) for job in found]
@@ -149,7 +149,7 @@ class JobsPlayer(Player):
         self, update_id: int, which: str, token: int, effects: Effects | None, off: int, can_be_looked_for: bool
     ) -> Any:
         """By the state that its chat has, or by one that is `off` by so many versions."""
-        version = (await self.jobs.state_of(abs(update_id) % CHATS)).version + off
+        version = (await self.under_test.state_of(abs(update_id) % CHATS)).version + off
         watermark = 1 if can_be_looked_for else None
         attempt = Attempt(
             update_id, self.term(which), token, watermark=watermark, effects=effects, state_version=version

@@ -10,8 +10,21 @@ from typing import Any, NamedTuple, Protocol
 import trio
 
 from svc.handler.job import Job, JobRequest, ResultFile
+from svc.storage.chats_sql import chat_state
 from svc.storage.database import Database
-from svc.storage.inbox import JOB_ENDED, Attempt, BeginOutcome, Begun, Done, Effects, Inbox, Received, Term
+from svc.storage.inbox import (
+    JOB_ENDED,
+    NO_STATE,
+    Attempt,
+    BeginOutcome,
+    Begun,
+    ChatState,
+    Done,
+    Effects,
+    Inbox,
+    Received,
+    Term,
+)
 from svc.storage.jobs import Created, DueJob, Jobs, Ready, ended_id
 from svc.storage.postgres_jobs import PostgresJobs
 from tests.inbox_contract.under_test import (
@@ -53,10 +66,14 @@ class JobsUnderTest(Protocol):
     async def history(self, job_id: int) -> list[str]:
         """The events of a job's life."""
 
+    async def state_of(self, chat_id: int) -> ChatState:
+        """The state of a chat."""
+
 
 class MemoryJobsUnderTest:
     def __init__(self, tested: MemoryInboxUnderTest) -> None:
         self.tested: InboxUnderTest = tested
+        self._inbox = tested.memory
         self.memory = MemoryJobs(tested.memory)
         self.jobs: Jobs = self.memory
 
@@ -66,6 +83,9 @@ class MemoryJobsUnderTest:
 
     async def history(self, job_id: int) -> list[str]:
         return self.memory.rows[job_id].history
+
+    async def state_of(self, chat_id: int) -> ChatState:
+        return self._inbox.state_of(chat_id)
 
 
 class PostgresJobsUnderTest:
@@ -81,6 +101,11 @@ class PostgresJobsUnderTest:
     async def history(self, job_id: int) -> list[str]:
         (history,) = await self._row("history", job_id)
         return [entry["event"] for entry in json.loads(history)]
+
+    async def state_of(self, chat_id: int) -> ChatState:
+        sql = "SELECT version, state FROM chats WHERE bot_id = $1 AND chat_id = $2"
+        rows = await self.database.fetch(sql, self._bot_id, chat_id)
+        return chat_state(rows[0]) if rows else NO_STATE
 
     async def _row(self, columns: str, job_id: int) -> Any:
         sql = f"SELECT {columns} FROM jobs WHERE bot_id = $1 AND job_id = $2"

@@ -15,6 +15,7 @@ from svc.storage import looks
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import (
     CANNOT_BE_TOLD,
+    JOB_ENDED,
     NO_CHAT,
     NO_STATE,
     SENDS_IN_DOUBT,
@@ -37,6 +38,7 @@ from svc.storage.inbox import (
     Unclear,
     Window,
 )
+from svc.storage.jobs import read_job_event
 from svc.storage.looks import (
     ABSENT_LOOKS,
     MOST_LOOKS,
@@ -226,7 +228,8 @@ class MemoryInbox:
         sent = [call.message_id for call in calls if call.message_id is not None]
         row.sent += sent
         sent_id = sent[0] if sent else None
-        file = next((call.file for call in calls if call.file is not None), None)
+        sent_first = sorted(calls, key=lambda call: call.message_id is None)
+        file = next((call.file for call in sent_first if call.file is not None), None)
         match ending:
             case Unclear(delay, error, doubts):
                 row.state, row.token, row.last_error = "in_doubt", None, error
@@ -288,16 +291,25 @@ class MemoryInbox:
         await self.crossing()
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         await self.crossing()
         if term != self.term:
             return []
-        latest = trio.current_time() - age
+        now = trio.current_time()
+        file_may_come = now - self.acquired_at < file_age
         doubtful = [
             row
             for _, row in sorted(self.rows.items())
-            if row.started <= latest
+            if row.started <= now - age
+            and not (file_may_come and row.update.update_id < 0 and not row.repeatable)
             and (self._left_behind(row, held) or row.state == "in_doubt")
             and not (look and _can_be_looked_for(row))
         ]
@@ -349,6 +361,8 @@ class MemoryInbox:
             row.looks,
             row.absent,
             trio.current_time() - row.started,
+            trio.current_time() - row.update.arrived,
+            read_job_event(row.update.payload) if row.update.kind == JOB_ENDED else None,
         )
 
     def _look_is_due(self, row: Row, held: Collection[int]) -> bool:

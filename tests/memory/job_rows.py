@@ -75,6 +75,6 @@ def asked_for(update: Received, request: JobRequest, secret: str, sent_id: int |
         clean.context,
         "wanted",
         created_at=unix_time(),
-        status_message_id=sent_id if clean.status_message_id is None else clean.status_message_id,
+        status_message_id=clean.status_message_id if sent_id is None else sent_id,
     )
     return JobRow(job, secret, now + clean.seconds, now, history=["asked"])

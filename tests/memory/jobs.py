@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from svc.handler.job import ENDED, Job, ResultFile
-from svc.storage.inbox import JOB_ENDED, ChatState, Received, Term
+from svc.storage.inbox import JOB_ENDED, Received, Term
 from svc.storage.jobs import (
     CLAIMED_FOR,
     FIRST_LOOK_AFTER,
@@ -111,7 +111,7 @@ class MemoryJobs:
         if row is None or row.secret != secret:
             return False
         if row.job.state in OPEN:
-            row.due, row.called = trio.current_time(), True
+            row.due, row.called, row.polls = trio.current_time() - 86400, True, 0
             row.hint = row.hint if task_id is None else storable(task_id)
             row.history.append("callback")
         return True
@@ -125,10 +125,6 @@ class MemoryJobs:
         await self._inbox.crossing()
         live = [row.job for each, row in sorted(self.rows.items()) if each > after and row.job.state in OPEN]
         return [LiveJob(job, self._inbox.state_of(job.chat_id)) for job in live[:limit]]
-
-    async def state_of(self, chat_id: int) -> ChatState:
-        await self._inbox.crossing()
-        return self._inbox.state_of(chat_id)
 
     async def running(self) -> int:
         await self._inbox.crossing()

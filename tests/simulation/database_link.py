@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -83,9 +84,17 @@ class InboxOverLink:
         await self._run(self._inbox.rehearse, writes=False)
 
     async def resolve_doubts(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
-        return await self._run(lambda: self._inbox.resolve_doubts(term, policy, age, held, look=look))
+        resolve = partial(self._inbox.resolve_doubts, term, policy, age, held, look=look, file_age=file_age)
+        return await self._run(resolve)
 
     async def due_looks(
         self, term: Term, held: Collection[int], limit: int, *, without: Collection[int] = ()

@@ -74,12 +74,19 @@ class DoubtAudit:
         return term
 
     async def _note_resolved(
-        self, term: Term, policy: Fallback, age: float, held: Collection[int], *, look: bool = False
+        self,
+        term: Term,
+        policy: Fallback,
+        age: float,
+        held: Collection[int],
+        *,
+        look: bool = False,
+        file_age: float = 0.0,
     ) -> Sequence[Resolved]:
         # What a doubt was about has to be read before the inbox has decided on it.
         rows = self._database.inbox.rows
         excused = {each for each in rows if self.is_excused(each)}
-        resolved = await self._resolve(term, policy, age, held, look=look)
+        resolved = await self._resolve(term, policy, age, held, look=look, file_age=file_age)
         for update_id, _ in resolved:
             if update_id in excused:
                 self.excuse(update_id)

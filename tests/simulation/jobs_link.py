@@ -8,7 +8,7 @@ from typing import TypeVar
 from svc.handler.job import Job
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
-from svc.storage.inbox import ChatState, Term
+from svc.storage.inbox import Term
 from svc.storage.jobs import Created, DueJob, JobEnding, LiveJob, PutOff
 from tests.memory.jobs import MemoryJobs
 from tests.simulation.database import SimulatedDatabase
@@ -63,9 +63,6 @@ class JobsOverLink:
 
     async def live_jobs(self, after: int, limit: int) -> list[LiveJob]:
         return await self._run(lambda: self._jobs.live_jobs(after, limit), writes=False)
-
-    async def state_of(self, chat_id: int) -> ChatState:
-        return await self._run(lambda: self._jobs.state_of(chat_id), writes=False)
 
     async def running(self) -> int:
         return await self._run(self._jobs.running, writes=False)
