@@ -121,9 +121,9 @@ class Model:
         return next((field for field in self.fields if field.name == name), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalog:
-    """All models, in the order of the file."""
+    """All models, in the order of the file. One is equal to itself only, which makes it cheap to look up."""
 
     models: tuple[Model, ...]
 

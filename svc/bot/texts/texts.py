@@ -46,9 +46,9 @@ class Buttons:
     open_here: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Texts:
-    """One language. `name` is what it calls itself."""
+    """One language. `name` is what it calls itself. It is equal to itself only, which makes it cheap to look up."""
 
     language: Language
     name: str

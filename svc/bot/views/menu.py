@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from svc.bot.catalog import Catalog
 from svc.bot.request import Request
 from svc.bot.showing import show
-from svc.bot.view import View, button, in_rows, token
+from svc.bot.texts import Texts
+from svc.bot.view import Row, View, button, in_rows, token
 from svc.handler.reply import Reply
 
 
@@ -15,18 +19,7 @@ def menu(request: Request) -> View:
 
 def menu_saying(request: Request, text: str) -> View:
     """The menu under other words."""
-    catalog, texts = request.catalog, request.texts
-    categories = [
-        button(f"{texts.category_title(name)} ({len(catalog.in_category(name))})", "category", token(name))
-        for name in catalog.categories
-    ]
-    others = [
-        button(texts.buttons.search, "search"),
-        button(texts.buttons.history, "history"),
-        button(texts.buttons.settings, "settings"),
-        button(texts.buttons.help, "help"),
-    ]
-    return View(text, (*in_rows(categories, 2), *in_rows(others, 2)))
+    return View(text, _rows(request.catalog, request.texts))
 
 
 def greeting(request: Request) -> str:
@@ -39,3 +32,19 @@ def cancel(request: Request) -> Reply:
     was_asked = bool(request.known.state.get("asking"))
     texts = request.texts
     return show(request, menu_saying(request, texts.cancelled if was_asked else texts.nothing_to_cancel))
+
+
+@lru_cache(maxsize=8)
+def _rows(catalog: Catalog, texts: Texts) -> tuple[Row, ...]:
+    """The buttons, which are the same for everybody who reads this language."""
+    categories = [
+        button(f"{texts.category_title(name)} ({len(catalog.in_category(name))})", "category", token(name))
+        for name in catalog.categories
+    ]
+    others = [
+        button(texts.buttons.search, "search"),
+        button(texts.buttons.history, "history"),
+        button(texts.buttons.settings, "settings"),
+        button(texts.buttons.help, "help"),
+    ]
+    return (*in_rows(categories, 2), *in_rows(others, 2))
