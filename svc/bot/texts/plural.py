@@ -19,6 +19,10 @@ class Plural:
     few: str | None = None
     many: str | None = None
 
+    def __post_init__(self) -> None:
+        # Reading a language's rules takes milliseconds: now, and not in the first answer after a takeover.
+        _rule(self.locale)
+
     def __call__(self, n: int) -> str:
         """The text for `n`, 0 or more."""
         form = getattr(self, _rule(self.locale)(n)) or self.other
