@@ -9,7 +9,14 @@ import pytest
 import trio
 import trio.testing
 
-from svc.delivery.remote_files import FETCH_DEADLINE, MOST_REDIRECTS, NotFetched, RemoteFiles, moves_file
+from svc.delivery.remote_files import (
+    FETCH_DEADLINE,
+    MOST_REDIRECTS,
+    NotFetched,
+    RemoteFiles,
+    has_remote_file,
+    moves_file,
+)
 from svc.handler.reply import Call, RemoteFile
 from telegram_client.uploads import InputFile
 from tests.peers import ScriptedServer
@@ -116,11 +123,11 @@ async def test_a_slow_server_is_not_waited_for(
     assert trio.current_time() - began == pytest.approx(takes)
 
 
-async def test_a_call_without_one_is_left_as_it_is() -> None:
-    """Nothing is asked of anybody."""
-    call = Call("sendMessage", {"chat_id": 7, "text": "hi"})
-    async with RemoteFiles().fetched(call, 30.0) as same:
-        assert same is call
+def test_what_has_to_be_fetched_is_known() -> None:
+    """An address that Telegram takes, and a file on disk, are ready as they are."""
+    assert has_remote_file(Call("sendPhoto", {"chat_id": 7, "photo": RemoteFile("https://x.example/y", "y")}))
+    for ready in ("hi", "https://x.example/y.png", InputFile("y.png")):
+        assert not has_remote_file(Call("sendPhoto", {"chat_id": 7, "photo": ready}))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import structlog
 import trio
@@ -78,13 +79,13 @@ class Decision:
         sends = tuple(call for call in _calls_of(self.reply) if not call.repeatable)
         return sends if sends or self.apology is None else (self.apology,)
 
-    @property
+    @cached_property
     def chat(self) -> ChatId | None:
         """The chat of the first call that counts for a chat's limits."""
         chats = (counted_chat(call.method, call.params) for call in self.reply.calls)
         return next((chat for chat in chats if chat is not None), None)
 
-    @property
+    @cached_property
     def moves_file(self) -> bool:
         """Whether one of the calls takes as long as a file does."""
         return any(moves_file(call) for call in _calls_of(self.reply))

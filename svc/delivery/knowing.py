@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import msgspec
@@ -41,11 +41,13 @@ class Knowing:
 
     def without_jobs(self, received: Received, state: ChatState) -> Known:
         """All that is known without asking anybody."""
-        return replace(self.of_chat(state), age=max(0.0, trio.current_time() - received.arrived))
+        return self.of_chat(state, age=max(0.0, trio.current_time() - received.arrived))
 
-    def of_chat(self, state: ChatState) -> Known:
+    def of_chat(self, state: ChatState, age: float = 0.0) -> Known:
         """What is known where it is about no update."""
-        return Known(me=self.identity.me, state=_decode_state(state.json), now=self.now(), creating=self.creating)
+        return Known(
+            me=self.identity.me, state=_decode_state(state.json), now=self.now(), age=age, creating=self.creating
+        )
 
     async def name_known(self, update: Update) -> bool:
         """Whether the bot's name is known, after a moment's wait, or the update's meaning does not depend on it."""

@@ -35,11 +35,18 @@ class NotFetched(Exception):
     """The file could not be had; the message says why, without its address."""
 
 
+# A tuple, made once: this is asked of each parameter of each call.
+_A_FILE = (RemoteFile, InputFile)
+
+
 def moves_file(call: Call) -> bool:
     """Whether the call takes long: it uploads a file, or has Telegram fetch one from an address."""
-    return any(
-        isinstance(value, RemoteFile | InputFile) or _is_address(name, value) for name, value in call.params.items()
-    )
+    return any(isinstance(value, _A_FILE) or _is_address(name, value) for name, value in call.params.items())
+
+
+def has_remote_file(call: Call) -> bool:
+    """Whether a file has to be fetched before the call can be made."""
+    return any(isinstance(value, RemoteFile) for value in call.params.values())
 
 
 def _is_address(name: str, value: Any) -> bool:
@@ -63,9 +70,6 @@ class RemoteFiles:
         Raises NotFetched before the block begins.
         """
         remote = {name: value for name, value in call.params.items() if isinstance(value, RemoteFile)}
-        if not remote:
-            yield call
-            return
         with ExitStack() as stack:
             files = {}
             with trio.move_on_after(min(within, FETCH_DEADLINE)) as scope:

@@ -16,7 +16,7 @@ import trio
 
 from svc.delivery.lookable import is_recognisable
 from svc.delivery.refusals import comes_too_late
-from svc.delivery.remote_files import NotFetched, RemoteFiles, moves_file
+from svc.delivery.remote_files import NotFetched, RemoteFiles, has_remote_file, moves_file
 from svc.delivery.retry_policy import FLOOD, may_repeat_at_once, outcome_of
 from svc.handler.reply import Call
 from svc.observability.errors import describe
@@ -100,6 +100,8 @@ class Delivery:
 
     async def _make_with_files(self, call: Call) -> Failure | None:
         """Make one call, once the files that it uploads are here. One that cannot be had is the call's failure."""
+        if not has_remote_file(call):
+            return await self._make(call)
         try:
             async with self._files.fetched(call, self._time_left()) as ready:
                 return await self._make(ready)
