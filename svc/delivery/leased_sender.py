@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import trio
-
-from svc.leadership.lease import Lease
+from svc.leadership.lease import Lease, not_over
 from telegram_client.errors import InDoubt
 from telegram_client.probes import is_probe
 from telegram_client.sender import Sender
@@ -37,7 +35,7 @@ class LeasedSender:
 
         Raises TelegramError: InDoubt also where the answer is given up.
         """
-        await _lease_checked()
+        await not_over()
         if method.startswith("get") or is_probe(method, params):
             return await self._api.call(method, params, timeout=timeout, on_sent=on_sent)
         with self._lease.asking() as has_left:
@@ -49,12 +47,3 @@ class LeasedSender:
 
             return await self._api.call(method, params, timeout=timeout, on_sent=sent)
         raise InDoubt(method, "its answer was given up", chat_id=(params or {}).get("chat_id"), timed_out=True)
-
-
-async def _lease_checked() -> None:
-    """Do not return once the lease is over: it is the deadline of the scope that this runs in.
-
-    After a pause of the whole process the deadline has passed, but its cancellation arrives only at the next wait.
-    """
-    if trio.current_time() >= trio.current_effective_deadline():
-        await trio.sleep_forever()

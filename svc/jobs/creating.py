@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from providers.provider import InDoubt, NotSent, Provider, Refused
-from svc.leadership.lease import Lease
+from svc.leadership.lease import Lease, not_over
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.inbox import GIVEN_UP, Term
 from svc.storage.jobs import Created, DueJob, Jobs, PutOff
@@ -47,7 +47,7 @@ class Create:
         try:
             if not await self._begun():
                 return None
-            await _lease_checked()
+            await not_over()
         except trio.Cancelled:
             # Nothing has left.
             await self.put_off(PutOff(0.0, GIVEN_UP))  # noqa: ASYNC102 (does not wait)
@@ -96,9 +96,3 @@ class Create:
                 log.exception("CHORE_FAILED", chore="JOBS", job_id=self._job.job_id)
                 answer = InDoubt("an unforeseen error")
         return answer
-
-
-async def _lease_checked() -> None:
-    """Do not return once the lease is over: after a pause of the whole process its end is noticed at the next wait."""
-    if trio.current_time() >= trio.current_effective_deadline():
-        await trio.sleep_forever()

@@ -170,3 +170,13 @@ class Lease:
         """Return once it is empty."""
         while not self.empty:
             await self._left.wait()
+
+
+async def not_over() -> None:
+    """Within a scope of the lease, right before acting: do not return once the lease is over.
+
+    After a pause of the whole process the scope's deadline has passed, but its cancellation arrives only at the next
+    wait.
+    """
+    if trio.current_time() >= trio.current_effective_deadline():
+        await trio.sleep_forever()
