@@ -62,7 +62,7 @@ ruff: $(VENV)/.dev
 flake8: $(VENV)/.dev
 	$(BIN)/flake8 --select ASYNC --ignore $(ASYNC_IGNORED) \
 		--per-file-ignores 'tests/*:ASYNC110,ASYNC401,fleet/*:ASYNC110' \
-		svc statemachine providers telegram_client sandbox fleet examples tests
+		svc statemachine providers telegram_client sandbox demo fleet examples tests
 
 mypy: $(VENV)/.dev
 	$(BIN)/mypy

@@ -6,7 +6,7 @@ The socket server and the in-process transport both go through here, so they beh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -57,6 +57,15 @@ class HttpResponse:
     status: int
     headers: list[tuple[str, str]]
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HttpStream:
+    """An HTTP response that has no end of its own: its parts are sent as they come, until the client leaves."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    parts: AsyncGenerator[bytes, None]
 
 
 class Api:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import trio
 
-from sandbox.api import Api, HttpResponse
+from sandbox.api import Api, HttpResponse, HttpStream
 from sandbox.clock import Clock
 from sandbox.control import Control
 from sandbox.faults import Faults
@@ -47,6 +47,7 @@ class Sandbox:
         self.late = LateCalls()
         self.api = Api(self.telegram, self.faults, self.late, fetch or HttpFetcher())
         self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
+        self._control = Control(self.telegram, self.faults)
 
     def transport(self, *, latency: float = 0.0) -> InProcessTransport:
         """An httpx transport into this sandbox; `latency` is the seconds of each leg."""
@@ -64,18 +65,17 @@ class Sandbox:
         Starts with the base URL, `http://127.0.0.1:<port>`; `port` 0 picks a free one. Raises OSError if the port is
         taken. `post` replaces the sockets that webhooks are sent over.
         """
-        control = Control(self.telegram, self.faults)
-
-        async def handle(request: HttpRequest) -> HttpResponse:
-            if request.target.startswith(("/bot", "/file/")):
-                return await self._call(request)
-            return control.handle(request)
-
         with closing(HttpPoster()) as poster:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.run_sender, post or poster.post)
-                bound = await nursery.start(serve, handle, port)
+                bound = await nursery.start(serve, self.handle, port)
                 task_status.started(f"http://127.0.0.1:{bound}")
+
+    async def handle(self, request: HttpRequest) -> HttpResponse | HttpStream:
+        """Answer one request: the Bot API, the control surface, the page. Raises ConnectionCut."""
+        if request.target.startswith(("/bot", "/file/")):
+            return await self._call(request)
+        return self._control.handle(request)
 
     async def run_sender(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver webhooks through `post` and carry out what is late, until cancelled."""

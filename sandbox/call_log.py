@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +54,17 @@ class CallLog:
 
     def __init__(self, size: int = MAX_CALLS) -> None:
         self._calls: deque[RecordedCall] = deque(maxlen=size)
+        self._watchers: list[Callable[[RecordedCall], object]] = []
+
+    def watch(self, watcher: Callable[[RecordedCall], object]) -> None:
+        """Call `watcher` with each call that is recorded from now on. It must not raise or wait."""
+        self._watchers.append(watcher)
 
     def record(self, call: RecordedCall) -> None:
         """Add a call."""
         self._calls.append(call)
+        for watcher in self._watchers:
+            watcher(call)
 
     def clear(self) -> None:
         """Forget everything."""

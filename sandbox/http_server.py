@@ -1,19 +1,20 @@
 """A small HTTP/1.1 server: h11 over trio.serve_tcp on loopback, keep-alive, everything bounded.
 
 Each connection is one task that reads a request, asks the handler and writes the reply. A client may vanish at any
-moment: that ends its own task, quietly.
+moment: that ends its own task, quietly. An answer may also be a stream, as server-sent events are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
 import h11
 import trio
 
-from sandbox.api import ConnectionCut, HttpResponse
+from sandbox.api import ConnectionCut, HttpResponse, HttpStream
 
 MAX_HEADERS = 64 * 1024
 MAX_BODY = 60 * 1024 * 1024
@@ -36,7 +37,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse | HttpStream]]
 """`await handler(request)`; raises ConnectionCut to close the connection without an answer."""
 
 
@@ -78,7 +79,7 @@ class _Connection:
         """Requests one after another, until either side closes."""
         try:
             while (request := await self._read()) is not None:
-                await self._write(await handler(request), with_content=request.method != "HEAD")
+                await self._answer(await handler(request), with_content=request.method != "HEAD")
                 if self._http.our_state is not h11.DONE:
                     return
                 self._http.start_next_cycle()
@@ -120,6 +121,20 @@ class _Connection:
                 self._http.receive_data(await self._stream.receive_some(READ_SIZE))
                 event = self._http.next_event()
         return event
+
+    async def _answer(self, reply: HttpResponse | HttpStream, *, with_content: bool) -> None:
+        if isinstance(reply, HttpResponse):
+            await self._write(reply, with_content=with_content)
+        else:
+            await self._stream_out(reply)
+
+    async def _stream_out(self, reply: HttpStream) -> None:
+        """Send parts as they come. Whoever leaves is noticed by the next part that cannot be sent."""
+        async with aclosing(reply.parts) as parts:
+            await self._send(h11.Response(status_code=reply.status, headers=reply.headers))
+            async for part in parts:
+                await self._send(h11.Data(data=part))
+            await self._send(h11.EndOfMessage())
 
     async def _write(self, reply: HttpResponse, *, with_content: bool = True) -> None:
         headers = [*reply.headers, ("Content-Length", str(len(reply.content)))]

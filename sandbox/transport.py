@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import trio
 
-from sandbox.api import ConnectionCut
-from sandbox.http_server import Handler, HttpRequest
+from sandbox.api import ConnectionCut, HttpResponse
+from sandbox.http_server import HttpRequest
+
+Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
+"""`await handle(request)`; raises ConnectionCut to close the connection without an answer."""
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):
@@ -17,7 +22,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
     lost; while a fault holds its call up, the effect still comes in its time. httpx's timeouts are not applied.
     """
 
-    def __init__(self, handle: Handler, *, latency: float = 0.0) -> None:
+    def __init__(self, handle: Answer, *, latency: float = 0.0) -> None:
         self._handle = handle
         self._latency = latency
         self._shut = False
