@@ -10,7 +10,7 @@ import asyncio
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     def note_error(error: Error) -> None:
         problems.append(str(error))
 
-    def open_one(address: str, viewport: Mapping[str, int] = DESKTOP, **settings: Any) -> Page:
+    def open_one(address: str, viewport: ViewportSize = DESKTOP, **settings: Any) -> Page:
         context = browser.new_context(**{"viewport": viewport, "locale": "en-GB", **settings})
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
