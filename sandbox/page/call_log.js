@@ -51,9 +51,9 @@ function line(call) {
   const summary = element(
     "summary", {},
     element("time", { text: time }),
+    element("span", { class: good ? "good" : "bad", text: call.status || "no answer" }),
     element("b", { text: call.method }),
     element("span", { class: "chat", text: call.chat_id ?? "" }),
-    element("span", { class: good ? "good" : "bad", text: call.status || "no answer" }),
     element("span", { class: "fault", text: [call.fault, took > 0 ? `${took} ms` : ""].filter(Boolean).join(", ") }),
   );
   const details = element("details", {}, summary);

@@ -26,6 +26,7 @@ export class Chat {
     this.log.addEventListener("scroll", () => this.#scrolled());
     this.grown = new ResizeObserver(() => this.#following && this.#toEnd());
     this.grown.observe(this.list);
+    this.grown.observe(this.waiting);
     this.grown.observe(this.log);
   }
 

@@ -13,6 +13,7 @@ const ASK_AFTER = 250; // milliseconds without a key until the bot is asked
 
 export class Composer {
   #view = null;
+  #drawn = false; // what was there before the page was opened takes no focus
   #menuOpen = false;
   #keysClosed = 0; // the message whose reply keyboard the person has put away
   #replied = 0; // the message whose force_reply is done with
@@ -184,7 +185,8 @@ export class Composer {
 
   #drawReply(markup, stopped) {
     const forced = !stopped && markup?.force_reply && markup.message_id !== this.#replied;
-    const opening = this.reply.hidden && forced;
+    const opening = this.#drawn && this.reply.hidden && forced;
+    this.#drawn = true;
     this.reply.hidden = !forced;
     refresh(this.reply, forced ? markup : null, () => (forced ? this.#replyContent(markup) : []));
     if (opening) this.text.focus();

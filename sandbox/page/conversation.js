@@ -23,7 +23,8 @@ export class Conversation {
     this.chat = new Chat(this);
     this.composer = new Composer(this);
     this.answers = new Answers(this);
-    this.node = element("section", { class: "phone", lang: this.language }, header, this.chat.node, this.composer.node, this.answers.node);
+    this.chat.node.append(this.answers.node);
+    this.node = element("section", { class: "phone", lang: this.language }, header, this.chat.node, this.composer.node);
     root.append(this.node);
     const handlers = { chat: (view) => this.#draw(view), people: drawPeople };
     this.stream = new Stream(`${api.base}/stream/${person.id}`, handlers, (lost) => this.#lost(lost));

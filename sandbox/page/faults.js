@@ -24,7 +24,7 @@ export class Faults {
       ...Object.values(this.more),
       field("Method (any)", element("input", { name: "method", placeholder: "sendMessage", autocomplete: "off" })),
       field("Chat id (any)", element("input", { name: "chat_id", type: "number" })),
-      field("Calls", element("input", { name: "count", type: "number", min: 1, value: 1 })),
+      field("Calls (empty: all)", element("input", { name: "count", type: "number", min: 1, value: 1 })),
       element("button", { class: "primary", text: "Order" }),
     );
     this.kind.addEventListener("change", () => this.#fit());
@@ -52,8 +52,12 @@ export class Faults {
 
   #order() {
     const given = Object.fromEntries(new FormData(this.form));
-    const numbers = ["count", "chat_id", ...(WITH[given.kind] ?? [])].filter((name) => given[name] !== "");
-    return { kind: given.kind, ...(given.method ? { method: given.method } : {}), ...Object.fromEntries(numbers.map((name) => [name, Number(given[name])])) };
+    const order = { kind: given.kind, count: given.count === "" ? null : Number(given.count) };
+    if (given.method) order.method = given.method;
+    for (const name of ["chat_id", ...(WITH[given.kind] ?? [])]) {
+      if (given[name] !== "") order[name] = Number(given[name]);
+    }
+    return order;
   }
 
   async #ask(method, body) {
@@ -79,5 +83,6 @@ function field(label, input, name) {
 function told({ kind, count, method, chat_id: chat, ...fault }) {
   const settings = (WITH[kind] ?? []).map((name) => `${name} ${fault[name]}`);
   const left = count === null ? "every call" : `${count} call${count === 1 ? "" : "s"}`;
-  return [left, method && `of ${method}`, chat !== null && `in chat ${chat}`, ...settings].filter(Boolean).join(", ");
+  const which = [left, method && `of ${method}`, chat !== null && `in chat ${chat}`].filter(Boolean).join(" ");
+  return [which, ...settings].join(", ");
 }

@@ -42,7 +42,7 @@ export class MessageRow {
   #drawMeta(message, mine, delivered) {
     const { words, language } = this.phone;
     const time = new Date(message.date * 1000);
-    const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+    const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     const edited = message.edit_date ? words.edited : "";
     // The end of the text leaves room for this, which stands beside it.
     this.words.dataset.meta = `${edited} ${clock}${mine ? " ✓✓" : ""}`;
