@@ -3,11 +3,25 @@
 import { element, refresh } from "./dom.js";
 
 const KINDS = {
-  flood: "429 Too Many Requests", error: "an error, no effect", html: "502 with a page of HTML", cut_before: "connection closed, no effect",
-  cut_after: "effect, but no answer", error_after: "effect, but an error as the answer", slow: "effect and answer are late",
-  slow_after: "effect at once, answer late", late: "no answer, effect later", hang: "no effect, no answer",
+  flood: "429 Too Many Requests",
+  error: "an error, no effect",
+  html: "502 with a page of HTML",
+  cut_before: "connection closed, no effect",
+  cut_after: "effect, but no answer",
+  error_after: "effect, but an error as the answer",
+  slow: "effect and answer are late",
+  slow_after: "effect at once, answer late",
+  late: "no answer, effect later",
+  hang: "no effect, no answer",
 };
-const WITH = { flood: ["retry_after"], error: ["status"], error_after: ["status"], slow: ["delay"], slow_after: ["delay"], late: ["delay"] };
+const WITH = {
+  flood: ["retry_after"],
+  error: ["status"],
+  error_after: ["status"],
+  slow: ["delay"],
+  slow_after: ["delay"],
+  late: ["delay"],
+};
 const FIELDS = {
   retry_after: ["Retry after (s)", { type: "number", min: 0, max: 86400, value: 3 }],
   status: ["Status", { type: "number", min: 400, max: 599, value: 500 }],
@@ -17,8 +31,17 @@ const FIELDS = {
 export class Faults {
   constructor(parts, api) {
     Object.assign(this, parts, { api });
-    this.kind = element("select", { name: "kind" }, ...Object.entries(KINDS).map(([value, text]) => element("option", { value, text: `${value}: ${text}` })));
-    this.more = Object.fromEntries(Object.entries(FIELDS).map(([name, [label, settings]]) => [name, field(label, element("input", { name, ...settings }))]));
+    this.kind = element(
+      "select",
+      { name: "kind" },
+      ...Object.entries(KINDS).map(([value, text]) => element("option", { value, text: `${value}: ${text}` })),
+    );
+    this.more = Object.fromEntries(
+      Object.entries(FIELDS).map(([name, [label, settings]]) => [
+        name,
+        field(label, element("input", { name, ...settings })),
+      ]),
+    );
     this.form.append(
       field("Kind", this.kind, "wide"),
       ...Object.values(this.more),
@@ -72,7 +95,9 @@ export class Faults {
 
   #draw(faults) {
     this.clear.hidden = !faults.length;
-    refresh(this.list, faults, () => faults.map((fault) => element("li", {}, element("b", { text: fault.kind }), ` ${told(fault)}`)));
+    refresh(this.list, faults, () =>
+      faults.map((fault) => element("li", {}, element("b", { text: fault.kind }), ` ${told(fault)}`)),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-// The focus outlives a redrawing: it goes to the control in the same place, or to the nearest one. Where there is none, it
-// waits on what is left, and goes on to the next message that has one: a bot may delete a menu before it sends another.
+// The focus outlives a redrawing: it goes to the control in the same place, or to the nearest one. Where there is none,
+// it waits on what is left, and goes on to the next message that has one: a bot may delete a menu and then send another.
 
 const CONTROLS = "button:not(:disabled), a[href], video[controls], audio[controls], [tabindex='0']";
 const waiting = new WeakMap(); // by root: the place that the focus has come from, and the node on which it waits
@@ -13,7 +13,11 @@ export function keepingFocus(root, change) {
   if (!place || (held.isConnected && waiting.get(root)?.on !== held)) return;
   const found = target(root, place);
   if (found) waiting.delete(root);
-  else waiting.set(root, { place, on: [byKey(root, place.key), place.before, root.lastElementChild].find((one) => one?.isConnected) });
+  else
+    waiting.set(root, {
+      place,
+      on: [byKey(root, place.key), place.before, root.lastElementChild].find((one) => one?.isConnected),
+    });
   (found ?? waiting.get(root).on)?.focus({ preventScroll: true });
 }
 
