@@ -107,7 +107,10 @@ def send_content(
     if markup and is_inline(markup):
         content["reply_markup"] = markup
     editable = is_inline(markup)
-    return dict(bot.send(chat, now, content, editable=editable, method=method, file_id=file_id, source=source))
+    sent = bot.send(chat, now, content, editable=editable, method=method, file_id=file_id, source=source)
+    if markup and not editable:
+        chat.keyboard = None if "remove_keyboard" in markup else {**markup, "message_id": sent["message_id"]}
+    return dict(sent)
 
 
 def _content(message: MessageObject) -> dict[str, Any]:

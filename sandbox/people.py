@@ -35,15 +35,25 @@ class Where(TypedDict, total=False):
 class People(World):
     """The users of one Telegram. Whoever writes to the bot has started it."""
 
-    def user_sends_text(self, user_id: int, text: str, **where: Unpack[Where]) -> PendingUpdate | None:
+    def user_sends_text(
+        self, user_id: int, text: str, *, reply_to: int | None = None, **where: Unpack[Where]
+    ) -> PendingUpdate | None:
         """A user writes to the bot, or into a group (`chat_type` "group" or "supergroup", with its negative `chat_id`).
 
-        In private this also starts or unblocks the bot. Returns the update; None if the bot does not want messages.
-        Raises SandboxFull, and ValueError for an empty text.
+        In private this also starts or unblocks the bot. `reply_to` is the id of the message that it answers. Returns
+        the update; None if the bot does not want messages. Raises SandboxFull, ValueError for an empty text, and
+        LookupError if there is no message to reply to.
         """
         if not text:
             raise ValueError("a message needs a text")
-        return self.user_sends(user_id, written(text).fields("text"), **where)
+        content: dict[str, Any] = written(text).fields("text")
+        if reply_to is not None:
+            chat = self.bot(where.get("token")).chats[where.get("chat_id") or user_id]
+            replied = chat.messages[reply_to].body.items()
+            content["reply_to_message"] = {name: value for name, value in replied if name != "reply_to_message"}
+            if chat.keyboard == {"force_reply": True, "message_id": reply_to}:
+                chat.keyboard = None
+        return self.user_sends(user_id, content, **where)
 
     def user_sends(self, user_id: int, content: Mapping[str, Any], **where: Unpack[Where]) -> PendingUpdate | None:
         """A user sends a message of any content: the fields of a Message besides who, where and when.
@@ -68,7 +78,7 @@ class People(World):
             chat.threads.add(thread_id)
             place = thread_fields(chat, thread_id)
         message = bot.new_message(chat, user, self.now(), {**place, **content})
-        return self.push_update("message", dict(message), token=token)
+        return self._tell(bot, "message", chat.messages[message["message_id"]])
 
     def user_sends_file(
         self,
@@ -118,12 +128,13 @@ class People(World):
         self, user_id: int, message_id: int, text: str, *, chat_id: int | None = None, token: str | None = None
     ) -> PendingUpdate | None:
         """A user edits the text or the caption of a message. Raises LookupError if there is no such message."""
-        message = self.bot(token).chats[chat_id or user_id].messages[message_id].body
+        stored = self.bot(token).chats[chat_id or user_id].messages[message_id]
+        message = stored.body
         name = "text" if "text" in message else "caption"
         for field in (name, "entities" if name == "text" else "caption_entities"):
             message.pop(field, None)
         message.update(written(text).fields(name), edit_date=int(self.now()))
-        return self.push_update("edited_message", dict(message), token=token)
+        return self._tell(self.bot(token), "edited_message", stored)
 
     def user_presses(
         self,
@@ -152,7 +163,9 @@ class People(World):
             "chat_instance": str(chat_id * 1_000_003),
             "data": callback_data,
         }
-        return self.push_update("callback_query", body, token=token)
+        update = self.push_update("callback_query", body, token=token)
+        press.update_id = update.id if update else None
+        return update
 
     def user_asks_inline(
         self,
@@ -192,7 +205,7 @@ class People(World):
         if message.inline_id:
             chosen["inline_message_id"] = message.inline_id
         self.push_update("chosen_inline_result", chosen, token=token)
-        return self.push_update("message", dict(message.body), token=token)
+        return self._tell(bot, "message", message)
 
     def user_blocks_bot(self, user_id: int, *, token: str | None = None) -> PendingUpdate | None:
         """A user blocks the bot: calls to the chat get 403 until the next text, and a my_chat_member update comes.
@@ -206,6 +219,12 @@ class People(World):
         """A user takes the bot back without writing. Raises KeyError for a user who never wrote."""
         bot = self.bot(token)
         return self._set_blocked(bot, bot.chats[user_id], self.users[user_id], blocked=False)
+
+    def _tell(self, bot: BotState, kind: str, message: StoredMessage) -> PendingUpdate | None:
+        """Tell the bot of a message as it is now; the message knows by which update."""
+        update = self.push_update(kind, dict(message.body), token=bot.token)
+        message.update_id = update.id if update else None
+        return update
 
     def _inline_message(
         self, bot: BotState, chat: ChatState, user: dict[str, Any], content: dict[str, Any]
