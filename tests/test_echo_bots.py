@@ -31,11 +31,15 @@ COMMANDS: dict[str, tuple[str | Path, ...]] = {
     "python-telegram-bot": (PYTHON, BOTS / "ptb_bot.py"),
     "grammY": ("node", BOTS / "grammy_bot.mjs"),
 }
-INSTALLED = {
+STAMPS = {
     "aiogram": VENV / ".installed",
     "python-telegram-bot": VENV / ".installed",
     "grammY": BOTS / "node_modules" / ".installed",
 }
+FRAMEWORKS = [
+    pytest.param(name, marks=pytest.mark.skipif(not stamp.exists(), reason=f"{name} is not installed: make echo-bots"))
+    for name, stamp in STAMPS.items()
+]
 USER = 7
 DOCUMENT = b"\r\n--\x00\xff\r\n"
 Message = dict[str, Any]
@@ -89,11 +93,9 @@ async def talking(command: Sequence[str | Path], way: str) -> AsyncIterator[Ann]
 
 
 @pytest.mark.parametrize("way", ["polling", "webhook"])
-@pytest.mark.parametrize("framework", INSTALLED)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 async def test_a_bot_of_another_framework_works(framework: str, way: str) -> None:
     """It reads what a person does, answers, edits, and ends with nothing left over and no complaint."""
-    if not INSTALLED[framework].exists():
-        pytest.skip(f"{framework} is not installed (make echo-bots)")
     async with talking(COMMANDS[framework], way) as ann:
         await sends_back_what_was_said(ann)
         await sees_that_a_button_was_pressed(ann)

@@ -46,8 +46,8 @@ async def echo(message: Message) -> None:
 
 
 def main() -> None:
-    session = AiohttpSession(api=TelegramAPIServer.from_base(environ["API_ROOT"]))
-    bot = Bot(environ["BOT_TOKEN"], session=session)
+    token, root = environ["BOT_TOKEN"], environ["API_ROOT"]
+    bot = Bot(token, session=AiohttpSession(api=TelegramAPIServer.from_base(root)))
     url = environ.get("WEBHOOK_URL")
     if not url:
         asyncio.run(dispatcher.start_polling(bot))

@@ -34,8 +34,8 @@ async def echo(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
 
 
 def main() -> None:
-    root = environ["API_ROOT"]
-    builder = Application.builder().token(environ["BOT_TOKEN"])
+    token, root = environ["BOT_TOKEN"], environ["API_ROOT"]
+    builder = Application.builder().token(token)
     application = builder.base_url(f"{root}/bot").base_file_url(f"{root}/file/bot").build()
     application.add_handler(CommandHandler("start", start))
     application.add_handler(CallbackQueryHandler(press))
