@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # The same with every dependency at its lower bound in pyproject.toml.
 LOWEST ?= .venv-lowest
-# The frameworks that tests/test_echo_bots.py tries on the stand-in for Telegram: each is tested only where it is installed.
-# Where there is no network, finding that out must not take long.
+# What tests/test_echo_bots.py tries on the stand-in for Telegram, each framework only where it is installed. Where there
+# is no network, finding that out must not take long.
 ECHO_VENV = .venv-echo
 ECHO_NODE = tests/echo_bots/node_modules
 PIP_BRIEFLY = timeout 180 $(ECHO_VENV)/bin/python -m pip install -q --retries 1 --timeout 10 --disable-pip-version-check
