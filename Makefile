@@ -3,6 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 # The same with every dependency at its lower bound in pyproject.toml.
 LOWEST ?= .venv-lowest
+# What tests/test_echo_bots.py tries on the stand-in for Telegram, each framework only where it is installed. Where there
+# is no network, finding that out must not take long.
+ECHO_VENV = .venv-echo
+ECHO_NODE = tests/echo_bots/node_modules
+PIP_BRIEFLY = timeout 180 $(ECHO_VENV)/bin/python -m pip install -q --retries 1 --timeout 10 --disable-pip-version-check
+NPM_BRIEFLY = timeout 180 npm install --loglevel error --no-package-lock --no-audit --no-fund --ignore-scripts \
+	--fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-retry-maxtimeout 2000 --fetch-timeout 10000
 BIN = $(VENV)/bin
 TESTS ?= tests
 # What an update passes through until its answer is sent; `make coverage` measures these.
@@ -21,7 +28,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest coverage torture lint ruff flake8 mypy bench bench-scale clean
+.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture lint ruff flake8 mypy bench bench-scale clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -34,7 +41,7 @@ test-fast: $(VENV)/.dev  ## tests without Postgres, processes and a browser, 50 
 	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-50} $(BIN)/pytest -q $(SIDE_BY_SIDE) \
 		-m 'not postgres and not processes and not browser and not exhaustive' $(TESTS)
 
-test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/bot: those only)
+test: lint echo-bots  ## lint, then all tests, 500 simulated seeds (TESTS=tests/bot: those only)
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) $(TESTS)
 
 test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger searches, more examples
@@ -45,6 +52,8 @@ test-long: $(VENV)/.dev  ## what takes an hour: 20,000 simulated seeds, larger s
 
 test-lowest: $(LOWEST)/.dev  ## the tests with every dependency at its lower bound
 	$(LOWEST)/bin/pytest -q $(SIDE_BY_SIDE) $(TESTS)
+
+echo-bots: $(ECHO_VENV)/.installed $(ECHO_NODE)/.installed  ## aiogram, python-telegram-bot and grammY, for their tests
 
 coverage: $(VENV)/.dev  ## lines of the send path that no test without processes reaches
 	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-100} $(BIN)/pytest -q $(SIDE_BY_SIDE) -m 'not processes and not exhaustive' \
@@ -74,7 +83,7 @@ bench-scale:  ## figures on millions of rows, in a quarter of an hour (OPTIONS="
 	$(MAKE) -C benchmarks bench-scale
 
 clean:  ## remove what these targets have made
-	rm -rf $(VENV) $(LOWEST) benchmarks/.venv build *.egg-info
+	rm -rf $(VENV) $(LOWEST) $(ECHO_VENV) $(ECHO_NODE) benchmarks/.venv build *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -92,3 +101,12 @@ $(LOWEST)/.dev: pyproject.toml tests/lowest_bounds.py
 	$(PYTHON) tests/lowest_bounds.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install -q -c $(LOWEST)/constraints.txt -e '.[dev]'
 	@touch $@
+
+# Without a stamp the next `make test` tries again. What is said is the first error of pip or npm.
+$(ECHO_VENV)/.installed: tests/echo_bots/requirements.txt
+	@why=$$( ($(PYTHON) -m venv $(ECHO_VENV) && $(PIP_BRIEFLY) -r $<) 2>&1) && touch $@ || \
+		echo "not tested here: aiogram, python-telegram-bot ($$(echo "$$why" | grep -m1 ^ERROR))"
+
+$(ECHO_NODE)/.installed: tests/echo_bots/package.json
+	@why=$$( (cd $(<D) && $(NPM_BRIEFLY)) 2>&1) && touch $@ || \
+		echo "not tested here: grammY ($$(echo "$$why" | grep -im1 -E 'error|not found'))"

@@ -48,12 +48,7 @@ def forward_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     source = chat_of(bot, params, "from_chat_id")
     original = message_of(source, params, FORWARD_NOT_FOUND).body
     origin = {"type": "user", "sender_user": original["from"], "date": original["date"]}
-    content = {
-        **place_in(chat, params),
-        "forward_origin": origin,
-        "text": original.get("text", ""),
-        **_content(original),
-    }
+    content = {**place_in(chat, params), "forward_origin": origin, **_content(original)}
     return ok(dict(bot.send(chat, now, content, editable=False, method="forwardMessage")))
 
 

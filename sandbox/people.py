@@ -244,13 +244,15 @@ class People(World):
         if (chat.refusal is BLOCKED) == blocked:
             return None
         chat.refusal = BLOCKED if blocked else None
-        old, new = ("member", "kicked") if blocked else ("kicked", "member")
+        member = {"user": bot.user, "status": "member"}
+        banned = {"user": bot.user, "status": "kicked", "until_date": 0}  # for ever
+        old, new = (member, banned) if blocked else (banned, member)
         body = {
             "chat": chat.info,
             "from": user,
             "date": int(self.now()),
-            "old_chat_member": {"user": bot.user, "status": old},
-            "new_chat_member": {"user": bot.user, "status": new},
+            "old_chat_member": old,
+            "new_chat_member": new,
         }
         return self.push_update("my_chat_member", body, token=bot.token)
 

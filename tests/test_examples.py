@@ -6,52 +6,28 @@ import inspect
 import re
 import signal
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import trio
-import trio.testing
 
 import examples.todo_bot
 from svc.handler.bot import Bot, load_bot
-from tests.harness import DEADLOCK
+from tests.guides import blocks, its_tests, run_blocks, run_test
 from tests.processes import DEADLINE, environment_of_checkout, python, running
 
 ROOT = Path(__file__).parent.parent
-GUIDE = (ROOT / "docs" / "your-own-bot.md").read_text("utf-8")
-BLOCKS = list(re.finditer(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL))
+GUIDE = "your-own-bot.md"
+DEFINED = run_blocks(GUIDE)
+TESTS = its_tests(DEFINED)
 # "Under 30 lines", those that say something.
 SMALL = 30
-
-
-def run_blocks() -> dict[str, Any]:
-    """What the guide's blocks define, run one after the other as one module."""
-    names: dict[str, Any] = {"__name__": "your_own_bot"}
-    for block in BLOCKS:
-        # So that a traceback names the line of the guide.
-        lines_before = "\n" * GUIDE.count("\n", 0, block.start(1))
-        exec(compile(lines_before + block[1], "docs/your-own-bot.md", "exec"), names)
-    return names
-
-
-DEFINED = run_blocks()
-TESTS = [name for name in DEFINED if name.startswith("test_")]
 
 
 @pytest.mark.parametrize("name", TESTS)
 def test_the_guides_tests_pass(name: str) -> None:
     """Those of conversations under the mock clock, as everywhere."""
-    test = DEFINED[name]
-    if not inspect.iscoroutinefunction(test):
-        test()
-        return
-
-    async def within_the_deadline() -> None:
-        with trio.fail_after(DEADLOCK):
-            await test()
-
-    trio.run(within_the_deadline, clock=trio.testing.MockClock(autojump_threshold=0))
+    run_test(DEFINED[name])
 
 
 def test_the_guide_has_tests_of_each_kind() -> None:
@@ -62,7 +38,7 @@ def test_the_guide_has_tests_of_each_kind() -> None:
 
 def test_the_guide_shows_the_example_as_it_is() -> None:
     """Word for word."""
-    assert Path(inspect.getfile(examples.todo_bot)).read_text("utf-8") in [block[1] for block in BLOCKS]
+    assert Path(inspect.getfile(examples.todo_bot)).read_text("utf-8") in [block[1] for block in blocks(GUIDE)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*_bot.py")), ids=lambda path: path.name)

@@ -388,6 +388,7 @@ def test_a_copy_is_an_own_message_with_the_same_file(telegram: Telegram) -> None
     assert telegram.messages(USER)[-1]["caption"] == "other"
     forwarded = sent(call(telegram, "forwardMessage", **source))
     assert forwarded["photo"] == shown["photo"]
+    assert "text" not in forwarded
     refused = call(telegram, "editMessageCaption", message_id=forwarded["message_id"], caption="x")
     assert why(refused) == "Bad Request: message can't be edited"
 

@@ -84,7 +84,9 @@ def test_a_bot_can_be_taken_back_without_a_word(telegram: Telegram) -> None:
     assert call(telegram, "sendPhoto", chat_id=USER, photo="x").status == 403
     update = telegram.user_unblocks_bot(USER)
     assert update is not None
-    assert update.body["new_chat_member"]["status"] == "member"
+    me = telegram.bot().user
+    assert update.body["old_chat_member"] == {"user": me, "status": "kicked", "until_date": 0}
+    assert update.body["new_chat_member"] == {"user": me, "status": "member"}
     assert call(telegram, "sendMessage", chat_id=USER, text="x").status == 200
     assert telegram.user_unblocks_bot(USER) is None
 
