@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.waiting import DEADLINE
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed
+from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
+from sandbox.postgres_programs import let_pass
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
 _SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
@@ -20,20 +21,27 @@ _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 class PostgresCluster:
-    """One or two servers. `primary` takes writes; what it commits, `standby` has, if there is one.
+    """One or two servers in a folder of their own, which is made if missing.
 
-    The two ports in `ports` stay the same, whichever server takes writes. Every method blocks until it is done, and
-    one of them runs at a time; PostgresFailed if a server does not do what it is told.
+    `primary` takes writes; what it commits, `standby` has, if there is one. The two ports in `ports` stay the
+    same, whichever server takes writes. Every method blocks until it is done, and one of them runs at a time;
+    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes.
     """
 
-    def __init__(self, folder: Path, *, with_standby: bool) -> None:
-        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS)
+    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY) -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher)
         self.standby: EmbeddedPostgres | None = None
         self._folder = folder
         self._servers = 1
-        self.primary.start()
-        if with_standby:
-            self._add_standby(None)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        let_pass(folder)
+        try:
+            self.primary.start()
+            if with_standby:
+                self._add_standby(None)
+        except BaseException:  # an interrupt as well: nobody has this object yet who could stop it
+            self.stop()
+            raise
         self.ports = [server.port for server in self._all()]
 
     def restart(self) -> None:
