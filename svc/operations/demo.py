@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from importlib.util import find_spec
+from typing import NoReturn
 
 import trio
 
@@ -90,7 +91,7 @@ async def _until_signalled(signals: AsyncIterator[int], work: Callable[[], Await
     return result
 
 
-async def _with_page(bot: str | None, up: Callable[[], None]) -> int:
+async def _with_page(bot: str | None, up: Callable[[], None]) -> NoReturn:
     from demo.server import serve_page
     from demo.system import running_system
 
@@ -102,7 +103,6 @@ async def _with_page(bot: str | None, up: Callable[[], None]) -> int:
         active = system.active
         say(welcome(address, system.environment, system.folder / "logs", active.pid if active else None))
         await trio.sleep_forever()
-    return DONE
 
 
 def _port(wished: int) -> int:
