@@ -29,7 +29,9 @@ class Report:
         """One sentence."""
         score = self.score
         if self.kept:
-            return f"Nothing was lost, and nothing came twice: {score.accepted:,} accepted, {score.answered:,} answered."
+            return (
+                f"Nothing was lost, and nothing came twice: {score.accepted:,} accepted, {score.answered:,} answered."
+            )
         if score.lost or score.twice or score.waiting:
             return f"Not all was well: {score.lost:,} lost, {score.twice:,} twice, {score.waiting:,} not answered."
         failed = sum(not outcome.kept for outcome in self.outcomes.values())

@@ -68,7 +68,7 @@ class CrowdSeen:
         return max((wait for chat in self.chats for wait in chat.waits), default=0.0)
 
     def sentence(self, answer: str) -> str:
-        """ "87 people pressed /start meanwhile, each has one menu", and how long the slowest waited; or what is amiss."""
+        """ "87 people pressed /start meanwhile, each has one menu", how long the slowest waited; or what is wrong."""
         who = f"{people(self.people)} pressed /start meanwhile"
         if not self.in_order:
             return f"{who}; {self.waiting:,} have no {answer}, and {self.twice:,} have more than one."
