@@ -133,7 +133,7 @@ def score_line(score: ScoreView) -> Text:
 
 def latencies(score: ScoreView) -> Text:
     """How long answers take, and how long nobody called when another took over."""
-    line = Text("to menu ", "dim").append(_percentiles(score.menu_p50_ms, score.menu_p99_ms))
+    line = Text().append("to menu ", "dim").append(_percentiles(score.menu_p50_ms, score.menu_p99_ms))
     line.append("   acknowledged ", "dim").append(_percentiles(score.ack_p50_ms, score.ack_p99_ms))
     if score.handover is not None:
         line.append("   handover ", "dim").append(duration(score.handover.gap_ms / 1000))

@@ -69,12 +69,16 @@ class CrowdSeen:
 
     def sentence(self, answer: str) -> str:
         """ "87 people pressed /start meanwhile, each has one menu", how long the slowest waited; or what is wrong."""
-        who = f"{people(self.people)} pressed /start meanwhile"
+        if not self.people:
+            return "Nobody pressed /start meanwhile."
+        times = "" if self.written == self.people else f" {self.written:,} times"
+        who = f"{people(self.people)} pressed /start{times} meanwhile"
         if not self.in_order:
-            return f"{who}; {self.waiting:,} have no {answer}, and {self.twice:,} have more than one."
-        has = f"each has one {answer}" if self.people == self.written else f"each press got one {answer}"
-        slowest = f"the slowest waited {duration(self.slowest)}"
-        return f"{who}, {has}; {slowest}." if self.people > 1 else f"{who} and has one {answer}; {slowest}."
+            return f"{who}: {_have(self.waiting)} no {answer}, {_have(self.twice)} too many."
+        if self.people == self.written == 1:
+            return f"{who} and has one {answer}, after {duration(self.slowest)}."
+        each = "each press got" if times else "each has"
+        return f"{who}, {each} one {answer}; the slowest waited {duration(self.slowest)}."
 
 
 def seen_in(messages: Iterable[StoredMessage], since: float, until: float, each: int = 1) -> ChatSeen:
@@ -99,6 +103,10 @@ def crowd_seen(chats: Iterable[ChatState], since: float, until: float, each: int
     """What was seen in all these chats in which somebody wrote within that time."""
     seen = (seen_in(chat.messages.values(), since, until, each) for chat in chats)
     return CrowdSeen(tuple(chat for chat in seen if chat.written))
+
+
+def _have(number: int) -> str:
+    return f"{number:,} have" if number > 1 else f"{number or 'none'} has"
 
 
 class Witness:

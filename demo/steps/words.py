@@ -22,5 +22,5 @@ def people(number: int) -> str:
 
 
 def answers(number: int, answer: str) -> str:
-    """ "one menu", "2 menus"."""
-    return f"one {answer}" if number == 1 else f"{number:,} {answer}s"
+    """ "no menu", "one menu", "2 menus"."""
+    return f"{number:,} {answer}s" if number > 1 else f"{'one' if number else 'no'} {answer}"
