@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -45,7 +45,7 @@ def test_one_and_several() -> None:
 
 
 def chat(story: str) -> Iterator[StoredMessage]:
-    """Messages a second apart, from the Unix time 100 on: P is the person's, B the bot's, a dot is a second of silence."""
+    """Messages a second apart, the first at the Unix time 100: P is the person's, B the bot's, a dot is silence."""
     for second, sender in enumerate(story):
         if sender != ".":
             yield StoredMessage({"from": {"is_bot": sender == "B"}}, 100.0 + second, editable=False)
@@ -192,15 +192,16 @@ async def test_a_higher_load_and_one_that_was_chosen_meanwhile_stay(autojump_clo
     assert stage.people.rate == 200
 
 
-Run = Any
+Run = Callable[[System, Say], Awaitable[Outcome]]
 
 
-def touring(monkeypatch: pytest.MonkeyPatch, run: Run, *, own_bot: bool = True) -> tuple[Tour, list[StepView]]:
-    """A tour of one step, and what is told of it; a second step is for this project's own bot."""
+def touring(monkeypatch: pytest.MonkeyPatch, run: Run, *, own_bot: bool = True) -> tuple[Tour, Stage, list[StepView]]:
+    """A tour of one step, its stage, and what is told of it; a second step is for this project's own bot."""
     steps = (Step("one", "The one", "", run), Step("own", "Own", "", run, own_bot=True))
     monkeypatch.setattr(demo.tour, "STEPS", steps)
     told: list[StepView] = []
-    return Tour(Stage(own_bot=own_bot).system, told.append), told
+    stage = Stage(own_bot=own_bot)
+    return Tour(stage.system, told.append), stage, told
 
 
 async def test_a_step_from_its_begin_to_its_end(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +211,7 @@ async def test_a_step_from_its_begin_to_its_end(autojump_clock: Clock, monkeypat
         say("working")
         return Outcome(True, "It went well.")
 
-    tour, told = touring(monkeypatch, run)
+    tour, _, told = touring(monkeypatch, run)
     for _ in range(2):
         assert (await tour.go("one")).kept
     told_of_one = [(view.state, view.doing, view.sentence) for view in told]
@@ -225,7 +226,7 @@ async def test_one_step_at_a_time(autojump_clock: Clock, monkeypatch: pytest.Mon
         await trio.sleep(10)
         return Outcome(True, "")
 
-    tour, _ = touring(monkeypatch, run)
+    tour, *_ = touring(monkeypatch, run)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tour.go, "one")
         await trio.sleep(5)
@@ -246,13 +247,13 @@ async def test_a_step_that_does_not_come_to_its_end(autojump_clock: Clock, monke
         await trio.sleep_forever()
         raise AssertionError
 
-    tour, _ = touring(monkeypatch, run)
+    tour, stage, _ = touring(monkeypatch, run)
     begun = trio.current_time()
     assert await tour.go("one") == Outcome(False, "This has taken too long: waiting for a bus.")
     assert trio.current_time() - begun == DEADLINE
     assert tour.views()[0].state == "failed"
 
-    tour._system.people.set_rate(1)
+    stage.people.set_rate(1)
     assert await tour.go("one") == Outcome(False, "Nobody leads.")
 
 
@@ -262,7 +263,7 @@ async def test_with_another_bot_the_steps_of_our_own_are_left_out(monkeypatch: p
     async def run(_system: System, say: Say) -> Outcome:
         return Outcome(True, "")
 
-    tour, _ = touring(monkeypatch, run, own_bot=False)
+    tour, *_ = touring(monkeypatch, run, own_bot=False)
     assert [view.name for view in tour.views()] == ["one"]
     with pytest.raises(LookupError, match="'own'"):
         await tour.go("own")

@@ -10,7 +10,7 @@ import trio
 from demo.actions import perform
 from demo.steps.anna import ANNA, Anna
 from demo.steps.fate import FOUND, what_became_of
-from demo.steps.footing import leader_and_standby, people_writing
+from demo.steps.footing import answer_of, leader_and_standby, people_writing
 from demo.steps.step import Outcome, Say, Step, StepFailed, count_of, in_ms
 from demo.steps.waiting import comes
 from demo.steps.witness import ChatSeen, Witness
@@ -49,7 +49,7 @@ async def run(system: System, say: Say) -> Outcome:
         count_of("pressed /start", seen.people, "people"),
         in_ms("slowest", seen.slowest),
     )
-    sentence = f"{_story(system, led, told, hers)} {seen.sentence(system.answer)}"
+    sentence = f"{_story(system, led, told, hers)} {seen.sentence(answer_of(system))}"
     return Outcome(told == FOUND and not hers.too_many and seen.in_order and witness.spotless, sentence, figures)
 
 
@@ -60,7 +60,7 @@ def _story(system: System, led: float, told: str, hers: ChatSeen) -> str:
     none = "" if hers.too_many else ", none twice"
     return (
         "The message was on its way when the process died. The next leader led after"
-        f" {duration(led)}, looked, and {found}: {answers(got, system.answer)}{none}."
+        f" {duration(led)}, looked, and {found}: {answers(got, answer_of(system))}{none}."
     )
 
 

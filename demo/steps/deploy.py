@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from demo.actions import perform
-from demo.steps.footing import leader, people_writing
+from demo.steps.footing import answer_of, leader, people_writing
 from demo.steps.step import Outcome, Say, Step, count_of, in_ms
 from demo.steps.witness import Witness
 from demo.steps.words import duration
@@ -29,7 +29,7 @@ async def run(system: System, say: Say) -> Outcome:
         seen = await witness.crowd_answered()
     gap = handover.gap_ms / 1000
     sentence = (
-        f"{seen.sentence(system.answer)} {duration(gap)} without a call between the old leader's last and the new one's"
+        f"{seen.sentence(answer_of(system))} {duration(gap)} without a call between the old leader's last and the new one's"
         " first."
     )
     figures = (

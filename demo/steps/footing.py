@@ -19,15 +19,20 @@ READY = 20.0
 """Seconds within which a system that is well has somebody who leads and somebody who stands by."""
 
 
+def answer_of(system: System) -> str:
+    """What a /start is answered with, in a word: with another bot nobody knows that it is a menu."""
+    return "menu" if system.own_bot else "answer"
+
+
 async def leader(system: System, say: Say) -> Instance:
     """The instance that leads, which is waited for. Raises StepFailed."""
-    if system.active is None:
+    if _leading(system) is None:
         say("Waiting for somebody to lead")
         with trio.move_on_after(READY):
-            await comes(lambda: system.active is not None)
-    if system.active is None:
+            await comes(lambda: _leading(system) is not None)
+    if (leading := _leading(system)) is None:
         raise StepFailed("Nobody leads, so there is nothing to see: start an instance first.")
-    return system.active
+    return leading
 
 
 async def leader_and_standby(system: System, say: Say) -> Instance:
@@ -55,6 +60,12 @@ def people_writing(system: System) -> Iterator[None]:
         # Unless somebody has chosen another rate meanwhile.
         if before < LOAD and system.people.rate == LOAD:
             system.people.set_rate(before)
+
+
+def _leading(system: System) -> Instance | None:
+    """Who leads and can do so: one that is frozen leads by its log until it wakes."""
+    active = system.active
+    return active if active is not None and active.live else None
 
 
 def _somebody_stands_by(system: System) -> bool:

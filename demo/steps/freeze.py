@@ -6,7 +6,7 @@ import trio
 
 from demo.actions import perform
 from demo.instance import Instance
-from demo.steps.footing import leader_and_standby, people_writing
+from demo.steps.footing import answer_of, leader_and_standby, people_writing
 from demo.steps.step import Outcome, Say, Step, count_of, in_ms
 from demo.steps.waiting import comes
 from demo.steps.witness import Witness
@@ -41,12 +41,14 @@ async def run(system: System, say: Say) -> Outcome:
         in_ms("slowest", seen.slowest),
     )
     sent = "it sent nothing and stood by" if not calls else f"it made {counted(calls, 'call', 'calls')}"
-    sentence = f"Another led after {duration(led)}. When the frozen one woke, {sent}. {seen.sentence(system.answer)}"
+    sentence = (
+        f"Another led after {duration(led)}. When the frozen one woke, {sent}. {seen.sentence(answer_of(system))}"
+    )
     return Outcome(not calls and seen.in_order and witness.spotless, sentence, figures)
 
 
 def _frozen_for(system: System, instance: Instance) -> float:
-    return instance.view(system.sandbox.telegram.now()).frozen_for
+    return instance.view().frozen_for
 
 
 STEP = Step(

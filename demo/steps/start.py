@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from demo.steps.anna import Anna
-from demo.steps.footing import leader
+from demo.steps.footing import answer_of, leader
 from demo.steps.step import Outcome, Say, Step, in_ms
 from demo.steps.words import answers, duration
 from demo.system import System
@@ -24,7 +24,7 @@ async def run(system: System, say: Say) -> Outcome:
     await trio.sleep(LOOK_ON)
     seen = anna.seen()
     figures = (in_ms("answered after", seen.waits[0]), in_ms("acknowledged after", acknowledged))
-    came = answers(len(seen.waits) + seen.too_many, system.answer)
+    came = answers(len(seen.waits) + seen.too_many, answer_of(system))
     sentence = f"{came}, {duration(seen.waits[0])} after the press; acknowledged after {duration(acknowledged)}."
     return Outcome(not seen.too_many, sentence, figures)
 
