@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -144,7 +143,11 @@ def _rows() -> list[Action]:
     return [
         Action("start", "Start one more", system, "One more instance; it waits as PASSIVE.", _start),
         Action(
-            "deploy", "Deploy", system, "A new instance comes up; then the ACTIVE one gets SIGTERM, and drains.", _deploy
+            "deploy",
+            "Deploy",
+            system,
+            "A new instance comes up; then the ACTIVE one gets SIGTERM.",
+            _deploy,
         ),
         Action("crash", "Crash", one, "kill -9: the process is gone in the middle of whatever it does.", _crash),
         Action("freeze", "Freeze", one, f"SIGSTOP {ten}: it stands still, and does not know it.", _freeze),
@@ -153,7 +156,13 @@ def _rows() -> list[Action]:
         Action("restart_postgres", "Restart", postgres, "The primary stops in order and starts.", _restart_postgres),
         Action("fail_over", "Fail over", postgres, "The primary is killed, and its standby takes over.", _fail_over),
         *(
-            Action(name, label, telegram, f"{text}, {ten}.", partial(_order, name, f"Telegram: {text}, {ten}."))
+            Action(
+                name,
+                label,
+                telegram,
+                f"{text[0].upper()}{text[1:]}, {ten}.",
+                partial(_order, name, f"Telegram: {text}, {ten}."),
+            )
             for name, label, text in (
                 ("telegram_slow", "Slow", "every call takes a second longer"),
                 ("telegram_429", "429", "half of the calls are answered with 429, retry after 1 s"),
@@ -162,7 +171,13 @@ def _rows() -> list[Action]:
             )
         ),
         *(
-            Action(name, label, provider, f"{text}, {ten}.", partial(_order, name, f"The provider: {text}, {ten}."))
+            Action(
+                name,
+                label,
+                provider,
+                f"{text[0].upper()}{text[1:]}, {ten}.",
+                partial(_order, name, f"The provider: {text}, {ten}."),
+            )
             for name, label, text in (
                 ("provider_slow", "Slow", "answers take 2 s longer and new pictures 8 s"),
                 ("provider_failing", "Failing", "every call is answered with 502"),

@@ -111,9 +111,7 @@ class Instance:
             async with trio.open_nursery() as nursery:
                 way: dict[str, str] = await nursery.start(self._links.run)
                 process = await self._start({**environ, **way})
-                self._faults = instance_faults(
-                    self.name, nursery, self._links, self._send, self._surroundings.happened
-                )
+                self._faults = instance_faults(self.name, nursery, self._links, self._send, self._surroundings.happened)
                 task_status.started()
                 nursery.start_soon(self._keep_asking)
                 await self._read_log(process)
@@ -136,6 +134,10 @@ class Instance:
         if self.running:
             self.kill()
             await self._over.wait()
+
+    async def until_over(self) -> None:
+        """Wait until its process has ended."""
+        await self._over.wait()
 
     def terminate(self) -> None:
         """SIGTERM: it drains and ends, also if it is frozen."""
@@ -217,7 +219,7 @@ class Instance:
         self._over.set()
 
     async def _keep_asking(self) -> None:
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 (only http is asked)
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
             while True:
                 self._figures = await ask(client, self.address)
                 await trio.sleep(ASK_EVERY)

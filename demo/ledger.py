@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import trio
+from asyncpg.connect_utils import SessionAttribute
 
 DEADLINE = 5.0
 """Seconds for connecting and asking."""
@@ -34,7 +35,7 @@ async def ask_database(url: str, bot_id: int, update_ids: Sequence[int]) -> Know
     """What the database knows of these, over a connection of its own; None if it does not answer."""
 
     async def fetch() -> Known:
-        connection = await asyncpg.connect(url, timeout=DEADLINE, target_session_attrs="read-write")
+        connection = await asyncpg.connect(url, timeout=DEADLINE, target_session_attrs=SessionAttribute.read_write)
         try:
             rows = await connection.fetch(ASK, bot_id, update_ids, timeout=DEADLINE)
         finally:

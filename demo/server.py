@@ -13,9 +13,16 @@ Everything else is the sandbox's: the Bot API, /user/..., /page/..., /stream/...
 
 from __future__ import annotations
 
+import trio
+
 from demo.system import System
+from sandbox.http_server import serve
 
 
-async def serve_page(system: System, port: int) -> None:
+async def serve_page(
+    system: System, port: int, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Serve until cancelled; starts with the address of the page."""
-    raise NotImplementedError
+    async with trio.open_nursery() as nursery:
+        bound: int = await nursery.start(serve, system.sandbox.handle, port)
+        task_status.started(f"http://127.0.0.1:{bound}")

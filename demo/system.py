@@ -9,20 +9,20 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 
 import trio
 
 from demo.actions import Refused
-from demo.balancer import Balancer
+from demo.balancer import WEBHOOK, Balancer
 from demo.databases import Databases, start_databases
 from demo.history import History
 from demo.instance import Ended as Ended
 from demo.instance import Instance
-from demo.keeper import Keeper
+from demo.keeper import Keeper, KeeperFailed
 from demo.links import Links, database_url
 from demo.ordinals import ordinal
 from demo.people import People
@@ -41,6 +41,9 @@ from sandbox.telegram import DEMO_TOKEN
 MOST_RUNNING = 6
 ENDED_SHOWN = 3
 LEAD_DEADLINE = 60.0
+
+FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
+"""What `running_system` raises, alone or in a group, where something does not come up."""
 
 Progress = Callable[[str], None]
 """Told what is being set up, a few words each."""
@@ -69,6 +72,8 @@ class System:
         }
         self.instance_settings: dict[str, str] = {}
         """What every instance gets on top of this process' own environment."""
+        self.address = ""
+        """The balancer's."""
         self._nursery = nursery
         self._started = 0
         (folder / "logs").mkdir()
@@ -100,7 +105,7 @@ class System:
 
     @property
     def active(self) -> Instance | None:
-        """The instance that leads, if there is one: one that is cut off or frozen does not know that it no longer does."""
+        """The instance that leads, if there is one. (One that is frozen does not know when it no longer does.)"""
         leaders = [each for each in self.instances if each.state == "ACTIVE"]
         return max(leaders, key=lambda each: each.epoch or 0, default=None)
 
@@ -180,8 +185,7 @@ class System:
 async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[System]:
     """Set everything up, and end and remove it at the end of the block, whatever ends that.
 
-    `bot` is another bot than that which the settings name. Raises PostgresFailed, and in a group Ended or
-    trio.TooSlowError where something does not come up.
+    `bot` is another bot than that which the settings name. Raises FAILURES where something does not come up.
     """
     with _folder() as (folder, keeper):
         progress("a Postgres")
@@ -194,3 +198,77 @@ async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[S
                 with trio.CancelScope(shield=True):
                     await system.end_instances()  # each has a deadline
             nursery.cancel_scope.cancel(reason="the demo is over")
+
+
+@contextmanager
+def _folder() -> Iterator[tuple[Path, Keeper]]:
+    """A temporary folder, removed at the end, and a keeper that does the same should this process be killed."""
+    folder = Path(tempfile.gettempdir()) / f"svc-demo-{secrets.token_hex(4)}"
+    keeper = Keeper(folder)
+    try:
+        yield folder, keeper
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        keeper.close()
+
+
+@asynccontextmanager
+async def _running_databases(folder: Path) -> AsyncIterator[Databases]:
+    databases = await start_databases(folder / "postgres")
+    try:
+        yield databases
+    finally:
+        with trio.CancelScope(shield=True):
+            await databases.stop()  # kills what does not end in time
+
+
+async def _set_up(system: System, nursery: trio.Nursery, bot: str | None, progress: Progress) -> None:
+    progress("stand-ins for Telegram and kie, and a balancer")
+    await _start_stand_ins(system, nursery, bot)
+    progress("an instance, which becomes ACTIVE")
+    await (await system.start_instance()).reaches("ACTIVE")
+    progress("another one, which waits as PASSIVE")
+    await (await system.start_instance()).reaches("PASSIVE")
+    await _set_webhook(system)
+    system.wiring.begin()
+    nursery.start_soon(system.add_standby, system.databases.ports[1])
+    nursery.start_soon(system.people.run)
+    nursery.start_soon(system.wiring.keep_asking, system.databases)
+
+
+async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | None) -> None:
+    poster = HttpPoster()
+    balancer = Balancer(lambda: system.instances, poster, system.wiring.acknowledged)
+    await nursery.start(system.sandbox.run_sender, balancer.post)
+    system.address = await nursery.start(balancer.run)
+    provider: str = await nursery.start(system.provider.run)
+    system.instance_settings = _settings(system.address, provider, bot)
+
+
+def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
+    return {
+        "LEADER_DATABASE_URL": "",
+        "WEBHOOK_URL": "",
+        "INTAKE": "webhook",
+        "KIE_API_KEY": DEMO_KEY,
+        "KIE_API_ROOT": provider,
+        "KIE_WEBHOOK_KEY": "",
+        "PUBLIC_URL": balancer,
+        "LOG_FORMAT": "json",
+        "LOG_LEVEL": "info",
+        # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
+        "SEND_RATE": "0",
+        # Within the time for which a link is cut.
+        "STEP_DOWN_AFTER": "3",
+        **({} if bot is None else {"BOT": bot}),
+    }
+
+
+async def _set_webhook(system: System) -> None:
+    params = {
+        "url": f"{system.address}{WEBHOOK}",
+        "secret_token": system.environment["WEBHOOK_SECRET"],
+        "max_connections": 40,
+    }
+    answer = system.sandbox.telegram.call(DEMO_TOKEN, "setWebhook", params)
+    assert answer.status == 200, answer.body

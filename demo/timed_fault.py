@@ -33,7 +33,7 @@ class TimedFault:
 
     async def _undo_in_time(self) -> None:
         # Again where it was ordered anew meanwhile.
-        while self.left:
+        while self.left:  # noqa: ASYNC110 (nothing but time is waited for)
             await trio.sleep(self.left)
         self._until = None
         self._end()
