@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import AsyncIterator
 from typing import Protocol, TextIO
 
 import trio
 
-from demo.instance import Ended
 from demo.lines import Lines
 from demo.report import Report
 from demo.screen import Screen
@@ -17,9 +14,7 @@ from demo.steps.waiting import comes
 from demo.system import System, running_system
 from demo.tour import Tour
 from demo.views import ScoreView, StepView
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import leaves
-from svc.operations.exit_codes import DONE, FAILED, INTERRUPTED
+from svc.operations.exit_codes import DONE, FAILED
 
 SCRIPTS = {
     "deploy": ("deploy",),
@@ -31,7 +26,6 @@ SCRIPTS = {
 
 SETTLED_WITHIN = 20.0
 """Seconds in which everybody is answered when the steps are over and nobody writes any more."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Display(Protocol):
@@ -51,56 +45,30 @@ class Display(Protocol):
 
 
 async def run_show(script: str, *, bot: str | None, as_json: bool) -> int:
-    """Run a script. Returns the exit code: 0 if nothing was lost and nothing came twice, else 1; 130 if a signal came.
+    """Run a script. Returns the exit code: 0 if nothing was lost and nothing came twice, else 1.
 
     With `as_json` nothing but one JSON object is printed to stdout, at the end. Raises KeyError for an unknown script,
-    and BrokenPipeError (in a group) where whoever read what is printed has gone.
+    and what `running_system` raises.
     """
     display = _display(sys.stderr if as_json else sys.stdout)
-    show = _Show(script, bot, display)
-    try:
-        await show.run()
-    except* (PostgresFailed, Ended, trio.TooSlowError) as group:
-        why = "; ".join(str(error) or "something did not come up in time" for error in leaves(group))
-        print(f"svc demo: {why}", file=sys.stderr)
-        return_code = FAILED
-    else:
-        return_code = INTERRUPTED if show.report is None else DONE if show.report.kept else FAILED
-    if show.report is not None:
-        display.verdict(show.report)
-        if as_json:
-            print(show.report.as_json(), flush=True)
-    return return_code
+    async with running_system(bot, display.progress) as system:
+        report = await _play(script, system, display)
+    display.verdict(report)
+    if as_json:
+        print(report.as_json(), flush=True)
+    return DONE if report.kept else FAILED
 
 
-class _Show:
-    """One show; `report` is what came of it, None as long as it has not come to its end."""
-
-    def __init__(self, script: str, bot: str | None, display: Display) -> None:
-        self.report: Report | None = None
-        self._script = script
-        self._steps = SCRIPTS[script]
-        self._bot = bot
-        self._display = display
-
-    async def run(self) -> None:
-        """Set everything up, go through the steps, and end all of it; a signal ends it before."""
-        with trio.open_signal_receiver(*_SIGNALS) as signals:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_at_signal, signals, nursery.cancel_scope)
-                async with running_system(self._bot, self._display.progress) as system:
-                    self.report = await self._play(system)
-                nursery.cancel_scope.cancel(reason="the show is over")
-
-    async def _play(self, system: System) -> Report:
-        tour = Tour(system, self._display.step)
-        possible = {view.name for view in tour.views()}
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._display.follow, system)
-            outcomes = {name: await tour.go(name) for name in self._steps if name in possible}
-            score = await _settled(system)
-            nursery.cancel_scope.cancel(reason="the steps are over")
-        return Report(self._script, outcomes, score)
+async def _play(script: str, system: System, display: Display) -> Report:
+    """Go through the steps; those that this bot has no part in are left out."""
+    tour = Tour(system, display.step)
+    possible = {view.name for view in tour.views()}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(display.follow, system)
+        outcomes = {name: await tour.go(name) for name in SCRIPTS[script] if name in possible}
+        score = await _settled(system)
+        nursery.cancel_scope.cancel(reason="the steps are over")
+    return Report(script, outcomes, score)
 
 
 async def _settled(system: System) -> ScoreView:
@@ -113,11 +81,6 @@ async def _settled(system: System) -> ScoreView:
     with trio.move_on_after(SETTLED_WITHIN):
         await comes(lambda: not score().waiting, every=0.1)
     return score()
-
-
-async def _cancel_at_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-    async for number in signals:
-        scope.cancel(reason=signal.Signals(number).name)
 
 
 def _display(out: TextIO) -> Display:

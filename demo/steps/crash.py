@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import trio
 
@@ -11,9 +12,9 @@ from demo.actions import perform
 from demo.steps.anna import ANNA, Anna
 from demo.steps.fate import FOUND, what_became_of
 from demo.steps.footing import answer_of, leader_and_standby, people_writing
-from demo.steps.step import Outcome, Say, Step, StepFailed, count_of, in_ms
+from demo.steps.step import Outcome, Say, Step, StepFailed, in_ms
 from demo.steps.waiting import comes
-from demo.steps.witness import ChatSeen, Witness
+from demo.steps.witness import ChatSeen, CrowdSeen, Witness
 from demo.steps.words import answers, duration
 from demo.system import System
 from sandbox.faults import Fault, FaultKind
@@ -43,24 +44,30 @@ async def run(system: System, say: Say) -> Outcome:
         found = trio.current_time() - killed
         await leader_and_standby(system, say)
         seen, hers = await witness.crowd_answered(), await anna.answered(witness.each)
-    figures = (
-        in_ms("led after", led),
-        in_ms("found after", found),
-        count_of("pressed /start", seen.people, "people"),
-        in_ms("slowest", seen.slowest),
-    )
-    sentence = f"{_story(system, led, told, hers)} {seen.sentence(answer_of(system))}"
-    return Outcome(told == FOUND and not hers.too_many and seen.in_order and witness.spotless, sentence, figures)
+    return outcome(Fate(told, led, found), hers, seen, answer=answer_of(system), spotless=witness.spotless)
 
 
-def _story(system: System, led: float, told: str, hers: ChatSeen) -> str:
-    """What became of the message, by what the next leader has found out and by what Anna has got."""
-    found = "found that it had arrived" if told == FOUND else f"did not find it ({told})"
-    got = len(hers.waits) + hers.too_many
-    none = "" if hers.too_many else ", none twice"
-    return (
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the next leader has `told` of the message; seconds from the kill until it led, and until it told so."""
+
+    told: str
+    led: float
+    found: float
+
+
+def outcome(fate: Fate, hers: ChatSeen, seen: CrowdSeen, *, answer: str, spotless: bool) -> Outcome:
+    """What came of it: what was told of Anna's message, and what she and the others have got."""
+    found = "found that it had arrived" if fate.told == FOUND else f"did not find it ({fate.told})"
+    got = f"{answers(len(hers.waits) + hers.too_many, answer)}{'' if hers.too_many else ', none twice'}"
+    story = (
         "The message was on its way when the process died. The next leader led after"
-        f" {duration(led)}, looked, and {found}: {answers(got, answer_of(system))}{none}."
+        f" {duration(fate.led)}, looked, and {found}: {got}."
+    )
+    return Outcome(
+        fate.told == FOUND and not hers.too_many and seen.in_order and spotless,
+        f"{story} {seen.sentence(answer)}",
+        (in_ms("led after", fate.led), in_ms("found out after", fate.found), *seen.figures()),
     )
 
 

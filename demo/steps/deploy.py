@@ -6,8 +6,8 @@ import trio
 
 from demo.actions import perform
 from demo.steps.footing import answer_of, leader, people_writing
-from demo.steps.step import Outcome, Say, Step, count_of, in_ms
-from demo.steps.witness import Witness
+from demo.steps.step import Outcome, Say, Step, in_ms
+from demo.steps.witness import CrowdSeen, Witness
 from demo.steps.words import duration
 from demo.system import System
 
@@ -25,24 +25,24 @@ async def run(system: System, say: Say) -> Outcome:
         new = await system.until_led(after=old.epoch or 0)
         say(f"The {new.name} instance leads; people write on")
         await trio.sleep(AFTERWARDS)
-        handover = await witness.handover()
+        gap = (await witness.handover()).gap_ms / 1000
         seen = await witness.crowd_answered()
-    gap = handover.gap_ms / 1000
-    sentence = (
-        f"{seen.sentence(answer_of(system))} {duration(gap)} without a call between the old leader's last and the new one's"
-        " first."
+    return outcome(gap, seen, answer=answer_of(system), spotless=witness.spotless)
+
+
+def outcome(gap: float, seen: CrowdSeen, *, answer: str, spotless: bool) -> Outcome:
+    """What came of it: nobody called for `gap` seconds."""
+    between = "without a call between the old leader's last and the new one's first"
+    return Outcome(
+        seen.in_order and spotless,
+        f"{seen.sentence(answer)} {duration(gap)} {between}.",
+        (in_ms("without a call", gap), *seen.figures()),
     )
-    figures = (
-        count_of("pressed /start", seen.people, "people"),
-        in_ms("without a call", gap),
-        in_ms("slowest", seen.slowest),
-    )
-    return Outcome(seen.in_order and witness.spotless, sentence, figures)
 
 
 STEP = Step(
     "deploy",
     "Deploy under load",
-    "20 people a second press /start while a new version takes over from the old one.",
+    "A new version takes over from the old one while 20 people a second press /start.",
     run,
 )

@@ -39,18 +39,24 @@ async def run(system: System, say: Say) -> Outcome:
     await leader_and_standby(system, say)
     await trio.sleep(LOOK_ON)
     made, sent = len(_tasks(system, anna)), len(_pictures(system, anna))
-    after = delivered - task.ends_at
-    figures = (
-        in_ms("led after", led),
-        in_ms("delivered after it was made", after),
-        count_of("created", made),
-        count_of("delivered", sent),
+    return outcome(led, delivered - task.ends_at, made, sent)
+
+
+def outcome(led: float, after: float, made: int, sent: int) -> Outcome:
+    """What came of it: `after` is how many seconds after the provider had it Anna had it; how often it was made and
+    sent."""
+    return Outcome(
+        (made, sent) == (1, 1),
+        "The process died while the picture was being made. Another led after"
+        f" {duration(led)}. Created {_times(made)}, delivered {_times(sent)}, {duration(after)} after the provider had"
+        " it.",
+        (
+            in_ms("led after", led),
+            in_ms("delivered after it was made", after),
+            count_of("created", made),
+            count_of("delivered", sent),
+        ),
     )
-    sentence = (
-        f"The process died while the picture was being made. Created {_times(made)}, delivered {_times(sent)},"
-        f" {duration(after)} after the provider had it."
-    )
-    return Outcome((made, sent) == (1, 1), sentence, figures)
 
 
 async def _asks_for_a_picture(anna: Anna) -> None:

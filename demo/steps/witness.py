@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import trio
 
 from demo.people import CROWD, FIRST
+from demo.steps.step import count_of, in_ms
 from demo.steps.waiting import comes
 from demo.steps.words import duration, people
 from demo.system import System
-from demo.views import HandoverView
+from demo.views import FigureView, HandoverView
 from sandbox.state import ChatState, StoredMessage
 
 PATIENCE = 20.0
@@ -66,6 +67,10 @@ class CrowdSeen:
     def slowest(self) -> float:
         """The longest that anybody waited for an answer, in seconds."""
         return max((wait for chat in self.chats for wait in chat.waits), default=0.0)
+
+    def figures(self) -> tuple[FigureView, ...]:
+        """How many wrote, and how long the slowest waited."""
+        return count_of("pressed /start", self.people, "people"), in_ms("slowest answer", self.slowest)
 
     def sentence(self, answer: str) -> str:
         """ "87 people pressed /start meanwhile, each has one menu", how long the slowest waited; or what is wrong."""
