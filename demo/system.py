@@ -37,6 +37,7 @@ from sandbox.http_client import HttpPoster
 from sandbox.kie.app import DEMO_KEY, KieSandbox
 from sandbox.postgres import PostgresFailed
 from sandbox.telegram import DEMO_TOKEN
+from svc.settings.environment import load_settings
 
 MOST_RUNNING = 6
 ENDED_SHOWN = 3
@@ -44,6 +45,8 @@ LEAD_DEADLINE = 60.0
 
 FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
 """What `running_system` raises, alone or in a group, where something does not come up."""
+
+OWN_BOT = "svc.bot.menu_bot:bot"
 
 Progress = Callable[[str], None]
 """Told what is being set up, a few words each."""
@@ -74,6 +77,8 @@ class System:
         """What every instance gets on top of this process' own environment."""
         self.address = ""
         """The balancer's."""
+        self.own_bot = True
+        """Whether the instances run this project's own bot."""
         self._nursery = nursery
         self._started = 0
         (folder / "logs").mkdir()
@@ -223,6 +228,7 @@ async def _running_databases(folder: Path) -> AsyncIterator[Databases]:
 
 
 async def _set_up(system: System, nursery: trio.Nursery, bot: str | None, progress: Progress) -> None:
+    system.own_bot = (bot or load_settings(required=()).bot) == OWN_BOT
     progress("stand-ins for Telegram and kie, and a balancer")
     await _start_stand_ins(system, nursery, bot)
     progress("an instance, which becomes ACTIVE")

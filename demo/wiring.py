@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from datetime import datetime
 
 import trio
@@ -23,6 +24,8 @@ from sandbox.state import BotState, PendingUpdate
 from sandbox.telegram import Telegram
 
 ASK_EVERY = 1.0
+CALLS_KEPT = 1_000
+"""Of each instance the times of so many calls."""
 
 
 class Wiring:
@@ -37,6 +40,7 @@ class Wiring:
         """Who presses nothing but /start, besides the crowd."""
         self.news = ""
         self.changed = trio.lowlevel.ParkingLot()
+        self._calls: dict[str, deque[float]] = {}
         self._telegram = telegram
         self._keeper = keeper
         self._next_update = 0
@@ -54,8 +58,13 @@ class Wiring:
 
     def observed(self, instance: str, call: BotApiCall) -> None:
         """An instance calls the Bot API."""
+        self._calls.setdefault(instance, deque(maxlen=CALLS_KEPT)).append(call.begun)
         if call.chat_id is not None:
             self.handovers.called(instance, call.begun)
+
+    def calls_since(self, instance: str, at: float) -> int:
+        """How often an instance has called since this Unix time, as far as its calls are kept."""
+        return sum(begun >= at for begun in self._calls.get(instance, ()))
 
     def happened(self, text: str) -> None:
         """Something was done to the system, or undone: it becomes the news and a mark in the history."""
