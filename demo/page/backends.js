@@ -6,7 +6,7 @@ import { count, secondsLeft } from "./words.js";
 
 const LASTS = 10; // seconds: the longest that a fault lasts by itself
 const BACKENDS = {
-  postgres: { title: "Postgres", says: () => "a primary and its standby" },
+  postgres: { title: "Postgres", says: () => "with a standby" },
   telegram: { title: "Telegram", says: ({ pending }) => `${count(pending)} ${pending === 1 ? "update waits" : "updates wait"}` },
   provider: { title: "Provider", says: ({ made }) => `${count(made)} ${made === 1 ? "picture" : "pictures"} asked for` },
 };

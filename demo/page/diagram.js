@@ -3,17 +3,18 @@
 
 import { setAttribute, svg } from "./dom.js";
 
-const WIDTH = 256;
+const WIDTH = 240;
 const HEIGHT = 88;
-const BOX = { width: 68, height: 22 };
+const BOX = { width: 62, height: 22 };
 const PLACES = {
-  BOOT: [37, 16],
-  PASSIVE: [128, 16],
-  ACTIVE: [219, 16],
-  DRAINING: [128, 72],
-  ENDED: [219, 72],
+  BOOT: [35, 16],
+  PASSIVE: [120, 16],
+  ACTIVE: [205, 16],
+  DRAINING: [120, 72],
+  ENDED: [205, 72],
 };
 const APART = 5; // from the middle, where there is a step in either direction
+const CLEAR = 4; // between an arrow and a box, whose outline is wider when it is lit
 const HEAD = { length: 6, half: 3 };
 
 /** One diagram; `states` is what /demo/states says. */
@@ -37,7 +38,7 @@ export class Diagram {
 }
 
 function placeOf(state, place) {
-  return PLACES[state] ?? [37 + 91 * (place % 3), 16 + 28 * Math.floor(place / 3)];
+  return PLACES[state] ?? [35 + 85 * (place % 3), 16 + 28 * Math.floor(place / 3)];
 }
 
 function isTwoWay({ source, target }, edges) {
@@ -69,7 +70,7 @@ function arrow({ source, target, trigger, meaning }, places, twoWay) {
 function ends(source, target, twoWay) {
   const [along, across] = directions(source, target);
   const aside = twoWay ? APART : 0;
-  const border = Math.min(BOX.width / 2 / Math.abs(along[0]), BOX.height / 2 / Math.abs(along[1])) + 2;
+  const border = Math.min(BOX.width / 2 / Math.abs(along[0]), BOX.height / 2 / Math.abs(along[1])) + CLEAR;
   const from = [0, 1].map((axis) => source[axis] + along[axis] * border + across[axis] * aside);
   const to = [0, 1].map((axis) => target[axis] - along[axis] * border + across[axis] * aside);
   return [from, to];

@@ -1,7 +1,7 @@
 // The load: how many people press /start a second.
 
 import { element, setAttribute, setText } from "./dom.js";
-import { button, post } from "./server.js";
+import { button, post, setOff } from "./server.js";
 
 const RATES = [0, 1, 20, 200];
 
@@ -22,7 +22,10 @@ export class Load {
   }
 
   show({ load }) {
-    for (const { rate, node } of this.buttons) setAttribute(node, "aria-pressed", String(rate === load));
+    for (const { rate, node } of this.buttons) {
+      if (rate) setAttribute(node, "aria-pressed", String(rate === load));
+      else setOff(node, load === 0);
+    }
     setText(this.now, RATES.includes(load) ? "" : `: ${load} now`);
   }
 }

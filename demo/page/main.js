@@ -73,8 +73,12 @@ function makeParts(actions, states) {
 }
 
 async function showMessenger() {
-  const { Messenger } = await import("/page/messenger.js");
-  new Messenger(byId("messenger"));
+  try {
+    const { Messenger } = await import("/page/messenger.js");
+    new Messenger(byId("messenger"));
+  } catch (problem) {
+    byId("messenger").textContent = `The messenger cannot be shown: ${problem.message}`;
+  }
 }
 
 function showReached(reached) {

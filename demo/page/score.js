@@ -6,13 +6,13 @@ import { count, duration, milliseconds } from "./words.js";
 const PROMISES = [
   {
     name: "lost",
-    kept: "nothing is lost",
-    broken: "lost",
+    kept: "no message lost",
+    broken: "messages lost",
     text: "Updates that an instance has answered with 200, that are not in the database's inbox, and to which nobody was given an answer.",
   },
   {
     name: "twice",
-    kept: "nobody was answered twice",
+    kept: "no answer twice",
     broken: "answered twice",
     text: "Presses of /start that were answered with more than one menu, by what the stand-in for Telegram was sent.",
   },
@@ -35,7 +35,7 @@ export class Score {
     this.promises = PROMISES.map((about) => new Verdict(about));
     this.counts = COUNTS.map(([name, label, text]) => ({ name, ...figure(label, text) }));
     this.latencies = LATENCIES.map(([name, label, text]) => ({ name, ...row(label, text) }));
-    this.handover = row("Last handover", HANDOVER);
+    this.handover = row("Last handover", HANDOVER, "ago");
     verdict.append(...this.promises.map(({ root }) => root));
     figures.append(
       element("div", { class: "counts" }, ...this.counts.map(({ root }) => root)),
@@ -93,9 +93,9 @@ function figure(label, text) {
   return { root: explain(root, text), value };
 }
 
-function row(label, text) {
+function row(label, text, secondClass = "value") {
   const note = element("span", { class: "note" });
-  const [first, second] = [element("span", { class: "value" }), element("span", { class: "value" })];
+  const [first, second] = [element("span", { class: "value" }), element("span", { class: secondClass })];
   const root = element("div", { class: "row", role: "group", "aria-label": label, tabindex: "0" });
   root.append(element("span", { class: "name" }, element("span", { text: label }), note), first, second);
   return { root: explain(root, text), note, first, second };

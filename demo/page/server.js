@@ -47,7 +47,7 @@ export function button(label, { text = "", kind = "", press }) {
   return node;
 
   async function pressed() {
-    if (!reachable || node.ariaBusy === "true") return;
+    if (node.ariaDisabled === "true") return;
     node.ariaBusy = "true";
     mark(node);
     await press();
@@ -69,7 +69,13 @@ export function setReachable(value) {
   document.querySelectorAll("[data-server]").forEach(mark);
 }
 
+/** Switch one button off or on, by what it would do now. */
+export function setOff(node, off) {
+  setAttribute(node, "data-off", off);
+  mark(node);
+}
+
 function mark(node) {
-  const off = !reachable || node.ariaBusy === "true" || node.dataset.off === "true";
+  const off = !reachable || node.ariaBusy === "true" || "off" in node.dataset;
   setAttribute(node, "aria-disabled", off ? "true" : null);
 }

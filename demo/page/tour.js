@@ -1,7 +1,7 @@
 // The tour: numbered steps, what the one that runs is doing, and with which sentence and figures it ended.
 
 import { element, explain, keepChildren, setAttribute, setText } from "./dom.js";
-import { button, post } from "./server.js";
+import { button, post, setOff } from "./server.js";
 import { measured } from "./words.js";
 
 const INTRO = "Each step breaks something, watches what becomes of it, and ends with what was measured just now.";
@@ -22,9 +22,10 @@ export class Tour {
 
   show({ tour }) {
     this.views = tour;
-    const running = tour.some(({ state }) => state === "running");
+    const running = tour.find(({ state }) => state === "running");
+    const next = running ? undefined : tour.find(({ state }) => state === "ready");
     keepChildren(this.list, this.steps, tour.map(({ name }) => name), (name) => this.#step(name));
-    tour.forEach((view, place) => this.#showStep(view, place + 1, running));
+    tour.forEach((view, place) => this.#showStep(view, place + 1, { running, next }));
     this.#showOutcome();
   }
 
@@ -42,11 +43,11 @@ export class Tour {
     return step;
   }
 
-  #showStep(view, number, running) {
+  #showStep(view, number, { running, next }) {
     const step = this.steps.get(view.name);
     if (step.state === "running" && view.sentence) this.announce(`${view.title}: ${view.sentence}`);
     if (view.state === "running" || (step.state === "running" && step.state !== view.state)) this.latest = view.name;
-    step.show(view, number, running && view.state !== "running");
+    step.show(view, { number, next: view === next, off: running !== undefined });
   }
 
   #showOutcome() {
@@ -81,11 +82,11 @@ class StepButton {
     this.root = element("li", {}, this.button);
   }
 
-  show({ state }, number, off) {
+  show({ state }, { number, next, off }) {
     this.state = state;
     setAttribute(this.button, "data-state", state);
-    setAttribute(this.button, "data-off", String(off));
-    setAttribute(this.button, "aria-disabled", off ? "true" : null);
+    setAttribute(this.button, "data-next", next);
+    setOff(this.button, off);
     setText(this.number, MARKS[state] ?? String(number));
     setText(this.says, ` (${STATES[state] ?? state})`);
   }
