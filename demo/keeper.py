@@ -1,28 +1,235 @@
 """A process that ends what the demo has started and removes its folder, should the demo itself be killed.
 
 It is told over a pipe of every process that is started and of every one that has ended. When the pipe closes and the
-demo has not said that it is done, the demo is gone: what still runs is killed, and the folder removed.
+demo has not said that it is done, the demo is gone: what still runs is killed, and the folder removed. It has a session
+of its own, which neither a closed terminal nor a signal to the demo's process group reaches.
+
+A process that was started a moment before the demo was killed may not have been told: all that the demo starts has MARK
+in its environment, by which it is found where there is a /proc.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+MARK = "SVC_DEMO_FOLDER"
+"""The environment variable that every process of the demo has: the demo's folder."""
+IN_ORDER = 6.0
+"""Seconds that a process has for the end that its signal asks for, before it is killed. (Postgres kills what is left of
+its own after 5 s.)"""
+KILLED = 10.0
+"""Seconds that killed processes and the folder have to be gone."""
+_LOOK_AGAIN = 0.02
+_CLOSING = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that was started. `born` tells it from a later one with the same id: its start time as /proc has it, in
+    clock ticks since the machine booted, and 0 where there is none. `end_by` is the signal that ends it."""
+
+    pid: int
+    born: int
+    end_by: signal.Signals = signal.SIGKILL
+
+
+@dataclass(slots=True)
+class Told:
+    """What the demo has told: the processes that run, by id, and whether it is done."""
+
+    children: dict[int, Child] = field(default_factory=dict)
+    done: bool = False
+
+    def take(self, line: str) -> None:
+        """One line of the pipe, as the functions below make it. Raises ValueError for any other."""
+        match line.split():
+            case ["started", pid, born, end_by]:
+                self.children[int(pid)] = Child(int(pid), int(born), signal.Signals(int(end_by)))
+            case ["ended", pid]:
+                self.children.pop(int(pid), None)
+            case ["done"]:
+                self.done = True
+            case _:
+                raise ValueError(f"not a line of the keeper's pipe: {line!r}")
+
+
+def started_line(child: Child) -> str:
+    """Tells that a process was started."""
+    return f"started {child.pid} {child.born} {int(child.end_by)}\n"
+
+
+def ended_line(pid: int) -> str:
+    """Tells that a process has ended and was waited for."""
+    return f"ended {pid}\n"
+
+
+DONE_LINE = "done\n"
+"""Tells that nothing is left."""
+READY = b"ready\n"
+"""What the keeper says when no signal but SIGKILL ends it any more."""
+
+
+class KeeperFailed(Exception):
+    """The keeper did not start; what it said is on stderr."""
 
 
 class Keeper:
-    """The demo's side. Made before anything else is started; `close` at the very end, when nothing is left."""
+    """The demo's side. Made before anything else is started; `close` at the very end, when nothing is left.
+
+    `folder` is made if it is missing, and should be: then there is no moment at which it can be left behind. From then
+    on this process' environment has MARK, which what it starts inherits; whoever gives a process another environment
+    adds `environment` to it. All methods may be called from any thread. Raises KeeperFailed if it does not start.
+    """
 
     def __init__(self, folder: Path) -> None:
-        raise NotImplementedError
+        self.folder = folder
+        self.environment = {MARK: str(folder)}
+        # From `/`, so that it holds no folder open that somebody may want to remove or unmount.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "demo.keeper", str(folder)],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+        assert self._process.stdout is not None
+        with self._process.stdout as said:
+            if said.read(len(READY)) != READY:
+                raise KeeperFailed(f"the process that cleans up after a kill did not start: {self._process.wait()}")
+        os.environ.update(self.environment)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            folder.chmod(0o711)  # the user that root's Postgres runs as must pass through
 
-    def started(self, pid: int) -> None:
-        """A process was started: it is to be killed if the demo is."""
-        raise NotImplementedError
+    @property
+    def pid(self) -> int:
+        """The process id of the keeper itself."""
+        return self._process.pid
+
+    def started(self, pid: int, end_by: signal.Signals = signal.SIGKILL) -> None:
+        """A process was started. If the demo is killed, it gets this signal, and SIGKILL if it does not end by it."""
+        self._tell(started_line(Child(pid, born(pid), end_by)))
 
     def ended(self, pid: int) -> None:
         """A process has ended and was waited for."""
-        raise NotImplementedError
+        self._tell(ended_line(pid))
 
     def close(self) -> None:
         """Everything is over and removed: the keeper ends as well."""
-        raise NotImplementedError
+        os.environ.pop(MARK, None)
+        self._tell(DONE_LINE)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_CLOSING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # A keeper that was killed keeps nothing more, and the demo goes on: it ends what it has started itself.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(line.encode())
+
+
+def born(pid: int) -> int:
+    """When a process was started, in the clock ticks of /proc; 0 if it is gone, a zombie, or there is no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    # The name, in parentheses, may hold anything; the state is the first field after it, the start time the 20th.
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+def lives(child: Child) -> bool:
+    """Whether it has not ended."""
+    if Path("/proc/self/stat").exists():
+        return child.born != 0 and born(child.pid) == child.born
+    try:
+        os.kill(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def marked(folder: str) -> Iterator[Child]:
+    """The processes whose environment, as they were started with, has MARK with this folder; none without a /proc."""
+    entry = f"{MARK}={folder}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile, or is not ours
+            pid = int(environ.parent.name)
+            if entry in environ.read_bytes().split(b"\0") and (since := born(pid)):
+                yield Child(pid, since)
+
+
+def end_all(children: Collection[Child], folder: str) -> None:
+    """End these processes, each by its signal, and all that are marked; kill what is not gone in time."""
+    for child in children:
+        # One that stands still would never see a signal that it can catch.
+        _send(child, child.end_by)
+        _send(child, signal.SIGCONT)
+    if _all_gone(children, folder, IN_ORDER):
+        return
+    for child in {*children, *marked(folder)}:
+        _send(child, signal.SIGKILL)
+    _all_gone(children, folder, KILLED)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, again as long as somebody is still writing into it. Raises OSError after 10 s."""
+    give_up = time.monotonic() + KILLED
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=time.monotonic() < give_up)
+
+
+def _send(child: Child, number: signal.Signals) -> None:
+    if lives(child):
+        with suppress(ProcessLookupError):  # it has ended this very moment
+            os.kill(child.pid, number)
+
+
+def _all_gone(children: Collection[Child], folder: str, seconds: float) -> bool:
+    give_up = time.monotonic() + seconds
+    while any(map(lives, children)) or any(True for _ in marked(folder)):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(_LOOK_AGAIN)
+    return True
+
+
+def _let_go_of_the_terminal() -> None:
+    """Whoever reads what the demo prints waits for the last process that could still print."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
+def main(folder: str) -> None:
+    """Listen until the pipe closes, then do what is left to do."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.write(1, READY)
+    _let_go_of_the_terminal()
+    told = Told()
+    for line in sys.stdin:
+        told.take(line)
+    if not told.done:
+        end_all(list(told.children.values()), folder)
+        remove(Path(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

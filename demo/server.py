@@ -14,9 +14,8 @@ Everything else is the sandbox's: the Bot API, /user/..., /page/..., /stream/...
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +30,8 @@ from demo.system import System
 from demo.tour import Busy, Tour
 from demo.views import ActionView
 from sandbox.api import HttpResponse, HttpStream
+from sandbox.control.guard import refusal
+from sandbox.control.reading import error_answer, json_answer, object_of, text_of
 from sandbox.http_server import HttpRequest, serve
 from sandbox.pages import Pages
 from statemachine import EDGES, State
@@ -76,9 +77,11 @@ class _Page:
         path, _, _ = request.target.partition("?")
         if path != "/" and not path.startswith("/demo/"):
             return await self._system.sandbox.handle(request)
+        if why := refusal(request):
+            return error_answer(403, why)
         method, route = self._routes.get(path, ("GET", self._file))
         if request.method not in ({"GET", "HEAD"} if method == "GET" else {method}):
-            return _error(405, "method not allowed")
+            return error_answer(405, "method not allowed")
         return await _answered(route, request)
 
     async def _index(self, request: HttpRequest) -> HttpResponse:
@@ -90,7 +93,7 @@ class _Page:
 
     async def _actions(self, request: HttpRequest) -> HttpResponse:
         rows = [ActionView(row.name, row.label, row.target, row.text) for row in actions.ACTIONS.values()]
-        return _json(200, [asdict(row) for row in rows])
+        return json_answer(200, [asdict(row) for row in rows])
 
     async def _states(self, request: HttpRequest) -> HttpResponse:
         edges = [
@@ -99,35 +102,35 @@ class _Page:
             for source in edge.sources
         ]
         left = {"source": State.DRAINING.name, "target": ENDED, "trigger": "exit", "meaning": "what was begun is done"}
-        return _json(200, {"states": [*(state.name for state in State), ENDED], "edges": [*edges, left]})
+        return json_answer(200, {"states": [*(state.name for state in State), ENDED], "edges": [*edges, left]})
 
     async def _stream(self, request: HttpRequest) -> _Answer:
         parts = self._streams.open()
         if parts is None:
-            return _error(503, "too many pages are open")
+            return error_answer(503, "too many pages are open")
         return HttpStream(200, [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")], parts)
 
     async def _do(self, request: HttpRequest) -> HttpResponse:
-        wanted = _object(request)
+        wanted = object_of(request)
         instance = wanted.get("instance")
         await actions.perform(
-            self._system, _text(wanted, "action"), None if instance is None else _text(wanted, "instance")
+            self._system, text_of(wanted, "action"), None if instance is None else text_of(wanted, "instance")
         )
-        return _json(200, {})
+        return json_answer(200, {})
 
     async def _load(self, request: HttpRequest) -> HttpResponse:
-        self._system.people.set_rate(_number(_object(request), "rate"))
-        return _json(200, {})
+        self._system.people.set_rate(_rate_of(object_of(request)))
+        return json_answer(200, {})
 
     async def _go(self, request: HttpRequest) -> HttpResponse:
-        name = _text(_object(request), "step")
+        name = text_of(object_of(request), "step")
         steps = self._tour.views()
         if name not in (step.name for step in steps):
             raise LookupError(name)
         if any(step.state == "running" for step in steps):
             raise Busy("another step is under way")
         self._nursery.start_soon(self._run_step, name)
-        return _json(202, {})
+        return json_answer(202, {})
 
     async def _run_step(self, name: str) -> None:
         with suppress(Busy):  # Two pages have pressed in the same moment: both see the step of the first.
@@ -138,40 +141,17 @@ async def _answered(route: _Route, request: HttpRequest) -> _Answer:
     try:
         return await route(request)
     except (Refused, Ended, Busy) as refused:
-        return _error(409, str(refused))
+        return error_answer(409, str(refused))
     except trio.TooSlowError:
-        return _error(504, "it has not come about in time")
+        return error_answer(504, "it has not come about in time")
     except LookupError:
-        return _error(404, "there is no such page or step")
+        return error_answer(404, "there is no such page or step")
     except (ValueError, RecursionError) as problem:
-        return _error(400, str(problem))
+        return error_answer(400, str(problem))
 
 
-def _object(request: HttpRequest) -> dict[str, Any]:
-    wanted = json.loads(request.body)
-    if not isinstance(wanted, dict):
-        raise ValueError("a JSON object is expected")  # noqa: TRY004 - answered with 400
-    return wanted
-
-
-def _text(wanted: dict[str, Any], name: str) -> str:
-    value = wanted.get(name)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a string")  # noqa: TRY004 - answered with 400
-    return value
-
-
-def _number(wanted: dict[str, Any], name: str) -> float:
-    value = wanted.get(name)
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a number")
-    return float(value)
-
-
-def _json(status: int, body: Any) -> HttpResponse:
-    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-    return HttpResponse(status, headers, json.dumps(body).encode())
-
-
-def _error(status: int, why: str) -> HttpResponse:
-    return _json(status, {"error": why})
+def _rate_of(wanted: Mapping[str, Any]) -> float:
+    rate = wanted.get("rate")
+    if type(rate) not in (int, float) or not math.isfinite(rate):
+        raise ValueError("rate must be a number")
+    return float(rate)

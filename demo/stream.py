@@ -8,10 +8,9 @@ plots    the plots as SVG by name, once a second
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, replace
-from itertools import count, takewhile
+from itertools import count
 from typing import Any
 
 import trio
@@ -68,21 +67,17 @@ class _NewLines:
     """What one page has not seen of the logs yet."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, LogLineView] = {}
+        self._seen: dict[str, int] = {}
 
     def of(self, instances: Sequence[Instance]) -> list[LogLineView]:
-        """The new lines of all instances, the latest MAX_LINES at most; each instance has an equal share of these."""
-        share = MAX_LINES // max(len(instances), 1)
-        self._seen = {each.name: self._seen[each.name] for each in instances if each.name in self._seen}
-        return [line for instance in instances for line in self._new(instance.name, instance.lines)[-share:]]
+        """The new lines of all instances in the order in which they came, the latest MAX_LINES at most."""
+        new = [line for instance in instances for line in self._new(instance)]
+        self._seen = {instance.name: instance.line_count for instance in instances}
+        return sorted(new, key=lambda line: line.at)[-MAX_LINES:]
 
-    def _new(self, name: str, lines: deque[LogLineView]) -> list[LogLineView]:
-        """The lines after the one that was seen last; if that has left the deque, all of them are new."""
-        seen = self._seen.get(name)
-        new = list(takewhile(lambda line: line is not seen, reversed(lines)))[::-1]
-        if new:
-            self._seen[name] = new[-1]
-        return new
+    def _new(self, instance: Instance) -> list[LogLineView]:
+        count = instance.line_count - self._seen.get(instance.name, 0)
+        return list(instance.lines)[-count:] if count else []
 
 
 def _event(name: str, data: Any) -> bytes:

@@ -126,8 +126,9 @@ class SystemView:
 
 @dataclass(frozen=True, slots=True)
 class LogLineView:
-    """One line of an instance's log, as a terminal would show it."""
+    """One line of an instance's log, as a terminal would show it, and the Unix time at which it came."""
 
     instance: str
     level: str
     text: str
+    at: float

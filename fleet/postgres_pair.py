@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.waiting import DEADLINE
+from sandbox.ports import free_port
 from sandbox.postgres import EmbeddedPostgres, PostgresFailed
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
@@ -32,9 +33,10 @@ class PostgresCluster:
         self._folder = folder
         self._servers = 1
         self.primary.start()
+        self.ports = [self.primary.port]
         if with_standby:
-            self._add_standby(None)
-        self.ports = [server.port for server in self._all()]
+            self.ports.append(free_port())
+            self.add_standby(self.ports[1])
 
     def restart(self) -> None:
         """Stop the primary in order, and start it."""
@@ -48,12 +50,26 @@ class PostgresCluster:
 
     def fail_over(self) -> None:
         """The primary is gone and the standby takes over; a new standby follows at the old address."""
+        self.add_standby(self.promote())
+
+    def promote(self) -> int:
+        """The primary is gone, and the standby takes over, for now without a standby of its own. The old one's port."""
         old, promoted = self.primary, self.standby
         assert promoted is not None
         old.kill()
         promoted.promote()
-        self.primary = promoted
-        self._add_standby(old.port)
+        self.primary, self.standby = promoted, None
+        return old.port
+
+    def add_standby(self, port: int) -> None:
+        """Give the primary a standby at this port; from then on it commits nothing that the standby does not have."""
+        standby = self.primary.replica(self._folder / str(self._servers))
+        self._servers += 1
+        standby.port = port
+        standby.start()
+        self.standby = standby
+        self.primary.execute(_SYNCHRONOUS)
+        _wait_until_in_step(self.primary)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -74,14 +90,6 @@ class PostgresCluster:
 
     def _all(self) -> list[EmbeddedPostgres]:
         return [self.primary, *([self.standby] if self.standby else [])]
-
-    def _add_standby(self, port: int | None) -> None:
-        self.standby = self.primary.replica(self._folder / str(self._servers))
-        self._servers += 1
-        self.standby.port = port or self.standby.port
-        self.standby.start()
-        self.primary.execute(_SYNCHRONOUS)
-        _wait_until_in_step(self.primary)
 
 
 @contextmanager

@@ -19,8 +19,13 @@ def demo(_settings: Settings, arguments: Namespace) -> Work:
     """`svc demo`."""
     import trio
 
-    from svc.operations.demo import run_demo
+    from svc.operations.demo import run_demo, run_headless
 
+    if arguments.headless is not None:
+        show = partial(run_headless, arguments.headless, arguments.bot, as_json=arguments.json)
+        return partial(trio.run, show)
+    if arguments.json:
+        arguments.bad_usage("--json goes with --headless")
     return partial(trio.run, run_demo, arguments.bot)
 
 
