@@ -34,6 +34,7 @@ from sandbox.control.guard import refusal
 from sandbox.control.reading import error_answer, json_answer, object_of, text_of
 from sandbox.http_server import HttpRequest, serve
 from sandbox.pages import Pages
+from sandbox.postgres import PostgresFailed
 from statemachine import EDGES, State
 
 ENDED = "ENDED"
@@ -80,7 +81,7 @@ class _Page:
         if why := refusal(request):
             return error_answer(403, why)
         method, route = self._routes.get(path, ("GET", self._file))
-        if request.method not in ({"GET", "HEAD"} if method == "GET" else {method}):
+        if request.method != method:
             return error_answer(405, "method not allowed")
         return await _answered(route, request)
 
@@ -142,6 +143,8 @@ async def _answered(route: _Route, request: HttpRequest) -> _Answer:
         return await route(request)
     except (Refused, Ended, Busy) as refused:
         return error_answer(409, str(refused))
+    except PostgresFailed as problem:
+        return error_answer(500, str(problem))
     except trio.TooSlowError:
         return error_answer(504, "it has not come about in time")
     except LookupError:
@@ -152,6 +155,6 @@ async def _answered(route: _Route, request: HttpRequest) -> _Answer:
 
 def _rate_of(wanted: Mapping[str, Any]) -> float:
     rate = wanted.get("rate")
-    if type(rate) not in (int, float) or not math.isfinite(rate):
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not math.isfinite(rate):
         raise ValueError("rate must be a number")
     return float(rate)

@@ -84,7 +84,8 @@ class FigureView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of the tour. `state` is ready, running, done or failed; `doing` says what goes on, `sentence` the end."""
+    """One step of the tour. `state` is ready, running, done or failed; `doing` says what goes on, `sentence` what came
+    of it."""
 
     name: str
     title: str
