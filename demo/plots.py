@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from demo.history import Mark
+if TYPE_CHECKING:
+    from demo.history import Mark
 
 
 @dataclass(frozen=True, slots=True)

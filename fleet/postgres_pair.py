@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.waiting import DEADLINE
+from sandbox.ports import free_port
 from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
 from sandbox.postgres_programs import let_pass
 
@@ -37,12 +39,13 @@ class PostgresCluster:
         let_pass(folder)
         try:
             self.primary.start()
+            self.ports = [self.primary.port]
             if with_standby:
-                self._add_standby(None)
+                self.ports.append(free_port())
+                self.add_standby(self.ports[1])
         except BaseException:  # an interrupt as well: nobody has this object yet who could stop it
             self.stop()
             raise
-        self.ports = [server.port for server in self._all()]
 
     def restart(self) -> None:
         """Stop the primary in order, and start it."""
@@ -56,12 +59,31 @@ class PostgresCluster:
 
     def fail_over(self) -> None:
         """The primary is gone and the standby takes over; a new standby follows at the old address."""
+        self.add_standby(self.promote())
+
+    def promote(self) -> int:
+        """The primary is gone, and the standby takes over, for now without a standby of its own. The old one's port."""
         old, promoted = self.primary, self.standby
         assert promoted is not None
         old.kill()
         promoted.promote()
-        self.primary = promoted
-        self._add_standby(old.port)
+        self.primary, self.standby = promoted, None
+        shutil.rmtree(old.data)
+        return old.port
+
+    def add_standby(self, port: int) -> None:
+        """Give the primary a standby at this port; from then on it commits nothing that the standby does not have."""
+        self._servers += 1
+        standby = self.primary.replica(self._folder / str(self._servers - 1))
+        standby.port = port
+        try:
+            standby.start()
+            self.primary.execute(_SYNCHRONOUS)
+            _wait_until_in_step(self.primary)
+        except BaseException:  # nobody else would stop it
+            standby.stop()
+            raise
+        self.standby = standby
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -82,14 +104,6 @@ class PostgresCluster:
 
     def _all(self) -> list[EmbeddedPostgres]:
         return [self.primary, *([self.standby] if self.standby else [])]
-
-    def _add_standby(self, port: int | None) -> None:
-        self.standby = self.primary.replica(self._folder / str(self._servers))
-        self._servers += 1
-        self.standby.port = port or self.standby.port
-        self.standby.start()
-        self.primary.execute(_SYNCHRONOUS)
-        _wait_until_in_step(self.primary)
 
 
 @contextmanager
