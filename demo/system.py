@@ -124,8 +124,9 @@ class System:
             self.sandbox.api, partial(self.wiring.observed, name), before_call=self.faults.calls.before_call
         )
         instance = Instance(name, self.folder / "logs", Links(link, self.databases.ports), self.wiring)
-        await self._nursery.start(instance.run, {**os.environ, **self.environment, **self.instance_settings})
-        self.instances.append(instance)
+        with trio.CancelScope(shield=True):  # who is cancelled meanwhile must find it in the list, to end it
+            await self._nursery.start(instance.run, {**os.environ, **self.environment, **self.instance_settings})
+            self.instances.append(instance)
         self._forget_ended()
         return instance
 
