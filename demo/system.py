@@ -66,7 +66,7 @@ class System:
         self.provider = KieSandbox(DEMO_KEY)
         self.wiring = Wiring(self.sandbox.telegram, keeper)
         self.faults = WorldFaults(nursery, self.sandbox.faults, self.provider.faults, self.happened)
-        self.balancer = Balancer(lambda: self.instances, poster, self.wiring.acknowledged)
+        self.balancer = Balancer(lambda: self.instances, poster.post, self.wiring.acknowledged)
         self.instances: list[Instance] = []
         """All that ever were, the latest last; of those that have ended, the last few."""
         self.environment: Mapping[str, str] = {
