@@ -137,7 +137,8 @@ class StoredMessage:
 class ChatState:
     """A chat of one bot. `refusal` is what every call to it is answered with, if set.
 
-    `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing.
+    `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing. `keeps`
+    is how many messages it has at most.
     """
 
     info: dict[str, Any]
@@ -147,11 +148,12 @@ class ChatState:
     draft: str = ""
     threads: set[int] = field(default_factory=set)
     menu_button: dict[str, Any] | None = None
+    keeps: int = MAX_MESSAGES_PER_CHAT
 
     def add(self, message: StoredMessage) -> None:
         """Store a message; the oldest goes if there are too many."""
         self.messages[message.body["message_id"]] = message
-        if len(self.messages) > MAX_MESSAGES_PER_CHAT:
+        while len(self.messages) > self.keeps:
             del self.messages[next(iter(self.messages))]
 
 
