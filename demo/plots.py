@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from demo.history import Mark
 
 WIDTH: Final = 360
-HEIGHT: Final = 120
+HEIGHT: Final = 132
 """The size of the drawing in its own units; the page gives it any width."""
 LEFT: Final = 30
 RIGHT: Final = WIDTH - 8
@@ -26,7 +26,7 @@ BOTTOM: Final = HEIGHT - 16
 
 MAX_LABELS: Final = 12
 """Of more marks the latest have a label."""
-LABEL_LETTERS: Final = 18
+LABEL_LETTERS: Final = 20
 LABEL_WIDTH: Final = 10.0
 """Labels stand upright: this is how far apart two of them are at least."""
 
@@ -72,17 +72,18 @@ def plot(title: str, unit: str, lines: Sequence[Line], marks: Sequence[Mark], *,
     ticks = nice_ticks(max((value for line in lines for value in line.values), default=0))
     frame = _Frame(until, seconds, ticks[-1])
     name = f"plot-{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}"
+    shown_unit = "s" if unit == "ms" and ticks[-1] >= 1000 else unit
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-labelledby="{name}" aria-describedby="{name}-text">',
         f'<title id="{name}">{escape(title)}</title>',
         f'<desc id="{name}-text">{escape(description(unit, lines, seen, until))}</desc>',
-        _text(0, 10, "plot-title", title),
+        f'<text class="plot-title" x="0" y="10">{escape(title)} <tspan>{escape(shown_unit)}</tspan></text>',
         *_legend(lines),
-        *_value_axis(frame, ticks, unit),
+        *_value_axis(frame, ticks, scale=1 if shown_unit == unit else 1000),
         *_time_axis(frame),
-        *(f'<path class="plot-line {line.style}" d="{_path(frame, line)}"/>' for line in lines if line.values),
         *_marks(frame, seen),
+        *(path for line in lines for path in _paths(frame, line)),
         *([] if any(line.values for line in lines) else [_empty()]),
         "</svg>",
     ]
@@ -102,7 +103,8 @@ def amount(value: float, unit: str) -> str:
     """A value with its unit, as one reads it: "0.3 ms", "34 ms", "2.5 s", "20/s"."""
     if unit == "ms" and value >= 1000:
         return f"{value / 1000:.3g} s"
-    return f"{value:.3g}{'' if unit.startswith('/') else ' '}{unit}" if value < 1000 else f"{value:.0f}{unit}"
+    digits = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return digits + unit if unit.startswith("/") else f"{digits} {unit}"
 
 
 def description(unit: str, lines: Sequence[Line], marks: Sequence[Mark], until: float) -> str:
@@ -125,27 +127,25 @@ def _legend(lines: Sequence[Line]) -> Iterator[str]:
     """A sample of each line with its name, from the right."""
     x = float(RIGHT)
     for line in reversed(lines):
-        yield _text(x, 10, "plot-label plot-end", line.name)
+        yield _text(x, 10, "plot-end", line.name)
         x -= 6 * len(line.name) + 22
         yield f'<path class="plot-line {line.style}" d="M{x:g} 6.5H{x + 16:g}"/>'
         x -= 10
 
 
-def _value_axis(frame: _Frame, ticks: Sequence[float], unit: str) -> Iterator[str]:
-    """A faint line at each tick; the highest has the unit."""
-    in_seconds = unit == "ms" and ticks[-1] >= 1000
+def _value_axis(frame: _Frame, ticks: Sequence[float], *, scale: float) -> Iterator[str]:
+    """A faint line at each tick, and its value divided by `scale`."""
     for tick in ticks:
         y = frame.y(tick)
         yield f'<path class="plot-grid" d="M{LEFT} {y:g}H{RIGHT}"/>'
-        yield _text(LEFT - 4, y + 3.5, "plot-label plot-end", f"{tick / 1000 if in_seconds else tick:g}")
-    yield _text(LEFT + 3, TOP + 3, "plot-label plot-unit", "s" if in_seconds else unit)
+        yield _text(LEFT - 4, y + 3.5, "plot-end", f"{tick / scale:g}")
 
 
 def _time_axis(frame: _Frame) -> Iterator[str]:
     """The two ends and the middle."""
-    for share, style in ((1.0, ""), (0.5, " plot-middle"), (0.0, " plot-end")):
+    for share, style in ((1.0, "plot-start"), (0.5, "plot-middle"), (0.0, "plot-end")):
         ago = frame.seconds * share
-        yield _text(frame.x(frame.until - ago), HEIGHT - 3, f"plot-label{style}", _ago(ago))
+        yield _text(frame.x(frame.until - ago), HEIGHT - 3, style, _ago(ago))
 
 
 def _ago(seconds: float) -> str:
@@ -154,14 +154,14 @@ def _ago(seconds: float) -> str:
     return f"{seconds / 60:g} min ago" if seconds >= 60 else f"{seconds:g} s ago"
 
 
-def _path(frame: _Frame, line: Line) -> str:
-    """The line as path data: a point that stands alone is a stroke without length, which is drawn as a dot."""
-    return "".join(_stroke(frame, part) for part in _without_gaps(line.points))
-
-
-def _stroke(frame: _Frame, part: Sequence[tuple[float, float]]) -> str:
-    points = [f"{frame.x(at):g} {frame.y(value):g}" for at, value in part]
-    return f"M{points[0]}" + ("L" + " ".join(points[1:]) if len(points) > 1 else "h0")
+def _paths(frame: _Frame, line: Line) -> Iterator[str]:
+    """The line in one path, and in another the points that stand alone: strokes without length, drawn as dots."""
+    parts = [[f"{frame.x(at):g} {frame.y(value):g}" for at, value in part] for part in _without_gaps(line.points)]
+    strokes = "".join(f"M{part[0]}L{' '.join(part[1:])}" for part in parts if len(part) > 1)
+    dots = "".join(f"M{part[0]}h0" for part in parts if len(part) == 1)
+    for style, path in (("plot-line", strokes), ("plot-line plot-dot", dots)):
+        if path:
+            yield f'<path class="{style} {line.style}" d="{path}"/>'
 
 
 def _without_gaps(points: Iterable[tuple[float, float | None]]) -> Iterator[list[tuple[float, float]]]:
@@ -185,10 +185,8 @@ def _marks(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
     places = spread([frame.x(mark.at) for mark in labelled], LABEL_WIDTH, LEFT + LABEL_WIDTH, RIGHT)
     for x, mark in zip(places, labelled, strict=True):
         text = mark.text if len(mark.text) <= LABEL_LETTERS else f"{mark.text[: LABEL_LETTERS - 1].rstrip()}…"
-        yield (
-            f'<text class="plot-mark-label plot-end" transform="translate({x - 2.5:g} {TOP + 1}) rotate(-90)">'
-            f"{escape(text)}</text>"
-        )
+        turned = f'transform="translate({x - 2.5:g} {TOP + 1}) rotate(-90)"'
+        yield f'<text class="plot-mark-label plot-end" {turned}>{escape(text)}</text>'
 
 
 def spread(wanted: Sequence[float], apart: float, first: float, last: float) -> list[float]:
@@ -211,4 +209,4 @@ def _text(x: float, y: float, style: str, text: str) -> str:
 
 
 def _empty() -> str:
-    return _text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2 + 3, "plot-label plot-middle", "nothing yet")
+    return _text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2 + 3, "plot-middle", "nothing yet")
