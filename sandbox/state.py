@@ -145,7 +145,7 @@ class ChatState:
 
     `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing, `action`
     what it does until the Unix time `action_until`. `keyboard` is what the user has under the text field: the
-    markup of a reply keyboard, or a force_reply.
+    markup of a reply keyboard or a force_reply, with the `message_id` of the message that brought it.
     """
 
     info: dict[str, Any]
