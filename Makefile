@@ -30,9 +30,9 @@ help:  ## what there is to make
 demo: $(VENV)/.sandbox  ## a Postgres, a sandbox Telegram and two instances on this machine
 	@exec $(BIN)/svc demo
 
-test-fast: $(VENV)/.dev  ## tests without Postgres and processes, 50 simulated seeds; no lint
+test-fast: $(VENV)/.dev  ## tests without Postgres, processes and a browser, 50 simulated seeds; no lint
 	SIMULATION_SEEDS=$${SIMULATION_SEEDS:-50} $(BIN)/pytest -q $(SIDE_BY_SIDE) \
-		-m 'not postgres and not processes and not exhaustive' $(TESTS)
+		-m 'not postgres and not processes and not browser and not exhaustive' $(TESTS)
 
 test: lint  ## lint, then all tests, 500 simulated seeds (TESTS=tests/bot: those only)
 	$(BIN)/pytest -q $(SIDE_BY_SIDE) $(TESTS)

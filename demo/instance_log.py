@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
@@ -51,7 +52,7 @@ class InstanceLog:
     def _keep(self, line: bytes, event: Event) -> None:
         text = _as_text(event) if event else line.decode(errors="replace")
         level = str(event.get("level", "info" if event else "error"))
-        self.lines.append(LogLineView(self._instance, level, text))
+        self.lines.append(LogLineView(self._instance, level, text, time.time()))
         self.count += 1
 
 

@@ -14,7 +14,6 @@ from demo.steps.waiting import comes
 from demo.system import System, running_system
 from demo.tour import Tour
 from demo.views import ScoreView, StepView
-from svc.operations.exit_codes import DONE, FAILED
 
 SCRIPTS = {
     "deploy": ("deploy",),
@@ -61,7 +60,7 @@ async def run_show(script: str, *, bot: str | None, as_json: bool) -> int:
     display.verdict(report)
     if as_json:
         print(report.as_json(), flush=True)
-    return DONE if report.kept else FAILED
+    return 0 if report.kept else 1
 
 
 async def _play(script: str, system: System, display: Display) -> Report:

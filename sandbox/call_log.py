@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sandbox.params import Upload
@@ -81,6 +82,10 @@ class CallLog:
             and (chat_id is None or call.chat_id == str(chat_id))
             and (status is None or call.status == status)
         ]
+
+    def newest(self, count: int) -> list[RecordedCall]:
+        """The last `count` calls, oldest first."""
+        return list(islice(reversed(self._calls), count))[::-1]
 
     def __len__(self) -> int:
         return len(self._calls)

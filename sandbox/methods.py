@@ -26,6 +26,9 @@ from sandbox.state import BotState
 Method = Callable[[BotState, Params, float], ApiAnswer]
 """`(bot, parameters, Unix time) -> answer`; raises MethodFailed."""
 
+ACTION_SHOWN = 5.0
+"""Seconds at most that apps show it (Bot API documentation, sendChatAction)."""
+
 _CHAT_ACTIONS = frozenset(
     {
         "typing",
@@ -44,12 +47,13 @@ _CHAT_ACTIONS = frozenset(
 
 
 def send_chat_action(bot: BotState, params: Params, now: float) -> ApiAnswer:
-    """Show "typing..." or the like until the next message."""
+    """Show "typing..." or the like until the next message, for a few seconds at most."""
     chat = chat_of(bot, params)
     action = params.text("action")
     if action not in _CHAT_ACTIONS:
         raise MethodFailed(WRONG_ACTION)
     chat.action = action
+    chat.action_until = now + ACTION_SHOWN
     return ok(True)
 
 

@@ -68,7 +68,7 @@ class People(World):
             chat.threads.add(thread_id)
             place = thread_fields(chat, thread_id)
         message = bot.new_message(chat, user, self.now(), {**place, **content})
-        return self.push_update("message", dict(message), token=token)
+        return self._tell(bot, "message", chat.messages[message["message_id"]])
 
     def user_sends_file(
         self,
@@ -118,12 +118,13 @@ class People(World):
         self, user_id: int, message_id: int, text: str, *, chat_id: int | None = None, token: str | None = None
     ) -> PendingUpdate | None:
         """A user edits the text or the caption of a message. Raises LookupError if there is no such message."""
-        message = self.bot(token).chats[chat_id or user_id].messages[message_id].body
+        stored = self.bot(token).chats[chat_id or user_id].messages[message_id]
+        message = stored.body
         name = "text" if "text" in message else "caption"
         for field in (name, "entities" if name == "text" else "caption_entities"):
             message.pop(field, None)
         message.update(written(text).fields(name), edit_date=int(self.now()))
-        return self.push_update("edited_message", dict(message), token=token)
+        return self._tell(self.bot(token), "edited_message", stored)
 
     def user_presses(
         self,
@@ -152,7 +153,9 @@ class People(World):
             "chat_instance": str(chat_id * 1_000_003),
             "data": callback_data,
         }
-        return self.push_update("callback_query", body, token=token)
+        update = self.push_update("callback_query", body, token=token)
+        press.update_id = update.id if update else None
+        return update
 
     def user_asks_inline(
         self,
@@ -192,7 +195,7 @@ class People(World):
         if message.inline_id:
             chosen["inline_message_id"] = message.inline_id
         self.push_update("chosen_inline_result", chosen, token=token)
-        return self.push_update("message", dict(message.body), token=token)
+        return self._tell(bot, "message", message)
 
     def user_blocks_bot(self, user_id: int, *, token: str | None = None) -> PendingUpdate | None:
         """A user blocks the bot: calls to the chat get 403 until the next text, and a my_chat_member update comes.
@@ -206,6 +209,12 @@ class People(World):
         """A user takes the bot back without writing. Raises KeyError for a user who never wrote."""
         bot = self.bot(token)
         return self._set_blocked(bot, bot.chats[user_id], self.users[user_id], blocked=False)
+
+    def _tell(self, bot: BotState, kind: str, message: StoredMessage) -> PendingUpdate | None:
+        """Tell the bot of a message as it is now; the message knows by which update."""
+        update = self.push_update(kind, dict(message.body), token=bot.token)
+        message.update_id = update.id if update else None
+        return update
 
     def _inline_message(
         self, bot: BotState, chat: ChatState, user: dict[str, Any], content: dict[str, Any]

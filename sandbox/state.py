@@ -60,7 +60,10 @@ class WebhookSettings:
 
 @dataclass(slots=True)
 class Press:
-    """A press of a callback button; the app shows a spinner until it is answered."""
+    """A press of a callback button; the app shows a spinner until it is answered.
+
+    `update_id` is that of the update by which the bot learns of it, if it wants such.
+    """
 
     id: str
     user_id: int
@@ -72,6 +75,7 @@ class Press:
     text: str = ""
     show_alert: bool = False
     url: str = ""
+    update_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -124,27 +128,33 @@ class StoredMessage:
 
     `made_at` is Unix time. `editable`: whether the bot may edit it: it is the bot's own, no forward and no service
     message, and was not sent with a reply keyboard, force_reply or remove_keyboard. `inline_id` is the
-    inline_message_id of one that a user has sent through the bot's inline mode.
+    inline_message_id of one that a user has sent through the bot's inline mode. `update_id` is that of the last update
+    by which the bot learns of a user's message, if it wants such.
     """
 
     body: MessageObject
     made_at: float
     editable: bool
     inline_id: str | None = None
+    update_id: int | None = None
 
 
 @dataclass(slots=True)
 class ChatState:
     """A chat of one bot. `refusal` is what every call to it is answered with, if set.
 
-    `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing.
+    `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing, `action`
+    what it does until the Unix time `action_until`. `keyboard` is what the user has under the text field: the
+    markup of a reply keyboard, or a force_reply.
     """
 
     info: dict[str, Any]
     messages: dict[int, StoredMessage] = field(default_factory=dict)
     refusal: Refusal | None = None
     action: str = ""
+    action_until: float = 0.0
     draft: str = ""
+    keyboard: dict[str, Any] | None = None
     threads: set[int] = field(default_factory=set)
     menu_button: dict[str, Any] | None = None
 

@@ -19,6 +19,8 @@ from svc.storage.database import Database, asyncio_loop
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import migrate
 from tests import examples as examples  # registers hypothesis' profile `long`
+from tests.browser import browser as browser
+from tests.browser import open_page as open_page
 
 TEMPLATE = "migrated"
 # A test that waits for ever fails after so many seconds, instead of holding up all that follow.
@@ -34,10 +36,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a Postgres by its fixtures. Modules that start processes mark themselves."""
+    """Mark what needs a Postgres or a browser by its fixtures. Modules that start processes mark themselves."""
     for item in items:
         if isinstance(item, pytest.Function) and {"postgres", "postgres_to_break"} & set(item.fixturenames):
             item.add_marker(pytest.mark.postgres)
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")

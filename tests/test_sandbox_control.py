@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.api import HttpResponse
 from sandbox.app import Sandbox
 from sandbox.control import Control
 from sandbox.http_server import HttpRequest
@@ -25,10 +26,13 @@ class Surface:
         self.telegram: Telegram = self.sandbox.telegram
         self._control = Control(self.telegram, self.sandbox.faults)
 
-    def ask(self, method: str, target: str, body: bytes | Any = b"") -> tuple[int, bytes, dict[str, str]]:
-        """Status, content and headers; `body` is bytes, or JSON to be."""
+    def ask(
+        self, method: str, target: str, body: bytes | Any = b"", **headers: str
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Status, content and headers; `body` is bytes, or JSON to be, `headers` are the request's."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = self._control.handle(HttpRequest(method, target, "application/json", content))
+        answer = self._control.handle(HttpRequest(method, target, "application/json", content, headers))
+        assert isinstance(answer, HttpResponse)
         return answer.status, answer.content, dict(answer.headers)
 
     def post(self, action: str, body: Any, status: int = 200) -> None:
