@@ -53,7 +53,8 @@ async def perform(system: System, name: str, instance: str | None = None) -> Non
     if action is None:
         raise Refused(f"There is no action {name!r}.")
     chosen = None if instance is None else _running(system, instance)
-    system.because(name)
+    if name != "start":  # one that starts takes the lead from nobody
+        system.because(name)
     await action.run(system, chosen)
 
 
@@ -137,52 +138,30 @@ async def _order(name: str, text: str, system: System, _instance: Instance | Non
     system.happened(text)
 
 
+def _lasting(name: str, label: str, target: Target, text: str) -> Action:
+    """An action that orders a fault of Telegram or the provider."""
+    told = f"{text}, for {LASTS:.0f} s."
+    return Action(name, label, target, told, partial(_order, name, told))
+
+
 def _rows() -> list[Action]:
     system, one, postgres, telegram, provider = Target
     ten = f"for {LASTS:.0f} s"
     return [
         Action("start", "Start one more", system, "One more instance; it waits as PASSIVE.", _start),
-        Action(
-            "deploy",
-            "Deploy",
-            system,
-            "A new instance comes up; then the ACTIVE one gets SIGTERM.",
-            _deploy,
-        ),
+        Action("deploy", "Deploy", system, "A new instance comes up; then the ACTIVE one gets SIGTERM.", _deploy),
         Action("crash", "Crash", one, "kill -9: the process is gone in the middle of whatever it does.", _crash),
         Action("freeze", "Freeze", one, f"SIGSTOP {ten}: it stands still, and does not know it.", _freeze),
         Action("cut_postgres", "Cut from Postgres", one, f"Nothing gets through to Postgres {ten}.", _cut_postgres),
         Action("cut_bot_api", "Cut from the Bot API", one, f"Its connections are refused {ten}.", _cut_bot_api),
         Action("restart_postgres", "Restart", postgres, "The primary stops in order and starts.", _restart_postgres),
         Action("fail_over", "Fail over", postgres, "The primary is killed, and its standby takes over.", _fail_over),
-        *(
-            Action(
-                name,
-                label,
-                telegram,
-                f"{text[0].upper()}{text[1:]}, {ten}.",
-                partial(_order, name, f"Telegram: {text}, {ten}."),
-            )
-            for name, label, text in (
-                ("telegram_slow", "Slow", "every call takes a second longer"),
-                ("telegram_429", "429", "half of the calls are answered with 429, retry after 1 s"),
-                ("telegram_5xx", "5xx", "half of the calls are answered with 500"),
-                ("telegram_cut", "Answers cut", "a quarter of the calls take effect and their answers are lost"),
-            )
-        ),
-        *(
-            Action(
-                name,
-                label,
-                provider,
-                f"{text[0].upper()}{text[1:]}, {ten}.",
-                partial(_order, name, f"The provider: {text}, {ten}."),
-            )
-            for name, label, text in (
-                ("provider_slow", "Slow", "answers take 2 s longer and new pictures 8 s"),
-                ("provider_failing", "Failing", "every call is answered with 502"),
-            )
-        ),
+        _lasting("telegram_slow", "Slow", telegram, "Telegram takes a second longer for every call"),
+        _lasting("telegram_429", "429", telegram, "Telegram answers half of the calls with 429, retry after 1 s"),
+        _lasting("telegram_5xx", "5xx", telegram, "Telegram answers half of the calls with 500"),
+        _lasting("telegram_cut", "Answers cut", telegram, "A quarter of the calls take effect, their answers are lost"),
+        _lasting("provider_slow", "Slow", provider, "The provider answers 2 s later and takes 8 s more for a picture"),
+        _lasting("provider_failing", "Failing", provider, "The provider answers every call with 502"),
     ]
 
 

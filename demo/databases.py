@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -9,6 +10,7 @@ import trio
 from demo.actions import Refused
 from fleet.postgres_pair import PostgresCluster
 from sandbox.ports import free_port
+from sandbox.postgres import Watcher
 
 
 class Databases:
@@ -56,6 +58,7 @@ class Databases:
             raise Refused("Postgres is busy, its standby may still be in the making: try again in a few seconds.")
 
 
-async def start_databases(folder: Path) -> Databases:
-    """Start the primary."""
-    return Databases(await trio.to_thread.run_sync(lambda: PostgresCluster(folder, with_standby=False)))
+async def start_databases(folder: Path, watcher: Watcher) -> Databases:
+    """Start the primary. `watcher` is told of the processes."""
+    start = partial(PostgresCluster, folder, with_standby=False, watcher=watcher)
+    return Databases(await trio.to_thread.run_sync(start))

@@ -21,6 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.postgres_programs import let_pass
+
 MARK = "SVC_DEMO_FOLDER"
 """The environment variable that every process of the demo has: the demo's folder."""
 IN_ORDER = 6.0
@@ -108,8 +110,7 @@ class Keeper:
                 raise KeeperFailed(f"the process that cleans up after a kill did not start: {self._process.wait()}")
         os.environ.update(self.environment)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            folder.chmod(0o711)  # the user that root's Postgres runs as must pass through
+        let_pass(folder)
 
     @property
     def pid(self) -> int:

@@ -22,8 +22,8 @@ class Lines:
         self._out = out
 
     def progress(self, text: str) -> None:
-        """What is being set up."""
-        self._print(f"setting up: {text}")
+        """What is being set up, or ended."""
+        self._print(f"... {text}")
 
     def step(self, view: StepView) -> None:
         """What a step does, and how it has ended."""

@@ -20,7 +20,7 @@ _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def ordinal(number: int) -> str:
-    """first, second, ... twelfth, 13th, ..., 21st."""
+    """first, second, ... tenth, 11th, ..., 21st."""
     if number <= len(_WORDS):
         return _WORDS[number - 1]
     ending = "th" if 10 <= number % 100 <= 20 else _ENDINGS.get(number % 10, "th")

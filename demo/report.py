@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from demo.steps.step import Outcome
+from demo.steps.words import counted
 from demo.views import ScoreView
 
 
@@ -29,9 +30,8 @@ class Report:
         """One sentence."""
         score = self.score
         if self.kept:
-            return (
-                f"Nothing was lost, and nothing came twice: {score.accepted:,} accepted, {score.answered:,} answered."
-            )
+            said = counted(score.answered, "time", "times")
+            return f"Nothing was lost, and nothing came twice. The crowd said /start {said} and was answered as often."
         if score.lost or score.twice or score.waiting:
             return f"Not all was well: {score.lost:,} lost, {score.twice:,} twice, {score.waiting:,} not answered."
         failed = sum(not outcome.kept for outcome in self.outcomes.values())

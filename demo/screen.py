@@ -44,7 +44,7 @@ class Screen:
         return out.isatty() and can_more and (out.encoding or "").lower().startswith("utf")
 
     def progress(self, text: str) -> None:
-        """What is being set up."""
+        """What is being set up, or ended."""
         self._console.print(Text.assemble(("… ", "cyan"), (text, "dim")))
 
     def step(self, view: StepView) -> None:
@@ -71,8 +71,7 @@ class Screen:
             score_line(view.score),
             latencies(view.score),
         ]
-        if view.load:
-            parts.append(Text(f"{view.load:g} people a second press /start", "dim"))
+        parts.append(load_line(view.load, view.score.waiting))
         step = self._step
         if step is not None and step.state == "running":
             self._spinner.update(text=Text(step.title, "bold"))
@@ -122,13 +121,18 @@ def score_line(score: ScoreView) -> Text:
     line = Text.assemble(_wrong(score.lost, "lost"), "   ", _wrong(score.twice, "twice"))
     counts = {
         "accepted": score.accepted,
-        "answered": score.answered,
-        "waiting": score.waiting,
+        "/start answered": score.answered,
         "found out": score.found_out,
     }
     for name, number in counts.items():
         line.append(f"   {name} ", "dim").append(f"{number:,}")
     return line
+
+
+def load_line(rate: float, waiting: int) -> Text:
+    """How many press, and how many of those wait for their answer."""
+    press = f"{rate:g} people a second press /start" if rate else "nobody presses /start"
+    return Text(f"{press}, {waiting:,} {'waits' if waiting == 1 else 'wait'}", "dim")
 
 
 def latencies(score: ScoreView) -> Text:

@@ -194,7 +194,7 @@ async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[S
     """
     with _folder() as (folder, keeper):
         progress("a Postgres")
-        async with _running_databases(folder) as databases, trio.open_nursery() as nursery:
+        async with _running_databases(folder, keeper) as databases, trio.open_nursery() as nursery:
             system = System(folder, keeper, databases, nursery)
             try:
                 await _set_up(system, nursery, bot, progress)
@@ -218,8 +218,8 @@ def _folder() -> Iterator[tuple[Path, Keeper]]:
 
 
 @asynccontextmanager
-async def _running_databases(folder: Path) -> AsyncIterator[Databases]:
-    databases = await start_databases(folder / "postgres")
+async def _running_databases(folder: Path, keeper: Keeper) -> AsyncIterator[Databases]:
+    databases = await start_databases(folder / "postgres", keeper)
     try:
         yield databases
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from fleet.waiting import DEADLINE
 from sandbox.ports import free_port
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed
+from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
+from sandbox.postgres_programs import let_pass
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
 _SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
@@ -21,22 +23,29 @@ _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 class PostgresCluster:
-    """One or two servers. `primary` takes writes; what it commits, `standby` has, if there is one.
+    """One or two servers in a folder of their own, which is made if missing.
 
-    The two ports in `ports` stay the same, whichever server takes writes. Every method blocks until it is done, and
-    one of them runs at a time; PostgresFailed if a server does not do what it is told.
+    `primary` takes writes; what it commits, `standby` has, if there is one. The two ports in `ports` stay the
+    same, whichever server takes writes. Every method blocks until it is done, and one of them runs at a time;
+    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes.
     """
 
-    def __init__(self, folder: Path, *, with_standby: bool) -> None:
-        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS)
+    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY) -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher)
         self.standby: EmbeddedPostgres | None = None
         self._folder = folder
         self._servers = 1
-        self.primary.start()
-        self.ports = [self.primary.port]
-        if with_standby:
-            self.ports.append(free_port())
-            self.add_standby(self.ports[1])
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        let_pass(folder)
+        try:
+            self.primary.start()
+            self.ports = [self.primary.port]
+            if with_standby:
+                self.ports.append(free_port())
+                self.add_standby(self.ports[1])
+        except BaseException:  # an interrupt as well: nobody has this object yet who could stop it
+            self.stop()
+            raise
 
     def restart(self) -> None:
         """Stop the primary in order, and start it."""
@@ -59,17 +68,22 @@ class PostgresCluster:
         old.kill()
         promoted.promote()
         self.primary, self.standby = promoted, None
+        shutil.rmtree(old.data)
         return old.port
 
     def add_standby(self, port: int) -> None:
         """Give the primary a standby at this port; from then on it commits nothing that the standby does not have."""
-        standby = self.primary.replica(self._folder / str(self._servers))
         self._servers += 1
+        standby = self.primary.replica(self._folder / str(self._servers - 1))
         standby.port = port
-        standby.start()
+        try:
+            standby.start()
+            self.primary.execute(_SYNCHRONOUS)
+            _wait_until_in_step(self.primary)
+        except BaseException:  # nobody else would stop it
+            standby.stop()
+            raise
         self.standby = standby
-        self.primary.execute(_SYNCHRONOUS)
-        _wait_until_in_step(self.primary)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:

