@@ -19,14 +19,14 @@ export class InstanceCard {
   constructor(name, { actions, states, start }) {
     this.diagram = new Diagram(states);
     this.longestLease = LEASE;
-    this.mark = element("span", { class: "mark", "aria-hidden": "true" });
+    this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.state = element("span");
     this.process = element("p", { class: "process" });
     this.condition = element("p", { class: "condition" });
     this.epoch = fact("Epoch", "Counts who has led: each new leader takes the next number.");
     this.lease = fact("Lease", "For how long this instance may still act as the leader, unless it renews its lease.");
-    this.bar = element("span", { class: "bar-fill" });
-    this.lease.root.append(element("span", { class: "bar", "aria-hidden": "true" }, this.bar));
+    this.bar = element("span", { class: "gauge-fill" });
+    this.lease.root.append(element("span", { class: "gauge", "aria-hidden": "true" }, this.bar));
     this.queue = fact("Queue", "Updates that it has in hand and has not finished.");
     const press = (action, more) => actionButton(action, { instance: () => name, ...more });
     const cut = (action) => press(actions.find((each) => each.name === action), { label: "Cut", kind: "small" });
@@ -37,7 +37,7 @@ export class InstanceCard {
     this.root = element(
       "article",
       { class: "card instance", "aria-label": `Instance ${name}` },
-      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "badge" }, this.mark, this.state)),
+      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "state-badge" }, this.mark, this.state)),
       this.process,
       this.diagram.root,
       element(
@@ -94,7 +94,7 @@ function fact(name, text) {
 
 /** Whether it reaches something, and the button that cuts it off; `show` is told for how many seconds it is cut. */
 function link(name, button) {
-  const mark = element("span", { class: "mark", "aria-hidden": "true" });
+  const mark = element("span", { class: "sign", "aria-hidden": "true" });
   const value = element("span", { class: "value" });
   const root = element("div", { class: "link" }, mark, element("span", { class: "name", text: name }), value, button);
   const show = (cut) => {
