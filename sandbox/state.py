@@ -145,7 +145,8 @@ class ChatState:
 
     `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing, `action`
     what it does until the Unix time `action_until`. `keyboard` is what the user has under the text field: the
-    markup of a reply keyboard, or a force_reply. `keeps` is how many messages it has at most.
+    markup of a reply keyboard or a force_reply, with the `message_id` of the message that brought it. `keeps` is how
+    many messages it has at most.
     """
 
     info: dict[str, Any]
