@@ -13,9 +13,11 @@ import signal
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import trio
 
 from fleet.waiting import eventually
 from svc.operations.demo import free_or_any
@@ -43,11 +45,15 @@ class Visitor:
 
     async def instances(self) -> dict[str, dict[str, Any]]:
         """What the page shows of the instances, by their state."""
-        async with self._client.stream("GET", f"{self._page}/demo/stream") as stream:
-            async for line in stream.aiter_lines():
-                if line.startswith("data: {") and '"instances"' in line:
-                    return {each["state"]: each for each in json.loads(line[6:])["instances"]}
-        raise AssertionError("the stream has ended")
+        host, port = urlsplit(self._page).hostname, urlsplit(self._page).port
+        assert host
+        assert port
+        received = b""
+        async with await trio.open_tcp_stream(host, port) as stream:
+            await stream.send_all(f"GET /demo/stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            while (found := re.search(rb"event: system\ndata: (.*)\n\n", received)) is None:
+                received += await stream.receive_some()
+        return {each["state"]: each for each in json.loads(found[1])["instances"]}
 
     async def starts_one(self) -> None:
         """Press the button, and wait until it is up."""
