@@ -53,7 +53,8 @@ async def perform(system: System, name: str, instance: str | None = None) -> Non
     if action is None:
         raise Refused(f"There is no action {name!r}.")
     chosen = None if instance is None else _running(system, instance)
-    system.because(name)
+    if name != "start":  # one that starts takes the lead from nobody
+        system.because(name)
     await action.run(system, chosen)
 
 

@@ -97,11 +97,11 @@ def test_what_was_written_before_is_not_looked_at() -> None:
         ),
         (
             (ChatSeen(2, (0.2,), 0), ChatSeen(1, (0.1,), 2)),
-            "2 people pressed /start 3 times meanwhile: 1 has no menu, 1 has too many.",
+            "2 people pressed /start 3 times meanwhile: 1 still waits for their menu and 1 has more than one.",
         ),
         (
             (ChatSeen(1, (), 0), ChatSeen(1, (), 0), ChatSeen(1, (), 0)),
-            "3 people pressed /start meanwhile: 3 have no menu, none has too many.",
+            "3 people pressed /start meanwhile: 3 still wait for their menu.",
         ),
     ],
 )

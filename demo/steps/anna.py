@@ -11,7 +11,7 @@ import trio
 
 from demo.steps.step import StepFailed
 from demo.steps.waiting import comes
-from demo.steps.witness import ChatSeen, seen_in
+from demo.steps.witness import ChatSeen, messages_since, seen_in
 from demo.system import System
 from sandbox.state import PendingUpdate, StoredMessage
 
@@ -72,13 +72,14 @@ class Anna:
         for message in reversed(self._messages()):
             for row in message.body.get("reply_markup", {}).get("inline_keyboard", ()):
                 for button in row:
-                    if message.made_at >= self.since and _leads_to(button, route):
+                    if _leads_to(button, route):
                         return message.body["message_id"], button["callback_data"]
         return None
 
     def _messages(self) -> list[StoredMessage]:
+        """What was written since, by her or by the bot."""
         chat = self._telegram.bot().chats.get(ANNA)
-        return list(chat.messages.values()) if chat else []
+        return messages_since(chat, self.since) if chat else []
 
 
 def _leads_to(button: dict[str, Any], route: str) -> bool:

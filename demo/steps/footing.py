@@ -36,11 +36,12 @@ async def leader(system: System, say: Say) -> Instance:
 
 
 async def leader_and_standby(system: System, say: Say) -> Instance:
-    """The instance that leads; where nobody stands by to take over, one more is started. Raises StepFailed, Refused."""
+    """The instance that leads; where nobody is there to take over, one more is started. Raises StepFailed, Refused."""
     leading = await leader(system, say)
-    if not _somebody_stands_by(system):
-        say("Starting one that stands by")
+    if not any(each.running and each is not leading for each in system.instances):
         await perform(system, "start")
+    if not _somebody_stands_by(system):
+        say("Waiting for one that stands by")
         with trio.move_on_after(READY):
             await comes(lambda: _somebody_stands_by(system))
     if not _somebody_stands_by(system):

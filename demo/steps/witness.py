@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import trio
 
@@ -79,11 +80,16 @@ class CrowdSeen:
         times = "" if self.written == self.people else f" {self.written:,} times"
         who = f"{people(self.people)} pressed /start{times} meanwhile"
         if not self.in_order:
-            return f"{who}: {_have(self.waiting)} no {answer}, {_have(self.twice)} too many."
+            return f"{who}: {self._wrong(answer)}."
         if self.people == self.written == 1:
             return f"{who} and has one {answer}, after {duration(self.slowest)}."
         each = "each press got" if times else "each has"
         return f"{who}, {each} one {answer}; the slowest waited {duration(self.slowest)}."
+
+    def _wrong(self, answer: str) -> str:
+        waiting = f"{self.waiting:,} still {'waits' if self.waiting == 1 else 'wait'} for their {answer}"
+        twice = f"{self.twice:,} {'has' if self.twice == 1 else 'have'} more than one"
+        return " and ".join([waiting] * bool(self.waiting) + [twice] * bool(self.twice))
 
 
 def seen_in(messages: Iterable[StoredMessage], since: float, until: float, each: int = 1) -> ChatSeen:
@@ -106,12 +112,14 @@ def seen_in(messages: Iterable[StoredMessage], since: float, until: float, each:
 
 def crowd_seen(chats: Iterable[ChatState], since: float, until: float, each: int = 1) -> CrowdSeen:
     """What was seen in all these chats in which somebody wrote within that time."""
-    seen = (seen_in(chat.messages.values(), since, until, each) for chat in chats)
+    seen = (seen_in(messages_since(chat, since), since, until, each) for chat in chats)
     return CrowdSeen(tuple(chat for chat in seen if chat.written))
 
 
-def _have(number: int) -> str:
-    return f"{number:,} have" if number > 1 else f"{number or 'none'} has"
+def messages_since(chat: ChatState, since: float) -> list[StoredMessage]:
+    """What was written in a chat since then, oldest first; the rest of it, which may be long, is not looked at."""
+    latest = takewhile(lambda message: message.made_at >= since, reversed(chat.messages.values()))
+    return list(latest)[::-1]
 
 
 class Witness:
@@ -139,13 +147,13 @@ class Witness:
         """Wait until all of the crowd who have written up to now are answered, or do not seem to be any more."""
         until = self._system.sandbox.telegram.now()
         with trio.move_on_after(PATIENCE):
-            await comes(lambda: not self.crowd(until).waiting, every=0.1)
+            await comes(lambda: not self.crowd(until).waiting, every=0.25)
         return self.crowd(until)
 
     async def handover(self) -> HandoverView:
         """Wait until it is known how long nobody called Telegram when another took over. Raises trio.TooSlowError."""
         with trio.fail_after(PATIENCE):
-            await comes(lambda: self._handover() is not None)
+            await comes(lambda: self._handover() is not None, every=0.1)
         handover = self._handover()
         assert handover is not None
         return handover
