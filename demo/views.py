@@ -84,7 +84,8 @@ class FigureView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of the tour. `state` is ready, running, done or failed; `doing` says what goes on, `sentence` the end."""
+    """One step of the tour. `state` is ready, running, done or failed; `doing` says what goes on, `sentence` what came
+    of it."""
 
     name: str
     title: str
@@ -126,8 +127,9 @@ class SystemView:
 
 @dataclass(frozen=True, slots=True)
 class LogLineView:
-    """One line of an instance's log, as a terminal would show it."""
+    """One line of an instance's log, as a terminal would show it, and the Unix time at which it came."""
 
     instance: str
     level: str
     text: str
+    at: float

@@ -27,8 +27,8 @@ class BotApiCall:
     ended: float = math.inf
 
 
-class ObservedBotApi:
-    """Passes calls on to the sandbox and writes them down in `calls`, in the order in which they came.
+class BotApiLink:
+    """Passes calls on to the sandbox, and tells `observe` of each as it comes.
 
     But for getMe: it changes nothing, and an instance may ask it in every state.
 
@@ -36,9 +36,16 @@ class ObservedBotApi:
     whatever becomes of whoever asked.
     """
 
-    def __init__(self, api: Api, *, latency: float = 0.0, before_call: BeforeCall | None = None) -> None:
-        self.calls: list[BotApiCall] = []
+    def __init__(
+        self,
+        api: Api,
+        observe: Callable[[BotApiCall], object],
+        *,
+        latency: float = 0.0,
+        before_call: BeforeCall | None = None,
+    ) -> None:
         self._api = api
+        self._observe = observe
         self._one_way = latency / 2
         self._before_call = before_call
         self._serving = trio.CancelScope()
@@ -83,7 +90,7 @@ class ObservedBotApi:
         chat_id = _chat_of(request)
         call = BotApiCall(request.target.rpartition("/")[2], chat_id, time.time())
         if call.method != "getMe":
-            self.calls.append(call)
+            self._observe(call)
         try:
             return await self._pass_on(request, call)
         finally:
@@ -100,6 +107,14 @@ class ObservedBotApi:
         await trio.sleep(self._one_way)
         await self._flowing.wait()
         return answer
+
+
+class ObservedBotApi(BotApiLink):
+    """A link that writes calls down in `calls`, in the order in which they came."""
+
+    def __init__(self, api: Api, *, latency: float = 0.0, before_call: BeforeCall | None = None) -> None:
+        self.calls: list[BotApiCall] = []
+        super().__init__(api, self.calls.append, latency=latency, before_call=before_call)
 
 
 def _chat_of(request: HttpRequest) -> int | None:

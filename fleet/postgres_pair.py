@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -11,7 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.waiting import DEADLINE
-from sandbox.postgres import EmbeddedPostgres, PostgresFailed
+from sandbox.ports import free_port
+from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
+from sandbox.postgres_programs import let_pass
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
 _SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
@@ -20,21 +23,29 @@ _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
 class PostgresCluster:
-    """One or two servers. `primary` takes writes; what it commits, `standby` has, if there is one.
+    """One or two servers in a folder of their own, which is made if missing.
 
-    The two ports in `ports` stay the same, whichever server takes writes. Every method blocks until it is done, and
-    one of them runs at a time; PostgresFailed if a server does not do what it is told.
+    `primary` takes writes; what it commits, `standby` has, if there is one. The two ports in `ports` stay the
+    same, whichever server takes writes. Every method blocks until it is done, and one of them runs at a time;
+    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes.
     """
 
-    def __init__(self, folder: Path, *, with_standby: bool) -> None:
-        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS)
+    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY) -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher)
         self.standby: EmbeddedPostgres | None = None
         self._folder = folder
         self._servers = 1
-        self.primary.start()
-        if with_standby:
-            self._add_standby(None)
-        self.ports = [server.port for server in self._all()]
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        let_pass(folder)
+        try:
+            self.primary.start()
+            self.ports = [self.primary.port]
+            if with_standby:
+                self.ports.append(free_port())
+                self.add_standby(self.ports[1])
+        except BaseException:  # an interrupt as well: nobody has this object yet who could stop it
+            self.stop()
+            raise
 
     def restart(self) -> None:
         """Stop the primary in order, and start it."""
@@ -48,12 +59,31 @@ class PostgresCluster:
 
     def fail_over(self) -> None:
         """The primary is gone and the standby takes over; a new standby follows at the old address."""
+        self.add_standby(self.promote())
+
+    def promote(self) -> int:
+        """The primary is gone, and the standby takes over, for now without a standby of its own. The old one's port."""
         old, promoted = self.primary, self.standby
         assert promoted is not None
         old.kill()
         promoted.promote()
-        self.primary = promoted
-        self._add_standby(old.port)
+        self.primary, self.standby = promoted, None
+        shutil.rmtree(old.data)
+        return old.port
+
+    def add_standby(self, port: int) -> None:
+        """Give the primary a standby at this port; from then on it commits nothing that the standby does not have."""
+        self._servers += 1
+        standby = self.primary.replica(self._folder / str(self._servers - 1))
+        standby.port = port
+        try:
+            standby.start()
+            self.primary.execute(_SYNCHRONOUS)
+            _wait_until_in_step(self.primary)
+        except BaseException:  # nobody else would stop it
+            standby.stop()
+            raise
+        self.standby = standby
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -75,20 +105,12 @@ class PostgresCluster:
     def _all(self) -> list[EmbeddedPostgres]:
         return [self.primary, *([self.standby] if self.standby else [])]
 
-    def _add_standby(self, port: int | None) -> None:
-        self.standby = self.primary.replica(self._folder / str(self._servers))
-        self._servers += 1
-        self.standby.port = port or self.standby.port
-        self.standby.start()
-        self.primary.execute(_SYNCHRONOUS)
-        _wait_until_in_step(self.primary)
-
 
 @contextmanager
-def postgres_cluster(*, with_standby: bool) -> Iterator[PostgresCluster]:
+def postgres_cluster(*, with_standby: bool, watcher: Watcher = NOBODY) -> Iterator[PostgresCluster]:
     """A primary, with a synchronous standby or alone, stopped and removed at the end."""
     with tempfile.TemporaryDirectory(prefix="svc-postgres-", ignore_cleanup_errors=True) as folder:
-        cluster = PostgresCluster(Path(folder), with_standby=with_standby)
+        cluster = PostgresCluster(Path(folder), with_standby=with_standby, watcher=watcher)
         try:
             yield cluster
         finally:

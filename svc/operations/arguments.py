@@ -17,6 +17,8 @@ from svc.settings.table import REQUIRED
 LARGEST_ID = 2**63 - 1
 LARGEST_LIMIT = 100_000
 
+SHOWS = ("deploy", "crash", "freeze", "all")
+"""What `svc demo --headless` can show; they are defined in demo/show.py, which is imported when one is run."""
 STATUS_NEEDS = ("BOT_TOKEN", "DATABASE_URL")
 
 
@@ -32,6 +34,14 @@ def make_parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(metavar="COMMAND", required=True)
     demo = _add(actions, "demo", commands.demo, "everything on this machine: a Postgres, stand-ins, two instances")
     demo.add_argument("--bot", metavar="PACKAGE.MODULE:NAME", help="another bot, as in BOT (docs/your-own-bot.md)")
+    demo.add_argument(
+        "--headless",
+        metavar="SCRIPT",
+        choices=SHOWS,
+        help=f"a show in this terminal, without a page: {', '.join(SHOWS)}",
+    )
+    demo.add_argument("--json", action="store_true", help="with --headless: the outcome as JSON")
+    demo.set_defaults(bad_usage=demo.error)
     run = _add(actions, "run", commands.run, "one instance, settings from the environment", REQUIRED)
     run.formatter_class, run.epilog = argparse.RawDescriptionHelpFormatter, help_text()
     migrate = _add(actions, "migrate", commands.migrate, "apply the database's migrations", ("DATABASE_URL",))

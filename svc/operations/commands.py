@@ -5,6 +5,7 @@ Each imports what it needs when it is chosen and not before, so that `svc --help
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
@@ -16,12 +17,22 @@ Command = Callable[[Settings, Namespace], Work]
 
 
 def demo(_settings: Settings, arguments: Namespace) -> Work:
-    """`svc demo`."""
+    """`svc demo`, with its page or as a show in the terminal."""
+    from svc.operations.demo_text import missing_extra
+    from svc.operations.exit_codes import FAILED
+
+    if arguments.json and arguments.headless is None:
+        arguments.bad_usage("--json goes with --headless")
+    if missing := missing_extra():
+        print(f"svc demo: {missing}", file=sys.stderr)
+        return lambda: FAILED
     import trio
 
-    from svc.operations.demo import run_demo
+    from svc.operations.demo import run_demo, run_headless
 
-    return partial(trio.run, run_demo, arguments.bot)
+    if arguments.headless is None:
+        return partial(trio.run, run_demo, arguments.bot)
+    return partial(trio.run, partial(run_headless, arguments.headless, arguments.bot, as_json=arguments.json))
 
 
 def run(settings: Settings, _arguments: Namespace) -> Work:

@@ -1,61 +1,86 @@
-"""`svc demo`: the whole system on this machine. A real Postgres, stand-ins for Telegram and for the provider that
-creates, two instances of the service.
+"""`svc demo`: the whole system on this machine, with its page, or a show of it in the terminal.
 
-Nothing is installed or left behind: the database lies in a temporary folder, and Ctrl-C ends all of it.
+Nothing is installed or left behind: the databases lie in a temporary folder, and Ctrl-C ends all of it. What is
+imported here needs the extra `sandbox`.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import NoReturn
 
-import httpx
 import trio
 
-from sandbox.app import Sandbox
+from demo.server import serve_page
+from demo.show import run_show
+from demo.system import FAILURES, running_system
 from sandbox.ports import free_port
-from sandbox.postgres import PostgresFailed, temporary_postgres
-from sandbox.telegram import DEMO_TOKEN
 from svc.handler.bot import BotError, load_bot
-from svc.operations.demo_instance import LOOPBACK, Instance
+from svc.observability.errors import describe, leaves
+from svc.operations.demo_text import Steps, say, welcome
 from svc.operations.exit_codes import BAD_USAGE, DONE, FAILED, INTERRUPTED
 from svc.waiting import until
 
 CHAT_PORT = 8081
-SERVICE_PORTS = (8080, 8082)
-PROVIDER_PORT = 8083
-USER = 1001
-_LABELS = ("first", "second")
+ENDED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Work = Callable[[Callable[[], None]], Awaitable[int]]
+"""Returns an exit code. Is given a function to call when all is up: from then on a signal is the usual end."""
 
 
 async def run_demo(bot: str | None = None) -> int:
-    """Run until Ctrl-C or SIGTERM. Returns the exit code: 130 if it was interrupted before all was up.
+    """Run until a signal ends it. Returns the exit code: 130 if it was interrupted before all was up.
 
     `bot` is the `package.module:name` of another bot than the one that the settings name.
     """
+    code = await _run(bot, partial(_with_page, bot))
+    if code == INTERRUPTED:
+        say("")  # in the middle of a line
+    return code
+
+
+async def run_headless(script: str, bot: str | None, *, as_json: bool) -> int:
+    """Run a show in the terminal. Returns its exit code: 130 if it was interrupted."""
+
+    async def show(_up: Callable[[], None]) -> int:
+        return await run_show(script, bot=bot, as_json=as_json)
+
+    return await _run(bot, show)
+
+
+async def _run(bot: str | None, work: Work) -> int:
+    """Do the work until a signal comes. Where it cannot be done, one line on stderr says why."""
     if bot is not None:
         try:
             load_bot(bot)
         except BotError as error:
-            print(f"svc demo: {error}", file=sys.stderr)
-            return BAD_USAGE
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        print("svc demo: starting a Postgres, stand-ins for Telegram and kie, and two instances ...", flush=True)
-        try:
-            with temporary_postgres() as postgres:
-                return await _until_signalled(signals, partial(_with_postgres, postgres.url, bot))
-        except PostgresFailed as error:
-            print(f"svc demo: {error}", file=sys.stderr)
-            return FAILED
+            return _failed(str(error), BAD_USAGE)
+    code, why = INTERRUPTED, ""
+
+    def up() -> None:
+        nonlocal code
+        code = DONE
+
+    try:
+        with trio.open_signal_receiver(*_signals()) as signals:
+            ended = await _until_signalled(signals, partial(work, up))
+            code = code if ended is None else ended
+    except* FAILURES as group:
+        why = "; ".join(describe(error) for error in leaves(group))
+    return _failed(why) if why else code
 
 
-async def _until_signalled(signals: AsyncIterator[int], work: Callable[[trio.Event], Awaitable[int]]) -> int:
-    """Run `work`, which gets an event that is set when a signal comes; returns its exit code."""
+def _signals() -> list[signal.Signals]:
+    """Those that end it. One that whoever has started us wants ignored, as `nohup` does, stays ignored."""
+    return [number for number in ENDED_BY if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+async def _until_signalled(signals: AsyncIterator[int], work: Callable[[], Awaitable[int]]) -> int | None:
+    """The result of the work; None if a signal came first. What it has begun is ended in order either way."""
     stop = trio.Event()
 
     async def listen() -> None:
@@ -64,97 +89,33 @@ async def _until_signalled(signals: AsyncIterator[int], work: Callable[[trio.Eve
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listen)
-        code = await work(stop)
+        result = await until(stop, work)
         nursery.cancel_scope.cancel(reason="the demo is over")
-    return code
+    return result
 
 
-async def _with_postgres(database_url: str, bot: str | None, stop: trio.Event) -> int:
-    # Here, since it draws with a library that only the extra `sandbox` brings, like the Postgres that has started.
-    from sandbox.kie.app import DEMO_KEY, KieSandbox
-
-    first, second = (Instance(_port(port), label) for port, label in zip(SERVICE_PORTS, _LABELS, strict=True))
-    async with trio.open_nursery() as nursery:
-        telegram: str = await nursery.start(partial(Sandbox([DEMO_TOKEN]).run, port=_port(CHAT_PORT)))
-        provider: str = await nursery.start(partial(KieSandbox(DEMO_KEY).run, port=_port(PROVIDER_PORT)))
-        environ = {
-            **os.environ,
-            "BOT_TOKEN": DEMO_TOKEN,
-            "DATABASE_URL": database_url,
-            "LEADER_DATABASE_URL": "",
-            "WEBHOOK_SECRET": secrets.token_hex(16),
-            "WEBHOOK_URL": "",
-            "INTAKE": "webhook",
-            "TELEGRAM_API_ROOT": telegram,
-            "KIE_API_KEY": DEMO_KEY,
-            "KIE_API_ROOT": provider,
-            "KIE_WEBHOOK_KEY": "",
-            # Any instance takes callbacks, and the PASSIVE one is not killed by who tries a takeover.
-            "PUBLIC_URL": second.address,
-        }
-        if bot is not None:
-            environ["BOT"] = bot
-        code = await _with_services(environ, telegram, first, second, stop)
-        nursery.cancel_scope.cancel(reason="the demo is over")
-    return code
+async def _with_page(bot: str | None, up: Callable[[], None]) -> NoReturn:
+    steps = Steps()
+    async with running_system(bot, steps.begin) as system, trio.open_nursery() as nursery:
+        address: str = await nursery.start(serve_page, system, free_or_any(CHAT_PORT))
+        steps.end()
+        up()
+        active = system.active
+        say(welcome(address, system.environment, system.folder / "logs", active.pid if active else None))
+        await trio.sleep_forever()
 
 
-async def _with_services(
-    environ: Mapping[str, str], telegram: str, first: Instance, second: Instance, stop: trio.Event
-) -> int:
-    try:
-        code = await until(stop, partial(_set_up, environ, telegram, first, second))
-        if code is None:
-            return INTERRUPTED
-        if code == DONE:
-            print(_welcome(telegram, environ["KIE_API_ROOT"], first, second), flush=True)
-            await stop.wait()
-        return code
-    finally:
-        with trio.CancelScope(shield=True):
-            await second.end()
-            await first.end()
-
-
-async def _set_up(environ: Mapping[str, str], telegram: str, first: Instance, second: Instance) -> int:
-    for instance, state in ((first, "ACTIVE"), (second, "PASSIVE")):
-        await instance.start(environ)
-        if not await instance.reaches(state):
-            print(f"svc demo: the {instance.label} instance did not become {state}", file=sys.stderr)
-            return FAILED
-    # To the PASSIVE one: it stores and the ACTIVE one answers. When that is killed, updates still arrive.
-    await _set_webhook(telegram, f"{second.address}/webhook", environ["WEBHOOK_SECRET"])
-    return DONE
-
-
-async def _set_webhook(telegram: str, url: str, secret: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(
-            f"{telegram}/bot{DEMO_TOKEN}/setWebhook", json={"url": url, "secret_token": secret, "max_connections": 40}
-        )
-        answer.raise_for_status()
-
-
-def _port(wished: int) -> int:
+def free_or_any(wished: int) -> int:
     """The port `wished`, or any other if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wished))
+            probe.bind(("127.0.0.1", wished))
         except OSError:
             return free_port()
     return wished
 
 
-def _welcome(telegram: str, provider: str, active: Instance, passive: Instance) -> str:
-    return f"""
-  The bot is up. Open the chat:     {telegram}/
-  and type /start, or from here:    curl -d '{{"text": "/start"}}' {telegram}/user/{USER}/send
-  What the user then sees:          curl {telegram}/user/{USER}/messages
-  What the bot has called:          curl {telegram}/calls
-  What it has had created:          curl {provider}/control/tasks
-  The ACTIVE instance (answers):    {active.address}/healthz  /readyz  /metrics
-  The PASSIVE one (only stores):    {passive.address}/healthz
-  Let it take over:                 kill -9 {active.pid}
-  Ctrl-C ends all of it.
-"""
+def _failed(why: str, code: int = FAILED) -> int:
+    print(f"svc demo: {why}", file=sys.stderr)
+    return code

@@ -1,0 +1,71 @@
+"""What an instance logs: into a file, as lines that a person reads, and as events for the demo to follow."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from demo.views import LogLineView
+from svc.observability.logs import console_line
+
+KEPT = 500
+"""Lines that are kept for the page."""
+MAX_FILE = 10 * 1024 * 1024
+"""Bytes after which a new file is begun; the one before it is kept as well."""
+
+Event = dict[str, Any]
+
+
+class InstanceLog:
+    """The log of one instance. `lines` are the latest, `count` is how many there have ever been."""
+
+    def __init__(self, file: Path, instance: str) -> None:
+        self.file = file
+        self.lines: deque[LogLineView] = deque(maxlen=KEPT)
+        self.count = 0
+        self._instance = instance
+        self._rest = b""
+        self._size = 0
+
+    def take(self, chunk: bytes) -> Iterator[Event]:
+        """Take in what the process has written; the events of the lines that are complete now, in their order."""
+        self._write(chunk)
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            event = _event_in(line)
+            self._keep(line, event)
+            if event:
+                yield event
+
+    def _write(self, chunk: bytes) -> None:
+        if self._size > MAX_FILE:
+            self.file.replace(self.file.with_suffix(".old.log"))
+            self._size = 0
+        with self.file.open("ab") as file:
+            self._size += file.write(chunk)
+
+    def _keep(self, line: bytes, event: Event) -> None:
+        text = _as_text(event) if event else line.decode(errors="replace")
+        level = str(event.get("level", "info" if event else "error"))
+        self.lines.append(LogLineView(self._instance, level, text, time.time()))
+        self.count += 1
+
+
+def _event_in(line: bytes) -> Event:
+    """The event of a line; empty for one that is no JSON object, such as one of a traceback."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) and "event" in event and "timestamp" in event else {}
+
+
+def _as_text(event: Event) -> str:
+    """As the service itself writes it on a terminal, with the local time."""
+    when = datetime.fromisoformat(event["timestamp"]).astimezone()
+    return console_line(None, "", {**event, "timestamp": f"{when:%H:%M:%S}"})

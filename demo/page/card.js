@@ -1,0 +1,106 @@
+// The card of one instance: where it is in its life, what it can reach, and what can be done to it.
+
+import { Diagram } from "./diagram.js";
+import { element, explain, setAttribute, setShare, setText } from "./dom.js";
+import { actionButton } from "./server.js";
+import { count, duration, secondsLeft } from "./words.js";
+
+const LEASE = 3; // seconds, the service's default; the bar is full at this or at the longest that was seen
+const MARKS = { BOOT: "◌", PASSIVE: "○", ACTIVE: "●", DRAINING: "◐", ENDED: "✕" };
+const DOES = {
+  BOOT: "starting",
+  PASSIVE: "stands by",
+  ACTIVE: "leads",
+  DRAINING: "finishes what it began",
+  ENDED: "ended",
+};
+
+export class InstanceCard {
+  constructor(name, { actions, states, start }) {
+    this.diagram = new Diagram(states);
+    this.longestLease = LEASE;
+    this.mark = element("span", { class: "sign", "aria-hidden": "true" });
+    this.state = element("span");
+    this.process = element("p", { class: "process" });
+    this.condition = element("p", { class: "condition" });
+    this.epoch = fact("Epoch", "Counts who has led: each new leader takes the next number.");
+    this.lease = fact("Lease", "For how long this instance may still act as the leader, unless it renews its lease.");
+    this.bar = element("span", { class: "gauge-fill" });
+    this.lease.root.append(element("span", { class: "gauge", "aria-hidden": "true" }, this.bar));
+    this.queue = fact("Queue", "Updates that it has in hand and has not finished.");
+    const press = (action, more) => actionButton(action, { instance: () => name, ...more });
+    const cut = (action) => press(actions.find((each) => each.name === action), { label: "Cut", kind: "small" });
+    this.postgres = link("Postgres", cut("cut_postgres"));
+    this.botApi = link("Bot API", cut("cut_bot_api"));
+    this.ended = element("p", { class: "ended-how" });
+    const others = actions.filter(({ name: action }) => !action.startsWith("cut_"));
+    this.root = element(
+      "article",
+      { class: "card instance", "aria-label": `Instance ${name}` },
+      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "state-badge" }, this.mark, this.state)),
+      this.process,
+      this.diagram.root,
+      element(
+        "div",
+        { class: "stack" },
+        element(
+          "div",
+          { class: "alive" },
+          this.condition,
+          element("div", { class: "facts" }, this.epoch.root, this.lease.root, this.queue.root),
+          element("div", { class: "links" }, this.postgres.root, this.botApi.root),
+          element("div", { class: "actions", role: "group", "aria-label": `Do to ${name}` }, ...others.map((action) => press(action))),
+        ),
+        element("div", { class: "dead" }, this.ended, actionButton(start, { label: "Start another", kind: "main" })),
+      ),
+    );
+  }
+
+  show(view, now) {
+    const { root } = this;
+    setAttribute(root, "data-state", view.state);
+    setAttribute(root, "data-frozen", view.frozen_for > 0);
+    setText(this.mark, MARKS[view.state] ?? "?");
+    setText(this.state, view.state);
+    setText(this.process, `pid ${view.pid} · ${view.address.replace("http://", "")}`);
+    this.diagram.show(view.state);
+    setText(this.condition, condition(view, now));
+    setText(this.ended, view.ended || "It has ended.");
+    this.#showFacts(view);
+    this.postgres.show(view.no_postgres_for);
+    this.botApi.show(view.no_bot_api_for);
+  }
+
+  #showFacts({ epoch, lease_left: lease, waiting }) {
+    this.longestLease = Math.max(this.longestLease, lease ?? 0);
+    setText(this.epoch.value, count(epoch));
+    setText(this.lease.value, lease === null ? "–" : `${lease.toFixed(1)} s`);
+    setShare(this.bar, (lease ?? 0) / this.longestLease);
+    setText(this.queue.value, count(waiting));
+  }
+}
+
+function condition({ state, since, frozen_for: frozen }, now) {
+  if (frozen > 0) return `Frozen: wakes in ${secondsLeft(frozen)}`;
+  return `${DOES[state] ?? state} for ${duration(now - since)}`;
+}
+
+function fact(name, text) {
+  const value = element("span", { class: "value" });
+  const root = element("div", { class: "fact", role: "group", "aria-label": name, tabindex: "0" });
+  root.append(element("span", { class: "name", text: name }), value);
+  return { root: explain(root, text), value };
+}
+
+/** Whether it reaches something, and the button that cuts it off; `show` is told for how many seconds it is cut. */
+function link(name, button) {
+  const mark = element("span", { class: "sign", "aria-hidden": "true" });
+  const value = element("span", { class: "value" });
+  const root = element("div", { class: "link" }, mark, element("span", { class: "name", text: name }), value, button);
+  const show = (cut) => {
+    setAttribute(root, "data-cut", cut > 0);
+    setText(mark, cut > 0 ? "✕" : "✓");
+    setText(value, cut > 0 ? `cut, ${secondsLeft(cut)}` : "in reach");
+  };
+  return { root, show };
+}

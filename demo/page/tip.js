@@ -1,0 +1,39 @@
+// Tips: what a figure or a button means, beside it, while it has the pointer or the focus. Escape takes a tip away.
+
+const GAP = 8; // pixels between a node and its tip, and between a tip and the edge of the window
+
+/** Show tips in `tip` for every node that has `data-tip`. */
+export function showTips(tip) {
+  let node = null;
+
+  const hide = () => {
+    tip.hidden = true;
+    node = null;
+  };
+  const show = (event) => {
+    const found = event.target.closest?.("[data-tip]") ?? null;
+    if (found === node || tip.contains(event.target)) return;
+    if (!found) return hide();
+    if (event.type === "focusin" && !event.target.matches(":focus-visible")) return;
+    node = found;
+    tip.textContent = node.dataset.tip;
+    tip.hidden = false;
+    place(tip, node.getBoundingClientRect());
+  };
+  document.addEventListener("pointerover", show);
+  document.addEventListener("focusin", show);
+  document.addEventListener("focusout", hide);
+  document.addEventListener("pointerleave", hide);
+  document.addEventListener("scroll", hide, true);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+}
+
+/** Below the node, or above it where there is no room below. */
+function place(tip, around) {
+  const { width, height } = tip.getBoundingClientRect();
+  const left = around.left + around.width / 2 - width / 2;
+  const below = around.bottom + GAP;
+  const top = below + height + GAP > innerHeight ? around.top - height - GAP : below;
+  tip.style.left = `${Math.max(GAP, Math.min(left, innerWidth - width - GAP))}px`;
+  tip.style.top = `${Math.max(GAP, top)}px`;
+}
