@@ -11,11 +11,12 @@
     databases.py        the Postgres servers, whose work is done in threads
     balancer.py         which instance gets the next webhook or callback
     keeper.py           a process that ends what the demo has started, should the demo be killed
-    children.py   the processes that the demo has started, for the keeper: which live, and how they are ended
+    children.py         the processes that the demo has started, for the keeper: which live, and how they are ended
     actions.py          what can be done to the system: the table that the page, the tour and the shows go by
     world_faults.py     what can be wrong with Telegram and the provider
     people.py           people who press /start, so many a second
     score.py            accepted, answered, lost, twice, and how long it took, by what Telegram saw
+    recent.py           durations of the last minute and their percentiles
     ledger.py           what the database says of those who have no answer
     handovers.py        how long nobody was answered when the lead went over
     history.py          the last minutes, second by second, with every fault; plots.py draws them
