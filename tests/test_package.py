@@ -147,11 +147,11 @@ async def sandbox_telegram() -> AsyncIterator[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    """Code, SQL, the catalog, the chat page and the markers of typing are in; tests and benchmarks are not."""
+    """Code, SQL, the catalog, the files of the pages and the markers of typing are in; tests and benchmarks are not."""
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     assert inside == {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
-    assert {Path(name).suffix for name in inside} == {".py", ".typed", ".sql", ".csv", ".html"}
+    assert {Path(name).suffix for name in inside} == {".py", ".typed", ".sql", ".csv", ".html", ".css", ".js"}
     assert {f"{package}/py.typed" for package in PACKAGES} <= inside
 
 
