@@ -7,6 +7,7 @@
     actions.py    what can be done to the system: the table that the page, the tour and the shows go by
     people.py     people who press /start, so many a second
     score.py      accepted, answered, lost, twice, and how long it took, by what Telegram saw
+    recent.py     durations of the last minute and their percentiles
     history.py    the last minutes, second by second, with every fault
     plots.py      these as SVG
     tour.py       five things to see, each with a figure that was measured just now
