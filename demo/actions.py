@@ -96,7 +96,6 @@ async def _deploy(system: System, instance: Instance | None) -> None:
 
 async def _crash(system: System, instance: Instance | None) -> None:
     chosen = _chosen(system, instance)
-    system.happened(f"kill -9 {chosen.pid}: the {chosen.name} instance.")
     chosen.kill()
     await chosen.until_over()
 

@@ -10,15 +10,14 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import trio
 
-from demo.instance import Instance
 from sandbox.api import HttpResponse
-from sandbox.http_client import HttpPoster
 from sandbox.http_server import HttpRequest, serve
-from sandbox.webhooks import PostResult
+from sandbox.webhooks import Post, PostResult
 
 ATTEMPT_DEADLINE = 2.0
 """Seconds that one instance has to answer."""
@@ -28,12 +27,32 @@ Acknowledged = Callable[[int, float, float], None]
 """Told of each update that was answered with 200: its id, after how many seconds, and when (Unix time)."""
 
 
-class Balancer:
-    """Passes webhooks and callbacks on to an instance that is live. `instances` is looked at anew for each."""
+class Backend(Protocol):
+    """An instance, as a balancer sees it."""
 
-    def __init__(self, instances: Callable[[], Sequence[Instance]], poster: HttpPoster, told: Acknowledged) -> None:
+    @property
+    def address(self) -> str:
+        """Its base URL."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a process."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether that is stopped."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it has said lately that it is ready."""
+
+
+class Balancer:
+    """Passes webhooks and callbacks on, by `post`, to an instance that is live. `instances` is asked anew for each."""
+
+    def __init__(self, instances: Callable[[], Sequence[Backend]], post: Post, told: Acknowledged) -> None:
         self._instances = instances
-        self._poster = poster
+        self._post = post
         self._told = told
         self._turn = itertools.count()
 
@@ -66,7 +85,7 @@ class Balancer:
         for instance in self._in_turn():
             try:
                 with trio.fail_after(ATTEMPT_DEADLINE):
-                    result = await self._poster.post(f"{instance.address}{target}", headers, body)
+                    result = await self._post(f"{instance.address}{target}", headers, body)
             except (OSError, trio.TooSlowError):
                 continue
             if result.status != 503:
@@ -76,7 +95,7 @@ class Balancer:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "no instance answers")
         return refused
 
-    def _in_turn(self) -> Iterator[Instance]:
+    def _in_turn(self) -> Iterator[Backend]:
         """Those that are live, another one first each time; then, as a last resort, those that may be all the same."""
         instances = [each for each in self._instances() if each.running and not each.frozen]
         live = [each for each in instances if each.live]

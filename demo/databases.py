@@ -22,6 +22,11 @@ class Databases:
         """Of the two servers, of which one takes writes."""
         self._busy = trio.Lock()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is done to it now."""
+        return self._busy.locked()
+
     async def add_standby(self, port: int) -> None:
         """Make a synchronous standby at this port."""
         async with self._busy:
@@ -54,7 +59,7 @@ class Databases:
 
     def check_idle(self) -> None:
         """Raises Refused while something is done."""
-        if self._busy.locked():
+        if self.busy:
             raise Refused("Postgres is busy, its standby may still be in the making: try again in a few seconds.")
 
 

@@ -74,6 +74,7 @@ class Instance:
         self._surroundings = surroundings
         self._figures = Figures()
         self._changed = trio.lowlevel.ParkingLot()
+        self._begun = trio.Event()
         self._over = trio.Event()
         self._process: trio.Process | None = None
         self._faults: dict[str, TimedFault] = {}
@@ -103,20 +104,24 @@ class Instance:
         """Whether it can be given work: it runs, is not frozen, and has said lately that it is ready."""
         return self.running and not self.frozen and self._figures.ready
 
-    async def run(
-        self, environ: Mapping[str, str], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        """Run it until its process ends; starts when that has begun. `environ` are all settings but its own."""
+    async def run(self, environ: Mapping[str, str]) -> None:
+        """Run it until its process ends. `environ` are all settings but its own."""
         with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                way: dict[str, str] = await nursery.start(self._links.run)
-                process = await self._start({**environ, **way})
-                self._faults = instance_faults(self.name, nursery, self._links, self._send, self._surroundings.happened)
-                task_status.started()
-                nursery.start_soon(self._keep_asking)
-                await self._read_log(process)
-                self._note_end(await process.wait())
-                nursery.cancel_scope.cancel(reason="the process has ended")
+            try:
+                async with trio.open_nursery() as nursery:
+                    await self._run(environ, nursery)
+                    nursery.cancel_scope.cancel(reason="the process has ended")
+            finally:
+                self._begun.set()
+                self._over.set()
+
+    async def until_begun(self) -> None:
+        """Wait until its process has been started."""
+        await self._begun.wait()
+
+    async def until_over(self) -> None:
+        """Wait until its process has ended."""
+        await self._over.wait()
 
     async def reaches(self, *states: str) -> None:
         """Wait until it is in one of `states`. Raises trio.TooSlowError after 30 s, and Ended if it has ended."""
@@ -128,16 +133,13 @@ class Instance:
 
     async def end(self) -> None:
         """SIGTERM, and SIGKILL if that takes longer than END_DEADLINE; returns once it has ended."""
+        await self._begun.wait()
         self.terminate()
         with trio.move_on_after(END_DEADLINE):
             await self._over.wait()
         if self.running:
             self.kill()
             await self._over.wait()
-
-    async def until_over(self) -> None:
-        """Wait until its process has ended."""
-        await self._over.wait()
 
     def terminate(self) -> None:
         """SIGTERM: it drains and ends, also if it is frozen."""
@@ -179,6 +181,15 @@ class Instance:
             no_bot_api_for=self._left("no_bot_api"),
             ended=self.how_ended,
         )
+
+    async def _run(self, environ: Mapping[str, str], nursery: trio.Nursery) -> None:
+        way: dict[str, str] = await nursery.start(self._links.run)
+        process = await self._start({**environ, **way})
+        self._faults = instance_faults(self.name, nursery, self._links, self._send, self._surroundings.happened)
+        self._begun.set()
+        nursery.start_soon(self._keep_asking)
+        await self._read_log(process)
+        self._note_end(await process.wait())
 
     async def _start(self, environ: Mapping[str, str]) -> trio.Process:
         port = free_port()

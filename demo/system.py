@@ -10,23 +10,24 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 import trio
 
 from demo.actions import Refused
-from demo.balancer import WEBHOOK, Balancer
+from demo.balancer import Balancer
 from demo.databases import Databases, start_databases
 from demo.history import History
+from demo.instance import ENDED, Instance
 from demo.instance import Ended as Ended
-from demo.instance import Instance
 from demo.keeper import Keeper, KeeperFailed
 from demo.links import Links, database_url
 from demo.ordinals import ordinal
 from demo.people import People
 from demo.score import Score
+from demo.set_up import set_up
 from demo.views import FaultView, SystemView
 from demo.wiring import Wiring
 from demo.world_faults import WorldFaults
@@ -37,7 +38,6 @@ from sandbox.http_client import HttpPoster
 from sandbox.kie.app import DEMO_KEY, KieSandbox
 from sandbox.postgres import PostgresFailed
 from sandbox.telegram import DEMO_TOKEN
-from svc.settings.environment import load_settings
 
 MOST_RUNNING = 6
 ENDED_SHOWN = 3
@@ -45,8 +45,6 @@ LEAD_DEADLINE = 60.0
 
 FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
 """What `running_system` raises, alone or in a group, where something does not come up."""
-
-OWN_BOT = "svc.bot.menu_bot:bot"
 
 Progress = Callable[[str], None]
 """Told what is being set up, a few words each."""
@@ -59,13 +57,16 @@ class System:
     status` and the other commands reach this system.
     """
 
-    def __init__(self, folder: Path, keeper: Keeper, databases: Databases, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, folder: Path, keeper: Keeper, databases: Databases, poster: HttpPoster, nursery: trio.Nursery
+    ) -> None:
         self.folder = folder
         self.databases = databases
         self.sandbox = Sandbox([DEMO_TOKEN])
         self.provider = KieSandbox(DEMO_KEY)
         self.wiring = Wiring(self.sandbox.telegram, keeper)
         self.faults = WorldFaults(nursery, self.sandbox.faults, self.provider.faults, self.happened)
+        self.balancer = Balancer(lambda: self.instances, poster.post, self.wiring.acknowledged)
         self.instances: list[Instance] = []
         """All that ever were, the latest last; of those that have ended, the last few."""
         self.environment: Mapping[str, str] = {
@@ -75,8 +76,6 @@ class System:
         }
         self.instance_settings: dict[str, str] = {}
         """What every instance gets on top of this process' own environment."""
-        self.address = ""
-        """The balancer's."""
         self.own_bot = True
         """Whether the instances run this project's own bot."""
         self._nursery = nursery
@@ -116,7 +115,7 @@ class System:
 
     async def start_instance(self) -> Instance:
         """Start one more; returns at once. Raises Refused where there are too many."""
-        if sum(each.running for each in self.instances) >= MOST_RUNNING:
+        if sum(each.state != ENDED for each in self.instances) >= MOST_RUNNING:
             raise Refused(f"{MOST_RUNNING} instances run already.")
         self._started += 1
         name = ordinal(self._started)
@@ -124,9 +123,11 @@ class System:
             self.sandbox.api, partial(self.wiring.observed, name), before_call=self.faults.calls.before_call
         )
         instance = Instance(name, self.folder / "logs", Links(link, self.databases.ports), self.wiring)
-        await self._nursery.start(instance.run, {**os.environ, **self.environment, **self.instance_settings})
         self.instances.append(instance)
         self._forget_ended()
+        # Not by nursery.start: who is cancelled there would wait for the end of a task that nobody else knows yet.
+        self._nursery.start_soon(instance.run, {**os.environ, **self.environment, **self.instance_settings})
+        await instance.until_begun()
         return instance
 
     async def fail_over(self) -> None:
@@ -181,7 +182,7 @@ class System:
                 nursery.start_soon(instance.end)
 
     def _forget_ended(self) -> None:
-        ended = [each for each in self.instances if not each.running]
+        ended = [each for each in self.instances if each.state == ENDED]
         for instance in ended[:-ENDED_SHOWN]:
             self.instances.remove(instance)
 
@@ -192,12 +193,12 @@ async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[S
 
     `bot` is another bot than that which the settings name. Raises FAILURES where something does not come up.
     """
-    with _folder() as (folder, keeper):
+    with _folder() as (folder, keeper), closing(HttpPoster()) as poster:
         progress("a Postgres")
         async with _running_databases(folder, keeper) as databases, trio.open_nursery() as nursery:
-            system = System(folder, keeper, databases, nursery)
+            system = System(folder, keeper, databases, poster, nursery)
             try:
-                await _set_up(system, nursery, bot, progress)
+                await set_up(system, nursery, bot, progress)
                 yield system
             finally:
                 with trio.CancelScope(shield=True):
@@ -225,56 +226,3 @@ async def _running_databases(folder: Path, keeper: Keeper) -> AsyncIterator[Data
     finally:
         with trio.CancelScope(shield=True):
             await databases.stop()  # kills what does not end in time
-
-
-async def _set_up(system: System, nursery: trio.Nursery, bot: str | None, progress: Progress) -> None:
-    system.own_bot = (bot or load_settings(required=()).bot) == OWN_BOT
-    progress("stand-ins for Telegram and kie, and a balancer")
-    await _start_stand_ins(system, nursery, bot)
-    progress("an instance, which becomes ACTIVE")
-    await (await system.start_instance()).reaches("ACTIVE")
-    progress("another one, which waits as PASSIVE")
-    await (await system.start_instance()).reaches("PASSIVE")
-    await _set_webhook(system)
-    system.wiring.begin()
-    nursery.start_soon(system.add_standby, system.databases.ports[1])
-    nursery.start_soon(system.people.run)
-    nursery.start_soon(system.wiring.keep_asking, system.databases)
-
-
-async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | None) -> None:
-    poster = HttpPoster()
-    balancer = Balancer(lambda: system.instances, poster, system.wiring.acknowledged)
-    await nursery.start(system.sandbox.run_sender, balancer.post)
-    system.address = await nursery.start(balancer.run)
-    provider: str = await nursery.start(system.provider.run)
-    system.instance_settings = _settings(system.address, provider, bot)
-
-
-def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
-    return {
-        "LEADER_DATABASE_URL": "",
-        "WEBHOOK_URL": "",
-        "INTAKE": "webhook",
-        "KIE_API_KEY": DEMO_KEY,
-        "KIE_API_ROOT": provider,
-        "KIE_WEBHOOK_KEY": "",
-        "PUBLIC_URL": balancer,
-        "LOG_FORMAT": "json",
-        "LOG_LEVEL": "info",
-        # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
-        "SEND_RATE": "0",
-        # Within the time for which a link is cut.
-        "STEP_DOWN_AFTER": "3",
-        **({} if bot is None else {"BOT": bot}),
-    }
-
-
-async def _set_webhook(system: System) -> None:
-    params = {
-        "url": f"{system.address}{WEBHOOK}",
-        "secret_token": system.environment["WEBHOOK_SECRET"],
-        "max_connections": 40,
-    }
-    answer = system.sandbox.telegram.call(DEMO_TOKEN, "setWebhook", params)
-    assert answer.status == 200, answer.body

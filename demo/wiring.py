@@ -41,6 +41,7 @@ class Wiring:
         self.news = ""
         self.changed = trio.lowlevel.ParkingLot()
         self._calls: dict[str, deque[float]] = {}
+        self._awaited: dict[int, trio.Event] = {}
         self._telegram = telegram
         self._keeper = keeper
         self._next_update = 0
@@ -83,6 +84,16 @@ class Wiring:
             if event["to"] == "ACTIVE":
                 self.handovers.leads(instance.name, datetime.fromisoformat(event["timestamp"]).timestamp())
             self.changed.unpark_all()
+        elif event["event"] == "DONE" and event["update_id"] in self._awaited:
+            self._awaited[event["update_id"]].set()
+
+    async def until_done(self, update_id: int) -> None:
+        """Wait until an instance has logged that it is done with this update, which was sent just now."""
+        done = self._awaited[update_id] = trio.Event()
+        try:
+            await done.wait()
+        finally:
+            del self._awaited[update_id]
 
     def halted(self, instance: Instance) -> None:
         """An instance does nothing from now on."""

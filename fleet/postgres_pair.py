@@ -107,10 +107,10 @@ class PostgresCluster:
 
 
 @contextmanager
-def postgres_cluster(*, with_standby: bool) -> Iterator[PostgresCluster]:
+def postgres_cluster(*, with_standby: bool, watcher: Watcher = NOBODY) -> Iterator[PostgresCluster]:
     """A primary, with a synchronous standby or alone, stopped and removed at the end."""
     with tempfile.TemporaryDirectory(prefix="svc-postgres-", ignore_cleanup_errors=True) as folder:
-        cluster = PostgresCluster(Path(folder), with_standby=with_standby)
+        cluster = PostgresCluster(Path(folder), with_standby=with_standby, watcher=watcher)
         try:
             yield cluster
         finally:

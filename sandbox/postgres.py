@@ -69,6 +69,7 @@ class EmbeddedPostgres:
         self._watcher = watcher
         self._process: subprocess.Popen[bytes] | None = None
         self._user = server_user()
+        self._programs: Path | None = None
 
     @property
     def url(self) -> str:
@@ -147,13 +148,14 @@ class EmbeddedPostgres:
             let_pass(self.folder)
             check_reach(self._user, self.folder)
             os.chown(self.data, self._user.uid, self._user.gid)
-        self._programs = programs_for(self._user, self.folder / "programs")
+        self._programs = self._programs or programs_for(self._user, self.folder / "programs")
 
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a program on the data; what it says goes to the log. Raises PostgresFailed."""
         user = self._user
         try:
             with (self.folder / "log").open("ab") as log:
+                assert self._programs is not None
                 process = subprocess.Popen(
                     [str(self._programs / program), "-D", str(self.data.absolute()), *arguments],
                     stdin=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 Postgres refuses to run as root. Started by root, it runs as `nobody`, who owns the data and nothing else: no user is
 made, and no folder that was there before is opened to others. Where `nobody` cannot reach the programs (a virtual
-environment under /root, which is closed to others), a copy of them is made in the server's folder: 24 MB, 0.1 s.
+environment under /root, which is closed to others), a copy of them is made in the server's folder: 26 MB, 0.1 s.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def programs_for(user: User | None, copy: Path) -> Path:
     programs = binary("postgres").resolve().parent
     if user is None or _may_run(user, programs / "postgres"):
         return programs
-    if not copy.exists():
-        _copy(programs, copy)
-    return copy / "bin"
+    return _copy(programs.parent, copy) / "bin"
 
 
 def let_pass(folder: Path) -> None:
@@ -76,15 +74,25 @@ def check_reach(user: User, folder: Path) -> None:
             )
 
 
-def _copy(programs: Path, copy: Path) -> None:
-    """What a server needs of the wheel: it finds its libraries and its texts beside the folder of its programs."""
-    (copy / "bin").mkdir(parents=True)
+def _copy(installed: Path, copy: Path) -> Path:
+    """Copy what a server needs of the wheel's installation; where the copy is.
+
+    Each program finds its texts and its libraries by where it lies itself, so they lie in the copy as they do in the
+    wheel: those that come with the wheel in a folder beside the package.
+    """
+    package = installed.parent
+    there = copy / package.name / installed.name
+    (there / "bin").mkdir(parents=True)
     for name in _RUN_AS_USER:
-        shutil.copy(programs / name, copy / "bin")
+        shutil.copy(installed / "bin" / name, there / "bin")
     for name in ("lib", "share"):
-        shutil.copytree(programs.parent / name, copy / name)
+        shutil.copytree(installed / name, there / name)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, copy / libraries.name)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    return there
 
 
 def _may_run(user: User, program: Path) -> bool:

@@ -1,12 +1,18 @@
-"""`svc demo` as a person runs it: up, a /start, the ACTIVE instance killed, another /start, Ctrl-C, nothing left."""
+"""`svc demo` as a person runs it: up, a /start, either instance killed, another /start, another terminal, Ctrl-C.
+
+What ends it and what is left then has a file of its own, test_demo_leaves_nothing.py.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import signal
-from contextlib import AbstractAsyncContextManager, suppress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +20,12 @@ import httpx
 import pytest
 
 from fleet.waiting import eventually
-from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, running
+from svc.operations.demo import CHAT_PORT
+from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 
 pytestmark = pytest.mark.processes
 
-
-def running_demo() -> AbstractAsyncContextManager[RunningProcess]:
-    """`svc demo`, with a HOST in the environment that would open it to other machines."""
-    return running(*python("-m", "svc", "demo"), env=environment_of_checkout(LOG_FORMAT="json", HOST="0.0.0.0"))
+UP = "Ctrl-C ends all of it"
 
 
 def shown(demo: RunningProcess, pattern: str) -> str:
@@ -31,85 +35,123 @@ def shown(demo: RunningProcess, pattern: str) -> str:
     return found[1]
 
 
-def events(demo: RunningProcess, name: str) -> list[dict[str, Any]]:
-    """The lines of this event in the log of either instance; a line that is still being written is left out."""
-    lines = [line for line in demo.printed.splitlines(keepends=True) if line.startswith("{") and line[-1] == "\n"]
-    return [event for event in map(json.loads, lines) if event["event"] == name]
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program has this port."""
+    with socket.socket() as other:
+        try:
+            other.bind(("127.0.0.1", port))
+            other.listen()
+        except OSError:
+            pass  # it has it already
+        yield
 
 
-async def test_the_demo_runs_the_main_job_and_leaves_nothing() -> None:
-    """A /start gets its menu, also after a kill; Ctrl-C ends all of it with exit 0."""
-    async with running_demo() as demo, httpx.AsyncClient(trust_env=False) as client:
-        await demo.says("Ctrl-C ends all of it")
-        chat = shown(demo, r"Open the chat:\s+(http://\S+)/")
-        active = int(shown(demo, r"kill -9 (\d+)"))
-        binds = [event["bind"] for event in events(demo, "HTTP_UP")]
-        assert len(binds) == 2
-        assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
+class Visitor:
+    """Somebody who has the page open."""
 
-        async def start(done: int) -> None:
-            """Say /start, and wait until `done` updates are settled in the database.
+    def __init__(self, client: httpx.AsyncClient, page: str, logs: Path) -> None:
+        self._client = client
+        self._page = page
+        self._logs = logs
 
-            Not only until the menu is sent: an instance that is killed between the two leaves a send in doubt, which
-            is rightly repeated.
-            """
-            await client.post(f"{chat}/user/7/send", json={"text": "/start"})
-            await eventually(lambda: len(events(demo, "DONE")) >= done, DEADLINE)
+    async def instances(self) -> dict[str, dict[str, Any]]:
+        """What the page shows of the instances, by their state."""
+        async with self._client.stream("GET", f"{self._page}/demo/stream") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: {") and '"instances"' in line:
+                    return {each["state"]: each for each in json.loads(line[6:])["instances"]}
+        raise AssertionError("the stream has ended")
 
-        await start(done=1)
-        os.kill(active, signal.SIGKILL)
-        await start(done=2)
-        messages = (await client.get(f"{chat}/user/7/messages")).json()["messages"]
-        assert [message["from"]["is_bot"] for message in messages] == [False, True, False, True]
-        assert (await client.get(f"{chat}/")).status_code == 200
-        provider = shown(demo, r"had created:\s+curl (http://\S+)")
-        assert (await client.get(provider)).json() == {"tasks": []}
+    async def starts_one(self) -> None:
+        """Press the button, and wait until it is up."""
+        answer = await self._client.post(f"{self._page}/demo/do", json={"action": "start"}, timeout=DEADLINE)
+        assert answer.status_code == 200, answer.text
+        await eventually(lambda: self.events("LOCK_WAIT") >= 3, DEADLINE)
 
-        children = _children(demo.process.pid)
-        assert len(children) >= 2
-        demo.process.send_signal(signal.SIGINT)
-        assert await demo.exit_code() == 0
-        assert _alive(children) == []
+    async def says_start(self, *, done: int) -> list[bool]:
+        """Say /start, and wait until `done` updates are settled; who has written what is seen, whether a bot.
+
+        Not only until the menu is sent: an instance that is killed between the two leaves a send in doubt.
+        """
+        await self._client.post(f"{self._page}/user/7/send", json={"text": "/start"})
+        await eventually(lambda: self.events("DONE") >= done, DEADLINE)
+        answer = await self._client.get(f"{self._page}/user/7/messages")
+        return [message["from"]["is_bot"] for message in answer.json()["messages"]]
+
+    def events(self, name: str) -> int:
+        """How many lines of this event are in the logs of all instances."""
+        return self.log().count(f'"event":"{name}"')
+
+    def log(self) -> str:
+        """What all instances have logged."""
+        return "".join(file.read_text() for file in self._logs.iterdir())
 
 
-async def test_the_demo_can_be_interrupted_while_it_starts() -> None:
-    """Ctrl-C on a terminal, which reaches the whole process group: exit 130, and no traceback."""
-    async with running_demo() as demo:
-        await demo.says("starting")
-        os.killpg(demo.process.pid, signal.SIGINT)
-        assert await demo.exit_code() == 130
-    assert "Traceback" not in demo.printed
-    assert "The bot is up" not in demo.printed
+async def test_the_main_job(tmp_path: Path) -> None:
+    """A /start gets its menu, whichever instance was killed before, and `svc status` works in another terminal.
+
+    From a folder of somebody's own, while another program has the usual port, and with a HOST in the environment that
+    would open it to other machines.
+    """
+    env = environment_of_checkout(HOST="0.0.0.0", LOG_LEVEL="error")
+    with taken(CHAT_PORT):
+        async with (
+            running(*python("-P", "-m", "svc", "demo"), env=env, folder=tmp_path) as demo,
+            httpx.AsyncClient(trust_env=False) as client,
+        ):
+            await demo.says(UP)
+            assert demo.printed.count(" s\n") == 4, "each step and how long it took"
+            page = shown(demo, r"Open:\s+(http://127.0.0.1:\d+)/\n")
+            assert not page.endswith(f":{CHAT_PORT}")
+            assert "<html" in (await client.get(f"{page}/")).text
+            visitor = Visitor(client, page, Path(shown(demo, r"logs of the instances:\s+(\S+)")))
+            settings = dict(word.split("=", 1) for word in shlex.split(shown(demo, r"export (.*)")))
+
+            # One /start was said when it was set up.
+            assert await visitor.says_start(done=2) == [False, True]
+            instances = await visitor.instances()
+            assert instances["ACTIVE"]["pid"] == int(shown(demo, r"kill -9 (\d+)"))
+            os.kill(instances["PASSIVE"]["pid"], signal.SIGKILL)
+            assert await visitor.says_start(done=3) == [False, True] * 2
+            await visitor.starts_one()
+            os.kill(instances["ACTIVE"]["pid"], signal.SIGKILL)
+            assert await visitor.says_start(done=4) == [False, True] * 3
+
+            status = await run(*python("-m", "svc", "status", "--json"), env=environment_of_checkout(**settings))
+            assert json.loads(status.stdout)["active"] == "third", status
+            check = await run(*python("-m", "svc", "check"), env=environment_of_checkout(**settings))
+            assert check.returncode == 0, check.stdout
+            binds = re.findall(r'"bind":"(.*?)"', visitor.log())
+            assert len(binds) == 3
+            assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
+            demo.process.send_signal(signal.SIGINT)
+            assert await demo.exit_code() == 0
+
+
+async def test_a_show_in_the_terminal(tmp_path: Path) -> None:
+    """`--headless crash --json`: one JSON object with the verdict, and exit 0."""
+    command = python("-P", "-m", "svc", "demo", "--headless", "crash", "--json")
+    done = await run(*command, env=environment_of_checkout(), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["kept"] is True
 
 
 @pytest.mark.parametrize(
-    ("bot", "why"),
+    ("arguments", "why"),
     [
-        ("nothing", "nothing is not package.module:name"),
-        ("no.such.module:bot", "no.such.module cannot be imported"),
-        ("here:other", "here:other is not a svc.handler.bot.Bot"),
+        (("--bot", "nothing"), "svc demo: nothing is not package.module:name"),
+        (("--bot", "no.such.module:bot"), "svc demo: no.such.module cannot be imported"),
+        (("--bot", "here:other"), "svc demo: here:other is not a svc.handler.bot.Bot"),
+        (("--headless", "crash", "--bot", "nothing"), "svc demo: nothing is not package.module:name"),
+        (("--json",), "svc demo: error: --json goes with --headless"),
+        (("--headless", "explode"), "svc demo: error: argument --headless: invalid choice: 'explode'"),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-async def test_a_bot_that_is_none_is_said_before_anything_starts(tmp_path: Path, bot: str, why: str) -> None:
-    """Exit 2 with one line; a module in the working folder is found."""
+async def test_bad_usage_is_said_before_anything_starts(tmp_path: Path, arguments: tuple[str, ...], why: str) -> None:
+    """Exit 2, and the last line says why; a module in the working folder is found."""
     (tmp_path / "here.py").write_text("other = 1\n")
-    demo = python("-P", "-m", "svc", "demo", "--bot", bot)
-    async with running(*demo, env=environment_of_checkout(), folder=tmp_path) as process:
-        assert await process.exit_code() == 2
-    (line,) = process.printed.splitlines()
-    assert line.startswith(f"svc demo: {why}")
-
-
-def _children(parent: int) -> list[int]:
-    """The processes that `parent` has started."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # "pid (name) state ppid ...", and the name may hold anything.
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == parent:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def _alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    done = await run(*python("-P", "-m", "svc", "demo", *arguments), env=environment_of_checkout(), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(why)

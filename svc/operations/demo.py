@@ -37,7 +37,10 @@ async def run_demo(bot: str | None = None) -> int:
 
     `bot` is the `package.module:name` of another bot than the one that the settings name.
     """
-    return await _run(bot, partial(_with_page, bot))
+    code = await _run(bot, partial(_with_page, bot))
+    if code == INTERRUPTED:
+        say("")  # in the middle of a line
+    return code
 
 
 async def run_headless(script: str, bot: str | None, *, as_json: bool) -> int:

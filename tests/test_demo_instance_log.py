@@ -1,0 +1,43 @@
+"""The log of an instance, as the demo takes it in: chunks of bytes that end anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from demo import instance_log
+from demo.instance_log import InstanceLog
+
+
+def line(event: str, **fields: object) -> bytes:
+    return json.dumps({"event": event, "level": "info", "timestamp": "2026-01-02T03:04:05Z", **fields}).encode() + b"\n"
+
+
+def test_events_and_lines(tmp_path: Path) -> None:
+    """Lines come whole whatever the chunks; a person reads them as on a terminal, a traceback too."""
+    log = InstanceLog(tmp_path / "first.log", "first")
+    written = line("STATE", to="PASSIVE", epoch=None) + b'Traceback: "\xff"\n' + line("DONE", update_id=7) + b"{"
+    events = [event for byte in written for event in log.take(bytes([byte]))]
+    assert [event["event"] for event in events] == ["STATE", "DONE"]
+    assert events[0]["to"] == "PASSIVE"
+    texts = [each.text.partition(" ")[2] for each in log.lines]
+    assert texts == ["[STATE] 🔀 STATE to=PASSIVE", '"\ufffd"', "[WORKER] 🏁 DONE update_id=7"]
+    assert [each.level for each in log.lines] == ["info", "error", "info"]
+    assert {each.instance for each in log.lines} == {"first"}
+    assert log.count == 3
+    assert log.file.read_bytes() == written
+
+
+def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one is begun, and the one before it is kept."""
+    monkeypatch.setattr(instance_log, "MAX_FILE", 1_000)
+    log = InstanceLog(tmp_path / "first.log", "first")
+    for number in range(100):
+        list(log.take(line("DONE", update_id=number)))
+    files = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert sorted(files) == ["first.log", "first.old.log"]
+    assert all(len(text) < 1_200 for text in files.values())
+    assert '"update_id": 99}' in files["first.log"]
+    assert len(log.lines) == 100
