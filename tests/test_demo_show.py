@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
-from pathlib import Path
 
 import pytest
-import trio
 from rich.console import Console
 
 from demo.lines import Lines
@@ -20,6 +17,7 @@ from demo.steps.step import Outcome, count_of, in_ms
 from demo.tour import STEPS
 from demo.views import InstanceView, ScoreView, StepView
 from tests.processes import environment_of_checkout, python, run, running
+from tests.remains import space
 
 # A step has 60 s, and a machine that others load may need them.
 DEADLINE = 400.0
@@ -136,10 +134,12 @@ def test_where_there_is_no_screen(encoding: str, terminal: bool, term: str, monk
 
 @pytest.mark.processes
 @pytest.mark.timeout(DEADLINE + 20)
-async def test_the_whole_show(tmp_path: Path) -> None:
+async def test_the_whole_show() -> None:
     """All five steps keep all promises; JSON on stdout and plain lines on stderr; nothing is left behind."""
-    command = python("-P", "-m", "svc", "demo", "--headless", "all", "--json")
-    done = await run(*command, env=environment_of_checkout(TMPDIR=str(tmp_path)), deadline=DEADLINE)
+    with space() as place:
+        command = python("-P", "-m", "svc", "demo", "--headless", "all", "--json")
+        done = await run(*command, env=environment_of_checkout(**place.environment), deadline=DEADLINE)
+        assert (place.processes(), place.files()) == ([], [])
     assert done.returncode == 0, done.stderr + done.stdout
     told = json.loads(done.stdout)
     assert told["kept"]
@@ -150,7 +150,6 @@ async def test_the_whole_show(tmp_path: Path) -> None:
     assert told["score"]["found_out"] >= 1
     assert "\x1b" not in done.stderr
     assert "crash: kept: The message was on its way when the process died." in done.stderr
-    assert await trio.to_thread.run_sync(os.listdir, tmp_path) == []
 
 
 @pytest.mark.processes
