@@ -27,7 +27,7 @@ help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '%-12s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.sandbox  ## a Postgres, a sandbox Telegram and two instances on this machine
+demo: $(VENV)/.sandbox  ## the whole system on this machine, and a page to break it on
 	@exec $(BIN)/svc demo
 
 test-fast: $(VENV)/.dev  ## tests without Postgres, processes and a browser, 50 simulated seeds; no lint

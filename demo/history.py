@@ -97,8 +97,8 @@ class History:
 def _counts(window: Sequence[tuple[float, _Second]]) -> list[Line]:
     """How many pressed and how many had their menu, by second."""
     return [
-        Line("pressed", "line-pressed", [(at, second.pressed) for at, second in window]),
         Line("answered", "line-answered", [(at, second.answered) for at, second in window]),
+        Line("pressed", "line-pressed", [(at, second.pressed) for at, second in window]),
     ]
 
 

@@ -5,12 +5,33 @@ They take their colours from CSS classes of the page, so they suit light and dar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from demo.history import Mark
+
+WIDTH: Final = 360
+HEIGHT: Final = 132
+"""The size of the drawing in its own units; the page gives it any width."""
+LEFT: Final = 30
+RIGHT: Final = WIDTH - 8
+TOP: Final = 22
+BOTTOM: Final = HEIGHT - 16
+"""Where the lines are; around them are the title, the legend and the axes."""
+
+MAX_LABELS: Final = 12
+"""Of more marks the latest have a label."""
+LABEL_LETTERS: Final = 20
+LABEL_WIDTH: Final = 10.0
+"""Labels stand upright: this is how far apart two of them are at least."""
+
+_NICE: Final = (1.0, 2.0, 5.0, 10.0)
+_MAX_STEPS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +42,171 @@ class Line:
     style: str
     points: Sequence[tuple[float, float | None]]
 
+    @property
+    def values(self) -> list[float]:
+        """What it is where it is not a gap."""
+        return [value for _, value in self.points if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a time and a value are in the drawing."""
+
+    until: float
+    seconds: float
+    top: float
+
+    def x(self, at: float) -> float:
+        return round(RIGHT - (self.until - at) / self.seconds * (RIGHT - LEFT), 1)
+
+    def y(self, value: float) -> float:
+        return round(BOTTOM - value / self.top * (BOTTOM - TOP), 1)
+
 
 def plot(title: str, unit: str, lines: Sequence[Line], marks: Sequence[Mark], *, until: float, seconds: float) -> str:
-    """The lines over the `seconds` before `until`, as an `<svg>` with a title and a description for screen readers."""
-    raise NotImplementedError
+    """The lines over the `seconds` before `until`, as an `<svg>` with a title and a description for screen readers.
+
+    The unit "ms" is shown as seconds where the values are that large.
+    """
+    seen = [mark for mark in marks if until - seconds < mark.at <= until]
+    ticks = nice_ticks(max((value for line in lines for value in line.values), default=0))
+    frame = _Frame(until, seconds, ticks[-1])
+    name = f"plot-{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}"
+    shown_unit = "s" if unit == "ms" and ticks[-1] >= 1000 else unit
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f' aria-labelledby="{name}" aria-describedby="{name}-text">',
+        f'<title id="{name}">{escape(title)}</title>',
+        f'<desc id="{name}-text">{escape(description(unit, lines, seen, until))}</desc>',
+        f'<text class="plot-title" x="0" y="10">{escape(title)} <tspan>{escape(shown_unit)}</tspan></text>',
+        *_legend(lines),
+        *_value_axis(frame, ticks, scale=1 if shown_unit == unit else 1000),
+        *_time_axis(frame),
+        *_marks(frame, seen),
+        *(path for line in lines for path in _paths(frame, line)),
+        *([] if any(line.values for line in lines) else [_empty()]),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def nice_ticks(highest: float) -> list[float]:
+    """From 0 to `highest` or a little more, in two or three steps of 1, 2 or 5 times a power of ten."""
+    if highest <= 0:
+        return [0.0, 1.0]
+    power = 10.0 ** math.floor(math.log10(highest / _MAX_STEPS))
+    step = next(nice * power for nice in _NICE if highest <= _MAX_STEPS * nice * power * (1 + 1e-9))
+    return [count * step for count in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def amount(value: float, unit: str) -> str:
+    """A value with its unit, as one reads it: "0.3 ms", "34 ms", "2.5 s", "20/s"."""
+    if unit == "ms" and value >= 1000:
+        return f"{value / 1000:.3g} s"
+    digits = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return digits + unit if unit.startswith("/") else f"{digits} {unit}"
+
+
+def description(unit: str, lines: Sequence[Line], marks: Sequence[Mark], until: float) -> str:
+    """The plot in words: the latest and the highest value of each line, and every mark."""
+    return " ".join([*(_in_words(line, unit) for line in lines), *_marks_in_words(marks, until)])
+
+
+def _in_words(line: Line, unit: str) -> str:
+    if not line.values:
+        return f"{line.name}: nothing yet."
+    return f"{line.name}: latest {amount(line.values[-1], unit)}, highest {amount(max(line.values), unit)}."
+
+
+def _marks_in_words(marks: Sequence[Mark], until: float) -> Iterator[str]:
+    for mark in marks:
+        yield f"{until - mark.at:.0f} s ago: {mark.text}."
+
+
+def _legend(lines: Sequence[Line]) -> Iterator[str]:
+    """A sample of each line with its name, from the right."""
+    x = float(RIGHT)
+    for line in reversed(lines):
+        yield _text(x, 10, "plot-end", line.name)
+        x -= 6 * len(line.name) + 22
+        yield f'<path class="plot-line {line.style}" d="M{x:g} 6.5H{x + 16:g}"/>'
+        x -= 10
+
+
+def _value_axis(frame: _Frame, ticks: Sequence[float], *, scale: float) -> Iterator[str]:
+    """A faint line at each tick, and its value divided by `scale`."""
+    for tick in ticks:
+        y = frame.y(tick)
+        yield f'<path class="plot-grid" d="M{LEFT} {y:g}H{RIGHT}"/>'
+        yield _text(LEFT - 4, y + 3.5, "plot-end", f"{tick / scale:g}")
+
+
+def _time_axis(frame: _Frame) -> Iterator[str]:
+    """The two ends and the middle."""
+    for share, style in ((1.0, "plot-start"), (0.5, "plot-middle"), (0.0, "plot-end")):
+        ago = frame.seconds * share
+        yield _text(frame.x(frame.until - ago), HEIGHT - 3, style, _ago(ago))
+
+
+def _ago(seconds: float) -> str:
+    if not seconds:
+        return "now"
+    return f"{seconds / 60:g} min ago" if seconds >= 60 else f"{seconds:g} s ago"
+
+
+def _paths(frame: _Frame, line: Line) -> Iterator[str]:
+    """The line in one path, and in another the points that stand alone: strokes without length, drawn as dots."""
+    parts = [[f"{frame.x(at):g} {frame.y(value):g}" for at, value in part] for part in _without_gaps(line.points)]
+    strokes = "".join(f"M{part[0]}L{' '.join(part[1:])}" for part in parts if len(part) > 1)
+    dots = "".join(f"M{part[0]}h0" for part in parts if len(part) == 1)
+    for style, path in (("plot-line", strokes), ("plot-line plot-dot", dots)):
+        if path:
+            yield f'<path class="{style} {line.style}" d="{path}"/>'
+
+
+def _without_gaps(points: Iterable[tuple[float, float | None]]) -> Iterator[list[tuple[float, float]]]:
+    """The runs of points between gaps."""
+    part: list[tuple[float, float]] = []
+    for at, value in points:
+        if value is not None:
+            part.append((at, value))
+        elif part:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _marks(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
+    """An upright line for each, and a label beside it, moved aside where it would cover another."""
+    for mark in marks:
+        yield f'<path class="plot-mark" d="M{frame.x(mark.at):g} {TOP}V{BOTTOM}"/>'
+    labelled = sorted(marks[-MAX_LABELS:], key=lambda mark: mark.at)
+    places = spread([frame.x(mark.at) for mark in labelled], LABEL_WIDTH, LEFT + LABEL_WIDTH, RIGHT)
+    for x, mark in zip(places, labelled, strict=True):
+        text = mark.text if len(mark.text) <= LABEL_LETTERS else f"{mark.text[: LABEL_LETTERS - 1].rstrip()}…"
+        turned = f'transform="translate({x - 2.5:g} {TOP + 1}) rotate(-90)"'
+        yield f'<text class="plot-mark-label plot-end" {turned}>{escape(text)}</text>'
+
+
+def spread(wanted: Sequence[float], apart: float, first: float, last: float) -> list[float]:
+    """Places near the `wanted` ones, which are in order: `apart` from each other, and between `first` and `last`.
+
+    There must be room for all.
+    """
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place, places[-1] + apart if places else first))
+    end = last
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], end)
+        end = places[index] - apart
+    return places
+
+
+def _text(x: float, y: float, style: str, text: str) -> str:
+    return f'<text class="{style}" x="{x:g}" y="{y:g}">{escape(text)}</text>'
+
+
+def _empty() -> str:
+    return _text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2 + 3, "plot-middle", "nothing yet")

@@ -1,4 +1,4 @@
-"""Real instances of the service, for the tests and the benchmarks: `svc run` processes at one sandbox Telegram.
+"""Real instances of the service, for the demo, tests and benchmarks: `svc run` processes at one sandbox Telegram.
 
     process.py        one instance: its log as it comes, its signals, its end
     bot_api.py        the Bot API as each instance reaches it: it is known who called and when, and the link can fail

@@ -106,10 +106,11 @@ def send_content(
     content = {**place_in(chat, params), **content}
     if markup and is_inline(markup):
         content["reply_markup"] = markup
-    elif markup:
-        chat.keyboard = None if "remove_keyboard" in markup else markup
     editable = is_inline(markup)
-    return dict(bot.send(chat, now, content, editable=editable, method=method, file_id=file_id, source=source))
+    sent = bot.send(chat, now, content, editable=editable, method=method, file_id=file_id, source=source)
+    if markup and not editable:
+        chat.keyboard = None if "remove_keyboard" in markup else {**markup, "message_id": sent["message_id"]}
+    return dict(sent)
 
 
 def _content(message: MessageObject) -> dict[str, Any]:

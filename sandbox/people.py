@@ -35,15 +35,23 @@ class Where(TypedDict, total=False):
 class People(World):
     """The users of one Telegram. Whoever writes to the bot has started it."""
 
-    def user_sends_text(self, user_id: int, text: str, **where: Unpack[Where]) -> PendingUpdate | None:
+    def user_sends_text(
+        self, user_id: int, text: str, *, reply_to: int | None = None, **where: Unpack[Where]
+    ) -> PendingUpdate | None:
         """A user writes to the bot, or into a group (`chat_type` "group" or "supergroup", with its negative `chat_id`).
 
-        In private this also starts or unblocks the bot. Returns the update; None if the bot does not want messages.
-        Raises SandboxFull, and ValueError for an empty text.
+        In private this also starts or unblocks the bot. `reply_to` is the id of the message that it answers. Returns
+        the update; None if the bot does not want messages. Raises SandboxFull, ValueError for an empty text, and
+        LookupError if there is no message to reply to.
         """
         if not text:
             raise ValueError("a message needs a text")
-        return self.user_sends(user_id, written(text).fields("text"), **where)
+        content: dict[str, Any] = written(text).fields("text")
+        if reply_to is not None:
+            chat = self.bot(where.get("token")).chats[where.get("chat_id") or user_id]
+            replied = chat.messages[reply_to].body.items()
+            content["reply_to_message"] = {name: value for name, value in replied if name != "reply_to_message"}
+        return self.user_sends(user_id, content, **where)
 
     def user_sends(self, user_id: int, content: Mapping[str, Any], **where: Unpack[Where]) -> PendingUpdate | None:
         """A user sends a message of any content: the fields of a Message besides who, where and when.

@@ -145,7 +145,8 @@ class ChatState:
 
     `threads` are the ids of the threads in it, `draft` is what the bot shows of a message that it is writing, `action`
     what it does until the Unix time `action_until`. `keyboard` is what the user has under the text field: the
-    markup of a reply keyboard, or a force_reply.
+    markup of a reply keyboard or a force_reply, with the `message_id` of the message that brought it. `keeps` is how
+    many messages it has at most.
     """
 
     info: dict[str, Any]
@@ -157,11 +158,12 @@ class ChatState:
     keyboard: dict[str, Any] | None = None
     threads: set[int] = field(default_factory=set)
     menu_button: dict[str, Any] | None = None
+    keeps: int = MAX_MESSAGES_PER_CHAT
 
     def add(self, message: StoredMessage) -> None:
         """Store a message; the oldest goes if there are too many."""
         self.messages[message.body["message_id"]] = message
-        if len(self.messages) > MAX_MESSAGES_PER_CHAT:
+        while len(self.messages) > self.keeps:
             del self.messages[next(iter(self.messages))]
 
 

@@ -11,16 +11,16 @@ import re
 import shlex
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import trio
 
 from fleet.waiting import eventually
-from svc.operations.demo import CHAT_PORT
+from svc.operations.demo import free_or_any
 from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 
 pytestmark = pytest.mark.processes
@@ -35,18 +35,6 @@ def shown(demo: RunningProcess, pattern: str) -> str:
     return found[1]
 
 
-@contextmanager
-def taken(port: int) -> Iterator[None]:
-    """Another program has this port."""
-    with socket.socket() as other:
-        try:
-            other.bind(("127.0.0.1", port))
-            other.listen()
-        except OSError:
-            pass  # it has it already
-        yield
-
-
 class Visitor:
     """Somebody who has the page open."""
 
@@ -57,11 +45,15 @@ class Visitor:
 
     async def instances(self) -> dict[str, dict[str, Any]]:
         """What the page shows of the instances, by their state."""
-        async with self._client.stream("GET", f"{self._page}/demo/stream") as stream:
-            async for line in stream.aiter_lines():
-                if line.startswith("data: {") and '"instances"' in line:
-                    return {each["state"]: each for each in json.loads(line[6:])["instances"]}
-        raise AssertionError("the stream has ended")
+        host, port = urlsplit(self._page).hostname, urlsplit(self._page).port
+        assert host
+        assert port
+        received = b""
+        async with await trio.open_tcp_stream(host, port) as stream:
+            await stream.send_all(f"GET /demo/stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            while (found := re.search(rb"event: system\ndata: (.*)\n\n", received)) is None:
+                received += await stream.receive_some()
+        return {each["state"]: each for each in json.loads(found[1])["instances"]}
 
     async def starts_one(self) -> None:
         """Press the button, and wait until it is up."""
@@ -91,42 +83,49 @@ class Visitor:
 async def test_the_main_job(tmp_path: Path) -> None:
     """A /start gets its menu, whichever instance was killed before, and `svc status` works in another terminal.
 
-    From a folder of somebody's own, while another program has the usual port, and with a HOST in the environment that
-    would open it to other machines.
+    From a folder of somebody's own, and with a HOST in the environment that would open it to other machines.
     """
     env = environment_of_checkout(HOST="0.0.0.0", LOG_LEVEL="error")
-    with taken(CHAT_PORT):
-        async with (
-            running(*python("-P", "-m", "svc", "demo"), env=env, folder=tmp_path) as demo,
-            httpx.AsyncClient(trust_env=False) as client,
-        ):
-            await demo.says(UP)
-            assert demo.printed.count(" s\n") == 4, "each step and how long it took"
-            page = shown(demo, r"Open:\s+(http://127.0.0.1:\d+)/\n")
-            assert not page.endswith(f":{CHAT_PORT}")
-            assert "<html" in (await client.get(f"{page}/")).text
-            visitor = Visitor(client, page, Path(shown(demo, r"logs of the instances:\s+(\S+)")))
-            settings = dict(word.split("=", 1) for word in shlex.split(shown(demo, r"export (.*)")))
+    async with (
+        running(*python("-P", "-m", "svc", "demo"), env=env, folder=tmp_path) as demo,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        await demo.says(UP)
+        assert demo.printed.count(" s\n") == 4, "each step and how long it took"
+        page = shown(demo, r"Open:\s+(http://127.0.0.1:\d+)/\n")
+        assert "<html" in (await client.get(f"{page}/")).text
+        visitor = Visitor(client, page, Path(shown(demo, r"logs of the instances:\s+(\S+)")))
+        settings = dict(word.split("=", 1) for word in shlex.split(shown(demo, r"export (.*)")))
 
-            # One /start was said when it was set up.
-            assert await visitor.says_start(done=2) == [False, True]
-            instances = await visitor.instances()
-            assert instances["ACTIVE"]["pid"] == int(shown(demo, r"kill -9 (\d+)"))
-            os.kill(instances["PASSIVE"]["pid"], signal.SIGKILL)
-            assert await visitor.says_start(done=3) == [False, True] * 2
-            await visitor.starts_one()
-            os.kill(instances["ACTIVE"]["pid"], signal.SIGKILL)
-            assert await visitor.says_start(done=4) == [False, True] * 3
+        # One /start was said when it was set up.
+        assert await visitor.says_start(done=2) == [False, True]
+        instances = await visitor.instances()
+        assert instances["ACTIVE"]["pid"] == int(shown(demo, r"kill -9 (\d+)"))
+        os.kill(instances["PASSIVE"]["pid"], signal.SIGKILL)
+        assert await visitor.says_start(done=3) == [False, True] * 2
+        await visitor.starts_one()
+        os.kill(instances["ACTIVE"]["pid"], signal.SIGKILL)
+        assert await visitor.says_start(done=4) == [False, True] * 3
 
-            status = await run(*python("-m", "svc", "status", "--json"), env=environment_of_checkout(**settings))
-            assert json.loads(status.stdout)["active"] == "third", status
-            check = await run(*python("-m", "svc", "check"), env=environment_of_checkout(**settings))
-            assert check.returncode == 0, check.stdout
-            binds = re.findall(r'"bind":"(.*?)"', visitor.log())
-            assert len(binds) == 3
-            assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
-            demo.process.send_signal(signal.SIGINT)
-            assert await demo.exit_code() == 0
+        status = await run(*python("-m", "svc", "status", "--json"), env=environment_of_checkout(**settings))
+        assert json.loads(status.stdout)["active"] == "third", status
+        check = await run(*python("-m", "svc", "check"), env=environment_of_checkout(**settings))
+        assert check.returncode == 0, check.stdout
+        binds = re.findall(r'"bind":"(.*?)"', visitor.log())
+        assert len(binds) == 3
+        assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
+        demo.process.send_signal(signal.SIGINT)
+        assert await demo.exit_code() == 0
+
+
+def test_a_port_that_another_demo_has() -> None:
+    """Any other is taken then; and the wished one where it is free."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert free_or_any(port) != port
+    assert free_or_any(port) == port
 
 
 async def test_a_show_in_the_terminal(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ pytestmark = pytest.mark.processes
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SERVICE = ("svc", "statemachine", "providers", "telegram_client", "migrations")
-PACKAGES = (*SERVICE, "sandbox")
+PACKAGES = (*SERVICE, "sandbox", "fleet", "demo")
+LEFT_OUT = {"__pycache__", "torture"}
 EXTRA = f"pip install '{PROJECT['name']}[sandbox]'"
 
 
@@ -147,11 +148,11 @@ async def sandbox_telegram() -> AsyncIterator[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    """Code, SQL, the catalog, the chat page and the markers of typing are in; tests and benchmarks are not."""
+    """Code, SQL, the catalog, the pages and the markers of typing are in; tests, benchmarks and torture are not."""
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
-    assert inside == {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
-    assert {Path(name).suffix for name in inside} == {".py", ".typed", ".sql", ".csv", ".html"}
+    assert inside == {path.relative_to(ROOT).as_posix() for path in files if not LEFT_OUT & set(path.parts)}
+    assert {Path(name).suffix for name in inside} == {".py", ".typed", ".sql", ".csv", ".html", ".css", ".js", ".svg"}
     assert {f"{package}/py.typed" for package in PACKAGES} <= inside
 
 
@@ -172,7 +173,7 @@ def test_what_the_service_imports_is_what_it_requires() -> None:
     required = {name_of(text) for text in PROJECT["dependencies"]}
     assert imported(SERVICE) == required
     extra = {name_of(text) for text in PROJECT["optional-dependencies"]["sandbox"]}
-    assert imported(["sandbox"]) <= required | extra
+    assert imported(["sandbox", "fleet", "demo"]) <= required | extra
 
 
 def imported(packages: Collection[str]) -> set[str]:
@@ -258,7 +259,7 @@ async def test_svc_demo(installation: Installation, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     async with running(installation.svc, "demo", env=environment()) as demo:
         await demo.says("Ctrl-C ends all of it")
-        assert re.search(r"Open the chat:\s+http://127\.0\.0\.1:\d+/", demo.printed)
+        assert re.search(r"Open:\s+http://127\.0\.0\.1:\d+/", demo.printed)
         demo.process.send_signal(signal.SIGINT)
         assert await demo.exit_code() == 0
 

@@ -31,15 +31,14 @@ class BackendCard {
     this.says = says;
     this.line = element("p", { class: "process" });
     this.fault = element("p", { class: "condition" });
-    this.bar = element("span", { class: "bar-fill" });
+    this.bar = element("span", { class: "gauge-fill" });
     this.root = element(
       "article",
       { class: "card backend", "aria-label": title },
-      element("div", { class: "card-head" }, element("h3", { text: title })),
-      this.line,
-      this.fault,
-      element("span", { class: "bar", "aria-hidden": "true" }, this.bar),
+      element("h3", { text: title }),
+      element("div", { class: "backend-says" }, this.line, this.fault),
       element("div", { class: "actions", role: "group", "aria-label": `Do to ${title}` }, ...actions.map((action) => actionButton(action))),
+      element("span", { class: "gauge", "aria-hidden": "true" }, this.bar),
     );
   }
 

@@ -19,23 +19,25 @@ export class InstanceCard {
   constructor(name, { actions, states, start }) {
     this.diagram = new Diagram(states);
     this.longestLease = LEASE;
-    this.mark = element("span", { class: "mark", "aria-hidden": "true" });
+    this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.state = element("span");
     this.process = element("p", { class: "process" });
     this.condition = element("p", { class: "condition" });
     this.epoch = fact("Epoch", "Counts who has led: each new leader takes the next number.");
     this.lease = fact("Lease", "For how long this instance may still act as the leader, unless it renews its lease.");
-    this.bar = element("span", { class: "bar-fill" });
-    this.lease.root.append(element("span", { class: "bar", "aria-hidden": "true" }, this.bar));
+    this.bar = element("span", { class: "gauge-fill" });
+    this.lease.root.append(element("span", { class: "gauge", "aria-hidden": "true" }, this.bar));
     this.queue = fact("Queue", "Updates that it has in hand and has not finished.");
-    this.postgres = link("Postgres");
-    this.botApi = link("Bot API");
+    const press = (action, more) => actionButton(action, { instance: () => name, ...more });
+    const cut = (action) => press(actions.find((each) => each.name === action), { label: "Cut", kind: "small" });
+    this.postgres = link("Postgres", cut("cut_postgres"));
+    this.botApi = link("Bot API", cut("cut_bot_api"));
     this.ended = element("p", { class: "ended-how" });
-    const chosen = actions.map((action) => actionButton(action, { instance: () => name }));
+    const others = actions.filter(({ name: action }) => !action.startsWith("cut_"));
     this.root = element(
       "article",
       { class: "card instance", "aria-label": `Instance ${name}` },
-      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "badge" }, this.mark, this.state)),
+      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "state-badge" }, this.mark, this.state)),
       this.process,
       this.diagram.root,
       element(
@@ -47,7 +49,7 @@ export class InstanceCard {
           this.condition,
           element("div", { class: "facts" }, this.epoch.root, this.lease.root, this.queue.root),
           element("div", { class: "links" }, this.postgres.root, this.botApi.root),
-          element("div", { class: "actions", role: "group", "aria-label": `Do to ${name}` }, ...chosen),
+          element("div", { class: "actions", role: "group", "aria-label": `Do to ${name}` }, ...others.map((action) => press(action))),
         ),
         element("div", { class: "dead" }, this.ended, actionButton(start, { label: "Start another", kind: "main" })),
       ),
@@ -90,11 +92,11 @@ function fact(name, text) {
   return { root: explain(root, text), value };
 }
 
-/** Whether it reaches something; `show` is told for how many seconds it does not. */
-function link(name) {
-  const mark = element("span", { class: "mark", "aria-hidden": "true" });
+/** Whether it reaches something, and the button that cuts it off; `show` is told for how many seconds it is cut. */
+function link(name, button) {
+  const mark = element("span", { class: "sign", "aria-hidden": "true" });
   const value = element("span", { class: "value" });
-  const root = element("p", { class: "link" }, mark, element("span", { class: "name", text: name }), value);
+  const root = element("div", { class: "link" }, mark, element("span", { class: "name", text: name }), value, button);
   const show = (cut) => {
     setAttribute(root, "data-cut", cut > 0);
     setText(mark, cut > 0 ? "✕" : "✓");

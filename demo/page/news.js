@@ -6,7 +6,7 @@ const HEARD = 3; // sentences that are kept for who hears the page
 
 export class News {
   constructor(line, announcer) {
-    this.mark = element("span", { class: "mark", "aria-hidden": "true" });
+    this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.words = element("span");
     line.append(this.mark, this.words);
     this.line = line;

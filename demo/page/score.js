@@ -41,8 +41,8 @@ export class Score {
       element("div", { class: "counts" }, ...this.counts.map(({ root }) => root)),
       element(
         "div",
-        { class: "rows" },
-        element("div", { class: "row-head", "aria-hidden": "true" }, element("span"), element("span", { text: "p50" }), element("span", { text: "p99" })),
+        { class: "latencies" },
+        element("div", { class: "latency-head", "aria-hidden": "true" }, element("span"), element("span", { text: "p50" }), element("span", { text: "p99" })),
         ...this.latencies.map(({ root }) => root),
         this.handover.root,
       ),
@@ -67,7 +67,7 @@ class Verdict {
   constructor({ name, kept, broken, text }) {
     Object.assign(this, { name, kept, broken });
     this.value = element("span", { class: "number" });
-    this.mark = element("span", { class: "mark", "aria-hidden": "true" });
+    this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.says = element("span");
     this.root = element("div", { class: "promise", role: "group", "aria-label": name, tabindex: "0" });
     this.root.append(
@@ -94,9 +94,9 @@ function figure(label, text) {
 }
 
 function row(label, text, secondClass = "value") {
-  const note = element("span", { class: "note" });
+  const note = element("span", { class: "because" });
   const [first, second] = [element("span", { class: "value" }), element("span", { class: secondClass })];
-  const root = element("div", { class: "row", role: "group", "aria-label": label, tabindex: "0" });
+  const root = element("div", { class: "latency", role: "group", "aria-label": label, tabindex: "0" });
   root.append(element("span", { class: "name" }, element("span", { text: label }), note), first, second);
   return { root: explain(root, text), note, first, second };
 }

@@ -1,6 +1,6 @@
 """The control surface: a person's or a test's way to act as a user, to order faults and to read the call log.
 
-    POST   /user/<id>/send       {"text": "...", "language_code": "en"}
+    POST   /user/<id>/send       {"text": "...", "language_code": "en", "reply_to_message_id": 7}
     POST   /user/<id>/file       a file as the body; ?kind=photo&name=cat.png&caption=...&language_code=en, and width,
                                  height, duration where there are such. An empty one is a small made-up file. kind:
                                  photo, video, animation, audio, voice, document, video_note, sticker

@@ -27,10 +27,11 @@ class UserRoutes:
         self._accounts = accounts
 
     def send(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        """A text."""
+        """A text, perhaps a reply."""
         wanted = object_of(request)
-        text = text_of(wanted, "text")
-        return update_answer(self._telegram.user_sends_text(user_id, text, **self._where(user_id, wanted)))
+        text, where = text_of(wanted, "text"), self._where(user_id, wanted)
+        reply_to = number_of(wanted, "reply_to_message_id") if "reply_to_message_id" in wanted else None
+        return update_answer(self._telegram.user_sends_text(user_id, text, reply_to=reply_to, **where))
 
     def send_file(self, request: HttpRequest, user_id: int) -> HttpResponse:
         """The body as a file, or a made-up one."""

@@ -97,7 +97,7 @@ async def _until_signalled(signals: AsyncIterator[int], work: Callable[[], Await
 async def _with_page(bot: str | None, up: Callable[[], None]) -> NoReturn:
     steps = Steps()
     async with running_system(bot, steps.begin) as system, trio.open_nursery() as nursery:
-        address: str = await nursery.start(serve_page, system, _port(CHAT_PORT))
+        address: str = await nursery.start(serve_page, system, free_or_any(CHAT_PORT))
         steps.end()
         up()
         active = system.active
@@ -105,7 +105,7 @@ async def _with_page(bot: str | None, up: Callable[[], None]) -> NoReturn:
         await trio.sleep_forever()
 
 
-def _port(wished: int) -> int:
+def free_or_any(wished: int) -> int:
     """The port `wished`, or any other if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
