@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from sandbox.asgi import asgi_post
-from sandbox.http_client import MAX_ANSWER, HttpPoster
+from sandbox.http_client import HttpPoster
+from sandbox.webhook_answer import MAX_ANSWER
 from tests.peers import OK, ScriptedServer, refusing_port
 
 BODY = b'{"update_id":1}'
