@@ -77,13 +77,20 @@ def _port(text: str) -> int:
 
 def _host(host: str) -> str:
     if host.startswith("[") and host.endswith("]"):
-        return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        return f"[{_ipv6(host[1:-1])}]"
     if host == "." or not _HOST.fullmatch(host):
         raise ValueError("wrong URL host")
     try:
         return host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
         raise ValueError("wrong URL host") from None
+
+
+def _ipv6(text: str) -> ipaddress.IPv6Address:
+    try:
+        return ipaddress.IPv6Address(text)
+    except ValueError:
+        raise ValueError("wrong IPv6 address") from None
 
 
 def _target(text: str) -> str:
