@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,16 +15,17 @@ from urllib.parse import unquote
 
 import trio
 
-from sandbox.answers import NOT_FOUND, OTHER_POLLER, ApiAnswer, MethodFailed, Refusal, flood
+from sandbox.answers import NOT_FOUND, OTHER_POLLER, ApiAnswer, MethodFailed, Refusal, flood, ok
 from sandbox.faults import Fault, FaultKind, Faults
 from sandbox.fetching import Fetch, fetched_for
 from sandbox.late import LateCalls
 from sandbox.params import Params, Upload, read_params
 from sandbox.state import BotState
 from sandbox.telegram import Telegram
+from sandbox.updates import Poll, begin_poll, take_updates
 
-MAX_POLL = 50
-"""Seconds that getUpdates waits at most (the real server clamps it so)."""
+CONFLICT_PAUSE = 3.0
+"""Seconds after a 409 to getUpdates within which the next one comes late, and by which."""
 HANG = 600.0
 """Seconds after which even a hanging call ends, by a closed connection."""
 
@@ -97,6 +99,11 @@ class Api:
             return _reply(refused.refusal.answer())
         return await self._perform(_ApiCall(token, method.rstrip("/"), params, self._telegram.now()))
 
+    async def carry_out_unasked(self, token: str, method: str, params: Mapping[str, Any]) -> None:
+        """Perform a method for nobody who waits for the answer: one that a webhook's answer names. Raises nothing."""
+        with suppress(ConnectionCut):
+            await self._perform(_ApiCall(token, method, params, self._telegram.now()))
+
     def _download(self, path: str) -> HttpResponse:
         """A file by the path that getFile has told."""
         token, _, file_path = path.removeprefix("/file/bot").partition("/")
@@ -163,22 +170,39 @@ class Api:
         self._telegram.record(call.token, call.method, call.params, status, fault=fault, arrived_at=call.arrived_at)
 
     async def _poll(self, bot: BotState, params: Mapping[str, Any]) -> ApiAnswer:
-        """A long poll: ends with updates, with its timeout, or with 409 when a newer poll or a webhook comes."""
+        """getUpdates: ends with updates, with its timeout, or with 409 for a webhook or a newer poll that waits."""
+        try:
+            poll = begin_poll(bot, Params(params), self._telegram.now())
+            updates = take_updates(bot, poll, self._telegram.now())
+            return ok(updates if updates or not poll.timeout else await self._wait_for_updates(bot, poll))
+        except MethodFailed as conflict:
+            await self._hold_up_conflict(bot)
+            return conflict.refusal.answer()
+
+    async def _wait_for_updates(self, bot: BotState, poll: Poll) -> list[dict[str, Any]]:
+        """What comes within the poll's timeout. A poll of this bot that waits already ends; raises MethodFailed."""
         bot.polls += 1
         bot.poll_refusal = OTHER_POLLER
         mine = bot.polls
         self._telegram.notify(bot)
-        answer = self._telegram.perform(bot.token, "getUpdates", params)
-        seconds = min(max(Params(params).integer("timeout"), 0), MAX_POLL)
-        with trio.move_on_after(seconds):
-            while answer.status == 200 and not answer.body["result"] and seconds:
+        # What a negative offset says to forget is gone; what comes from now on is wanted.
+        poll = replace(poll, offset=max(poll.offset, 0))
+        updates: list[dict[str, Any]] = []
+        with trio.move_on_after(poll.timeout):
+            while not updates:
                 await self._polls_waiting.park()
                 if bot.polls != mine:
                     assert bot.poll_refusal is not None
-                    return bot.poll_refusal.answer()
-                if bot.pending or bot.webhook:
-                    answer = self._telegram.perform(bot.token, "getUpdates", params)
-        return answer
+                    raise MethodFailed(bot.poll_refusal)
+                updates = take_updates(bot, poll, self._telegram.now())
+        return updates
+
+    async def _hold_up_conflict(self, bot: BotState) -> None:
+        """Answer one 409 at once and the next ones late: two instances of a bot would else drive each other round."""
+        if self._telegram.now() < bot.conflicts_from:
+            await trio.sleep(CONFLICT_PAUSE)
+        else:
+            bot.conflicts_from = self._telegram.now() + CONFLICT_PAUSE
 
 
 def _instead(fault: Fault) -> HttpResponse | None:

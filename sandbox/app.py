@@ -46,7 +46,9 @@ class Sandbox:
         self.faults = Faults()
         self.late = LateCalls()
         self.api = Api(self.telegram, self.faults, self.late, fetch or HttpFetcher())
-        self.sender = WebhookSender(self.telegram, random.Random(seed), duplicate_rate=duplicate_rate)
+        self.sender = WebhookSender(
+            self.telegram, random.Random(seed), self.api.carry_out_unasked, duplicate_rate=duplicate_rate
+        )
         self._control = Control(self.telegram, self.faults)
 
     def transport(self, *, latency: float = 0.0) -> InProcessTransport:

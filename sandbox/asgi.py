@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import trio
 
-from sandbox.webhooks import Post, PostResult
+from sandbox.webhook_answer import PostResult
+from sandbox.webhooks import Post
 
 _Event = MutableMapping[str, Any]
 AsgiApp = Callable[[Any, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -35,7 +36,8 @@ def asgi_post(app: AsgiApp) -> Post:
         if not answer or answer[0]["type"] != "http.response.start":
             raise ConnectionError("Webhook connection closed")
         received = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer[0].get("headers", [])]
-        return PostResult(answer[0]["status"], received)
+        # ASGI knows no reason phrase: that is for the server to add, and Hypercorn adds none.
+        return PostResult(answer[0]["status"], received, body=b"".join(event.get("body", b"") for event in answer[1:]))
 
     return post
 

@@ -6,7 +6,6 @@ in 2026-11).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sandbox.answers import (
@@ -14,14 +13,13 @@ from sandbox.answers import (
     CHAT_NOT_FOUND,
     NEVER_STARTED,
     NO_MESSAGE_ID,
-    REPLY_NOT_FOUND,
-    REPLY_NOT_JSON,
     THREAD_NOT_FOUND,
     TOPIC_REQUIRED,
     MethodFailed,
     Refusal,
 )
 from sandbox.params import Params
+from sandbox.replies import read_reply
 from sandbox.state import BotState, ChatState, StoredMessage
 
 
@@ -50,9 +48,22 @@ def message_of(chat: ChatState, params: Params, not_found: Refusal) -> StoredMes
     return message
 
 
-def place_in(chat: ChatState, params: Params) -> dict[str, Any]:
-    """What a new message says of its place: the thread, the topic of direct messages, what it replies to."""
-    return {**_thread(chat, params), **_direct_messages_topic(chat, params), **_reply(chat, params)}
+def place_in(bot: BotState, chat: ChatState, params: Params) -> dict[str, Any]:
+    """What a new message says of its place: the thread, the topic of direct messages, what it replies to.
+
+    A reply without a `message_thread_id` goes where the message is that it replies to.
+    """
+    reply = read_reply(bot, chat, params)
+    thread_id = _thread_id(chat, params)
+    if reply is None:
+        replied = {}
+    elif reply.chat is not chat or thread_id not in (0, reply.thread_id):
+        replied = reply.from_elsewhere()
+    else:
+        thread_id = reply.thread_id
+        replied = reply.inside()
+    thread = thread_fields(chat, thread_id) if thread_id else {}
+    return {**thread, **_direct_messages_topic(chat, params), **replied}
 
 
 def thread_fields(chat: ChatState, thread_id: int) -> dict[str, Any]:
@@ -60,13 +71,12 @@ def thread_fields(chat: ChatState, thread_id: int) -> dict[str, Any]:
     return {"message_thread_id": thread_id, **({"is_topic_message": True} if chat.info.get("is_forum") else {})}
 
 
-def _thread(chat: ChatState, params: Params) -> dict[str, Any]:
-    thread_id = params.integer("message_thread_id")
-    if not thread_id:
-        return {}
-    if thread_id not in chat.threads:
+def _thread_id(chat: ChatState, params: Params) -> int:
+    """The thread that the call names, 0 for none."""
+    thread_id = max(params.integer("message_thread_id"), 0)
+    if thread_id and thread_id not in chat.threads:
         raise MethodFailed(THREAD_NOT_FOUND)
-    return thread_fields(chat, thread_id)
+    return thread_id
 
 
 def _direct_messages_topic(chat: ChatState, params: Params) -> dict[str, Any]:
@@ -76,28 +86,3 @@ def _direct_messages_topic(chat: ChatState, params: Params) -> dict[str, Any]:
     if not topic_id:
         raise MethodFailed(TOPIC_REQUIRED)
     return {"direct_messages_topic": {"topic_id": topic_id}}
-
-
-def _reply(chat: ChatState, params: Params) -> dict[str, Any]:
-    try:
-        parameters = params.json("reply_parameters")
-    except ValueError:
-        raise MethodFailed(REPLY_NOT_JSON) from None
-    if parameters is None:
-        parameters = {
-            "message_id": params.integer("reply_to_message_id"),
-            "allow_sending_without_reply": params.flag("allow_sending_without_reply"),
-        }
-    if not isinstance(parameters, Mapping):
-        raise MethodFailed(REPLY_NOT_JSON)
-    wanted = Params(parameters)
-    message_id = wanted.integer("message_id")
-    if not message_id:
-        return {}
-    message = chat.messages.get(message_id)
-    if message is not None:
-        # As in Telegram, one step only: what the other message itself replies to is left out.
-        return {"reply_to_message": {key: value for key, value in message.body.items() if key != "reply_to_message"}}
-    if wanted.flag("allow_sending_without_reply"):
-        return {}
-    raise MethodFailed(REPLY_NOT_FOUND)

@@ -11,11 +11,10 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 import trio
 
-from sandbox.webhooks import PostResult
+from sandbox.webhook_answer import MAX_ANSWER, PostResult
 
 CONNECT_TIMEOUT = 10.0
 MAX_IDLE = 100
-MAX_ANSWER = 1024 * 1024
 READ_SIZE = 65_536
 
 _Address = tuple[str, int]
@@ -99,24 +98,28 @@ class _Connection:
         return result
 
     async def _read_answer(self) -> PostResult:
-        result: PostResult | None = None
-        size = 0
+        head: h11.Response | None = None
+        body = bytearray()
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 self._http.receive_data(await self._stream.receive_some(READ_SIZE))
             elif isinstance(event, h11.Response):
-                received = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
-                result = PostResult(event.status_code, received)
+                head = event
             elif isinstance(event, h11.Data):
-                size += len(event.data)
-                if size > MAX_ANSWER:
+                body += event.data
+                if len(body) > MAX_ANSWER:
                     raise ConnectionError("the webhook's answer is too long")
             elif isinstance(event, h11.EndOfMessage):
-                assert result is not None
-                return result
+                assert head is not None
+                return _result(head, bytes(body))
             elif isinstance(event, h11.ConnectionClosed):
                 raise ConnectionError("Webhook connection closed")
+
+
+def _result(head: h11.Response, body: bytes) -> PostResult:
+    received = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
+    return PostResult(head.status_code, received, bytes(head.reason).decode("latin-1"), body)
 
 
 async def _connect(address: _Address) -> _Connection:

@@ -19,6 +19,7 @@ from sandbox.chats import chat_of, message_of, place_in
 from sandbox.files import FileKind
 from sandbox.keyboards import is_inline, read_markup
 from sandbox.params import Params
+from sandbox.replies import origin_of
 from sandbox.state import BotState, ChatState, MessageObject
 from sandbox.texts import read_caption, read_text
 
@@ -47,8 +48,7 @@ def forward_message(bot: BotState, params: Params, now: float) -> ApiAnswer:
     chat = chat_of(bot, params)
     source = chat_of(bot, params, "from_chat_id")
     original = message_of(source, params, FORWARD_NOT_FOUND).body
-    origin = {"type": "user", "sender_user": original["from"], "date": original["date"]}
-    content = {**place_in(chat, params), "forward_origin": origin, **_content(original)}
+    content = {**place_in(bot, chat, params), "forward_origin": origin_of(original), **_content(original)}
     return ok(dict(bot.send(chat, now, content, editable=False, method="forwardMessage")))
 
 
@@ -98,7 +98,7 @@ def send_content(
 ) -> MessageObject:
     """Send what has been read of a request, at the place and with the keyboard that it names; returns the Message."""
     markup = read_markup(params)
-    content = {**place_in(chat, params), **content}
+    content = {**place_in(bot, chat, params), **content}
     if markup and is_inline(markup):
         content["reply_markup"] = markup
     editable = is_inline(markup)

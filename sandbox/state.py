@@ -51,11 +51,12 @@ class PendingUpdate:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """Settings of a webhook."""
+    """Settings of a webhook. `ip_address` is the one that the bot has fixed, "" if that of the URL's host is meant."""
 
     url: str
     secret_token: str = ""
     max_connections: int = 40
+    ip_address: str = ""
 
 
 @dataclass(slots=True)
@@ -198,6 +199,10 @@ class BotState:
     # Long polls are numbered: one that is not the newest, or whose end was ordered, answers 409.
     polls: int = 0
     poll_refusal: Refusal | None = None
+    # The last getUpdates, and from when on a 409 is answered at once again: Unix times.
+    poll_offset: int = -1
+    poll_started_at: float = 0.0
+    conflicts_from: float = 0.0
 
     @property
     def id(self) -> int:

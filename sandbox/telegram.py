@@ -84,14 +84,14 @@ class Telegram(People):
             return (UNAUTHORIZED if _TOKEN.fullmatch(token) else NOT_FOUND).answer()
         if perform is None:
             return METHOD_NOT_FOUND.answer()
-        webhook = bot.webhook
+        before = bot.webhook, bot.polls
         try:
             return perform(bot, Params(params, fetched), self.now())
         except MethodFailed as refused:
             return self.rules.in_words(refused.refusal).answer()
         finally:
-            # Also after a refusal: a rejected setWebhook has closed the old webhook.
-            if bot.webhook is not webhook:
+            # Also after a refusal: a rejected setWebhook has closed the old webhook and ended the long poll.
+            if (bot.webhook, bot.polls) != before:
                 self.notify(bot)
 
     def record(

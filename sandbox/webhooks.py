@@ -2,8 +2,8 @@
 
 Updates of one queue (see `queues`) are sent one after another: the next only after a 2xx for the one before, or after
 its expiry. Queues run side by side over at most `max_connections` connections. Behaviour and numbers are those of
-WebhookActor.cpp in tdlib/telegram-bot-api. Two things of the original are left out: a webhook that answers 410 for
-23 hours is not removed, and an answer's body is never executed as a method call.
+WebhookActor.cpp in tdlib/telegram-bot-api. One thing of the original is left out: a webhook that answers 410 for 23
+hours is not removed.
 
 How a request is carried is the caller's choice (`Post`): sockets, or a call into an ASGI app under a mocked clock.
 """
@@ -12,51 +12,47 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Any
 
 import trio
 
 from sandbox.redelivery import RedeliverySchedule
 from sandbox.state import BotState, PendingUpdate, WebhookSettings
 from sandbox.telegram import Telegram
+from sandbox.webhook_answer import NamedCall, named_call
+from sandbox.webhook_answer import PostResult as PostResult
+from sandbox.webhook_url import WebhookUrl, parse_webhook_url
 
 ANSWER_TIMEOUT = 60.0
 QUIET = 10.0
 """Seconds without a success after which one connection has to do."""
 RAMP_STEP, RAMP_PAUSE = 10, 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class PostResult:
-    """What came back from a webhook."""
-
-    status: int
-    headers: Sequence[tuple[str, str]] = ()
-
-    @property
-    def retry_after(self) -> int:
-        """The whole seconds of the Retry-After header; 0 for none, or for one that is not a number of 1 to 9 digits."""
-        for name, value in self.headers:
-            if name.lower() == "retry-after" and re.fullmatch(r"\s*[0-9]{1,9}\s*", value):
-                return int(value)
-        return 0
-
+MAX_CALLS = 1_000
+"""Calls named in webhooks' answers that may be at work at once; further ones wait, and their updates with them."""
 
 Post = Callable[[str, list[tuple[str, str]], bytes], Awaitable[PostResult]]
 """`await post(url, headers, body)`; raises OSError if the connection fails. It may be cancelled at any time."""
 
+CarryOut = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+"""`await carry_out(token, method, params)` performs a method for nobody who waits for its answer. It raises nothing."""
+
 
 class WebhookSender:
-    """Delivers the updates of every bot that has a webhook. `rng` draws the pauses after many failures."""
+    """Delivers the updates of every bot that has a webhook. `rng` draws the pauses after many failures.
 
-    def __init__(self, telegram: Telegram, rng: random.Random, *, duplicate_rate: float = 0.0) -> None:
+    A method that a successful answer names is carried out by `carry_out`, whatever becomes of it.
+    """
+
+    def __init__(
+        self, telegram: Telegram, rng: random.Random, carry_out: CarryOut, *, duplicate_rate: float = 0.0
+    ) -> None:
         self._telegram = telegram
         self._rng = rng
+        self._carry_out = carry_out
+        self._calls_free = trio.Semaphore(MAX_CALLS)
+        self._calls: trio.Nursery
         self._duplicate_rate = duplicate_rate
         self._answers_to_lose = 0
 
@@ -70,9 +66,9 @@ class WebhookSender:
 
     async def run(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver until cancelled. What is in flight then may have arrived, and would be sent again by a next run."""
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._calls:
             for bot in self._telegram.bots.values():
-                nursery.start_soon(self._serve, bot, post)
+                self._calls.start_soon(self._serve, bot, post)
             task_status.started()
 
     async def _serve(self, bot: BotState, post: Post) -> None:
@@ -97,6 +93,17 @@ class WebhookSender:
         """The pauses for one update."""
         return RedeliverySchedule(self._rng)
 
+    async def start_call(self, bot: BotState, call: NamedCall) -> None:
+        """Have the call carried out by and by, also when the bot's webhook changes meanwhile."""
+        await self._calls_free.acquire()
+        self._calls.start_soon(self._perform, bot.token, call)
+
+    async def _perform(self, token: str, call: NamedCall) -> None:
+        try:
+            await self._carry_out(token, call.method, call.params)
+        finally:
+            self._calls_free.release()
+
     def loses_answer(self) -> bool:
         """Whether a successful answer gets lost this time."""
         if self._answers_to_lose:
@@ -119,6 +126,7 @@ class _Delivery:
         self._sender = sender
         self._bot = bot
         self._webhook = webhook
+        self._url = parse_webhook_url(webhook.url)
         self._post = post
         self._changed = changed
         self._queues: dict[Hashable, deque[PendingUpdate]] = {}
@@ -174,15 +182,23 @@ class _Delivery:
     async def _attempt(self, update: PendingUpdate) -> tuple[str | None, int]:
         """Send once: what went wrong (None: nothing), and after how many seconds the bot wants it again."""
         body = update.encode()
-        with trio.move_on_after(ANSWER_TIMEOUT):
+        headers = _headers(self._url, self._webhook.secret_token, body)
+        call: NamedCall | None = None
+        with trio.move_on_after(ANSWER_TIMEOUT) as waiting:
             try:
-                result = await self._post(self._webhook.url, _headers(self._webhook, body), body)
+                result = await self._post(self._url.at(self._webhook.ip_address), headers, body)
+                call = named_call(result)
             except (OSError, trio.BrokenResourceError) as problem:
                 return _describe(problem), 0
-            if not 200 <= result.status <= 299:
-                return f"Wrong response from the webhook: {result.status} {_phrase(result.status)}", result.retry_after
-            return ("Webhook connection closed", 0) if self._sender.loses_answer() else (None, 0)
-        return "Read timeout expired", 0
+        if waiting.cancelled_caught:
+            return "Read timeout expired", 0
+        if not result.is_success:
+            return f"Wrong response from the webhook: {result.status} {result.reason}", result.retry_after
+        if self._sender.loses_answer():
+            return "Webhook connection closed", 0
+        if call is not None:
+            await self._sender.start_call(self._bot, call)
+        return None, 0
 
     def _on_success(self) -> None:
         self._last_success = trio.current_time()
@@ -208,25 +224,17 @@ class _Delivery:
         return trio.current_time() - self._last_success > QUIET
 
 
-def _headers(webhook: WebhookSettings, body: bytes) -> list[tuple[str, str]]:
-    """Telegram's headers in Telegram's order. The Host has no port, and there is no User-Agent."""
-    headers = [("Host", urlsplit(webhook.url).hostname or "")]
-    if webhook.secret_token:
-        headers.append(("X-Telegram-Bot-Api-Secret-Token", webhook.secret_token))
+def _headers(url: WebhookUrl, secret_token: str, body: bytes) -> list[tuple[str, str]]:
+    """Telegram's headers in Telegram's order; there is no User-Agent."""
+    optional = {"Authorization": url.authorization, "X-Telegram-Bot-Api-Secret-Token": secret_token}
     return [
-        *headers,
+        ("Host", url.authority),
+        *((name, value) for name, value in optional.items() if value),
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
         ("Connection", "keep-alive"),
         ("Accept-Encoding", "gzip, deflate"),
     ]
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _describe(problem: OSError | trio.BrokenResourceError) -> str:

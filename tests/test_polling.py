@@ -476,8 +476,8 @@ async def test_a_second_poller_is_named(autojump_clock: trio.testing.MockClock) 
     """Somebody else polls with this token: the line says so, and polling goes on once they are gone."""
     async with polling() as polled:
         async with open_poller(DEMO_TOKEN, root=ROOT, open_transport=polled.sandbox.transport) as other:
-            await other.call("getUpdates")
-        await trio.sleep(0.1)
+            with trio.move_on_after(0.1):
+                await other.call("getUpdates", {"timeout": POLL_SECONDS})
         (line,) = polled.logs.of("POLL_CONFLICT")
         assert "another process" in line["reason"]
         update_id = polled.send(1)

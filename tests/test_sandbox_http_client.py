@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from sandbox.asgi import asgi_post
-from sandbox.http_client import MAX_ANSWER, HttpPoster
+from sandbox.http_client import HttpPoster
+from sandbox.webhook_answer import MAX_ANSWER
 from tests.peers import OK, ScriptedServer, refusing_port
 
 BODY = b'{"update_id":1}'
@@ -26,6 +27,15 @@ async def test_headers_arrive_in_the_order_and_case_given_and_none_is_added(nurs
     assert server.requests == [
         b"POST /hook?x=1 HTTP/1.1\r\nHost: localhost\r\nX-Some: Thing\r\nContent-Length: 15\r\n\r\n" + BODY
     ]
+
+
+async def test_status_reason_and_body_are_told_as_the_server_sent_them(nursery: trio.Nursery) -> None:
+    server, poster = ScriptedServer(b"HTTP/1.1 503 Gone Fishing\r\nContent-Length: 4\r\n\r\nbody"), HttpPoster()
+    await nursery.start(server.serve)
+    with trio.fail_after(10):
+        result = await poster.post(server.url, [("Host", "localhost"), ("Content-Length", "15")], BODY)
+    poster.close()
+    assert (result.status, result.reason, result.body) == (503, "Gone Fishing", b"body")
 
 
 async def test_a_connection_is_used_again(nursery: trio.Nursery) -> None:
@@ -90,10 +100,11 @@ async def test_an_asgi_app_can_take_the_place_of_sockets() -> None:
     async def app(scope, receive, send):  # type: ignore[no-untyped-def]
         seen.append((scope["path"], scope["query_string"], dict(scope["headers"]), await receive()))
         await send({"type": "http.response.start", "status": 503, "headers": [(b"retry-after", b"4")]})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"bo", "more_body": True})
+        await send({"type": "http.response.body", "body": b"dy"})
 
     result = await asgi_post(app)("http://localhost:9/hook?x=1", [("Host", "localhost")], BODY)
-    assert (result.status, result.retry_after) == (503, 4)
+    assert (result.status, result.retry_after, result.body) == (503, 4, b"body")
     ((path, query, headers, event),) = seen
     assert (path, query, headers) == ("/hook", b"x=1", {b"host": b"localhost"})
     assert event == {"type": "http.request", "body": BODY, "more_body": False}

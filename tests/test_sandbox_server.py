@@ -250,4 +250,5 @@ async def test_the_sandbox_delivers_over_sockets_one_update_after_another(
         await webhook.finished.wait()
     first, second = webhook.requests
     assert [b'"text":"first"' in first, b'"text":"second"' in second] == [True, True]
-    assert first.startswith(b"POST /hook HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
+    host = webhook.url.removeprefix("http://").encode()
+    assert first.startswith(b"POST /hook HTTP/1.1\r\nHost: " + host + b"\r\nContent-Type: application/json\r\n")

@@ -1,17 +1,14 @@
-"""How a bot gets its updates: getUpdates, long polls, and the settings of a webhook."""
+"""How a bot gets its updates: getUpdates without waiting, and the settings of a webhook."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
-import trio
-from trio.testing import MockClock
 
 from sandbox.answers import ApiAnswer
-from sandbox.app import Sandbox
-from sandbox.telegram import DEMO_TOKEN, Telegram
+from sandbox.queues import UPDATE_KINDS
+from sandbox.telegram import Telegram
 from tests.manual_clock import ManualClock
 from tests.sandbox_calls import call
 
@@ -37,11 +34,12 @@ def info(telegram: Telegram) -> dict[str, Any]:
     return result
 
 
-def test_updates_come_again_until_the_offset_passes_them(telegram: Telegram) -> None:
+def test_updates_come_again_until_the_offset_passes_them(telegram: Telegram, clock: ManualClock) -> None:
     for text in "abc":
         telegram.user_sends_text(7, text)
     first = call(telegram, "getUpdates")
     assert texts(first) == ["a", "b", "c"]
+    clock.time += 1
     assert texts(call(telegram, "getUpdates", limit=2)) == ["a", "b"]
     second_id = first.body["result"][1]["update_id"]
     assert texts(call(telegram, "getUpdates", offset=second_id)) == ["b", "c"]
@@ -67,6 +65,32 @@ def test_only_allowed_kinds_arrive(telegram: Telegram) -> None:
     call(telegram, "getUpdates", allowed_updates=[])
     assert telegram.user_sends_text(7, "seen") is not None
     assert telegram.push_update("chat_member", {"from": {"id": 7}}) is None
+
+
+@pytest.mark.parametrize("value", ["[", '{"message": true}', "7", '["poll", 7]', ""])
+def test_allowed_updates_that_are_no_array_of_strings_change_nothing(telegram: Telegram, value: str) -> None:
+    """`get_allowed_update_types` returns 0 for them, and 0 is left out of account: no error, and no change."""
+    call(telegram, "getUpdates", allowed_updates='["poll"]')
+    assert call(telegram, "getUpdates", allowed_updates=value).status == 200
+    assert info(telegram)["allowed_updates"] == ["poll"]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["Callback_Query", "MESSAGE", "telepathy"], ["message", "callback_query"]),
+        (["telepathy"], None),
+        ([], None),
+        (sorted(set(UPDATE_KINDS) - {"chat_member", "message_reaction", "message_reaction_count"}), None),
+    ],
+)
+def test_names_of_kinds_count_in_any_case_and_without_a_known_one_the_default_is_meant(
+    telegram: Telegram, names: list[str], told: list[str] | None
+) -> None:
+    """`to_lower_inplace(type_name)`, `if (result == 0) return DEFAULT_ALLOWED_UPDATE_TYPES`, which is not told."""
+    call(telegram, "getUpdates", allowed_updates=["poll"])
+    call(telegram, "getUpdates", allowed_updates=names)
+    assert info(telegram).get("allowed_updates") == told
 
 
 def test_get_updates_conflicts_with_a_webhook(telegram: Telegram) -> None:
@@ -104,7 +128,8 @@ def test_set_webhook_twice_in_a_second_is_a_flood(telegram: Telegram, clock: Man
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"url": "nonsense"}, "invalid webhook URL specified"),
+        ({"url": "ftp://example.com/"}, "invalid webhook URL specified"),
+        ({"url": URL, "ip_address": "here"}, "bad webhook: Invalid IP address specified"),
         ({"url": "http://example.com/"}, "bad webhook: An HTTPS URL must be provided for webhook"),
         ({"url": URL, "secret_token": "no spaces"}, "secret token contains unallowed characters"),
         ({"url": URL, "secret_token": "x" * 257}, "secret token is too long"),
@@ -126,12 +151,53 @@ def test_a_rejected_set_webhook_leaves_the_bot_with_none(
         ("https://example.com/hook", True),
         ("https://example.com:8443/hook", True),
         ("https://example.com:8080/hook", False),
+        ("https://10.0.0.1/hook", False),
+        ("https://[2606:2800:220:1::1]/hook", False),
         (URL, False),
     ],
 )
 def test_a_strict_sandbox_takes_what_the_public_server_takes(clock: ManualClock, url: str, accepted: bool) -> None:
     telegram = Telegram(now=clock, strict_webhooks=True)
     assert (call(telegram, "setWebhook", url=url).status == 200) is accepted
+
+
+def test_a_refused_set_webhook_has_dropped_the_pending_updates(telegram: Telegram) -> None:
+    """`do_set_webhook` begins with `if (to_bool(query->arg("drop_pending_updates"))) clear_tqueue()`."""
+    telegram.user_sends_text(7, "gone")
+    assert call(telegram, "setWebhook", url="ftp://x/", drop_pending_updates=True).status == 400
+    assert info(telegram)["pending_update_count"] == 0
+
+
+def test_a_url_without_a_scheme_is_https(telegram: Telegram) -> None:
+    """`parse_url(new_url, HttpUrl::Protocol::Https)`; getWebhookInfo tells the URL as it was given."""
+    assert call(telegram, "setWebhook", url="example.com/hook").status == 200
+    assert info(telegram)["url"] == "example.com/hook"
+
+
+@pytest.mark.parametrize(
+    ("settings", "ip_address"),
+    [
+        ({"url": URL}, "127.0.0.1"),
+        ({"url": "http://localhost:9/hook"}, "127.0.0.1"),
+        ({"url": URL, "ip_address": "127.0.0.2"}, "127.0.0.2"),
+        ({"url": "https://example.com/"}, "<unknown>"),
+    ],
+)
+def test_webhook_info_tells_the_address(telegram: Telegram, settings: dict[str, str], ip_address: str) -> None:
+    """The fixed one, else that of the host; `<unknown>` is the server's word for one that it has not looked up."""
+    assert "ip_address" not in info(telegram)
+    call(telegram, "setWebhook", **settings)
+    assert info(telegram)["ip_address"] == ip_address
+
+
+@pytest.mark.parametrize("method", ["deleteWebhook", "setWebhook"])
+def test_closing_a_webhook_forgets_its_last_error(telegram: Telegram, method: str) -> None:
+    """`on_webhook_closed`: `last_webhook_error_date_ = 0`."""
+    call(telegram, "setWebhook", url=URL)
+    telegram.bot().last_error_date, telegram.bot().last_error_message = 1_700_000_000, "Connection refused"
+    assert info(telegram)["last_error_message"] == "Connection refused"
+    call(telegram, method)
+    assert not {"last_error_date", "last_error_message"} & info(telegram).keys()
 
 
 def test_delete_webhook_keeps_pending_updates_unless_told(telegram: Telegram) -> None:
@@ -142,61 +208,3 @@ def test_delete_webhook_keeps_pending_updates_unless_told(telegram: Telegram) ->
     assert info(telegram)["pending_update_count"] == 1
     call(telegram, "deleteWebhook", drop_pending_updates="true")
     assert info(telegram)["pending_update_count"] == 0
-
-
-def client(sandbox: Sandbox) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=sandbox.transport(), base_url=f"http://sandbox/bot{DEMO_TOKEN}/")
-
-
-async def test_a_long_poll_ends_with_its_timeout(autojump_clock: MockClock) -> None:
-    async with client(Sandbox()) as http:
-        answer = await http.get("getUpdates?timeout=30")
-    assert answer.json()["result"] == []
-    assert trio.current_time() == 30
-
-
-async def test_a_long_poll_lasts_50_seconds_at_most(autojump_clock: MockClock) -> None:
-    async with client(Sandbox()) as http:
-        await http.post("getUpdates", json={"timeout": 500})
-    assert trio.current_time() == 50
-
-
-async def test_a_long_poll_ends_with_the_first_update(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    sandbox = Sandbox()
-
-    async def write_later() -> None:
-        await trio.sleep(3)
-        sandbox.telegram.user_sends_text(7, "hi")
-
-    nursery.start_soon(write_later)
-    async with client(sandbox) as http:
-        answer = await http.get("getUpdates?timeout=30")
-    assert trio.current_time() == 3
-    assert len(answer.json()["result"]) == 1
-    assert len(sandbox.telegram.call_log.find("getUpdates")) == 1
-
-
-@pytest.mark.parametrize(
-    ("method", "params", "why"),
-    [
-        ("getUpdates", {}, "terminated by other getUpdates request; make sure that only one bot instance is running"),
-        ("setWebhook", {"url": URL}, "terminated by setWebhook request"),
-    ],
-)
-async def test_the_older_of_two_pollers_gets_409(
-    autojump_clock: MockClock, nursery: trio.Nursery, method: str, params: dict[str, str], why: str
-) -> None:
-    sandbox = Sandbox()
-    answers: list[httpx.Response] = []
-    async with client(sandbox) as http:
-
-        async def poll() -> None:
-            answers.append(await http.get("getUpdates?timeout=30"))
-
-        nursery.start_soon(poll)
-        await trio.sleep(1)
-        assert (await http.post(method, json=params)).status_code == 200
-        await trio.testing.wait_all_tasks_blocked()
-    (older,) = answers
-    assert (older.status_code, older.json()["description"]) == (409, f"Conflict: {why}")
-    assert trio.current_time() == 1

@@ -87,7 +87,7 @@ async def test_a_request_is_laid_out_as_telegrams(autojump_clock: MockClock, sta
     ((url, headers, body),) = webhook.raw
     assert url == URL
     assert headers == [
-        ("Host", "localhost"),
+        ("Host", "localhost:9"),
         ("X-Telegram-Bot-Api-Secret-Token", "s3cret"),
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),
@@ -97,6 +97,29 @@ async def test_a_request_is_laid_out_as_telegrams(autojump_clock: MockClock, sta
     assert body.startswith(b'{"update_id":%d,\n"message":{"message_id":1,' % update.id)
     assert b'"text":"\\u043f\\u0440\\u0438\\u0432\\u0435\\u0442"' in body
     assert json.loads(body) == update.as_object()
+
+
+async def test_a_fixed_address_and_a_password_are_used(autojump_clock: MockClock, start: Start) -> None:
+    """The connection goes to the `ip_address`, the Host stays that of the URL."""
+    webhook = ScriptedWebhook()
+    sandbox = await start(webhook, url="http://bot:pass@localhost:80", ip_address="127.0.0.2")
+    sandbox.telegram.user_sends_text(7, "x")
+    await trio.sleep(1)
+    ((url, headers, _),) = webhook.raw
+    assert url == "http://127.0.0.2/"
+    assert headers[:2] == [("Host", "localhost"), ("Authorization", "Basic Ym90OnBhc3M=")]
+
+
+async def test_an_edit_of_an_old_message_is_delivered(autojump_clock: MockClock, start: Start) -> None:
+    """It expires a day after the edit, however old the message is."""
+    webhook = ScriptedWebhook()
+    sandbox = await start(webhook)
+    update = sandbox.telegram.user_sends_text(7, "/strat")
+    assert update is not None
+    await trio.sleep(3 * 86_400)
+    sandbox.telegram.user_edits(7, update.body["message_id"], "/start")
+    await trio.sleep(1)
+    assert webhook.updates[-1]["edited_message"]["text"] == "/start"
 
 
 async def test_without_a_secret_there_is_no_secret_header(autojump_clock: MockClock, start: Start) -> None:
@@ -133,12 +156,13 @@ async def test_a_failed_update_comes_at_once_then_after_2_to_64_s_then_every_1_t
 
 
 async def test_a_redirect_is_a_failure(autojump_clock: MockClock, start: Start) -> None:
-    webhook = ScriptedWebhook(302)
+    """The reason phrase is the one that the bot's server sent: `response->code_ << " " << response->reason_`."""
+    webhook = ScriptedWebhook(PostResult(302, reason="Moved On"))
     sandbox = await start(webhook)
     sandbox.telegram.user_sends_text(7, "x")
     await trio.sleep(1)
     assert len(webhook.updates) == 2
-    assert info(sandbox)["last_error_message"] == "Wrong response from the webhook: 302 Found"
+    assert info(sandbox)["last_error_message"] == "Wrong response from the webhook: 302 Moved On"
 
 
 def test_retry_after_is_obeyed_up_to_an_hour_and_grows_nothing() -> None:

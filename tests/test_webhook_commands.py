@@ -138,6 +138,7 @@ async def test_info_shows_every_field(autojump_clock: trio.testing.MockClock, sa
         "has_custom_certificate": "no",
         "pending_update_count": "1",
         "max_connections": "40",
+        "ip_address": "<unknown>",
         "last_error_message": "Connection refused",
         "allowed_updates": "message poll",
     }
