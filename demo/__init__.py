@@ -17,6 +17,7 @@
     score.py            accepted, answered, lost, twice, and how long it took, by what Telegram saw
     ledger.py           what the database says of those who have no answer
     handovers.py        how long nobody was answered when the lead went over
+    recent.py           durations of the last minute and their percentiles
     history.py          the last minutes, second by second, with every fault; plots.py draws them
     tour.py, steps/     five things to see, each with a figure that was measured just now
     show.py             the same in a terminal; screen.py and lines.py print it, report.py is the verdict

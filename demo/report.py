@@ -35,7 +35,8 @@ class Report:
         if score.lost or score.twice or score.waiting:
             return f"Not all was well: {score.lost:,} lost, {score.twice:,} twice, {score.waiting:,} not answered."
         failed = sum(not outcome.kept for outcome in self.outcomes.values())
-        return f"Nothing was lost or came twice by the score, but not all was well in {failed} of the steps."
+        steps = counted(len(self.outcomes), "step", "steps")
+        return f"Of the crowd nobody was lost or answered twice, but {failed} of {steps} did not end as promised."
 
     def as_json(self) -> str:
         """All of it as one line of JSON."""

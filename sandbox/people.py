@@ -51,6 +51,8 @@ class People(World):
             chat = self.bot(where.get("token")).chats[where.get("chat_id") or user_id]
             replied = chat.messages[reply_to].body.items()
             content["reply_to_message"] = {name: value for name, value in replied if name != "reply_to_message"}
+            if chat.keyboard == {"force_reply": True, "message_id": reply_to}:
+                chat.keyboard = None
         return self.user_sends(user_id, content, **where)
 
     def user_sends(self, user_id: int, content: Mapping[str, Any], **where: Unpack[Where]) -> PendingUpdate | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -96,16 +95,16 @@ class EmbeddedPostgres:
             **self.settings,
         }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self._process = self._spawn("postgres", *arguments)
-        self._wait_until_ready()
+        process = self._spawn("postgres", *arguments)
+        self._wait_until_ready(process)
 
     def stop(self) -> None:
         """End the server in order (a fast shutdown); kill it if it is not gone after 20 s."""
-        self._end_server(signal.SIGINT)
+        self._end(signal.SIGINT)
 
     def kill(self) -> None:
         """End the server as a crash would: SIGQUIT, no checkpoint, recovery at the next start."""
-        self._end_server(signal.SIGQUIT)
+        self._end(signal.SIGQUIT)
 
     def replica(self, folder: Path) -> EmbeddedPostgres:
         """A streaming standby of this server, which must be running: a copy in `folder`, with the same settings.
@@ -156,7 +155,7 @@ class EmbeddedPostgres:
         try:
             with (self.folder / "log").open("ab") as log:
                 assert self._programs is not None
-                process = subprocess.Popen(
+                process = self._process = subprocess.Popen(
                     [str(self._programs / program), "-D", str(self.data.absolute()), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -178,33 +177,29 @@ class EmbeddedPostgres:
 
         Raises PostgresFailed if it fails or takes longer than 30 s.
         """
-        process = self._spawn(program, *arguments)
         try:
-            code = process.wait(START_DEADLINE)
+            code = self._spawn(program, *arguments).wait(START_DEADLINE)
         except subprocess.TimeoutExpired:
             raise PostgresFailed(f"{program} has not ended within {START_DEADLINE:.0f} s") from None
         finally:
-            self._end(process, signal.SIGQUIT)
+            self._end(signal.SIGQUIT)
         if code:
             raise PostgresFailed(f"{program} failed:\n{self._log_tail()}")
 
-    def _wait_until_ready(self) -> None:
-        assert self._process is not None
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         give_up = time.monotonic() + START_DEADLINE
         check = [str(binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(check, check=False, timeout=10).returncode != 0:
-            if self._process.poll() is not None or time.monotonic() > give_up:
+            if process.poll() is not None or time.monotonic() > give_up:
                 self.kill()
                 raise PostgresFailed(f"Postgres did not start:\n{self._log_tail()}")
             time.sleep(0.05)
 
-    def _end_server(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            self._end(process, how)
-
-    def _end(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-        """End a process by this signal, and kill it and its group if it is not gone after 20 s."""
+    def _end(self, how: signal.Signals) -> None:
+        """End the process that runs, by this signal; kill it and its group if it is not gone after 20 s."""
+        process = self._process
+        if process is None:
+            return
         if process.poll() is None:
             process.send_signal(how)
             try:
@@ -212,6 +207,7 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        self._process = None
         self._watcher.ended(process.pid)
 
     def _log_tail(self) -> str:
@@ -224,11 +220,10 @@ def temporary_postgres(
 ) -> Iterator[EmbeddedPostgres]:
     """A server in a temporary folder, stopped and removed at the end."""
     binary("postgres")  # without it nothing is made that would have to be removed
-    folder = Path(tempfile.mkdtemp(prefix="svc-postgres-"))
-    server = EmbeddedPostgres(folder, settings=settings, watcher=watcher)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="svc-postgres-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(Path(folder), settings=settings, watcher=watcher)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

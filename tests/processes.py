@@ -34,10 +34,10 @@ def environment_of_checkout(**settings: str) -> dict[str, str]:
 
 
 async def run(
-    *command: str | Path, env: Mapping[str, str], folder: Path | None = None
+    *command: str | Path, env: Mapping[str, str], folder: Path | None = None, deadline: float = DEADLINE
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in `folder` (default: ours)."""
-    with trio.fail_after(DEADLINE):
+    with trio.fail_after(deadline):
         done: subprocess.CompletedProcess[bytes] = await trio.run_process(
             [str(word) for word in command], env=env, cwd=folder, capture_stdout=True, capture_stderr=True, check=False
         )

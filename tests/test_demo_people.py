@@ -102,18 +102,22 @@ async def test_after_a_stall_no_more_than_a_second_is_made_up_for(
     assert len(presses) == pytest.approx(20 + CATCH_UP * 20, abs=2)
 
 
-@pytest.mark.parametrize("max_pending", [0, 100])
+@pytest.mark.parametrize("wanted", ["message", "callback_query"], ids=["no room", "not wanted"])
 async def test_a_press_that_telegram_does_not_take_costs_nobody_their_turn(
-    max_pending: int, autojump_clock: MockClock, nursery: trio.Nursery
+    wanted: str, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
-    """It has no room, or the bot wants no messages: everybody may still press when that is over."""
-    telegram = Telegram(max_pending=max_pending)
+    """Everybody may still press when that is over."""
+    telegram = Telegram(max_pending=1)
     people = People(telegram)
     nursery.start_soon(people.run)
-    call(telegram, "getUpdates", allowed_updates='["callback_query"]')
+    call(telegram, "getUpdates", allowed_updates=f'["{wanted}"]')
     people.set_rate(MAX_RATE)
     await trio.sleep(2 * CROWD / MAX_RATE)
     assert people.skipped == pytest.approx(2 * CROWD, abs=2)
+    telegram.bot().pending.clear()
+    call(telegram, "getUpdates", allowed_updates='["message"]')
+    await trio.sleep(1)
+    assert len(telegram.bot().pending) == 1
 
 
 async def test_they_are_of_both_languages_and_their_chats_stay_short(

@@ -22,7 +22,8 @@ class Surface:
     """The control surface of a sandbox, asked without a socket."""
 
     def __init__(self) -> None:
-        self.sandbox = Sandbox(now=ManualClock())
+        self.clock = ManualClock()
+        self.sandbox = Sandbox(now=self.clock)
         self.telegram: Telegram = self.sandbox.telegram
         self._control = Control(self.telegram, self.sandbox.faults)
 
@@ -110,7 +111,68 @@ def test_a_person_asks_inline_and_chooses(surface: Surface) -> None:
     assert surface.seen()["messages"][-1]["text"] == "Kling"
 
 
+def test_people_have_names_and_languages_that_go_with_all_they_do(surface: Surface) -> None:
+    """Also with presses and inline queries, and where a request has once said otherwise."""
+    _, content, _ = surface.ask("POST", "/people", {"first_name": "Ольга", "language_code": "ru"})
+    person = json.loads(content)["id"]
+    surface.ask("POST", f"/user/{person}/send", {"text": "hi", "language_code": "de"})
+    sent = surface.call("sendMessage", chat_id=person, text="menu")["message_id"]
+    surface.ask("POST", f"/user/{person}/press", {"message_id": sent, "data": "x"})
+    surface.ask("POST", f"/user/{person}/inline", {"query": "x"})
+    bodies = [update.body for update in surface.telegram.bot().pending.values()]
+    assert [(body["from"]["first_name"], body["from"]["language_code"]) for body in bodies] == [
+        ("Ольга", "de"),
+        ("Ольга", "ru"),
+        ("Ольга", "ru"),
+    ]
+    _, content, _ = surface.ask("GET", "/people")
+    people = json.loads(content)["people"]
+    assert [(one["id"], one["first_name"], one["language_code"]) for one in people] == [
+        (1001, "Anna", "en"),
+        (1002, "Иван", "ru"),
+        (person, "Ольга", "ru"),
+    ]
+    assert people[-1]["bot_message_ids"] == [sent]
+
+
+def test_a_user_who_is_not_on_the_page_keeps_the_language_of_the_last_message(surface: Surface) -> None:
+    surface.post("send", {"text": "hi", "language_code": "ru", "first_name": "Пётр"})
+    surface.post("send", {"text": "again"})
+    sender = surface.seen()["messages"][-1]["from"]
+    assert (sender["first_name"], sender["language_code"]) == ("Пётр", "ru")
+
+
+def test_a_page_sees_what_the_bot_has_not_taken_yet(surface: Surface) -> None:
+    """Until it asks for what comes after; and a button spins until its press is answered, or for 30 s."""
+    surface.post("send", {"text": "/start"})
+    sent = surface.call("sendMessage", chat_id=USER, text="menu")["message_id"]
+    surface.post("press", {"message_id": sent, "data": "x"})
+    seen = surface.seen()
+    assert seen["pending_message_ids"] == [1]
+    assert [(press["pending"], press["spins"]) for press in seen["presses"]] == [(True, True)]
+    last = surface.call("getUpdates")[-1]["update_id"]
+    surface.call("getUpdates", offset=last + 1)
+    seen = surface.seen()
+    assert seen["pending_message_ids"] == []
+    assert [(press["pending"], press["spins"]) for press in seen["presses"]] == [(False, True)]
+    surface.clock.time += 31
+    assert [press["spins"] for press in surface.seen()["presses"]] == [False]
+
+
+def test_a_page_sees_the_reply_keyboard_until_it_is_removed_and_what_a_reply_is_asked_to(surface: Surface) -> None:
+    surface.post("send", {"text": "hi"})
+    first = surface.call("sendMessage", chat_id=USER, text="?", reply_markup={"keyboard": [["Yes"]]})["message_id"]
+    assert surface.seen()["keyboard"] == {"keyboard": [["Yes"]], "message_id": first}
+    surface.call("sendMessage", chat_id=USER, text="x", reply_markup={"remove_keyboard": True})
+    assert surface.seen()["keyboard"] is None
+    asked = surface.call("sendMessage", chat_id=USER, text="Name?", reply_markup={"force_reply": True})["message_id"]
+    surface.post("send", {"text": "Bob", "reply_to_message_id": asked})
+    seen = surface.seen()
+    assert (seen["keyboard"], seen["messages"][-1]["reply_to_message"]["text"]) == (None, "Name?")
+
+
 def test_a_page_sees_commands_action_and_draft(surface: Surface) -> None:
+    """An action for five seconds, as apps show it."""
     surface.post("send", {"text": "hi", "language_code": "ru"})
     commands = [{"command": "start", "description": "Начать"}]
     surface.call("setMyCommands", commands=commands, language_code="ru")
@@ -118,6 +180,8 @@ def test_a_page_sees_commands_action_and_draft(surface: Surface) -> None:
     surface.call("sendChatAction", chat_id=USER, action="upload_photo")
     seen = surface.seen()
     assert (seen["commands"], seen["draft"], seen["action"]) == (commands, "wri", "upload_photo")
+    surface.clock.time += 6
+    assert surface.seen()["action"] == ""
 
 
 def test_any_update_can_be_pushed(surface: Surface) -> None:
@@ -144,6 +208,7 @@ def test_any_update_can_be_pushed(surface: Surface) -> None:
         ("choose", {"query_id": "1", "result_id": "1"}, 404),
         ("freeze", {"message_id": 9}, 404),
         ("unblock", {}, 404),
+        ("send", {"text": "x", "reply_to_message_id": 9}, 404),
     ],
 )
 def test_a_mistake_is_said(surface: Surface, action: str, body: Any, status: int) -> None:
@@ -151,11 +216,73 @@ def test_a_mistake_is_said(surface: Surface, action: str, body: Any, status: int
 
 
 @pytest.mark.parametrize(
-    ("target", "body"), [("/updates", {"kind": "x"}), ("/updates", {"body": {}}), ("/updates", [])]
+    ("target", "body"),
+    [
+        ("/updates", {"kind": "x"}),
+        ("/updates", {"body": {}}),
+        ("/updates", []),
+        ("/people", {"first_name": " ", "language_code": "en"}),
+        ("/people", {"first_name": "x" * 65, "language_code": "en"}),
+        ("/people", {"first_name": "x", "language_code": "English"}),
+    ],
 )
-def test_an_update_that_is_none_is_refused(surface: Surface, target: str, body: Any) -> None:
+def test_an_update_or_a_person_that_is_none_is_refused(surface: Surface, target: str, body: Any) -> None:
     assert surface.ask("POST", target, body)[0] == 400
 
 
 def test_a_file_that_is_not_there_is_not_found(surface: Surface) -> None:
     assert surface.ask("GET", "/media/nothing")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content", "content_range"),
+    [
+        ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=7-99", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-2", 206, b"89", "bytes 8-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=-0", 416, b"", "bytes */10"),
+        ("bytes=3-1", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+        ("bytes=0-1,4-5", 200, b"0123456789", None),
+        ("lines=0-1", 200, b"0123456789", None),
+    ],
+)
+def test_a_part_of_a_file_can_be_had(
+    surface: Surface, asked: str, status: int, content: bytes, content_range: str | None
+) -> None:
+    """As browsers ask that seek in a video (RFC 9110, 14)."""
+    surface.post("file?kind=document&name=x.bin", b"0123456789")
+    target = f"/media/{surface.seen()['messages'][0]['document']['file_id']}"
+    found, part, headers = surface.ask("GET", target, range=asked)
+    assert (found, part, headers.get("Content-Range")) == (status, content, content_range)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:8081", "origin": "http://127.0.0.1:8081"}, 200),
+        ({"host": "LOCALHOST:8081", "origin": "http://localhost:8081"}, 200),
+        ({"host": "localhost"}, 200),
+        ({"host": "evil.example:8081"}, 403),
+        ({"host": "127.0.0.1.evil.example"}, 403),
+        ({"host": "localhost:8081", "origin": "http://evil.example"}, 403),
+        ({"host": "localhost:8081", "origin": "http://localhost:3000"}, 403),
+        ({"host": "localhost:8081", "origin": "https://localhost:8081"}, 403),
+        ({"host": "localhost:8081", "origin": "null"}, 403),
+    ],
+)
+def test_pages_of_other_origins_are_kept_out(surface: Surface, headers: dict[str, str], status: int) -> None:
+    assert surface.ask("POST", f"/user/{USER}/send", {"text": "x"}, **headers)[0] == status
+
+
+def test_the_page_and_its_files_run_nothing_but_their_own_scripts(surface: Surface) -> None:
+    for target, content_type in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page/messenger.js", "text/javascript; charset=utf-8"),
+    ]:
+        status, _, headers = surface.ask("GET", target)
+        assert (status, headers["Content-Type"]) == (200, content_type)
+        assert "script-src 'self'" in headers["Content-Security-Policy"]
+    assert surface.ask("GET", "/page/nothing.js")[0] == 404

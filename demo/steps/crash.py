@@ -10,7 +10,7 @@ import trio
 
 from demo.actions import perform
 from demo.steps.anna import ANNA, Anna
-from demo.steps.fate import FOUND, what_became_of
+from demo.steps.fate import Told, what_became_of
 from demo.steps.footing import answer_of, leader_and_standby, people_writing
 from demo.steps.step import Outcome, Say, Step, StepFailed, in_ms
 from demo.steps.waiting import comes
@@ -22,6 +22,8 @@ from sandbox.faults import Fault, FaultKind
 HELD_UP = 1.0
 """Seconds for which Telegram holds the message up: it comes after the kill, and before anybody looks for it."""
 ARRIVES_WITHIN = 10.0
+LOOK_ON = 2.0
+"""Seconds for which it is watched what comes of a message that was not found."""
 
 
 async def run(system: System, say: Say) -> Outcome:
@@ -42,6 +44,8 @@ async def run(system: System, say: Say) -> Outcome:
         await perform(system, "start")
         told = await what_became_of(system, update.id)
         found = trio.current_time() - killed
+        if told is not Told.FOUND:
+            await trio.sleep(LOOK_ON)
         await leader_and_standby(system, say)
         seen, hers = await witness.crowd_answered(), await anna.answered(witness.each)
     return outcome(Fate(told, led, found), hers, seen, answer=answer_of(system), spotless=witness.spotless)
@@ -51,24 +55,31 @@ async def run(system: System, say: Say) -> Outcome:
 class Fate:
     """What the next leader has `told` of the message; seconds from the kill until it led, and until it told so."""
 
-    told: str
+    told: Told
     led: float
     found: float
 
 
 def outcome(fate: Fate, hers: ChatSeen, seen: CrowdSeen, *, answer: str, spotless: bool) -> Outcome:
     """What came of it: what was told of Anna's message, and what she and the others have got."""
-    found = "found that it had arrived" if fate.told == FOUND else f"did not find it ({fate.told})"
     got = f"{answers(len(hers.waits) + hers.too_many, answer)}{'' if hers.too_many else ', none twice'}"
     story = (
         "The message was on its way when the process died. The next leader led after"
-        f" {duration(fate.led)}, looked, and {found}: {got}."
+        f" {duration(fate.led)}, {_TOLD[fate.told]}: {got}."
     )
     return Outcome(
-        fate.told == FOUND and not hers.too_many and seen.in_order and spotless,
+        fate.told is Told.FOUND and not hers.too_many and seen.in_order and spotless,
         f"{story} {seen.sentence(answer)}",
         (in_ms("led after", fate.led), in_ms("found out after", fate.found), *seen.figures()),
     )
+
+
+_TOLD = {
+    Told.FOUND: "looked, and found that it had arrived",
+    Told.NOT_FOUND: "looked, did not find it, and sent it again",
+    Told.IN_DOUBT: "could not tell whether it had arrived",
+    Told.DONE: "sent it without a look",
+}
 
 
 @contextmanager

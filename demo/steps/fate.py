@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
-from demo.steps.waiting import comes
+import trio
+
 from demo.system import System
 
-FOUND = "FOUND"
+LOOK_EVERY = 0.02
 
 
-async def what_became_of(system: System, update_id: int) -> str:
-    """Wait until an instance tells how the update ended that was in doubt: FOUND, NOT_FOUND, IN_DOUBT or DONE."""
-    told: list[str] = []
+class Told(StrEnum):
+    """How the doubt about a send can end: events of the log."""
 
-    def told_of() -> bool:
-        told[:] = _endings(system, update_id)
-        return bool(told)
-
-    await comes(told_of, every=0.02)
-    return told[0]
+    FOUND = "FOUND"
+    NOT_FOUND = "NOT_FOUND"
+    IN_DOUBT = "IN_DOUBT"
+    DONE = "DONE"
 
 
-def _endings(system: System, update_id: int) -> list[str]:
-    """The events that end the doubt about this update, in the latest lines of all logs."""
-    ending = re.compile(rf"\b(FOUND|NOT_FOUND|IN_DOUBT|DONE) update_id={update_id}\b")
+async def what_became_of(system: System, update_id: int) -> Told:
+    """Wait until an instance tells how the doubt about the send for this update has ended."""
+    while (told := _told(system, update_id)) is None:  # noqa: ASYNC110
+        await trio.sleep(LOOK_EVERY)
+    return told
+
+
+def _told(system: System, update_id: int) -> Told | None:
+    """What the latest lines of all logs tell of it first."""
+    ending = re.compile(rf"\b({'|'.join(Told)}) update_id={update_id}\b")
     found = (ending.search(line.text) for instance in system.instances for line in list(instance.lines))
-    return [match[1] for match in found if match]
+    return next((Told(match[1]) for match in found if match), None)

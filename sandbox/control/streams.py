@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from typing import Any
 
 import trio
@@ -43,27 +42,20 @@ class Streams:
     async def _parts(self, look: Look) -> AsyncGenerator[bytes, None]:
         self._open += 1
         try:
-            async with aclosing(events(look)) as parts:
-                async for part in parts:
-                    yield part
+            # Who is cut off shall come back after a second.
+            yield b"retry: 1000\n\n"
+            last = trio.current_time()
+            while True:
+                now, due = trio.current_time(), look()
+                for name, data in due.items():
+                    yield f"event: {name}\ndata: {data}\n\n".encode()
+                if not due and now - last >= KEEP_ALIVE:
+                    yield b": keep-alive\n\n"
+                if due or now - last >= KEEP_ALIVE:
+                    last = now
+                await trio.sleep(LOOK_EVERY)
         finally:
             self._open -= 1
-
-
-async def events(look: Look) -> AsyncGenerator[bytes, None]:
-    """The events of one stream, until its client leaves; who is cut off shall come back after a second."""
-    yield b"retry: 1000\n\n"
-    last = trio.current_time()
-    while True:
-        due = look()
-        for name, data in due.items():
-            yield f"event: {name}\ndata: {data}\n\n".encode()
-        if due:
-            last = trio.current_time()
-        elif trio.current_time() - last >= KEEP_ALIVE:
-            last = trio.current_time()
-            yield b": keep-alive\n\n"
-        await trio.sleep(LOOK_EVERY)
 
 
 def changes(views: dict[str, Callable[[], Any]]) -> Look:

@@ -51,7 +51,12 @@ export class Answers {
     const id = `alert-${Math.random().toString(36).slice(2)}`;
     const ok = element("button", { value: "ok", class: "primary", autofocus: true, text: this.phone.words.ok });
     const said = element("p", { id, text });
-    const dialog = element("dialog", { class: "alert", role: "alertdialog", "aria-label": name, "aria-describedby": id });
+    const dialog = element("dialog", {
+      class: "alert",
+      role: "alertdialog",
+      "aria-label": name,
+      "aria-describedby": id,
+    });
     dialog.append(element("h2", { text: name }), said, element("form", { method: "dialog" }, ok));
     dialog.addEventListener("close", () => dialog.remove());
     this.phone.root.append(dialog);

@@ -24,7 +24,9 @@ export class CallLog {
   #add(calls) {
     const newest = this.#calls[0]?.at ?? 0;
     const known = new Set(this.#calls.filter((call) => call.at === newest).map((call) => JSON.stringify(call)));
-    const fresh = calls.filter((call) => call.at > newest || (call.at === newest && !known.has(JSON.stringify(call)))).reverse();
+    const fresh = calls
+      .filter((call) => call.at > newest || (call.at === newest && !known.has(JSON.stringify(call))))
+      .reverse();
     this.#calls = [...fresh, ...this.#calls].slice(0, KEPT);
     this.list.prepend(...fresh.filter((call) => this.#wanted(call)).map(line));
     while (this.list.childElementCount > KEPT) this.list.lastElementChild.remove();
@@ -46,17 +48,27 @@ export class CallLog {
 
 function line(call) {
   const took = Math.round((call.at - call.arrived_at) * 1000);
-  const time = new Date(call.at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+  const time = new Date(call.at * 1000).toLocaleTimeString("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+  });
   const good = call.status === 200;
   const summary = element(
-    "summary", {},
+    "summary",
+    {},
     element("time", { text: time }),
+    element("span", { class: good ? "good" : "bad", text: call.status || "no answer" }),
     element("b", { text: call.method }),
     element("span", { class: "chat", text: call.chat_id ?? "" }),
-    element("span", { class: good ? "good" : "bad", text: call.status || "no answer" }),
     element("span", { class: "fault", text: [call.fault, took > 0 ? `${took} ms` : ""].filter(Boolean).join(", ") }),
   );
   const details = element("details", {}, summary);
-  details.addEventListener("toggle", () => details.append(element("pre", { tabindex: 0, text: JSON.stringify(call.params, null, 2) })), { once: true });
+  details.addEventListener(
+    "toggle",
+    () => details.append(element("pre", { tabindex: 0, text: JSON.stringify(call.params, null, 2) })),
+    { once: true },
+  );
   return element("li", {}, details);
 }

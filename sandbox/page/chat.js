@@ -19,13 +19,23 @@ export class Chat {
     this.phone = phone;
     this.list = element("div", { class: "messages" });
     this.waiting = element("p", { class: "waiting", role: "status" });
-    this.log = element("section", { class: "log", role: "log", tabindex: 0, "aria-label": `${phone.words.chatWith} ${phone.botName}` }, this.list, this.waiting);
-    this.newest = element("button", { type: "button", class: "newest", "aria-label": phone.words.newest, hidden: true }, icon(DOWN));
+    this.log = element(
+      "section",
+      { class: "log", role: "log", tabindex: 0, "aria-label": `${phone.words.chatWith} ${phone.botName}` },
+      this.list,
+      this.waiting,
+    );
+    this.newest = element(
+      "button",
+      { type: "button", class: "newest", "aria-label": phone.words.newest, hidden: true },
+      icon(DOWN),
+    );
     this.newest.addEventListener("click", () => this.follow());
     this.node = element("div", { class: "chat" }, this.log, this.newest);
     this.log.addEventListener("scroll", () => this.#scrolled());
     this.grown = new ResizeObserver(() => this.#following && this.#toEnd());
     this.grown.observe(this.list);
+    this.grown.observe(this.waiting);
     this.grown.observe(this.log);
   }
 
@@ -42,7 +52,8 @@ export class Chat {
 
   draw(view) {
     const pending = new Set(view.pending_message_ids);
-    const spinning = (id) => new Set(view.presses.filter((press) => press.spins && press.message_id === id).map((press) => press.data));
+    const spinning = (id) =>
+      new Set(view.presses.filter((press) => press.spins && press.message_id === id).map((press) => press.data));
     const items = arranged(view, this.phone);
     keepingFocus(this.list, () => {
       this.#arrange(items);
@@ -76,7 +87,8 @@ export class Chat {
     const late = now - oldest >= PATIENCE;
     const text = late ? this.phone.words.notTaken : "";
     if (this.waiting.textContent !== text) this.waiting.textContent = text;
-    if (pending.length && !late) this.#timer = setTimeout(() => this.#tellWaiting(pending), PATIENCE - (now - oldest) + 10);
+    if (pending.length && !late)
+      this.#timer = setTimeout(() => this.#tellWaiting(pending), PATIENCE - (now - oldest) + 10);
   }
 
   #scrolled() {
@@ -102,6 +114,7 @@ function arranged(view, phone) {
     else if (service) items.push({ key: `${message.message_id}`, day, note: service });
     else items.push({ key: `${message.message_id}`, day, album: message.media_group_id, messages: [message] });
   }
+  if (!items.length) items.push({ key: "empty", note: phone.words.empty });
   if (view.draft) items.push({ key: "draft", draft: view.draft });
   return items;
 }

@@ -13,7 +13,13 @@ export class Conversation {
 
   // Lives in `root` until `destroy`; `drawPeople` gets the people whenever something about them has changed.
   constructor(root, api, person, drawPeople) {
-    Object.assign(this, { root, api, person, language: spoken(person.language_code), words: wordsOf(person.language_code) });
+    Object.assign(this, {
+      root,
+      api,
+      person,
+      language: spoken(person.language_code),
+      words: wordsOf(person.language_code),
+    });
     this.botName = "";
     this.offline = false;
     this.avatar = element("span", { class: "avatar", "data-tint": "bot", "aria-hidden": "true" });
@@ -23,7 +29,8 @@ export class Conversation {
     this.chat = new Chat(this);
     this.composer = new Composer(this);
     this.answers = new Answers(this);
-    this.node = element("section", { class: "phone", lang: this.language }, header, this.chat.node, this.composer.node, this.answers.node);
+    this.chat.node.append(this.answers.node);
+    this.node = element("section", { class: "phone", lang: this.language }, header, this.chat.node, this.composer.node);
     root.append(this.node);
     const handlers = { chat: (view) => this.#draw(view), people: drawPeople };
     this.stream = new Stream(`${api.base}/stream/${person.id}`, handlers, (lost) => this.#lost(lost));
@@ -57,9 +64,8 @@ export class Conversation {
     this.composer.write(`@${this.botName} ${query}`);
   }
 
-  async copy(text) {
-    await navigator.clipboard.writeText(text);
-    this.toast(this.words.copied);
+  copy(text) {
+    return this.trying(navigator.clipboard.writeText(text).then(() => this.toast(this.words.copied)));
   }
 
   toast(text) {
@@ -75,7 +81,9 @@ export class Conversation {
     try {
       await request;
     } catch (problem) {
-      this.toast(problem.name === "TypeError" || problem.name === "TimeoutError" ? this.words.offline : problem.message);
+      this.toast(
+        problem.name === "TypeError" || problem.name === "TimeoutError" ? this.words.offline : problem.message,
+      );
       if (this.#view) this.chat.draw(this.#view);
     }
   }

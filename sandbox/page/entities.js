@@ -16,7 +16,7 @@ export function formatted(text, entities, phone) {
 // Put what is between `from` and `to` into `holder`; each entity gets those within it, cut where it ends itself.
 function fill(holder, text, from, to, entities, phone) {
   let at = from;
-  for (let next = 0; next < entities.length; ) {
+  for (let next = 0; next < entities.length;) {
     const entity = entities[next];
     const start = Math.max(entity.offset, at);
     const end = Math.min(entity.offset + entity.length, to);
@@ -38,16 +38,26 @@ function wrapper(entity, text, phone) {
   if (TAGS[entity.type]) return { node: element(TAGS[entity.type]) };
   if (MARKED.includes(entity.type)) return { node: element("span", { class: "mark" }) };
   switch (entity.type) {
-    case "pre": return code(entity, text, phone);
-    case "blockquote": return { node: element("blockquote") };
-    case "expandable_blockquote": return expandable(phone);
-    case "spoiler": return spoiler(phone);
-    case "bot_command": return { node: element("button", { type: "button", class: "command", on: { click: () => phone.say(text) } }) };
-    case "text_link": return link(entity.url);
-    case "url": return link(/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : `http://${text}`);
-    case "email": return { node: element("a", { href: `mailto:${text}` }) };
-    case "phone_number": return { node: element("a", { href: `tel:${text.replace(/[^+0-9]/g, "")}` }) };
-    default: return { node: element("span") };
+    case "pre":
+      return code(entity, text, phone);
+    case "blockquote":
+      return { node: element("blockquote") };
+    case "expandable_blockquote":
+      return expandable(phone);
+    case "spoiler":
+      return spoiler(phone);
+    case "bot_command":
+      return { node: element("button", { type: "button", class: "command", on: { click: () => phone.say(text) } }) };
+    case "text_link":
+      return link(entity.url);
+    case "url":
+      return link(/^[a-z][a-z0-9+.-]*:/i.test(text) ? text : `http://${text}`);
+    case "email":
+      return { node: element("a", { href: `mailto:${text}` }) };
+    case "phone_number":
+      return { node: element("a", { href: `tel:${text.replace(/[^+0-9]/g, "")}` }) };
+    default:
+      return { node: element("span") };
   }
 }
 
@@ -59,7 +69,12 @@ function link(url) {
 
 function code(entity, text, phone) {
   const inside = element("code");
-  const copy = element("button", { type: "button", class: "copy", text: entity.language || phone.words.code, on: { click: () => phone.copy(text) } });
+  const copy = element("button", {
+    type: "button",
+    class: "copy",
+    text: entity.language || phone.words.code,
+    on: { click: () => phone.copy(text) },
+  });
   if (entity.language) copy.setAttribute("aria-label", `${phone.words.code} (${entity.language})`);
   return { node: element("div", { class: "code" }, copy, element("pre", { tabindex: 0 }, inside)), inside };
 }
@@ -78,7 +93,11 @@ function expandable(phone) {
 // Nobody gets at what is hidden, nor at links in it, before it is shown.
 function spoiler(phone) {
   const inside = element("span", { inert: true });
-  const node = element("span", { class: "spoiler", role: "button", tabindex: 0, "aria-label": phone.words.hidden }, inside);
+  const node = element(
+    "span",
+    { class: "spoiler", role: "button", tabindex: 0, "aria-label": phone.words.hidden },
+    inside,
+  );
   const show = (event) => {
     if (event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();

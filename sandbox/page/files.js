@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 // Send `file` to the bot. Fails with the sandbox's words if it is refused.
 export async function sendFile(phone, file, caption) {
   const kind = kindOf(file.type);
-  const told = { kind, name: file.name, caption, ...await measured(file, kind) };
+  const told = { kind, name: file.name, caption, ...(await measured(file, kind)) };
   const path = `/user/${phone.person.id}/file?${new URLSearchParams(told)}`;
   await phone.api.send("POST", path, file, file.type || "application/octet-stream");
 }
@@ -27,10 +27,11 @@ function measured(file, kind) {
       URL.revokeObjectURL(player.src);
       resolve(told);
     };
-    player.onloadedmetadata = () => end({
-      ...(Number.isFinite(player.duration) ? { duration: Math.ceil(player.duration) } : {}),
-      ...(player.videoWidth ? { width: player.videoWidth, height: player.videoHeight } : {}),
-    });
+    player.onloadedmetadata = () =>
+      end({
+        ...(Number.isFinite(player.duration) ? { duration: Math.ceil(player.duration) } : {}),
+        ...(player.videoWidth ? { width: player.videoWidth, height: player.videoHeight } : {}),
+      });
     player.onerror = () => end({});
     player.src = URL.createObjectURL(file);
   });

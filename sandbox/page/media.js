@@ -19,23 +19,37 @@ export function mediaOf(message, phone) {
 }
 
 // Whether it fills the bubble from edge to edge.
-export const isPicture = (message) => Boolean(message.photo || message.video || message.animation || message.video_note);
+export const isPicture = (message) =>
+  Boolean(message.photo || message.video || message.animation || message.video_note);
 
 function photo(file, description, phone) {
   const picture = image(file, description, phone);
-  const node = element("button", { type: "button", class: "photo", "aria-label": `${phone.words.open}: ${description}` }, picture);
+  const node = element(
+    "button",
+    { type: "button", class: "photo", "aria-label": `${phone.words.open}: ${description}` },
+    picture,
+  );
   node.addEventListener("click", () => enlarge(file, description, phone));
   picture.addEventListener("error", () => node.replaceWith(attachment(file, phone)), { once: true });
   return node;
 }
 
 function image(file, description, phone) {
-  return element("img", { src: phone.api.media(file), alt: description, width: file.width || null, height: file.height || null });
+  return element("img", {
+    src: phone.api.media(file),
+    alt: description,
+    width: file.width || null,
+    height: file.height || null,
+  });
 }
 
 function enlarge(file, description, phone) {
   const dialog = element("dialog", { class: "lightbox", "aria-label": description });
-  const close = element("button", { type: "button", "aria-label": phone.words.close, on: { click: () => dialog.close() } }, icon("M6 6l12 12M18 6L6 18"));
+  const close = element(
+    "button",
+    { type: "button", "aria-label": phone.words.close, on: { click: () => dialog.close() } },
+    icon("M6 6l12 12M18 6L6 18"),
+  );
   dialog.append(image(file, description, phone), close);
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
@@ -53,8 +67,14 @@ function animation(file, phone) {
 
 function video(file, label, phone, shape = "") {
   const node = element("video", {
-    src: phone.api.media(file), controls: true, playsinline: true, preload: "metadata", class: shape,
-    "aria-label": label, width: file.width || file.length || null, height: file.height || file.length || null,
+    src: phone.api.media(file),
+    controls: true,
+    playsinline: true,
+    preload: "metadata",
+    class: shape,
+    "aria-label": label,
+    width: file.width || file.length || null,
+    height: file.height || file.length || null,
   });
   node.addEventListener("error", () => node.replaceWith(attachment(file, phone)), { once: true });
   return node;
@@ -62,9 +82,16 @@ function video(file, label, phone, shape = "") {
 
 function sound(file, label, phone) {
   const title = [file.performer, file.title].filter(Boolean).join(" – ") || file.file_name;
-  const node = element("audio", { src: phone.api.media(file), controls: true, preload: "metadata", "aria-label": title || label });
+  const node = element("audio", {
+    src: phone.api.media(file),
+    controls: true,
+    preload: "metadata",
+    "aria-label": title || label,
+  });
   const box = element("div", { class: "sound" }, ...(title ? [element("span", { text: title })] : []), node);
-  node.addEventListener("error", () => box.replaceWith(attachment({ file_name: label, ...file }, phone)), { once: true });
+  node.addEventListener("error", () => box.replaceWith(attachment({ file_name: label, ...file }, phone)), {
+    once: true,
+  });
   return box;
 }
 
@@ -74,7 +101,11 @@ function sticker(file, phone) {
     ? Object.assign(video(file, label, phone), { muted: true, loop: true, autoplay: true, controls: false })
     : element("img", { src: phone.api.media(file), alt: label, width: 160, height: 160 });
   node.classList.add("sticker");
-  node.addEventListener("error", () => node.replaceWith(element("span", { class: "emoji", text: file.emoji ?? "🙂" })), { once: true });
+  node.addEventListener(
+    "error",
+    () => node.replaceWith(element("span", { class: "emoji", text: file.emoji ?? "🙂" })),
+    { once: true },
+  );
   return node;
 }
 
@@ -86,7 +117,8 @@ function attachment(file, phone) {
 }
 
 function sizeOf(file, phone) {
-  const [unit, size] = file.file_size >= 1e6 ? ["megabyte", file.file_size / 1e6] : ["kilobyte", (file.file_size ?? 0) / 1e3];
+  const [unit, size] =
+    file.file_size >= 1e6 ? ["megabyte", file.file_size / 1e6] : ["kilobyte", (file.file_size ?? 0) / 1e3];
   const shown = { style: "unit", unit, maximumFractionDigits: 1 };
   return new Intl.NumberFormat(phone.language, shown).format(size);
 }

@@ -12,7 +12,15 @@ export class MessageRow {
   constructor(key, phone) {
     this.phone = phone;
     const part = (name) => (this[name] = element("div", { class: name }));
-    this.bubble = element("div", { class: "bubble" }, part("origin"), part("reply"), part("media"), part("words"), part("meta"));
+    this.bubble = element(
+      "div",
+      { class: "bubble" },
+      part("origin"),
+      part("reply"),
+      part("media"),
+      part("words"),
+      part("meta"),
+    );
     this.node = element("article", { "data-row": key, tabindex: -1 }, this.bubble, part("keyboard"));
   }
 
@@ -27,7 +35,9 @@ export class MessageRow {
     const pictures = messages.every(isPicture);
     const bare = Boolean(last.sticker || last.video_note) && !text;
     this.node.className = `row ${mine ? "mine" : "theirs"}`;
-    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", !text && "wordless"].filter(Boolean).join(" ");
+    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", !text && "wordless"]
+      .filter(Boolean)
+      .join(" ");
     this.media.classList.toggle("album", messages.length > 1 && pictures);
     refresh(this.origin, [last.forward_origin, last.via_bot], () => origin(last, phone));
     refresh(this.reply, last.reply_to_message ?? null, () => replied(last.reply_to_message, phone));
@@ -35,14 +45,18 @@ export class MessageRow {
     refresh(this.words, [text, worded.entities, worded.caption_entities], () => [
       ...(text ? [formatted(text, worded.entities ?? worded.caption_entities, phone)] : []),
     ]);
-    this.#drawMeta(last, mine, messages.every((message) => taken(message.message_id)));
+    this.#drawMeta(
+      last,
+      mine,
+      messages.every((message) => taken(message.message_id)),
+    );
     drawKeyboard(this.keyboard, last, spinning(last.message_id), phone);
   }
 
   #drawMeta(message, mine, delivered) {
     const { words, language } = this.phone;
     const time = new Date(message.date * 1000);
-    const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+    const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     const edited = message.edit_date ? words.edited : "";
     // The end of the text leaves room for this, which stands beside it.
     this.words.dataset.meta = `${edited} ${clock}${mine ? " ✓✓" : ""}`;
@@ -76,11 +90,22 @@ function origin(message, phone) {
 function replied(message, phone) {
   if (!message) return [];
   const name = message.from?.first_name ?? "";
-  return [element("b", { text: name }), element("span", { text: message.text ?? message.caption ?? kindOf(message, phone) })];
+  return [
+    element("b", { text: name }),
+    element("span", { text: message.text ?? message.caption ?? kindOf(message, phone) }),
+  ];
 }
 
 function kindOf(message, { words }) {
-  const kinds = { photo: words.photo, video: words.video, animation: words.video, voice: words.voice, audio: words.sound, sticker: words.sticker, document: words.file };
+  const kinds = {
+    photo: words.photo,
+    video: words.video,
+    animation: words.video,
+    voice: words.voice,
+    audio: words.sound,
+    sticker: words.sticker,
+    document: words.file,
+  };
   return kinds[Object.keys(kinds).find((kind) => message[kind])] ?? words.message;
 }
 

@@ -23,17 +23,33 @@ export class People {
     this.words = words;
     for (const person of people) {
       // What was there before the page was opened is not news.
-      if (!this.#read.has(person.id) || person.id === shown) this.#read.set(person.id, person.bot_message_ids.at(-1) ?? 0);
+      if (!this.#read.has(person.id) || person.id === shown)
+        this.#read.set(person.id, person.bot_message_ids.at(-1) ?? 0);
     }
     this.node.setAttribute("aria-label", words.people);
     for (const name of ["aria-label", "title"]) this.more.setAttribute(name, words.addPerson);
-    refresh(this.list, people.map((person) => person.id), () => people.map((person) => this.#chip(person)));
+    refresh(
+      this.list,
+      people.map((person) => person.id),
+      () => people.map((person) => this.#chip(person)),
+    );
     people.forEach((person, at) => this.#drawChip(this.list.children[at], person, shown));
   }
 
   #chip(person) {
-    const avatar = element("span", { class: "avatar", "aria-hidden": "true", "data-tint": person.id % 6, text: initial(person.first_name) });
-    const chip = element("button", { type: "button", class: "chip" }, avatar, element("span", { text: person.first_name }), element("span", { class: "badge" }));
+    const avatar = element("span", {
+      class: "avatar",
+      "aria-hidden": "true",
+      "data-tint": person.id % 6,
+      text: initial(person.first_name),
+    });
+    const chip = element(
+      "button",
+      { type: "button", class: "chip" },
+      avatar,
+      element("span", { text: person.first_name }),
+      element("span", { class: "badge" }),
+    );
     chip.addEventListener("click", () => this.show(person));
     return chip;
   }
@@ -41,24 +57,44 @@ export class People {
   #drawChip(chip, person, shown) {
     const unread = person.bot_message_ids.filter((id) => id > this.#read.get(person.id)).length;
     chip.setAttribute("aria-pressed", String(person.id === shown));
-    refresh(chip.lastElementChild, [unread, this.words.people], () => (unread ? [
-      element("span", { "aria-hidden": "true", text: unread > 99 ? "99+" : unread }),
-      element("span", { class: "unseen", text: this.words.unread(unread) }),
-    ] : []));
+    refresh(chip.lastElementChild, [unread, this.words.people], () =>
+      unread
+        ? [
+            element("span", { "aria-hidden": "true", text: unread > 99 ? "99+" : unread }),
+            element("span", { class: "unseen", text: this.words.unread(unread) }),
+          ]
+        : [],
+    );
   }
 
   #ask() {
     const { words } = this;
-    const name = element("input", { name: "name", required: true, maxlength: 64, autocomplete: "off", autofocus: true });
-    const language = element("select", { name: "language" }, ...Object.entries(LANGUAGES).map(([value, text]) => element("option", { value, text, lang: value })));
+    const name = element("input", {
+      name: "name",
+      required: true,
+      maxlength: 64,
+      autocomplete: "off",
+      autofocus: true,
+    });
+    const language = element(
+      "select",
+      { name: "language" },
+      ...Object.entries(LANGUAGES).map(([value, text]) => element("option", { value, text, lang: value })),
+    );
     const cancel = element("button", { type: "button", text: words.cancel, on: { click: () => dialog.close() } });
     const form = element(
-      "form", { method: "dialog" },
+      "form",
+      { method: "dialog" },
       element("label", {}, element("span", { text: words.name }), name),
       element("label", {}, element("span", { text: words.language }), language),
       element("div", { class: "choices" }, cancel, element("button", { class: "primary", text: words.add })),
     );
-    const dialog = element("dialog", { class: "adding", "aria-label": words.addPerson }, element("h2", { text: words.addPerson }), form);
+    const dialog = element(
+      "dialog",
+      { class: "adding", "aria-label": words.addPerson },
+      element("h2", { text: words.addPerson }),
+      form,
+    );
     form.addEventListener("submit", () => this.add(name.value, language.value));
     dialog.addEventListener("close", () => dialog.remove());
     this.root.append(dialog);

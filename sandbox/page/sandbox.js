@@ -10,7 +10,13 @@ const at = (id) => document.getElementById(id);
 const api = new Api("");
 
 new Messenger(at("messenger"));
-const faults = new Faults({ form: at("fault-form"), list: at("faults"), clear: at("clear-faults"), said: at("said") }, api);
+const faults = new Faults(
+  { form: at("fault-form"), list: at("faults"), clear: at("clear-faults"), said: at("said") },
+  api,
+);
 new Acts(at("acts"), at("said"), api);
-new CallLog({ list: at("calls"), none: at("no-calls"), polls: at("polls"), filter: at("filter"), clear: at("clear-log") }, () => faults.look());
+new CallLog(
+  { list: at("calls"), none: at("no-calls"), polls: at("polls"), filter: at("filter"), clear: at("clear-log") },
+  () => faults.look(),
+);
 at("root").textContent = location.origin;
