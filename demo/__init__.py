@@ -11,7 +11,7 @@
     databases.py        the Postgres servers, whose work is done in threads
     balancer.py         which instance gets the next webhook or callback
     keeper.py           a process that ends what the demo has started, should the demo be killed
-    children.py   the processes that the demo has started, for the keeper: which live, and how they are ended
+    children.py         the processes that the demo has started, for the keeper: which live, and how they are ended
     actions.py          what can be done to the system: the table that the page, the tour and the shows go by
     world_faults.py     what can be wrong with Telegram and the provider
     people.py           people who press /start, so many a second
