@@ -3,7 +3,7 @@
     system.py           all of it: Postgres, the stand-ins, the balancer, the instances; how they come up and end
     set_up.py           what is started, in which order, and with which settings
     wiring.py           who is told what: the way from what happens to the score
-    instance.py         one instance: its process and its states
+    instance.py         one instance: its process and its states; surroundings.py is whom it tells
     instance_faults.py  what is done to it for a while and undone by itself; timed_fault.py is how
     instance_log.py     what it logs, as events and as lines for a person
     probe.py            what it answers when it is asked how it is
