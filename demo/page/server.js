@@ -57,8 +57,8 @@ export function button(label, { text = "", kind = "", press }) {
 }
 
 /**
- * A button for a row of the table of actions; `instance` answers the name of the one that it is done to. Where the place
- * says the rest, `label` may be the beginning of the action's own.
+ * A button for a row of the table of actions; `instance` answers the name of the one that it is done to. Where the
+ * place says the rest, `label` may be the beginning of the action's own.
  */
 export function actionButton(action, { instance = () => null, kind = "", label = action.label } = {}) {
   const press = () => post("/demo/do", { action: action.name, instance: instance() });
