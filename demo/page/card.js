@@ -17,20 +17,19 @@ const DOES = {
 
 export class InstanceCard {
   constructor(name, { actions, states, start }) {
-    const press = (action, more) => actionButton(action, { instance: () => name, ...more });
-    const cut = (action) => press(actions.find((each) => each.name === action), { label: "Cut", kind: "small" });
-    const others = actions.filter((action) => !action.name.startsWith("cut_"));
+    const action = (wanted) => actions.find((each) => each.name === wanted);
+    const others = actions.filter((each) => !each.name.startsWith("cut_"));
     this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.state = element("span");
     this.process = element("p", { class: "process" });
     this.diagram = new Diagram(states);
     this.condition = element("p", { class: "condition" });
-    this.postgres = link("Postgres", cut("cut_postgres"));
-    this.botApi = link("Bot API", cut("cut_bot_api"));
+    this.postgres = link("Postgres", cutButton(action("cut_postgres"), name));
+    this.botApi = link("Bot API", cutButton(action("cut_bot_api"), name));
     this.ended = element("p", { class: "ended-how" });
     this.restart = actionButton(start, { label: "Start another", kind: "main" });
     const links = block("links", this.postgres.root, this.botApi.root);
-    const buttons = group(`Do to ${name}`, ...others.map((action) => press(action)));
+    const buttons = group(`Do to ${name}`, ...others.map((each) => actionButton(each, { instance: () => name })));
     this.alive = block("alive", this.condition, this.#facts(), links, buttons);
     const stack = block("stack", this.alive, block("dead", this.ended, this.restart));
     this.root = element("article", { class: "card instance", "aria-label": `Instance ${name}`, tabindex: "-1" });
@@ -85,6 +84,13 @@ export class InstanceCard {
 function condition({ state, since, frozen_for: frozen }, now) {
   if (frozen > 0) return `Frozen: wakes in ${secondsLeft(frozen)}`;
   return `${DOES[state] ?? state} for ${duration(now - since)}`;
+}
+
+/** "Cut" is enough to read beside what is cut; to who hears the page it has its whole label. */
+function cutButton(action, name) {
+  const node = actionButton(action, { label: "Cut", kind: "small", instance: () => name });
+  node.ariaLabel = action.label;
+  return node;
 }
 
 function fact(name, text) {
