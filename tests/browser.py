@@ -10,14 +10,15 @@ import asyncio
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.processes import ROOT, environment_of_checkout
+from tests.processes import DEADLINE, ROOT, environment_of_checkout
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Error, Page, ViewportSize
@@ -112,19 +113,32 @@ def accessibility_problems(page: Page) -> list[str]:
 def serving(*command: str, says: str, **settings: str) -> Iterator[str]:
     """A server as a process of its own. Yields what the group in the pattern `says` matches in a line that it prints.
 
-    Its environment is this checkout's and `settings`. SIGTERM at the end of the block.
+    Its environment is this checkout's and `settings`. SIGTERM at the end of the block; a failure if it does not end.
     """
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment_of_checkout(**settings), stdout=subprocess.PIPE, text=True
-    ) as process:
+    environment = environment_of_checkout(**settings)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        rest = threading.Thread(target=process.stdout.read)
         try:
-            printed = []
-            for line in process.stdout:
-                printed.append(line)
-                if found := re.search(says, line):
-                    yield found[1]
-                    return
-            pytest.fail(f"{says!r} is not in what it printed:\n{''.join(printed)}")
+            matched = _first_match(process.stdout, says)
+            # What it prints from now on is read and forgotten: a full pipe would stop it.
+            rest.start()
+            yield matched
         finally:
             process.terminate()
+            try:
+                process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            if rest.is_alive():
+                rest.join(DEADLINE)
+
+
+def _first_match(lines: Iterable[str], pattern: str) -> str:
+    printed = []
+    for line in lines:
+        printed.append(line)
+        if found := re.search(pattern, line):
+            return found[1]
+    return pytest.fail(f"{pattern!r} is not in what it printed:\n{''.join(printed)}")

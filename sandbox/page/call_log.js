@@ -62,7 +62,8 @@ function line(call) {
     element("span", { class: good ? "good" : "bad", text: call.status || "no answer" }),
     element("b", { text: call.method }),
     element("span", { class: "chat", text: call.chat_id ?? "" }),
-    element("span", { class: "fault", text: [call.fault, took > 0 ? `${took} ms` : ""].filter(Boolean).join(", ") }),
+    element("span", { class: "fault", text: call.fault ?? "" }),
+    element("span", { class: "took", text: took > 0 ? `${took} ms` : "" }),
   );
   const details = element("details", {}, summary);
   details.addEventListener(
