@@ -3,7 +3,7 @@
     system.py           all of it: Postgres, the stand-ins, the balancer, the instances; how they come up and end
     set_up.py           what is started, in which order, and with which settings
     wiring.py           who is told what: the way from what happens to the score
-    instance.py         one instance: its process and its states
+    instance.py         one instance: its process and its states; surroundings.py is whom it tells
     instance_faults.py  what is done to it for a while and undone by itself; timed_fault.py is how
     instance_log.py     what it logs, as events and as lines for a person
     probe.py            what it answers when it is asked how it is
@@ -11,6 +11,7 @@
     databases.py        the Postgres servers, whose work is done in threads
     balancer.py         which instance gets the next webhook or callback
     keeper.py           a process that ends what the demo has started, should the demo be killed
+    children.py         the processes that the demo has started, for the keeper: which live, and how they are ended
     actions.py          what can be done to the system: the table that the page, the tour and the shows go by
     world_faults.py     what can be wrong with Telegram and the provider
     people.py           people who press /start, so many a second

@@ -9,15 +9,15 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import httpx
 import trio
 
 from demo.instance_faults import instance_faults
-from demo.instance_log import Event, InstanceLog
+from demo.instance_log import InstanceLog
 from demo.links import Links
 from demo.probe import Figures, ask
+from demo.surroundings import Surroundings
 from demo.timed_fault import TimedFault
 from demo.views import InstanceView, LogLineView
 from sandbox.ports import free_port
@@ -31,25 +31,6 @@ ASK_EVERY = 0.5
 
 class Ended(Exception):
     """The instance has ended; the message says how."""
-
-
-class Surroundings(Protocol):
-    """Who is told what happens to an instance. None of these waits or raises."""
-
-    def started(self, instance: Instance) -> None:
-        """Its process has been started."""
-
-    def logged(self, instance: Instance, event: Event) -> None:
-        """It has logged something, which it knows itself already."""
-
-    def halted(self, instance: Instance) -> None:
-        """It is killed or frozen: from now on it does nothing."""
-
-    def happened(self, text: str) -> None:
-        """What was done to it is undone."""
-
-    def ended(self, instance: Instance) -> None:
-        """Its process has ended and was waited for."""
 
 
 class Instance:

@@ -194,7 +194,7 @@ async def test_an_orderly_end_leaves_no_watcher_behind(
 
 
 async def test_the_lease_is_on_the_metrics(autojump_clock: trio.testing.MockClock) -> None:
-    """How long it may act without a heartbeat, its epoch, and how long the handover took."""
+    """How long it may act without a heartbeat, its epoch, how long the handover took, and what is queued."""
     async with running_bot() as bot:
         await trio.sleep(10)
         sample = bot.metrics.registry.get_sample_value
@@ -203,5 +203,6 @@ async def test_the_lease_is_on_the_metrics(autojump_clock: trio.testing.MockCloc
         assert 1.4 <= left <= 2.0
         assert sample("svc_epoch") == 1
         assert sample("svc_handover_seconds_count") == 1
+        assert sample("svc_queued_updates") == 0
         await bot.drain()
         assert sample("svc_lease_left_seconds") == 0

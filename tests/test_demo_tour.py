@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -13,8 +13,10 @@ import trio.testing
 import demo.tour
 from demo.people import FIRST, People
 from demo.score import Score
+from demo.steps import crash, deploy, freeze, picture, start
 from demo.steps.anna import ANNA, Anna
-from demo.steps.crash import held_up
+from demo.steps.crash import Fate, held_up
+from demo.steps.fate import Told
 from demo.steps.footing import LOAD, people_writing
 from demo.steps.step import Outcome, Say, Step, StepFailed
 from demo.steps.witness import ChatSeen, CrowdSeen, Witness, seen_in
@@ -110,6 +112,77 @@ def test_a_crowd_in_words(chats: tuple[ChatSeen, ...], sentence: str) -> None:
     assert CrowdSeen(chats).sentence("menu") == sentence
 
 
+ONE = ChatSeen(1, (1.0,), 0)
+TWO = ChatSeen(1, (1.0,), 1)
+CROWD = CrowdSeen((ONE, ONE))
+CROWD_SAID = "2 people pressed /start meanwhile, each has one menu; the slowest waited 1.0 s."
+FATE = Fate(Told.FOUND, led=0.21, found=1.9)
+DIED = "The message was on its way when the process died. The next leader led after 210 ms"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept", "sentence"),
+    [
+        (start.outcome(ONE, 0.004, answer="menu"), True, "One menu, 1.0 s after the press; acknowledged after 4 ms."),
+        (start.outcome(TWO, 0.004, answer="menu"), False, "2 menus, 1.0 s after the press; acknowledged after 4 ms."),
+        (
+            deploy.outcome(0.031, CROWD, answer="menu", spotless=True),
+            True,
+            f"{CROWD_SAID} 31 ms without a call between the old leader's last and the new one's first.",
+        ),
+        (
+            crash.outcome(FATE, ONE, CROWD, answer="menu", spotless=True),
+            True,
+            f"{DIED}, looked, and found that it had arrived: one menu, none twice. {CROWD_SAID}",
+        ),
+        (
+            crash.outcome(FATE, TWO, CROWD, answer="menu", spotless=True),
+            False,
+            f"{DIED}, looked, and found that it had arrived: 2 menus. {CROWD_SAID}",
+        ),
+        (
+            crash.outcome(replace(FATE, told=Told.NOT_FOUND), TWO, CROWD, answer="menu", spotless=True),
+            False,
+            f"{DIED}, looked, did not find it, and sent it again: 2 menus. {CROWD_SAID}",
+        ),
+        (
+            freeze.outcome(3.1, 0, CROWD, answer="menu", spotless=True),
+            True,
+            f"Another led after 3.1 s. When the frozen one woke, it sent nothing, and stood by. {CROWD_SAID}",
+        ),
+        (
+            freeze.outcome(3.1, 1, CROWD, answer="menu", spotless=True),
+            False,
+            f"Another led after 3.1 s. When the frozen one woke, it made 1 call. {CROWD_SAID}",
+        ),
+        (
+            picture.outcome(0.2, 0.6, 1, 1),
+            True,
+            "The process died while the picture was being made. Another led after 200 ms. Created once, delivered once,"
+            " 600 ms after the provider had it.",
+        ),
+        (
+            picture.outcome(0.2, 0.6, 1, 2),
+            False,
+            "The process died while the picture was being made. Another led after 200 ms. Created once, delivered"
+            " 2 times, 600 ms after the provider had it.",
+        ),
+    ],
+)
+def test_how_a_step_ends(outcome: Outcome, kept: bool, sentence: str) -> None:
+    """A sentence with what was measured; all promises were kept or they were not."""
+    assert (outcome.kept, outcome.sentence) == (kept, sentence)
+
+
+@pytest.mark.parametrize("crowd", [CrowdSeen((ONE, TWO)), CrowdSeen((ONE, ChatSeen(1, (), 0)))])
+def test_whatever_is_wrong_with_the_crowd_is_wrong_with_the_step(crowd: CrowdSeen) -> None:
+    """Somebody has two answers or none; or the score has seen something that the step has not."""
+    for each, spotless in ((crowd, True), (CROWD, False)):
+        assert not deploy.outcome(0.031, each, answer="menu", spotless=spotless).kept
+        assert not crash.outcome(FATE, ONE, each, answer="menu", spotless=spotless).kept
+        assert not freeze.outcome(3.1, 0, each, answer="menu", spotless=spotless).kept
+
+
 @dataclass
 class Stage:
     """What the steps use of a system, without processes: the stand-in for Telegram, people and a score."""
@@ -170,12 +243,15 @@ async def test_anna_presses_what_leads_where_she_wants_to_go(autojump_clock: Clo
 async def test_a_step_that_is_cancelled_leaves_no_fault_and_no_load(autojump_clock: Clock) -> None:
     """What was ordered is taken back, and people press as they did before."""
     stage = Stage()
+    said: list[str] = []
     stage.people.set_rate(1)
-    with trio.move_on_after(1):
-        with people_writing(stage.system), held_up(stage.system):
-            assert stage.people.rate == LOAD
-            assert stage.sandbox.faults.rules
-            await trio.sleep_forever()
+    with trio.move_on_after(10):
+        async with people_writing(stage.system, said.append):
+            with held_up(stage.system):
+                assert stage.people.rate == LOAD
+                assert stage.sandbox.faults.rules
+                await trio.sleep_forever()
+    assert said == ["20 people a second begin to press /start"]
     assert stage.people.rate == 1
     assert not stage.sandbox.faults.rules
 
@@ -184,10 +260,10 @@ async def test_a_higher_load_and_one_that_was_chosen_meanwhile_stay(autojump_clo
     """A step makes people write that would not; it does not silence those who do."""
     stage = Stage()
     stage.people.set_rate(200)
-    with people_writing(stage.system):
+    async with people_writing(stage.system, print):
         assert stage.people.rate == 200
     stage.people.set_rate(0)
-    with people_writing(stage.system):
+    async with people_writing(stage.system, print):
         stage.people.set_rate(200)
     assert stage.people.rate == 200
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from demo.keeper import DONE_LINE, Child, Told, born, ended_line, lives, started_line
+from demo.children import Child, born, lives
+from demo.keeper import DONE_LINE, Told, ended_line, started_line
 from fleet.waiting import eventually
 from tests.processes import DEADLINE, environment_of_checkout, python, run, running
 
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.processes
 PROGRAM = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from demo.keeper import MARK, Keeper
+from demo.children import MARK
+from demo.keeper import Keeper
 
 def shell(command): return subprocess.Popen(["sh", "-c", command], start_new_session=True)
 

@@ -29,14 +29,14 @@ LOOK_ON = 2.0
 async def run(system: System, say: Say) -> Outcome:
     """Kill the leader while its message to Anna is on its way, and see what the next one makes of it."""
     old = await leader_and_standby(system, say)
-    with people_writing(system):
+    async with people_writing(system, say):
         witness, anna = Witness(system), Anna(system)
         say("Anna says /start, and Telegram takes a second with the answer")
         with held_up(system) as fault:
             update = anna.says("/start")
             await _has_arrived(system, fault)
+            killed = trio.current_time()
             await perform(system, "crash", old.name)
-        killed = trio.current_time()
         say("Killed with -9 while the message was on its way: nobody knows whether it arrives")
         await system.until_led(after=old.epoch or 0)
         led = trio.current_time() - killed

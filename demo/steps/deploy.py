@@ -18,7 +18,7 @@ AFTERWARDS = 3.0
 async def run(system: System, say: Say) -> Outcome:
     """Deploy while people write, and see what each of them got."""
     old = await leader(system, say)
-    with people_writing(system):
+    async with people_writing(system, say):
         witness = Witness(system)
         say("A new instance starts; when it is ready, the old one gets a SIGTERM")
         await perform(system, "deploy", old.name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import trio
 
@@ -15,6 +15,8 @@ from demo.system import System
 
 LOAD = 20.0
 """People a second who press /start while something is done to the system, at least."""
+WARM_UP = 1.0
+"""Seconds for which they press before anything is done: a system at work is what is to be seen."""
 READY = 20.0
 """Seconds within which a system that is well has somebody who leads and somebody who stands by."""
 
@@ -49,13 +51,16 @@ async def leader_and_standby(system: System, say: Say) -> Instance:
     return leading
 
 
-@contextmanager
-def people_writing(system: System) -> Iterator[None]:
-    """At least LOAD people press /start every second for as long as the block lasts; then it is as it was."""
+@asynccontextmanager
+async def people_writing(system: System, say: Say) -> AsyncIterator[None]:
+    """At least LOAD people press /start every second for as long as the block lasts, and for a moment before it; then
+    it is as it was."""
     before = system.people.rate
-    if before < LOAD:
-        system.people.set_rate(LOAD)
     try:
+        if before < LOAD:
+            say(f"{LOAD:.0f} people a second begin to press /start")
+            system.people.set_rate(LOAD)
+            await trio.sleep(WARM_UP)
         yield
     finally:
         # Unless somebody has chosen another rate meanwhile.

@@ -19,7 +19,7 @@ LOOK_ON = 1.0
 async def run(system: System, say: Say) -> Outcome:
     """Freeze the leader, and see who leads meanwhile and what it does when it wakes."""
     old = await leader_and_standby(system, say)
-    with people_writing(system):
+    async with people_writing(system, say):
         witness, frozen = Witness(system), trio.current_time()
         await perform(system, "freeze", old.name)
         wakes_at = system.sandbox.telegram.now() + old.view().frozen_for

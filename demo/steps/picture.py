@@ -28,8 +28,8 @@ async def run(system: System, say: Say) -> Outcome:
     say("Anna asks for a picture")
     await _asks_for_a_picture(anna)
     task = await _task(system, anna)
-    await perform(system, "crash", old.name)
     killed = trio.current_time()
+    await perform(system, "crash", old.name)
     say("The picture is being made, and the process that asked for it is dead")
     await system.until_led(after=old.epoch or 0)
     led = trio.current_time() - killed

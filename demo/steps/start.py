@@ -37,4 +37,4 @@ def outcome(seen: ChatSeen, acknowledged: float, *, answer: str) -> Outcome:
     )
 
 
-STEP = Step("start", "Say /start", "Anna presses /start and gets her menu.", run)
+STEP = Step("start", "Say /start", "Anna presses /start and is answered.", run)
