@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
+
+from demo.history import Mark
 
 if TYPE_CHECKING:
     from demo.instance import Instance
@@ -53,9 +56,18 @@ async def perform(system: System, name: str, instance: str | None = None) -> Non
     if action is None:
         raise Refused(f"There is no action {name!r}.")
     chosen = None if instance is None else _running(system, instance)
+    began = time.time()
     if name != "start":  # one that starts takes the lead from nobody
         system.because(name)
     await action.run(system, chosen)
+    system.history.mark(Mark(began, action.label, _short(action)))
+
+
+def _short(action: Action) -> str:
+    """What the plots call it: with whom it is done to, where that is not one of the instances."""
+    if action.target in (Target.SYSTEM, Target.INSTANCE):
+        return action.label
+    return f"{action.target.capitalize()}: {action.label.lower()}"
 
 
 def _running(system: System, name: str) -> Instance:

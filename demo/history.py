@@ -20,10 +20,14 @@ MAX_DURATIONS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that was done to the system, or undone, at this Unix time."""
+    """Something that was done to the system, or undone, at this Unix time.
+
+    `label` is what the plots write beside its line: None is the text, and an empty one nothing.
+    """
 
     at: float
     text: str
+    label: str | None = None
 
 
 @dataclass(slots=True)

@@ -181,10 +181,11 @@ def _marks(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
     """An upright line for each, and a label beside it, moved aside where it would cover another."""
     for mark in marks:
         yield f'<path class="plot-mark" d="M{frame.x(mark.at):g} {TOP}V{BOTTOM}"/>'
-    labelled = sorted(marks[-MAX_LABELS:], key=lambda mark: mark.at)
+    labelled = sorted([mark for mark in marks if mark.label != ""][-MAX_LABELS:], key=lambda mark: mark.at)
     places = spread([frame.x(mark.at) for mark in labelled], LABEL_WIDTH, LEFT + LABEL_WIDTH, RIGHT)
     for x, mark in zip(places, labelled, strict=True):
-        text = mark.text if len(mark.text) <= LABEL_LETTERS else f"{mark.text[: LABEL_LETTERS - 1].rstrip()}…"
+        text = mark.text if mark.label is None else mark.label
+        text = text if len(text) <= LABEL_LETTERS else f"{text[: LABEL_LETTERS - 1].rstrip()}…"
         turned = f'transform="translate({x - 2.5:g} {TOP + 1}) rotate(-90)"'
         yield f'<text class="plot-mark-label plot-end" {turned}>{escape(text)}</text>'
 

@@ -68,9 +68,9 @@ class Wiring:
         return sum(begun >= at for begun in self._calls.get(instance, ()))
 
     def happened(self, text: str) -> None:
-        """Something was done to the system, or undone: it becomes the news and a mark in the history."""
+        """Something was done to the system, or undone: it becomes the news, and a mark without a label."""
         self.news = text
-        self.history.mark(Mark(time.time(), text))
+        self.history.mark(Mark(time.time(), text, label=""))
 
     def started(self, instance: Instance) -> None:
         """A process has been started."""

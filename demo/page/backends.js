@@ -1,14 +1,14 @@
 // What the instances depend on: Postgres, Telegram and the provider, each with its buttons and the fault in force.
 
-import { element, setAttribute, setShare, setText } from "./dom.js";
+import { block, element, group, setAttribute, setShare, setText } from "./dom.js";
 import { actionButton } from "./server.js";
 import { count, secondsLeft } from "./words.js";
 
 const LASTS = 10; // seconds: the longest that a fault lasts by itself
 const BACKENDS = {
   postgres: { title: "Postgres", says: () => "with a standby" },
-  telegram: { title: "Telegram", says: ({ pending }) => `${count(pending)} ${pending === 1 ? "update waits" : "updates wait"}` },
-  provider: { title: "Provider", says: ({ made }) => `${count(made)} ${made === 1 ? "picture" : "pictures"} asked for` },
+  telegram: { title: "Telegram", says: ({ pending }) => counted(pending, "update waits", "updates wait") },
+  provider: { title: "Provider", says: ({ made }) => counted(made, "picture asked for", "pictures asked for") },
 };
 
 export class Backends {
@@ -32,12 +32,11 @@ class BackendCard {
     this.line = element("p", { class: "process" });
     this.fault = element("p", { class: "condition" });
     this.bar = element("span", { class: "gauge-fill" });
-    this.root = element(
-      "article",
-      { class: "card backend", "aria-label": title },
+    this.root = element("article", { class: "card backend", "aria-label": title });
+    this.root.append(
       element("h3", { text: title }),
-      element("div", { class: "backend-says" }, this.line, this.fault),
-      element("div", { class: "actions", role: "group", "aria-label": `Do to ${title}` }, ...actions.map((action) => actionButton(action))),
+      block("backend-says", this.line, this.fault),
+      group(`Do to ${title}`, ...actions.map((action) => actionButton(action))),
       element("span", { class: "gauge", "aria-hidden": "true" }, this.bar),
     );
   }
@@ -49,4 +48,8 @@ class BackendCard {
     setText(this.fault, fault ? `${labels.get(fault.action)}: ${secondsLeft(fault.left)} left` : "in order");
     setShare(this.bar, (fault?.left ?? 0) / LASTS);
   }
+}
+
+function counted(number, one, several) {
+  return `${count(number)} ${number === 1 ? one : several}`;
 }

@@ -1,7 +1,7 @@
 // The card of one instance: where it is in its life, what it can reach, and what can be done to it.
 
 import { Diagram } from "./diagram.js";
-import { element, explain, setAttribute, setShare, setText } from "./dom.js";
+import { block, element, explain, group, setAttribute, setShare, setText } from "./dom.js";
 import { actionButton } from "./server.js";
 import { count, duration, secondsLeft } from "./words.js";
 
@@ -17,43 +17,38 @@ const DOES = {
 
 export class InstanceCard {
   constructor(name, { actions, states, start }) {
-    this.diagram = new Diagram(states);
-    this.longestLease = LEASE;
+    const action = (wanted) => actions.find((each) => each.name === wanted);
+    const others = actions.filter((each) => !each.name.startsWith("cut_"));
     this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.state = element("span");
     this.process = element("p", { class: "process" });
+    this.diagram = new Diagram(states);
     this.condition = element("p", { class: "condition" });
+    this.postgres = link("Postgres", cutButton(action("cut_postgres"), name));
+    this.botApi = link("Bot API", cutButton(action("cut_bot_api"), name));
+    this.ended = element("p", { class: "ended-how" });
+    this.restart = actionButton(start, { label: "Start another", kind: "main" });
+    const links = block("links", this.postgres.root, this.botApi.root);
+    const buttons = group(`Do to ${name}`, ...others.map((each) => actionButton(each, { instance: () => name })));
+    this.alive = block("alive", this.condition, this.#facts(), links, buttons);
+    const stack = block("stack", this.alive, block("dead", this.ended, this.restart));
+    this.root = element("article", { class: "card instance", "aria-label": `Instance ${name}`, tabindex: "-1" });
+    this.root.append(this.#head(name), this.process, this.diagram.root, stack);
+  }
+
+  #head(name) {
+    const badge = element("p", { class: "state-badge" }, this.mark, this.state);
+    return block("card-head", element("h3", { text: name, title: name }), badge);
+  }
+
+  #facts() {
+    this.longestLease = LEASE;
     this.epoch = fact("Epoch", "Counts who has led: each new leader takes the next number.");
-    this.lease = fact("Lease", "For how long this instance may still act as the leader, unless it renews its lease.");
+    this.lease = fact("Lease", "How long it may still act as the leader, unless it renews its lease.");
+    this.queue = fact("Queue", "Updates that it has in memory to work on.");
     this.bar = element("span", { class: "gauge-fill" });
     this.lease.root.append(element("span", { class: "gauge", "aria-hidden": "true" }, this.bar));
-    this.queue = fact("Queue", "Updates that it has in hand and has not finished.");
-    const press = (action, more) => actionButton(action, { instance: () => name, ...more });
-    const cut = (action) => press(actions.find((each) => each.name === action), { label: "Cut", kind: "small" });
-    this.postgres = link("Postgres", cut("cut_postgres"));
-    this.botApi = link("Bot API", cut("cut_bot_api"));
-    this.ended = element("p", { class: "ended-how" });
-    const others = actions.filter(({ name: action }) => !action.startsWith("cut_"));
-    this.root = element(
-      "article",
-      { class: "card instance", "aria-label": `Instance ${name}` },
-      element("div", { class: "card-head" }, element("h3", { text: name, title: name }), element("p", { class: "state-badge" }, this.mark, this.state)),
-      this.process,
-      this.diagram.root,
-      element(
-        "div",
-        { class: "stack" },
-        element(
-          "div",
-          { class: "alive" },
-          this.condition,
-          element("div", { class: "facts" }, this.epoch.root, this.lease.root, this.queue.root),
-          element("div", { class: "links" }, this.postgres.root, this.botApi.root),
-          element("div", { class: "actions", role: "group", "aria-label": `Do to ${name}` }, ...others.map((action) => press(action))),
-        ),
-        element("div", { class: "dead" }, this.ended, actionButton(start, { label: "Start another", kind: "main" })),
-      ),
-    );
+    return block("facts", this.epoch.root, this.lease.root, this.queue.root);
   }
 
   show(view, now) {
@@ -65,10 +60,16 @@ export class InstanceCard {
     setText(this.process, `pid ${view.pid} · ${view.address.replace("http://", "")}`);
     this.diagram.show(view.state);
     setText(this.condition, condition(view, now));
-    setText(this.ended, view.ended || "It has ended.");
+    setText(this.ended, `It ${view.ended || "has ended"}.`);
     this.#showFacts(view);
+    this.#keepFocus(view.state);
     this.postgres.show(view.no_postgres_for);
     this.botApi.show(view.no_bot_api_for);
+  }
+
+  /** The buttons of who is alive go away when it dies: who has pressed one of them is led on. */
+  #keepFocus(state) {
+    if (state === "ENDED" && this.alive.contains(document.activeElement)) this.restart.focus();
   }
 
   #showFacts({ epoch, lease_left: lease, waiting }) {
@@ -83,6 +84,13 @@ export class InstanceCard {
 function condition({ state, since, frozen_for: frozen }, now) {
   if (frozen > 0) return `Frozen: wakes in ${secondsLeft(frozen)}`;
   return `${DOES[state] ?? state} for ${duration(now - since)}`;
+}
+
+/** "Cut" is enough to read beside what is cut; to who hears the page it has its whole label. */
+function cutButton(action, name) {
+  const node = actionButton(action, { label: "Cut", kind: "small", instance: () => name });
+  node.ariaLabel = action.label;
+  return node;
 }
 
 function fact(name, text) {

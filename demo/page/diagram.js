@@ -32,7 +32,8 @@ export class Diagram {
     if (state === this.state) return;
     this.state = state;
     for (const [name, node] of this.boxes) setAttribute(node, "class", name === state ? "box lit" : "box");
-    const onward = this.edges.filter(({ source }) => source === state).map(({ trigger, target }) => `${trigger} to ${target}`);
+    const steps = this.edges.filter(({ source }) => source === state);
+    const onward = steps.map(({ trigger, target }) => `${trigger} to ${target}`);
     setAttribute(this.root, "aria-label", `State ${state}. From here: ${onward.join(", ") || "nothing"}.`);
   }
 }

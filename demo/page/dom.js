@@ -9,7 +9,17 @@ export function element(name, properties = {}, ...children) {
   return filled(document.createElement(name), properties, children);
 }
 
-/** The same for SVG. */
+/** A `div` of a class with these children. */
+export function block(name, ...children) {
+  return element("div", { class: name }, ...children);
+}
+
+/** Buttons that belong together, and what they have in common in words. */
+export function group(label, ...buttons) {
+  return element("div", { class: "actions", role: "group", "aria-label": label }, ...buttons);
+}
+
+/** The same as `element` for SVG. */
 export function svg(name, properties = {}, ...children) {
   return filled(document.createElementNS(SVG, name), properties, children);
 }
@@ -56,8 +66,8 @@ export function explain(node, text) {
 }
 
 /**
- * Keep one child of `parent` for each of `keys`, in this order: `make(key)` makes a new one, and who is gone is removed.
- * A child that stays is not moved unless it must be, so that it keeps focus and hover. Answers the children by key.
+ * Keep one child of `parent` for each of `keys`, in this order: `make(key)` makes a new one, who is gone is removed. A
+ * child that stays is not moved unless it must be, so that it keeps focus and hover. `kept` has the children by key.
  */
 export function keepChildren(parent, kept, keys, make) {
   for (const [key, part] of kept) {
@@ -71,5 +81,4 @@ export function keepChildren(parent, kept, keys, make) {
     const { root } = kept.get(key);
     if (parent.children[place] !== root) parent.insertBefore(root, parent.children[place] ?? null);
   });
-  return kept;
 }

@@ -19,12 +19,21 @@ export class Instances {
   }
 
   show({ instances, now }) {
+    const { cards, nobody } = this.nodes;
+    const hadFocus = cards.contains(document.activeElement) || nobody.contains(document.activeElement);
     const byName = new Map(instances.map((view) => [view.name, view]));
     const shown = new Set(withCard(instances));
     keepChildren(this.nodes.cards, this.cards, [...shown], (name) => new InstanceCard(name, this.parts));
     for (const [name, card] of this.cards) card.show(byName.get(name), now);
     this.#showEnded(instances.filter(({ name }) => !shown.has(name)), now);
     this.#showWhetherAlive(instances.some(isAlive));
+    // What had the focus may be gone: it goes on from the newest instance, and not from the top of the page.
+    if (hadFocus && (nobody.hidden || !nobody.contains(document.activeElement))) this.#keepFocus();
+  }
+
+  #keepFocus() {
+    const { cards } = this.nodes;
+    if (!cards.contains(document.activeElement)) cards.lastElementChild?.focus();
   }
 
   #showEnded(instances, now) {

@@ -7,18 +7,12 @@ const RATES = [0, 1, 20, 200];
 
 export class Load {
   constructor(root) {
-    this.buttons = RATES.map((rate) => {
-      const text = rate ? `${rate} ${rate === 1 ? "person" : "people"} a second press /start, each again only when answered.` : "Nobody presses.";
-      const node = button(rate ? String(rate) : "Stop", { text, press: () => post("/demo/load", { rate }) });
-      return { rate, node };
-    });
+    this.buttons = RATES.map((rate) => ({ rate, node: loadButton(rate) }));
     this.now = element("span", { class: "load-now" });
-    const title = element("p", { class: "load-title", id: "load-title" });
-    title.append("People a second who press /start", this.now);
-    root.append(
-      title,
-      element("div", { class: "segments", role: "group", "aria-labelledby": "load-title" }, ...this.buttons.map(({ node }) => node)),
-    );
+    const title = element("p", { class: "load-title", id: "load-title" }, "People a second who press /start", this.now);
+    const segments = element("div", { class: "segments", role: "group", "aria-labelledby": "load-title" });
+    segments.append(...this.buttons.map(({ node }) => node));
+    root.append(title, segments);
   }
 
   show({ load }) {
@@ -28,4 +22,10 @@ export class Load {
     }
     setText(this.now, RATES.includes(load) ? "" : `: ${load} now`);
   }
+}
+
+function loadButton(rate) {
+  const people = rate === 1 ? "1 person presses" : `${rate} people press`;
+  const text = rate ? `${people} /start every second, each again only when answered.` : "Nobody presses.";
+  return button(rate ? String(rate) : "Stop", { text, press: () => post("/demo/load", { rate }) });
 }

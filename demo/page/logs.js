@@ -1,6 +1,6 @@
 // The log of the instances, as a terminal would show it: the latest lines, of all or of one.
 
-import { element } from "./dom.js";
+import { block, element } from "./dom.js";
 
 const KEPT = 300; // lines
 const NEAR = 24; // pixels from the end within which the view follows it
@@ -11,20 +11,13 @@ export class Logs {
     this.root = root;
     this.toggle = toggle;
     this.names = new Set();
-    this.filter = element("select", { id: "log-filter", onchange: () => this.#select() }, element("option", { value: ALL, text: "all instances" }));
-    this.lines = element("div", { class: "lines", role: "region", "aria-label": "Lines", tabindex: "0", onscroll: () => this.#scrolled() });
-    this.end = element("button", { type: "button", class: "button", text: "To the end", onclick: () => this.#follow() });
-    root.append(
-      element(
-        "div",
-        { class: "logs-head" },
-        element("label", { for: "log-filter", text: "Log of" }),
-        this.filter,
-        this.end,
-        element("button", { type: "button", class: "button", text: "Close", onclick: () => this.close() }),
-      ),
-      this.lines,
-    );
+    this.filter = element("select", { id: "log-filter", onchange: () => this.#select() });
+    this.filter.append(element("option", { value: ALL, text: "all instances" }));
+    this.lines = element("div", { class: "lines", role: "region", "aria-label": "Lines", tabindex: "0" });
+    this.lines.addEventListener("scroll", () => this.#scrolled());
+    this.end = pressed("To the end", () => this.#follow());
+    const label = element("label", { for: "log-filter", text: "Log of" });
+    root.append(block("logs-head", label, this.filter, this.end, pressed("Close", () => this.close())), this.lines);
     toggle.addEventListener("click", () => (root.hidden ? this.open() : this.close()));
     root.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
     this.following = true;
@@ -91,4 +84,8 @@ export class Logs {
   #follow() {
     this.lines.scrollTop = this.lines.scrollHeight;
   }
+}
+
+function pressed(text, onclick) {
+  return element("button", { type: "button", class: "button", text, onclick });
 }

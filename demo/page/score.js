@@ -1,6 +1,6 @@
 // The score: what was promised and whether it was kept, and how long things took.
 
-import { element, explain, setAttribute, setText } from "./dom.js";
+import { block, element, explain, setAttribute, setText } from "./dom.js";
 import { count, duration, milliseconds } from "./words.js";
 
 const PROMISES = [
@@ -8,45 +8,59 @@ const PROMISES = [
     name: "lost",
     kept: "no message lost",
     broken: "messages lost",
-    text: "Updates that an instance has answered with 200, that are not in the database's inbox, and to which nobody was given an answer.",
+    text:
+      "Updates of anybody that an instance answered with 200 and that the database does not know when asked twice, " +
+      "and presses of the load that it calls finished though Telegram saw no menu.",
   },
   {
     name: "twice",
     kept: "no answer twice",
     broken: "answered twice",
-    text: "Presses of /start that were answered with more than one menu, by what the stand-in for Telegram was sent.",
+    text:
+      "Menus too many: what the people of the load were sent beyond one menu for each press of /start, by what " +
+      "Telegram saw.",
   },
 ];
 const COUNTS = [
-  ["accepted", "accepted", "Updates that an instance has answered with 200. From then on they must be answered, once."],
-  ["answered", "answered", "Presses of /start whose menu has reached Telegram."],
-  ["waiting", "waiting", "Presses of /start that have no menu yet."],
-  ["found_out", "found out", "Sends that were cut off, so that nobody knew whether they had arrived, until an instance found out."],
+  {
+    name: "accepted",
+    label: "accepted",
+    text: "Updates of anybody that an instance has answered with 200. From then on they must not be lost.",
+  },
+  {
+    name: "answered",
+    label: "answered",
+    text: "Presses of /start by the people of the load whose menu has reached Telegram.",
+  },
+  { name: "waiting", label: "waiting", text: "Presses of /start by the people of the load that have no menu yet." },
+  {
+    name: "found_out",
+    label: "found out",
+    text: "Sends that were cut off, so that nobody knew whether they had arrived, until an instance found out.",
+  },
 ];
+const PERCENTILES = "Of the last minute: half were as quick as p50, 99 of 100 as quick as p99.";
 const LATENCIES = [
-  ["ack", "Until accepted", "From the moment Telegram passes an update on until an instance answers 200. Of the last minute: half were as quick as p50, 99 of 100 as quick as p99."],
-  ["menu", "Until the menu", "From pressing /start until Telegram has the menu. Of the last minute: half were as quick as p50, 99 of 100 as quick as p99."],
+  {
+    name: "ack",
+    label: "Until accepted",
+    text: `From the moment Telegram passes an update on until an instance has answered 200. ${PERCENTILES}`,
+  },
+  { name: "menu", label: "Until the menu", text: `From pressing /start until Telegram has the menu. ${PERCENTILES}` },
 ];
 const HANDOVER =
-  "The last time that another instance began to lead: from the last call of the old leader to Telegram, or the moment at which it was killed or frozen, to the first call of the new one.";
+  "The last time that another instance began to lead: from the last call of the old leader to Telegram, or the " +
+  "moment at which it was killed or frozen, to the first call of the new one.";
 
 export class Score {
   constructor({ verdict, figures }) {
     this.promises = PROMISES.map((about) => new Verdict(about));
-    this.counts = COUNTS.map(([name, label, text]) => ({ name, ...figure(label, text) }));
-    this.latencies = LATENCIES.map(([name, label, text]) => ({ name, ...row(label, text) }));
+    this.counts = COUNTS.map(({ name, label, text }) => ({ name, ...figure(label, text) }));
+    this.latencies = LATENCIES.map(({ name, label, text }) => ({ name, ...row(label, text) }));
     this.handover = row("Last handover", HANDOVER, "ago");
+    const rows = [...this.latencies, this.handover].map(({ root }) => root);
     verdict.append(...this.promises.map(({ root }) => root));
-    figures.append(
-      element("div", { class: "counts" }, ...this.counts.map(({ root }) => root)),
-      element(
-        "div",
-        { class: "latencies" },
-        element("div", { class: "latency-head", "aria-hidden": "true" }, element("span"), element("span", { text: "p50" }), element("span", { text: "p99" })),
-        ...this.latencies.map(({ root }) => root),
-        this.handover.root,
-      ),
-    );
+    figures.append(block("counts", ...this.counts.map(({ root }) => root)), block("latencies", heads(), ...rows));
   }
 
   show({ score, now }, labels) {
@@ -84,6 +98,12 @@ class Verdict {
     setText(this.mark, value > 0 ? "✕" : "✓");
     setText(this.says, value > 0 ? this.broken : this.kept);
   }
+}
+
+function heads() {
+  const texts = ["", "p50", "p99"];
+  const names = texts.map((text) => element("span", { text }));
+  return element("div", { class: "latency-head", "aria-hidden": "true" }, ...names);
 }
 
 function figure(label, text) {

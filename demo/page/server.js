@@ -56,15 +56,10 @@ export function button(label, { text = "", kind = "", press }) {
   }
 }
 
-/**
- * A button for a row of the table of actions; `instance` answers the name of the one that it is done to. Where the place
- * says the rest, `label` may be the beginning of the action's own.
- */
+/** A button for a row of the table of actions; `instance` answers the name of the one that it is done to. */
 export function actionButton(action, { instance = () => null, kind = "", label = action.label } = {}) {
   const press = () => post("/demo/do", { action: action.name, instance: instance() });
-  const node = button(label, { text: action.text, kind, press });
-  if (label !== action.label && action.label.startsWith(label)) node.ariaLabel = action.label;
-  return node;
+  return button(label, { text: action.text, kind, press });
 }
 
 /** Switch all buttons that need the server on or off. */

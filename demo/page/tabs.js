@@ -7,7 +7,7 @@ const PARTS = { chat: "Chat", machines: "Machines", score: "Score" };
 /** Buttons that choose the part. */
 export function makeTabs(root, chosen) {
   const buttons = Object.entries(PARTS).map(([part, text]) => {
-    return element("button", { type: "button", text, "data-part": part, "aria-pressed": "false", onclick: () => choose(part) });
+    return element("button", { type: "button", text, "data-part": part, onclick: () => choose(part) });
   });
   root.append(...buttons);
   choose(document.body.dataset.part);

@@ -1,6 +1,6 @@
 // The tour: numbered steps, what the one that runs is doing, and with which sentence and figures it ended.
 
-import { element, explain, keepChildren, setAttribute, setText } from "./dom.js";
+import { block, element, explain, keepChildren, setAttribute, setText } from "./dom.js";
 import { button, post, setOff } from "./server.js";
 import { measured } from "./words.js";
 
@@ -16,12 +16,13 @@ export class Tour {
     this.name = element("b");
     this.words = element("span");
     this.figures = element("ul", { class: "measured", "aria-label": "Measured just now" });
-    this.outcome = element("div", { class: "outcome" }, element("p", { class: "sentence" }, this.name, this.words), this.figures);
+    this.outcome = block("outcome", element("p", { class: "sentence" }, this.name, this.words), this.figures);
     root.append(this.list, this.outcome);
   }
 
   show({ tour }) {
     this.views = tour;
+    this.latest ??= tour.findLast(({ sentence }) => sentence)?.name;
     const running = tour.find(({ state }) => state === "running");
     const next = running ? undefined : tour.find(({ state }) => state === "ready");
     keepChildren(this.list, this.steps, tour.map(({ name }) => name), (name) => this.#step(name));
