@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from demo.history import Mark
+from demo.score.history import Mark
 
 if TYPE_CHECKING:
-    from demo.instance import Instance
+    from demo.instances.instance import Instance
     from demo.system import System
 
 LASTS = 10.0
@@ -90,7 +90,7 @@ async def _start(system: System, _instance: Instance | None) -> None:
 
 
 async def _deploy(system: System, instance: Instance | None) -> None:
-    from demo.instance import Ended
+    from demo.instances.instance import Ended
 
     old = _chosen(system, instance)
     new = await system.start_instance()

@@ -24,10 +24,10 @@ import trio
 
 from demo import actions
 from demo.actions import Refused
-from demo.instance import Ended
+from demo.instances.instance import Ended
 from demo.stream import Streams
 from demo.system import System
-from demo.tour import Busy, Tour
+from demo.tour.tour import Busy, Tour
 from demo.views import ActionView
 from sandbox.api import HttpResponse, HttpStream
 from sandbox.control.guard import refusal

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from demo.balancer import WEBHOOK
-from demo.score import is_message
+from demo.instances.balancer import WEBHOOK
+from demo.score.score import is_message
 from sandbox.kie.app import DEMO_KEY
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings.environment import load_settings

@@ -15,9 +15,9 @@ from typing import Any
 
 import trio
 
-from demo.instance import Instance
+from demo.instances.instance import Instance
 from demo.system import System
-from demo.tour import Tour
+from demo.tour.tour import Tour
 from demo.views import LogLineView
 
 TICK = 0.25

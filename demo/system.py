@@ -17,16 +17,16 @@ from pathlib import Path
 import trio
 
 from demo.actions import Refused
-from demo.balancer import Balancer
 from demo.databases import Databases, start_databases
-from demo.history import History
-from demo.instance import ENDED, Instance
-from demo.instance import Ended as Ended
+from demo.instances.balancer import Balancer
+from demo.instances.instance import ENDED, Instance
+from demo.instances.instance import Ended as Ended
+from demo.instances.links import Links, database_url
+from demo.instances.ordinals import ordinal
 from demo.keeper import Keeper, KeeperFailed
-from demo.links import Links, database_url
-from demo.ordinals import ordinal
 from demo.people import People
-from demo.score import Score
+from demo.score.history import History
+from demo.score.score import Score
 from demo.set_up import set_up
 from demo.views import FaultView, SystemView
 from demo.wiring import Wiring

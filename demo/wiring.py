@@ -9,15 +9,15 @@ from datetime import datetime
 import trio
 
 from demo.databases import Databases
-from demo.handovers import Handovers
-from demo.history import History, Mark
-from demo.instance import Instance
-from demo.instance_log import Event
+from demo.instances.instance import Instance
+from demo.instances.instance_log import Event
+from demo.instances.links import database_url
 from demo.keeper import Keeper
-from demo.ledger import ask_database
-from demo.links import database_url
 from demo.people import People, is_crowd
-from demo.score import Score
+from demo.score.handovers import Handovers
+from demo.score.history import History, Mark
+from demo.score.ledger import ask_database
+from demo.score.score import Score
 from fleet.bot_api import BotApiCall
 from sandbox.call_log import RecordedCall
 from sandbox.state import BotState, PendingUpdate

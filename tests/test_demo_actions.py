@@ -13,7 +13,7 @@ import trio
 
 from demo.actions import ACTIONS, Refused, Target, perform
 from demo.children import born
-from demo.instance import ENDED, Instance
+from demo.instances.instance import ENDED, Instance
 from demo.system import System, running_system
 from demo.views import ScoreView
 from fleet.waiting import eventually

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 
-from demo.balancer import Balancer
+from demo.instances.balancer import Balancer
 from sandbox.webhooks import PostResult
 
 BODY = json.dumps({"update_id": 7}).encode()

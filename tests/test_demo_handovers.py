@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.handovers import Handovers
+from demo.score.handovers import Handovers
 
 Told = list[tuple[str, float, float]]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo import instance_log
-from demo.instance_log import InstanceLog
+from demo.instances import instance_log
+from demo.instances.instance_log import InstanceLog
 
 
 def line(event: str, **fields: object) -> bytes:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.history import SECONDS, History, Mark
-from demo.plots import BOTTOM, LABEL_WIDTH, LEFT, MAX_LABELS, RIGHT, TOP, Line, amount, nice_ticks, plot, spread
+from demo.score.history import SECONDS, History, Mark
+from demo.score.plots import BOTTOM, LABEL_WIDTH, LEFT, MAX_LABELS, RIGHT, TOP, Line, amount, nice_ticks, plot, spread
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"

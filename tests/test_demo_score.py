@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.score import GRACE, MAX_ASKED, Answered, Score
+from demo.score.score import GRACE, MAX_ASKED, Answered, Score
 from demo.views import HandoverView
 from sandbox.call_log import RecordedCall
 

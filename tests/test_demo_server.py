@@ -14,17 +14,17 @@ import pytest
 import trio
 import trio.testing
 
-import demo.tour
+import demo.tour.tour
 from demo.actions import ACTIONS, Refused
-from demo.history import History
-from demo.instance import Instance
+from demo.instances.instance import Instance
 from demo.people import People
-from demo.score import Score
+from demo.score.history import History
+from demo.score.score import Score
 from demo.server import serve_page
-from demo.steps.step import Outcome, Say, Step
 from demo.stream import MAX_LINES, MAX_STREAMS, Streams
 from demo.system import System
-from demo.tour import Tour
+from demo.tour.steps.step import Outcome, Say, Step
+from demo.tour.tour import Tour
 from demo.views import FigureView, LogLineView, SystemView
 from sandbox.app import Sandbox
 from sandbox.postgres import PostgresFailed
@@ -85,7 +85,7 @@ class LongStep:
 def step(monkeypatch: pytest.MonkeyPatch) -> LongStep:
     """The only step of the tour."""
     long = LongStep()
-    monkeypatch.setattr(demo.tour, "STEPS", (Step("long", "A long one", "It waits.", long.run),))
+    monkeypatch.setattr(demo.tour.tour, "STEPS", (Step("long", "A long one", "It waits.", long.run),))
     return long
 
 

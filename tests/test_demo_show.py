@@ -9,12 +9,12 @@ import signal
 import pytest
 from rich.console import Console
 
-from demo.lines import Lines
-from demo.report import Report
-from demo.screen import Screen, condition, figure, instances_table, step_ended, verdict
-from demo.show import SCRIPTS
-from demo.steps.step import Outcome, count_of, in_ms
-from demo.tour import STEPS
+from demo.show.lines import Lines
+from demo.show.report import Report
+from demo.show.screen import Screen, condition, figure, instances_table, step_ended, verdict
+from demo.show.show import SCRIPTS
+from demo.tour.steps.step import Outcome, count_of, in_ms
+from demo.tour.tour import STEPS
 from demo.views import InstanceView, ScoreView, StepView
 from tests.processes import environment_of_checkout, python, run, running
 from tests.remains import space

@@ -10,19 +10,19 @@ import pytest
 import trio
 import trio.testing
 
-import demo.tour
+import demo.tour.tour
 from demo.people import FIRST, People
-from demo.score import Score
-from demo.steps import crash, deploy, freeze, picture, start
-from demo.steps.anna import ANNA, Anna
-from demo.steps.crash import Fate, held_up
-from demo.steps.fate import Told
-from demo.steps.footing import LOAD, people_writing
-from demo.steps.step import Outcome, Say, Step, StepFailed
-from demo.steps.witness import ChatSeen, CrowdSeen, Witness, seen_in
-from demo.steps.words import answers, duration, people
+from demo.score.score import Score
 from demo.system import System
-from demo.tour import DEADLINE, Busy, Tour
+from demo.tour.steps import crash, deploy, freeze, picture, start
+from demo.tour.steps.anna import ANNA, Anna
+from demo.tour.steps.crash import Fate, held_up
+from demo.tour.steps.fate import Told
+from demo.tour.steps.footing import LOAD, people_writing
+from demo.tour.steps.step import Outcome, Say, Step, StepFailed
+from demo.tour.steps.witness import ChatSeen, CrowdSeen, Witness, seen_in
+from demo.tour.steps.words import answers, duration, people
+from demo.tour.tour import DEADLINE, Busy, Tour
 from demo.views import StepView
 from sandbox.app import Sandbox
 from sandbox.state import StoredMessage
@@ -274,7 +274,7 @@ Run = Callable[[System, Say], Awaitable[Outcome]]
 def touring(monkeypatch: pytest.MonkeyPatch, run: Run, *, own_bot: bool = True) -> tuple[Tour, Stage, list[StepView]]:
     """A tour of one step, its stage, and what is told of it; a second step is for this project's own bot."""
     steps = (Step("one", "The one", "", run), Step("own", "Own", "", run, own_bot=True))
-    monkeypatch.setattr(demo.tour, "STEPS", steps)
+    monkeypatch.setattr(demo.tour.tour, "STEPS", steps)
     told: list[StepView] = []
     stage = Stage(own_bot=own_bot)
     return Tour(stage.system, told.append), stage, told

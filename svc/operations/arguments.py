@@ -18,7 +18,7 @@ LARGEST_ID = 2**63 - 1
 LARGEST_LIMIT = 100_000
 
 SHOWS = ("deploy", "crash", "freeze", "all")
-"""What `svc demo --headless` can show; they are defined in demo/show.py, which is imported when one is run."""
+"""What `svc demo --headless` can show; they are defined in demo/show/show.py, which is imported when one is run."""
 STATUS_NEEDS = ("BOT_TOKEN", "DATABASE_URL")
 
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 import trio
 
 from demo.server import serve_page
-from demo.show import run_show
+from demo.show.show import run_show
 from demo.system import FAILURES, running_system
 from sandbox.ports import free_port
 from svc.handler.bot import BotError, load_bot

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from demo.instance_log import Event
+from demo.instances.instance_log import Event
 
 if TYPE_CHECKING:
-    from demo.instance import Instance
+    from demo.instances.instance import Instance
 
 
 class Surroundings(Protocol):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import trio
 
-from demo.steps.anna import Anna
-from demo.steps.footing import answer_of, leader
-from demo.steps.step import Outcome, Say, Step, in_ms
-from demo.steps.witness import ChatSeen
-from demo.steps.words import answers, duration
 from demo.system import System
+from demo.tour.steps.anna import Anna
+from demo.tour.steps.footing import answer_of, leader
+from demo.tour.steps.step import Outcome, Say, Step, in_ms
+from demo.tour.steps.witness import ChatSeen
+from demo.tour.steps.words import answers, duration
 
 LOOK_ON = 0.5
 """Seconds in which it is watched whether a second answer comes."""

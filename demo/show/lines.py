@@ -7,7 +7,7 @@ from typing import TextIO
 
 import trio
 
-from demo.report import Report
+from demo.show.report import Report
 from demo.system import System
 from demo.views import StepView
 

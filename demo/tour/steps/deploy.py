@@ -5,11 +5,11 @@ from __future__ import annotations
 import trio
 
 from demo.actions import perform
-from demo.steps.footing import answer_of, leader, people_writing
-from demo.steps.step import Outcome, Say, Step, in_ms
-from demo.steps.witness import CrowdSeen, Witness
-from demo.steps.words import duration
 from demo.system import System
+from demo.tour.steps.footing import answer_of, leader, people_writing
+from demo.tour.steps.step import Outcome, Say, Step, in_ms
+from demo.tour.steps.witness import CrowdSeen, Witness
+from demo.tour.steps.words import duration
 
 AFTERWARDS = 3.0
 """Seconds for which people write on when the new one leads."""

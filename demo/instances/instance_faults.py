@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from demo.links import Links
+from demo.instances.links import Links
 from demo.timed_fault import TimedFault
 
 

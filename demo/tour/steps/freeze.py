@@ -5,12 +5,12 @@ from __future__ import annotations
 import trio
 
 from demo.actions import perform
-from demo.steps.footing import answer_of, leader_and_standby, people_writing
-from demo.steps.step import Outcome, Say, Step, count_of, in_ms
-from demo.steps.waiting import comes
-from demo.steps.witness import CrowdSeen, Witness
-from demo.steps.words import counted, duration
 from demo.system import System
+from demo.tour.steps.footing import answer_of, leader_and_standby, people_writing
+from demo.tour.steps.step import Outcome, Say, Step, count_of, in_ms
+from demo.tour.steps.waiting import comes
+from demo.tour.steps.witness import CrowdSeen, Witness
+from demo.tour.steps.words import counted, duration
 
 LOOK_ON = 1.0
 """Seconds for which it is watched what the one that woke does."""

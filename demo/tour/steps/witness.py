@@ -12,10 +12,10 @@ from itertools import takewhile
 import trio
 
 from demo.people import CROWD, FIRST
-from demo.steps.step import count_of, in_ms
-from demo.steps.waiting import comes
-from demo.steps.words import duration, people
 from demo.system import System
+from demo.tour.steps.step import count_of, in_ms
+from demo.tour.steps.waiting import comes
+from demo.tour.steps.words import duration, people
 from demo.views import FigureView, HandoverView
 from sandbox.state import ChatState, StoredMessage
 

@@ -18,9 +18,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from demo.report import Report
-from demo.steps.words import duration
+from demo.show.report import Report
 from demo.system import System
+from demo.tour.steps.words import duration
 from demo.views import FigureView, InstanceView, ScoreView, StepView, SystemView
 
 EVERY = 0.1

@@ -7,12 +7,12 @@ from typing import Protocol, TextIO
 
 import trio
 
-from demo.lines import Lines
-from demo.report import Report
-from demo.screen import Screen
-from demo.steps.waiting import comes
+from demo.show.lines import Lines
+from demo.show.report import Report
+from demo.show.screen import Screen
 from demo.system import System, running_system
-from demo.tour import Tour
+from demo.tour.steps.waiting import comes
+from demo.tour.tour import Tour
 from demo.views import ScoreView, StepView
 
 SCRIPTS = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import trio
 
 from demo.actions import perform
-from demo.steps.anna import ANNA, Anna
-from demo.steps.footing import leader_and_standby
-from demo.steps.step import Outcome, Say, Step, StepFailed, count_of, in_ms
-from demo.steps.waiting import comes
-from demo.steps.words import counted, duration
 from demo.system import System
+from demo.tour.steps.anna import ANNA, Anna
+from demo.tour.steps.footing import leader_and_standby
+from demo.tour.steps.step import Outcome, Say, Step, StepFailed, count_of, in_ms
+from demo.tour.steps.waiting import comes
+from demo.tour.steps.words import counted, duration
 from sandbox.kie.tasks import Task
 from sandbox.state import SentMessage
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import trio
 
-from demo.instance_faults import instance_faults
-from demo.instance_log import InstanceLog
-from demo.links import Links
-from demo.probe import Figures, ask
-from demo.surroundings import Surroundings
+from demo.instances.instance_faults import instance_faults
+from demo.instances.instance_log import InstanceLog
+from demo.instances.links import Links
+from demo.instances.probe import Figures, ask
+from demo.instances.surroundings import Surroundings
 from demo.timed_fault import TimedFault
 from demo.views import InstanceView, LogLineView
 from sandbox.ports import free_port

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import trio
 
 from demo.actions import Refused
-from demo.instance import Ended
-from demo.steps import crash, deploy, freeze, picture, start
-from demo.steps.step import Outcome as Outcome
-from demo.steps.step import Say as Say
-from demo.steps.step import Step as Step
-from demo.steps.step import StepFailed
+from demo.instances.instance import Ended
+from demo.tour.steps import crash, deploy, freeze, picture, start
+from demo.tour.steps.step import Outcome as Outcome
+from demo.tour.steps.step import Say as Say
+from demo.tour.steps.step import Step as Step
+from demo.tour.steps.step import StepFailed
 from demo.views import StepView
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from demo.plots import Line, plot
-from demo.recent import percentile_ms
+from demo.score.plots import Line, plot
+from demo.score.recent import percentile_ms
 
 SECONDS: Final = 120
 """How far back the plots go."""

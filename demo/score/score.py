@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Final
 
-from demo.recent import Recent
+from demo.score.recent import Recent
 from demo.views import HandoverView, ScoreView
 from sandbox.call_log import RecordedCall
 

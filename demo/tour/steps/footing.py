@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import trio
 
 from demo.actions import perform
-from demo.instance import Instance
-from demo.steps.step import Say, StepFailed
-from demo.steps.waiting import comes
+from demo.instances.instance import Instance
 from demo.system import System
+from demo.tour.steps.step import Say, StepFailed
+from demo.tour.steps.waiting import comes
 
 LOAD = 20.0
 """People a second who press /start while something is done to the system, at least."""

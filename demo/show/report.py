@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from demo.steps.step import Outcome
-from demo.steps.words import counted
+from demo.tour.steps.step import Outcome
+from demo.tour.steps.words import counted
 from demo.views import ScoreView
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import trio
 
-from demo.steps.step import StepFailed
-from demo.steps.waiting import comes
-from demo.steps.witness import ChatSeen, messages_since, seen_in
 from demo.system import System
+from demo.tour.steps.step import StepFailed
+from demo.tour.steps.waiting import comes
+from demo.tour.steps.witness import ChatSeen, messages_since, seen_in
 from sandbox.state import PendingUpdate, StoredMessage
 
 ANNA = 1001

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import trio
 
 from demo.actions import perform
-from demo.steps.anna import ANNA, Anna
-from demo.steps.fate import Told, what_became_of
-from demo.steps.footing import answer_of, leader_and_standby, people_writing
-from demo.steps.step import Outcome, Say, Step, StepFailed, in_ms
-from demo.steps.waiting import comes
-from demo.steps.witness import ChatSeen, CrowdSeen, Witness
-from demo.steps.words import answers, duration
 from demo.system import System
+from demo.tour.steps.anna import ANNA, Anna
+from demo.tour.steps.fate import Told, what_became_of
+from demo.tour.steps.footing import answer_of, leader_and_standby, people_writing
+from demo.tour.steps.step import Outcome, Say, Step, StepFailed, in_ms
+from demo.tour.steps.waiting import comes
+from demo.tour.steps.witness import ChatSeen, CrowdSeen, Witness
+from demo.tour.steps.words import answers, duration
 from sandbox.faults import Fault, FaultKind
 
 HELD_UP = 1.0

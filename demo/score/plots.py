@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from demo.history import Mark
+    from demo.score.history import Mark
 
 WIDTH: Final = 360
 HEIGHT: Final = 132
