@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import DESKTOP, PHONE, OpenPage, accessibility_problems
-from tests.demo_page import DemoPage, expect, opened, running_demo
+from tests.demo_page import MENU, DemoPage, expect, opened, running_demo
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.processes
-
-MENU = "What would you like to make?"
 
 
 @pytest.fixture(scope="module")
