@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 PARTS = ("Chat", "Machines", "Score")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAIR = 2
-MENU = "What would you like to make?"  # what the menu says
 # Milliseconds: an instance comes up in about two seconds, a step of the tour may take a minute.
 expect.set_options(timeout=60_000)
 
@@ -76,15 +75,31 @@ class DemoPage:
         self.page.get_by_role("button", name="Add", exact=True).click()
         expect(self.page.locator(".chip", has_text=name)).to_have_attribute("aria-pressed", "true")
 
+    def starts(self, label: str = "Start") -> None:
+        """Press the button of an empty chat, which says /start, and wait for the one menu that it is answered with."""
+        self.page.get_by_role("button", name=label, exact=True).click()
+        expect(self.page.locator(".theirs .keyboard").filter(has=self.page.locator(".key"))).to_have_count(1)
+
     def says(self, text: str) -> None:
         """Write a message and send it."""
-        self.page.get_by_role("textbox", name="Message", exact=True).fill(text)
+        self.page.locator("#messenger").get_by_role("textbox").fill(text)
         self.page.keyboard.press("Enter")
         expect(self.page.locator(".mine", has_text=text).last).to_be_visible()
 
     def presses(self, label: str) -> None:
-        """Press the button with this label, of the latest message of the bot that has one."""
-        self.page.locator(".theirs .key", has_text=label).last.click()
+        """Press the first button with this in its label, of the latest message of the bot that has one."""
+        key = self.page.locator(".key", has_text=label)
+        self.page.locator(".theirs", has=key).last.locator(key).first.click()
+
+    def asks_for(self, model: str, prompt: str, *, create: str = "Create") -> None:
+        """Have it made: the model by its name, its card, and the prompt when it is asked for."""
+        self.says(model)
+        self.presses(model)
+        latest = self.page.locator(".theirs").last
+        expect(latest).to_contain_text(create)
+        self.presses(create)
+        expect(latest).to_contain_text("✍️")
+        self.says(prompt)
 
     # The machine room
 
@@ -112,8 +127,11 @@ class DemoPage:
 
     def is_led_by_another(self, before: str) -> None:
         """Wait until another leads than the one with this label."""
-        others = self.page.locator(f"article.instance[data-state=ACTIVE]:not([aria-label='{before}'])")
-        expect(others).to_have_count(1)
+        expect(self.led_by_others_than(before)).to_have_count(1)
+
+    def led_by_others_than(self, label: str) -> Locator:
+        """The cards of those that lead, but for the one with this label."""
+        return self.page.locator(f"article.instance[data-state=ACTIVE]:not([aria-label='{label}'])")
 
     # The score
 

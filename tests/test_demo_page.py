@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser import DESKTOP, PHONE, OpenPage, accessibility_problems
-from tests.demo_page import MENU, DemoPage, expect, opened, running_demo
+from tests.demo_page import expect, opened, running_demo
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
@@ -33,13 +33,12 @@ def test_from_start_to_a_picture(demo: str, open_page: OpenPage, viewport: Viewp
     page = shown.page
     shown.part("Chat")
     shown.adds_a_person(f"Olga {viewport['width']}")
-    page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.locator(".theirs", has_text=MENU)).to_have_count(1)
+    shown.starts()
     expect(page.locator(".mine").get_by_role("img", name="Taken by the bot")).to_have_count(1)
     shown.presses("Images")
     expect(page.locator(".theirs", has_text="Pick a model")).to_be_visible()
     expect(page.locator(".theirs")).to_have_count(1)
-    _asks_for_a_picture(shown, "a red fox in the snow")
+    shown.asks_for("Z-Image", "a red fox in the snow")
     chat = page.get_by_role("log", name="Chat with")
     chat.evaluate("log => { log.scrollTop = 0; }")
     to_the_newest = page.get_by_role("button", name="To the newest message")
@@ -51,15 +50,6 @@ def test_from_start_to_a_picture(demo: str, open_page: OpenPage, viewport: Viewp
     to_the_newest.click()
     expect(photo).to_be_in_viewport()
     assert chat.evaluate("log => log.scrollHeight - log.clientHeight - log.scrollTop") <= 1
-
-
-def _asks_for_a_picture(shown: DemoPage, prompt: str) -> None:
-    """By the model's name, its card and the prompt."""
-    shown.says("Z-Image")
-    shown.presses("Z-Image")
-    shown.presses("Create")
-    expect(shown.page.locator(".theirs", has_text="Describe what you would like to see")).to_be_visible()
-    shown.says(prompt)
 
 
 def test_deploy_crash_and_freeze_under_load(demo: str, open_page: OpenPage) -> None:
@@ -97,4 +87,4 @@ def test_with_nobody_alive(demo: str, open_page: OpenPage) -> None:
     problems = {look: accessibility_problems(page) for look in shown.looks("Chat", "Machines")}
     assert not any(problems.values()), problems
     page.get_by_role("button", name="Start one", exact=True).click()
-    expect(page.locator(".theirs", has_text=MENU)).to_have_count(1)
+    expect(page.locator(".theirs", has_text="What would you like to make?")).to_have_count(1)

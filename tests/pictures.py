@@ -1,0 +1,156 @@
+"""Makes the pictures of the demo in docs/pictures, from a demo at work: `make pictures`. It takes about two minutes."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import FloatRect, Page, ViewportSize, sync_playwright
+
+from tests.browser import ARGUMENTS, DESKTOP, PHONE, chromium
+from tests.demo_page import SCHEMES, DemoPage, expect, opened, running_demo
+
+FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
+STEP = "Deploy under load"
+# So many answers, and the plots have something to show: at 20 a second it takes 40 seconds.
+ENOUGH = re.compile("[89]..|.,...")
+WITH_TWO_PLOTS: ViewportSize = {"width": 1280, "height": 844}
+# A phone whose chat is as high as if nothing were above it.
+HIGH_PHONE: ViewportSize = {"width": 390, "height": 1000}
+# Seconds of the animation before the button has the focus, and before it is pressed; after the next one leads.
+BEFORE, AFTER = 1.0, 4.0
+# Milliseconds for which its last frame stands.
+STANDS = 2000
+QUALITY = 80
+
+
+def main() -> None:
+    """Run a demo, and take all pictures of it."""
+    with running_demo() as address, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+
+        def open_page(address: str, viewport: ViewportSize = DESKTOP, **settings: Any) -> Page:
+            page = browser.new_context(viewport=viewport, locale="en-GB", **settings).new_page()
+            page.goto(address)
+            return page
+
+        desktop = opened(open_page, address)
+        phone = opened(open_page, address, PHONE)
+        take_a_deploy(desktop, phone)
+        take_a_crash(desktop)
+        desktop.load("Stop")
+        take_what_people_see(phone)
+        browser.close()
+
+
+def take_a_deploy(desktop: DemoPage, phone: DemoPage) -> None:
+    """Under load, with a menu in the chat, just after another instance has taken over: in both themes and widths."""
+    page = desktop.page
+    desktop.load("20")
+    desktop.starts()
+    expect(desktop.figure("answered").locator(".value")).to_have_text(ENOUGH, timeout=120_000)
+    page.get_by_role("button", name=STEP).click()
+    expect(page.get_by_role("button", name=f"{STEP} (done)")).to_be_visible()
+    desktop.has_a_pair()
+    page.mouse.move(0, 0)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=FOLDER / f"demo-desktop{'' if scheme == 'light' else '-dark'}.png")
+    page.emulate_media(color_scheme="light")
+    phone.part("Machines")
+    phone.page.screenshot(path=FOLDER / "demo-phone.png")
+
+
+def take_a_crash(desktop: DemoPage) -> None:
+    """The machine room and the score while the leader is killed."""
+    page = desktop.page
+    page.set_viewport_size(WITH_TWO_PLOTS)
+    before = desktop.leader()
+    crash = page.get_by_role("article", name=before).get_by_role("button", name="Crash")
+    film = Film(page, page.locator(".parts").evaluate(RIGHT_OF_THE_CHAT))
+    film.go_on(BEFORE)
+    crash.focus()
+    film.go_on(BEFORE)
+    page.keyboard.press("Enter")
+    while not desktop.led_by_others_than(before).count():
+        film.shoot()
+    page.keyboard.press("Escape")  # no tip over it
+    film.go_on(AFTER)
+    film.save(FOLDER / "crash.webp")
+
+
+RIGHT_OF_THE_CHAT = """parts => {
+    const all = parts.getBoundingClientRect();
+    const { left } = document.getElementById("machines").getBoundingClientRect();
+    return { x: left, y: all.top, width: all.right - left, height: all.height };
+}"""
+
+
+def take_what_people_see(phone: DemoPage) -> None:
+    """A model's card, a picture in Russian, and a video, each in the chat of somebody else."""
+    page = phone.page
+    page.set_viewport_size(HIGH_PHONE)
+    phone.part("Chat")
+    phone.adds_a_person("Olga")
+    phone.starts()
+    phone.presses("Images")
+    phone.presses("Nano Banana Pro")
+    expect(page.locator(".theirs .key", has_text="Create")).to_be_visible()
+    take_the_chat(phone, "card")
+    page.locator(".chip", has_text="Иван").click()
+    phone.starts("Начать")
+    phone.asks_for("Nano Banana Pro", "Рыжий кот на окне, за окном снег", create="Создать")
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator(".theirs .media img")).to_be_visible()
+    take_the_chat(phone, "result")
+    page.emulate_media(color_scheme="light")
+    page.locator(".chip", has_text="Olga").click()
+    phone.asks_for("Kling 3.0 Turbo", "A paper boat sails down a rainy street")
+    expect(page.locator(".theirs .media video")).to_be_visible()
+    take_the_chat(phone, "video")
+
+
+def take_the_chat(shown: DemoPage, name: str) -> None:
+    """The messenger alone."""
+    shown.page.mouse.move(0, 0)
+    shown.page.locator("#messenger").screenshot(path=FOLDER / f"{name}.png")
+
+
+@dataclass
+class Film:
+    """Frames of a part of the page, each with its Unix time; what shows nothing new is no frame."""
+
+    page: Page
+    clip: FloatRect
+    frames: list[tuple[Image.Image, float]] = field(default_factory=list)
+
+    def go_on(self, seconds: float) -> None:
+        """Take frames for so long."""
+        end = time.time() + seconds
+        while time.time() < end:
+            self.shoot()
+
+    def shoot(self) -> None:
+        """Take a frame."""
+        frame = Image.open(io.BytesIO(self.page.screenshot(clip=self.clip))).convert("RGB")
+        if not self.frames or frame.tobytes() != self.frames[-1][0].tobytes():
+            self.frames.append((frame, time.time()))
+
+    def save(self, path: Path) -> None:
+        """Write it as an animation that begins again after its end, as quick as it was."""
+        images, times = zip(*self.frames, strict=True)
+        durations = [round((after - at) * 1000) for at, after in pairwise(times)]
+        first, *others = images
+        first.save(
+            path, save_all=True, append_images=others, duration=[*durations, STANDS], loop=0, quality=QUALITY, method=6
+        )
+
+
+if __name__ == "__main__":
+    main()
