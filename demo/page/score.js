@@ -53,7 +53,8 @@ const HANDOVER =
   "moment at which it was killed or frozen, to the first call of the new one.";
 
 export class Score {
-  constructor({ verdict, figures }) {
+  constructor({ verdict, figures }, actions) {
+    this.causes = new Map(actions.map((action) => [action.name, cause(action)]));
     this.promises = PROMISES.map((about) => new Verdict(about));
     this.counts = COUNTS.map(({ name, label, text }) => ({ name, ...figure(label, text) }));
     this.latencies = LATENCIES.map(({ name, label, text }) => ({ name, ...row(label, text) }));
@@ -63,7 +64,7 @@ export class Score {
     figures.append(block("counts", ...this.counts.map(({ root }) => root)), block("latencies", heads(), ...rows));
   }
 
-  show({ score, now }, labels) {
+  show({ score, now }) {
     for (const promise of this.promises) promise.show(score[promise.name]);
     for (const { name, value } of this.counts) setText(value, count(score[name]));
     for (const { name, first, second } of this.latencies) {
@@ -73,8 +74,14 @@ export class Score {
     const { handover } = score;
     setText(this.handover.first, milliseconds(handover?.gap_ms ?? null));
     setText(this.handover.second, handover ? `${duration(now - handover.at)} ago` : "");
-    setText(this.handover.note, handover ? (labels.get(handover.action) ?? handover.action) : "");
+    setText(this.handover.note, handover ? (this.causes.get(handover.action) ?? "by itself") : "none yet");
   }
+}
+
+/** An action in words; with whom it is done to, where that is not an instance. */
+function cause({ label, target }) {
+  if (target === "system" || target === "instance") return label;
+  return `${target[0].toUpperCase()}${target.slice(1)}: ${label.toLowerCase()}`;
 }
 
 class Verdict {
