@@ -131,7 +131,7 @@ def test_of_many_marks_some_have_labels_and_those_out_of_sight_are_left_out() ->
     assert list(labels) == [*(f"Crash {n}" for n in range(LANES)), "Freeze"]
     assert labels["Freeze"] == max(labels.values()) == labels["Crash 0"]
     assert len(of_class(svg, "plot-mark")) == 7 + len(labels)
-    later = drawn([1], [Mark(mark.at - 17, "", mark.label) for mark in marks])
+    later = drawn([1], [Mark(mark.at - 6, "", mark.label) for mark in marks])
     kept = {element.text: float(element.get("y", "")) for element in of_class(later, "plot-mark-label")}
     assert 0 < len(kept) < LANES
     assert kept.items() <= labels.items()

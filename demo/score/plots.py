@@ -209,7 +209,7 @@ def _labels(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
     labelled = [mark for mark in marks if mark.label]
     for mark, lane in zip(labelled, lanes([(frame.x(mark.at), mark.label) for mark in labelled]), strict=True):
         x = frame.x(mark.at)
-        if lane is not None and width(mark.label) < x <= RIGHT:
+        if lane is not None and LEFT + width(mark.label) < x <= RIGHT:
             y = TOP - 4 - lane * LANE_HEIGHT
             yield f'<path class="plot-mark" d="M{x:g} {y - 6:g}V{TOP}"/>'
             yield _text(x - 3, y, "plot-mark-label plot-end", mark.label)

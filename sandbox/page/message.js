@@ -24,9 +24,9 @@ export class MessageRow {
     this.node = element("article", { "data-row": key, tabindex: -1 }, this.bubble, part("keyboard"));
   }
 
-  // `messages` are those of the row, `taken` tells of a message's id whether the bot has it, `spinning(message_id)` the
-  // callback data of presses that wait.
-  update(messages, taken, spinning) {
+  // `messages` are those of the row. Of a message's id `taken` tells whether the bot has it, `edited` whether it says
+  // so, `spinning` the callback data of presses that wait.
+  update(messages, { taken, edited, spinning }) {
     const { phone } = this;
     const last = messages.at(-1);
     const worded = messages.find((message) => message.text ?? message.caption) ?? last;
@@ -45,25 +45,22 @@ export class MessageRow {
     refresh(this.words, [text, worded.entities, worded.caption_entities], () => [
       ...(text ? [formatted(text, worded.entities ?? worded.caption_entities, phone)] : []),
     ]);
-    this.#drawMeta(
-      last,
-      mine,
-      messages.every((message) => taken(message.message_id)),
-    );
+    const ids = messages.map((message) => message.message_id);
+    this.#drawMeta(last, { mine, taken: ids.every(taken), edited: ids.some(edited) });
     drawKeyboard(this.keyboard, last, spinning(last.message_id), phone);
   }
 
-  #drawMeta(message, mine, delivered) {
+  #drawMeta(message, { mine, taken, edited }) {
     const { words, language } = this.phone;
     const time = new Date(message.date * 1000);
     const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    const edited = message.edit_date ? words.edited : "";
+    const note = edited ? words.edited : "";
     // The end of the text leaves room for this, which stands beside it.
-    this.words.dataset.meta = `${edited} ${clock}${mine ? " ✓✓" : ""}`;
-    refresh(this.meta, [edited, clock, mine, delivered], () => [
-      ...(edited ? [element("span", { text: edited }), " "] : []),
+    this.words.dataset.meta = `${note} ${clock}${mine ? " ✓✓" : ""}`;
+    refresh(this.meta, [note, clock, mine, taken], () => [
+      ...(note ? [element("span", { text: note }), " "] : []),
       element("time", { datetime: time.toISOString(), text: clock, title: time.toLocaleString(language) }),
-      ...(mine ? [delivered ? icon(TWO_TICKS, words.delivered) : icon(ONE_TICK, words.sent)] : []),
+      ...(mine ? [taken ? icon(TWO_TICKS, words.delivered) : icon(ONE_TICK, words.sent)] : []),
     ]);
   }
 }
