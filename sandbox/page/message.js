@@ -8,6 +8,10 @@ import { isPicture, mediaOf } from "./media.js";
 const ONE_TICK = "M5 13l4 4L19 7";
 const TWO_TICKS = "M2 13l4 4L15 7M11 16l1 1L22 7";
 
+// One to three emoji and nothing else are shown large, without a bubble.
+const FEW_EMOJI =
+  /^(\p{Extended_Pictographic}[\u{FE0F}\u{1F3FB}-\u{1F3FF}]*(\u{200D}\p{Extended_Pictographic}\u{FE0F}?)*){1,3}$/u;
+
 export class MessageRow {
   constructor(key, phone) {
     this.phone = phone;
@@ -33,9 +37,10 @@ export class MessageRow {
     const mine = !last.from.is_bot || Boolean(last.via_bot);
     const text = worded.text ?? worded.caption ?? other(last, phone);
     const pictures = messages.every(isPicture);
-    const bare = Boolean(last.sticker || last.video_note) && !text;
+    const large = FEW_EMOJI.test(last.text ?? "");
+    const bare = large || (Boolean(last.sticker || last.video_note) && !text);
     this.node.className = `row ${mine ? "mine" : "theirs"}`;
-    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", !text && "wordless"]
+    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", large && "large", !text && "wordless"]
       .filter(Boolean)
       .join(" ");
     this.media.classList.toggle("album", messages.length > 1 && pictures);
