@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
-
-from demo.score.history import Mark
 
 if TYPE_CHECKING:
     from demo.instances.instance import Instance
@@ -38,7 +35,8 @@ class Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class Action:
     """One row. `run` gets the instance that was chosen (None: the ACTIVE one, or none is needed) and returns when it is
-    done or, for what lasts, when it is in force: it is undone in the background. Raises Refused."""
+    done or, for what lasts, when it is in force: it is undone in the background. It tells the system what it does, with
+    a label for the plots. Raises Refused."""
 
     name: str
     label: str
@@ -48,7 +46,7 @@ class Action:
 
 
 async def perform(system: System, name: str, instance: str | None = None) -> None:
-    """Do it to the instance of that name, or to the ACTIVE one, and mark it in the history.
+    """Do it to the instance of that name, or to the ACTIVE one.
 
     Raises Refused, also for a name that is unknown.
     """
@@ -56,18 +54,9 @@ async def perform(system: System, name: str, instance: str | None = None) -> Non
     if action is None:
         raise Refused(f"There is no action {name!r}.")
     chosen = None if instance is None else _running(system, instance)
-    began = time.time()
     if name != "start":  # one that starts takes the lead from nobody
         system.because(name)
     await action.run(system, chosen)
-    system.history.mark(Mark(began, action.label, _short(action)))
-
-
-def _short(action: Action) -> str:
-    """What the plots call it: with whom it is done to, where that is not one of the instances."""
-    if action.target in (Target.SYSTEM, Target.INSTANCE):
-        return action.label
-    return f"{action.target.capitalize()}: {action.label.lower()}"
 
 
 def _running(system: System, name: str) -> Instance:
@@ -86,7 +75,7 @@ def _chosen(system: System, instance: Instance | None) -> Instance:
 
 async def _start(system: System, _instance: Instance | None) -> None:
     started = await system.start_instance()
-    system.happened(f"The {started.name} instance was started.")
+    system.happened(f"The {started.name} instance was started.", "Start")
 
 
 async def _deploy(system: System, instance: Instance | None) -> None:
@@ -94,7 +83,7 @@ async def _deploy(system: System, instance: Instance | None) -> None:
 
     old = _chosen(system, instance)
     new = await system.start_instance()
-    system.happened(f"Deploy: the {new.name} instance was started; the {old.name} one goes on.")
+    system.happened(f"Deploy: the {new.name} instance was started; the {old.name} one goes on.", "Deploy")
     try:
         await new.reaches("PASSIVE", "ACTIVE")
     except Ended as error:
@@ -115,44 +104,44 @@ async def _crash(system: System, instance: Instance | None) -> None:
 async def _freeze(system: System, instance: Instance | None) -> None:
     chosen = _chosen(system, instance)
     chosen.freeze(LASTS)
-    system.happened(f"The {chosen.name} instance is frozen for {LASTS:.0f} s.")
+    system.happened(f"The {chosen.name} instance is frozen for {LASTS:.0f} s.", "Freeze")
 
 
 async def _cut_postgres(system: System, instance: Instance | None) -> None:
     chosen = _chosen(system, instance)
     chosen.cut_postgres(LASTS)
-    system.happened(f"The {chosen.name} instance is cut from Postgres for {LASTS:.0f} s.")
+    system.happened(f"The {chosen.name} instance is cut from Postgres for {LASTS:.0f} s.", "No Postgres")
 
 
 async def _cut_bot_api(system: System, instance: Instance | None) -> None:
     chosen = _chosen(system, instance)
     chosen.cut_bot_api(LASTS)
-    system.happened(f"The {chosen.name} instance is cut from the Bot API for {LASTS:.0f} s.")
+    system.happened(f"The {chosen.name} instance is cut from the Bot API for {LASTS:.0f} s.", "No Bot API")
 
 
 async def _restart_postgres(system: System, _instance: Instance | None) -> None:
     system.databases.check_idle()
-    system.happened("Postgres is stopped, and started again.")
+    system.happened("Postgres is stopped, and started again.", "Postgres restart")
     await system.databases.restart()
     system.happened("Postgres is up again.")
 
 
 async def _fail_over(system: System, _instance: Instance | None) -> None:
     system.databases.check_standby()
-    system.happened("The Postgres primary is killed; its standby takes over.")
+    system.happened("The Postgres primary is killed; its standby takes over.", "Postgres fail over")
     await system.fail_over()
     system.happened("The standby is the primary now; it gets a standby of its own.")
 
 
-async def _order(name: str, text: str, system: System, _instance: Instance | None) -> None:
+async def _order(name: str, text: str, label: str, system: System, _instance: Instance | None) -> None:
     system.faults.order(name, LASTS)
-    system.happened(text)
+    system.happened(text, label)
 
 
 def _lasting(name: str, label: str, target: Target, text: str) -> Action:
     """An action that orders a fault of Telegram or the provider."""
     told = f"{text}, for {LASTS:.0f} s."
-    return Action(name, label, target, told, partial(_order, name, told))
+    return Action(name, label, target, told, partial(_order, name, told, f"{target.capitalize()} {label.lower()}"))
 
 
 def _rows() -> list[Action]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,21 +23,35 @@ class Databases:
         self.ports = (cluster.primary.port, free_port())
         """Of the two servers, of which one takes writes."""
         self._busy = trio.Lock()
+        self._doing = ""
 
     @property
     def busy(self) -> bool:
         """Whether something is done to it now."""
         return self._busy.locked()
 
+    @property
+    def state(self) -> str:
+        """How it is, in a few words."""
+        if self.busy:
+            return self._doing
+        return "with a standby" if self.cluster.standby else "without a standby"
+
+    @asynccontextmanager
+    async def _alone(self, doing: str) -> AsyncIterator[None]:
+        async with self._busy:
+            self._doing = doing
+            yield
+
     async def add_standby(self, port: int) -> None:
         """Make a synchronous standby at this port."""
-        async with self._busy:
+        async with self._alone("makes a standby"):
             await trio.to_thread.run_sync(self.cluster.add_standby, port)
 
     async def restart(self) -> None:
         """Stop the primary in order, and start it. Raises Refused while something else is done."""
         self.check_idle()
-        async with self._busy:
+        async with self._alone("restarts"):
             await trio.to_thread.run_sync(self.cluster.restart)
 
     async def promote(self) -> int:
@@ -44,7 +60,7 @@ class Databases:
         Raises Refused where `check_standby` does.
         """
         self.check_standby()
-        async with self._busy:
+        async with self._alone("fails over"):
             return await trio.to_thread.run_sync(self.cluster.promote)
 
     async def stop(self) -> None:

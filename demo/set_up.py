@@ -25,7 +25,9 @@ FIRST_ANSWER = 10.0
 
 async def set_up(system: System, nursery: trio.Nursery, bot: str | None, progress: Callable[[str], None]) -> None:
     """Start everything but Postgres, which runs; all of it ends with `nursery`. Raises Ended and trio.TooSlowError."""
-    system.own_bot = (bot or load_settings(required=()).bot) == OWN_BOT
+    program = bot or load_settings(required=()).bot
+    system.own_bot = program == OWN_BOT
+    system.sandbox.telegram.bot().user["first_name"] = name_of(program)
     progress("stand-ins for Telegram and kie, and a balancer")
     await _start_stand_ins(system, nursery, bot)
     progress("an instance, which becomes ACTIVE")
@@ -38,6 +40,11 @@ async def set_up(system: System, nursery: trio.Nursery, bot: str | None, progres
     nursery.start_soon(system.wiring.keep_asking, system.databases)
     # In the background: the first /start need not wait for it.
     nursery.start_soon(system.add_standby, system.databases.ports[1])
+
+
+def name_of(program: str) -> str:
+    """What a bot is called in the messenger, by where it is: "Todo bot" is in `examples.todo_bot:bot`."""
+    return program.partition(":")[0].rpartition(".")[2].replace("_", " ").capitalize()
 
 
 async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | None) -> None:

@@ -156,9 +156,9 @@ class System:
         """This is done now: if another instance leads soon, it is because of it."""
         self.wiring.handovers.because(action, time.time())
 
-    def happened(self, text: str) -> None:
-        """Something was done to the system, or undone: it becomes the news and a mark in the history."""
-        self.wiring.happened(text)
+    def happened(self, text: str, label: str = "") -> None:
+        """It becomes the news and a mark in the history. What was done to the system has a label, a word or two."""
+        self.wiring.happened(text, label)
 
     def view(self) -> SystemView:
         """Everything, as the page is told, but for the tour."""
@@ -168,6 +168,7 @@ class System:
             news=self.news,
             instances=tuple(each.view() for each in self.instances),
             faults=tuple(FaultView(action, left) for action, left in self.faults.left().items()),
+            postgres=self.databases.state,
             pending=len(self.sandbox.telegram.bot().pending),
             made=len(self.provider.tasks.all()),
             load=self.people.rate,

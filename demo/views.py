@@ -111,13 +111,15 @@ class ActionView:
 class SystemView:
     """Everything at the Unix time `now`. `news` is the latest thing that happened, in a sentence.
 
-    `load` is people a second; `pending` are the updates that wait at Telegram; `made` are the provider's tasks.
+    `load` is people a second; `postgres` says how that is, in a few words; `pending` are the updates that wait at
+    Telegram; `made` are the provider's tasks.
     """
 
     now: float
     news: str
     instances: tuple[InstanceView, ...]
     faults: tuple[FaultView, ...]
+    postgres: str
     pending: int
     made: int
     load: float

@@ -67,10 +67,10 @@ class Wiring:
         """How often an instance has called since this Unix time, as far as its calls are kept."""
         return sum(begun >= at for begun in self._calls.get(instance, ()))
 
-    def happened(self, text: str) -> None:
-        """Something was done to the system, or undone: it becomes the news, and a mark without a label."""
+    def happened(self, text: str, label: str = "") -> None:
+        """It becomes the news and a mark in the history. What was done to the system has a label, a word or two."""
         self.news = text
-        self.history.mark(Mark(time.time(), text, label=""))
+        self.history.mark(Mark(time.time(), text, label))
 
     def started(self, instance: Instance) -> None:
         """A process has been started."""
@@ -83,6 +83,7 @@ class Wiring:
         elif event["event"] == "STATE":
             if event["to"] == "ACTIVE":
                 self.handovers.leads(instance.name, datetime.fromisoformat(event["timestamp"]).timestamp())
+                self.happened(f"The {instance.name} instance leads.")
             self.changed.unpark_all()
         elif event["event"] == "DONE" and event["update_id"] in self._awaited:
             self._awaited[event["update_id"]].set()
@@ -102,7 +103,9 @@ class Wiring:
     def ended(self, instance: Instance) -> None:
         """A process has ended."""
         self._keeper.ended(instance.pid)
-        self.happened(f"The {instance.name} instance {instance.how_ended}.")
+        if instance.crashed:  # perhaps by somebody else than the demo
+            self.handovers.because("crash", time.time())
+        self.happened(f"The {instance.name} instance {instance.how_ended}.", "Crash" if instance.crashed else "")
         self.changed.unpark_all()
 
     async def keep_asking(self, databases: Databases) -> None:

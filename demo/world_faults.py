@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import trio
@@ -50,10 +50,15 @@ class WorldFaults:
         """Those in force, and the seconds left of each."""
         return {name: fault.left for name, fault in self._faults.items() if fault.left}
 
+    def _tell(self, who: str, names: Iterable[str]) -> None:
+        """That a fault is over, of those that have these names."""
+        well = not any(self._faults[name].left for name in names)
+        self._happened(f"{who} is well again." if well else f"{who} has one fault less.")
+
     def _of_telegram(self, name: str, entry: tuple[str, float]) -> TimedFault:
         def end() -> None:
             self.calls.shares.remove(entry)
-            self._happened("Telegram is well again.")
+            self._tell("Telegram", TELEGRAM)
 
         return TimedFault(self._nursery, lambda: self.calls.shares.append(entry), end)
 
@@ -66,6 +71,6 @@ class WorldFaults:
         def end() -> None:
             self._provider.rules[:] = [rule for rule in self._provider.rules if not any(rule is o for o in ordered)]
             ordered.clear()
-            self._happened("The provider is well again.")
+            self._tell("The provider", PROVIDER)
 
         return TimedFault(self._nursery, begin, end)

@@ -109,6 +109,7 @@ class _Target:
         else:
             body.pop("reply_markup", None)
         body["edit_date"] = int(self.now)
+        self.message.reworded |= content != before
         return ok(True if self.message.inline_id else dict(body))
 
 

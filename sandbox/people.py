@@ -134,6 +134,7 @@ class People(World):
         for field in (name, "entities" if name == "text" else "caption_entities"):
             message.pop(field, None)
         message.update(written(text).fields(name), edit_date=int(self.now()))
+        stored.reworded = True
         return self._tell(self.bot(token), "edited_message", stored)
 
     def user_presses(

@@ -130,7 +130,8 @@ class StoredMessage:
     `made_at` is Unix time. `editable`: whether the bot may edit it: it is the bot's own, no forward and no service
     message, and was not sent with a reply keyboard, force_reply or remove_keyboard. `inline_id` is the
     inline_message_id of one that a user has sent through the bot's inline mode. `update_id` is that of the last update
-    by which the bot learns of a user's message, if it wants such.
+    by which the bot learns of a user's message, if it wants such. `reworded`: its content was edited, and not only its
+    keyboard. Apps say "edited" only then, while bots are told an `edit_date` of either.
     """
 
     body: MessageObject
@@ -138,6 +139,7 @@ class StoredMessage:
     editable: bool
     inline_id: str | None = None
     update_id: int | None = None
+    reworded: bool = False
 
 
 @dataclass(slots=True)

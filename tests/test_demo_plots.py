@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.score.history import SECONDS, History, Mark
-from demo.score.plots import BOTTOM, LABEL_WIDTH, LEFT, MAX_LABELS, RIGHT, TOP, Line, amount, nice_ticks, plot, spread
+from demo.score.plots import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, amount, lanes, nice_ticks, plot, width
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"
@@ -71,15 +70,15 @@ def test_ticks_reach_over_every_value_and_are_few(highest: float) -> None:
     assert ticks[-2] < highest <= ticks[-1] * (1 + 1e-6)
 
 
-@given(st.lists(st.floats(LEFT, RIGHT), max_size=MAX_LABELS))
-def test_labels_never_cover_each_other(wanted: list[float]) -> None:
-    """They keep their order, stay inside, and where there is room nothing is moved."""
-    wanted.sort()
-    places = spread(wanted, LABEL_WIDTH, LEFT + LABEL_WIDTH, RIGHT)
-    assert all(later - earlier > LABEL_WIDTH - 1e-6 for earlier, later in pairwise(places))
-    assert all(LEFT + LABEL_WIDTH - 1e-6 <= place <= RIGHT for place in places)
-    if all(later - earlier >= LABEL_WIDTH for earlier, later in pairwise([LEFT, *wanted])):
-        assert places == wanted
+@given(st.lists(st.tuples(st.floats(LEFT, RIGHT), st.text("abc", min_size=1, max_size=20)), max_size=20))
+def test_labels_cover_neither_each_other_nor_a_line(labels: list[tuple[float, str]]) -> None:
+    """Whose line is within a label begins below it; without any in the way a label is in the lowest lane."""
+    labels.sort()
+    placed = [(*label, lane) for label, lane in zip(labels, lanes(labels), strict=True) if lane is not None]
+    assert all(lane < LANES for _, _, lane in placed)
+    for number, (x, text, lane) in enumerate(placed):
+        within = [other for end, _, other in placed[:number] if end > x - width(text)]
+        assert lane == max(within, default=-1) + 1
 
 
 @pytest.mark.parametrize(
@@ -124,24 +123,35 @@ def test_a_long_time_is_shown_in_seconds() -> None:
     assert {"0", "10", "20"} <= set(texts(svg))
 
 
-def test_of_many_marks_the_latest_have_labels_and_those_out_of_sight_are_left_out() -> None:
-    """A label that is too long is cut."""
-    marks = [Mark(NOW - SECONDS - 1, "long ago"), *(Mark(NOW - 40 + n, f"{n} leads") for n in range(20))]
-    svg = drawn([1], [*marks, Mark(NOW, "Telegram is slow for ten seconds"), Mark(NOW + 1, "later")])
-    labels = [element.text for element in of_class(svg, "plot-mark-label")]
-    assert labels == [*(f"{n} leads" for n in range(9, 20)), "Telegram is slow fo…"]
-    assert len(of_class(svg, "plot-mark")) == 21
+def test_of_many_marks_some_have_labels_and_those_out_of_sight_are_left_out() -> None:
+    """A label stays in its lane when those before it go out of sight."""
+    marks = [Mark(NOW - SECONDS - 1, "", "Deploy"), *(Mark(NOW - 100 + n, "", f"Crash {n}") for n in range(6))]
+    svg = drawn([1], [*marks, Mark(NOW - 50, "", "Freeze"), Mark(NOW + 1, "", "later")])
+    labels = {element.text: float(element.get("y", "")) for element in of_class(svg, "plot-mark-label")}
+    assert list(labels) == [*(f"Crash {n}" for n in range(LANES)), "Freeze"]
+    assert labels["Freeze"] == max(labels.values()) == labels["Crash 0"]
+    assert len(of_class(svg, "plot-mark")) == 7 + len(labels)
+    later = drawn([1], [Mark(mark.at - 6, "", mark.label) for mark in marks])
+    kept = {element.text: float(element.get("y", "")) for element in of_class(later, "plot-mark-label")}
+    assert 0 < len(kept) < LANES
+    assert kept.items() <= labels.items()
+
+
+def test_what_comes_of_something_is_not_drawn_over_it() -> None:
+    """A mark without a label has a line where no other is near."""
+    svg = drawn([1], [Mark(NOW - 9, "", "Crash"), Mark(NOW - 8.9, "led"), Mark(NOW - 5, "over"), Mark(NOW - 4.9, "up")])
+    assert len(of_class(svg, "plot-after")) == 1
 
 
 def test_whatever_is_in_a_name_is_text() -> None:
-    svg = drawn([1], [Mark(NOW - 1, "<b>&\"'</b>")], title="<script>&")
+    svg = drawn([1], [Mark(NOW - 1, "", "<b>&\"'</b>")], title="<script>&")
     assert "<b>&\"'</b>" in texts(svg)
     assert said(svg).startswith("<script>&: ")
 
 
 def test_it_keeps_to_a_strict_policy() -> None:
     """No style and no script: all of that is in the style sheet, which knows every class."""
-    svg = drawn([1, None, 2, 3], [Mark(NOW - 1, "deploy")])
+    svg = drawn([1, None, 2, 3], [Mark(NOW - 9, "", "Deploy"), Mark(NOW - 1, "up")])
     tags = {element.tag.removeprefix(SVG) for element in svg.iter()}
     assert tags == {"svg", "title", "desc", "text", "tspan", "path"}
     attributes = {name for element in svg.iter() for name in element.attrib}
@@ -188,6 +198,7 @@ def test_history_by_the_second() -> None:
     )
     assert "p50: latest 3 s, highest 3 s. p99: latest 3 s" in said(plots["menu_ms"])
     assert "p50: latest 4 ms, highest 4 ms." in said(plots["ack_ms"])
+    assert ("killed" in said(plots["menu_ms"]), "killed" in said(plots["ack_ms"])) == (False, False)
     assert [path.count("M") for path in strokes(plots["menus"])] == [1, 1]
     assert [path.count("h0") for path in strokes(plots["menu_ms"])] == [2, 2]
 
@@ -200,4 +211,4 @@ def test_history_forgets() -> None:
     assert "highest 1/s. 60 s ago: deploy." in history.plots(NOW + 60)["menus"]
     history.pressed(NOW + SECONDS + 1)
     assert history.plots(NOW + 60)["menus"].count("highest 0/s") == 2
-    assert history.marks(NOW + SECONDS) == []
+    assert "deploy" not in history.plots(NOW + SECONDS)["menus"]

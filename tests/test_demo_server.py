@@ -62,7 +62,7 @@ class Standing:
         pass
 
     def view(self) -> SystemView:
-        return SystemView(NOW, "quiet", (), (), 0, 0, self.people.rate, Score().view(NOW), ())
+        return SystemView(NOW, "quiet", (), (), "with a standby", 0, 0, self.people.rate, Score().view(NOW), ())
 
 
 def as_system(standing: Standing) -> System:

@@ -142,6 +142,19 @@ def test_a_user_who_is_not_on_the_page_keeps_the_language_of_the_last_message(su
     assert (sender["first_name"], sender["language_code"]) == ("Пётр", "ru")
 
 
+def test_a_page_says_edited_where_more_than_the_keyboard_was(surface: Surface) -> None:
+    """The bot is told an edit_date of either."""
+    surface.post("send", {"text": "/start"})
+    first, second = (surface.call("sendMessage", chat_id=USER, text="menu")["message_id"] for _ in range(2))
+    markup = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
+    pressed = surface.call("editMessageReplyMarkup", chat_id=USER, message_id=first, reply_markup=markup)
+    surface.call("editMessageText", chat_id=USER, message_id=second, text="other")
+    assert pressed["edit_date"]
+    assert surface.seen()["edited_message_ids"] == [second]
+    surface.post("edit", {"message_id": 1, "text": "/help"})
+    assert surface.seen()["edited_message_ids"] == [1, second]
+
+
 def test_a_page_sees_what_the_bot_has_not_taken_yet(surface: Surface) -> None:
     """Until it asks for what comes after; and a button spins until its press is answered, or for 30 s."""
     surface.post("send", {"text": "/start"})

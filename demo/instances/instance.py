@@ -50,6 +50,8 @@ class Instance:
         self.epoch: int | None = None
         self.running = False
         self.how_ended = ""
+        self.crashed = False
+        """Whether it has ended otherwise than in order."""
         self._log = InstanceLog(folder / f"{name}.log", name)
         self._links = links
         self._surroundings = surroundings
@@ -205,7 +207,7 @@ class Instance:
 
     def _note_end(self, code: int) -> None:
         self.running, self._figures, self._faults = False, Figures(), {}
-        self.how_ended = _in_words(code)
+        self.how_ended, self.crashed = _in_words(code), code != 0
         self._note_state(ENDED, None)
         self._surroundings.ended(self)
         self._over.set()

@@ -6,7 +6,7 @@ import { count, secondsLeft } from "./words.js";
 
 const LASTS = 10; // seconds: the longest that a fault lasts by itself
 const BACKENDS = {
-  postgres: { title: "Postgres", says: () => "with a standby" },
+  postgres: { title: "Postgres", says: () => "Keeps all there is", well: ({ postgres }) => postgres },
   telegram: { title: "Telegram", says: ({ pending }) => counted(pending, "update waits", "updates wait") },
   provider: { title: "Provider", says: ({ made }) => counted(made, "picture asked for", "pictures asked for") },
 };
@@ -26,9 +26,9 @@ export class Backends {
 }
 
 class BackendCard {
-  constructor({ title, says }, actions) {
-    this.names = new Set(actions.map(({ name }) => name));
-    this.says = says;
+  constructor({ title, says, well = () => "in order" }, actions) {
+    this.buttons = new Map(actions.map((action) => [action.name, actionButton(action)]));
+    Object.assign(this, { says, well });
     this.line = element("p", { class: "process" });
     this.fault = element("p", { class: "condition" });
     this.bar = element("span", { class: "gauge-fill" });
@@ -36,17 +36,22 @@ class BackendCard {
     this.root.append(
       element("h3", { text: title }),
       block("backend-says", this.line, this.fault),
-      group(`Do to ${title}`, ...actions.map((action) => actionButton(action))),
+      group(`Do to ${title}`, ...this.buttons.values()),
       element("span", { class: "gauge", "aria-hidden": "true" }, this.bar),
     );
   }
 
   show(view, labels) {
-    const fault = view.faults.find(({ action }) => this.names.has(action));
-    setAttribute(this.root, "data-fault", fault !== undefined);
+    const faults = view.faults.filter(({ action }) => this.buttons.has(action));
+    const longest = Math.max(0, ...faults.map(({ left }) => left));
+    const names = faults.map(({ action }) => labels.get(action)).join(", ");
+    setAttribute(this.root, "data-fault", faults.length > 0);
     setText(this.line, this.says(view));
-    setText(this.fault, fault ? `${labels.get(fault.action)}: ${secondsLeft(fault.left)} left` : "in order");
-    setShare(this.bar, (fault?.left ?? 0) / LASTS);
+    setText(this.fault, names ? `${names}: ${secondsLeft(longest)} left` : this.well(view));
+    setShare(this.bar, longest / LASTS);
+    for (const [name, node] of this.buttons) {
+      setAttribute(node, "data-on", faults.some(({ action }) => action === name));
+    }
   }
 }
 

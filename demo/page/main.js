@@ -29,9 +29,7 @@ async function start() {
   const logs = new Logs(byId("logs"), byId("log-toggle"));
   makeTabs(byId("tabs"), () => !byId("logs").hidden && logs.close());
   const [actions, states] = await known();
-  const labels = new Map(actions.map(({ name, label }) => [name, label]));
   const parts = makeParts(actions, states);
-  const score = new Score({ verdict: byId("verdict"), figures: byId("figures") });
   const plots = new Plots(byId("plots"));
   new Stream("/demo/stream", {
     opened: () => logs.clear(),
@@ -40,7 +38,6 @@ async function start() {
     plots: (drawn) => plots.show(drawn),
     system: (view) => {
       showReached(true);
-      score.show(view, labels);
       for (const part of parts) part.show(view);
     },
   });
@@ -68,6 +65,7 @@ function makeParts(actions, states) {
     new Tour(byId("tour"), news.announce),
     new Instances(nodes, { actions: of("instance"), states, start }, news.announce),
     new Backends(byId("backends"), actions),
+    new Score({ verdict: byId("verdict"), figures: byId("figures") }, actions),
     new Load(byId("load")),
   ];
 }

@@ -25,17 +25,25 @@ const COUNTS = [
   {
     name: "accepted",
     label: "accepted",
+    whose: "of anybody",
     text: "Updates of anybody that an instance has answered with 200. From then on they must not be lost.",
   },
   {
     name: "answered",
     label: "answered",
+    whose: "of the load",
     text: "Presses of /start by the people of the load whose menu has reached Telegram.",
   },
-  { name: "waiting", label: "waiting", text: "Presses of /start by the people of the load that have no menu yet." },
+  {
+    name: "waiting",
+    label: "waiting",
+    whose: "of the load",
+    text: "Presses of /start by the people of the load that have no menu yet.",
+  },
   {
     name: "found_out",
     label: "found out",
+    whose: "of anybody",
     text: "Sends that were cut off, so that nobody knew whether they had arrived, until an instance found out.",
   },
 ];
@@ -53,9 +61,10 @@ const HANDOVER =
   "moment at which it was killed or frozen, to the first call of the new one.";
 
 export class Score {
-  constructor({ verdict, figures }) {
+  constructor({ verdict, figures }, actions) {
+    this.causes = new Map(actions.map((action) => [action.name, cause(action)]));
     this.promises = PROMISES.map((about) => new Verdict(about));
-    this.counts = COUNTS.map(({ name, label, text }) => ({ name, ...figure(label, text) }));
+    this.counts = COUNTS.map(({ name, label, whose, text }) => ({ name, ...figure(label, whose, text) }));
     this.latencies = LATENCIES.map(({ name, label, text }) => ({ name, ...row(label, text) }));
     this.handover = row("Last handover", HANDOVER, "ago");
     const rows = [...this.latencies, this.handover].map(({ root }) => root);
@@ -63,7 +72,7 @@ export class Score {
     figures.append(block("counts", ...this.counts.map(({ root }) => root)), block("latencies", heads(), ...rows));
   }
 
-  show({ score, now }, labels) {
+  show({ score, now }) {
     for (const promise of this.promises) promise.show(score[promise.name]);
     for (const { name, value } of this.counts) setText(value, count(score[name]));
     for (const { name, first, second } of this.latencies) {
@@ -73,8 +82,14 @@ export class Score {
     const { handover } = score;
     setText(this.handover.first, milliseconds(handover?.gap_ms ?? null));
     setText(this.handover.second, handover ? `${duration(now - handover.at)} ago` : "");
-    setText(this.handover.note, handover ? (labels.get(handover.action) ?? handover.action) : "");
+    setText(this.handover.note, handover ? (this.causes.get(handover.action) ?? "by itself") : "none yet");
   }
+}
+
+/** An action in words; with whom it is done to, where that is not an instance. */
+function cause({ label, target }) {
+  if (target === "system" || target === "instance") return label;
+  return `${target[0].toUpperCase()}${target.slice(1)}: ${label.toLowerCase()}`;
 }
 
 class Verdict {
@@ -106,10 +121,10 @@ function heads() {
   return element("div", { class: "latency-head", "aria-hidden": "true" }, ...names);
 }
 
-function figure(label, text) {
+function figure(label, whose, text) {
   const value = element("span", { class: "value" });
   const root = element("div", { class: "figure", role: "group", "aria-label": label, tabindex: "0" });
-  root.append(value, element("span", { class: "name", text: label }));
+  root.append(value, element("span", { class: "name", text: label }), element("span", { class: "whose", text: whose }));
   return { root: explain(root, text), value };
 }
 

@@ -4,8 +4,9 @@ import { block, element, explain, keepChildren, setAttribute, setText } from "./
 import { button, post, setOff } from "./server.js";
 import { measured } from "./words.js";
 
-const INTRO = "Each step breaks something, watches what becomes of it, and ends with what was measured just now.";
+const INTRO = "Each step does something, watches what becomes of it, and ends with what was measured just now.";
 const STATES = { ready: "not gone yet", running: "under way", done: "done", failed: "failed" };
+const PEEK = 44; // pixels
 const MARKS = { running: "", done: "✓", failed: "✕" };
 
 export class Tour {
@@ -27,7 +28,15 @@ export class Tour {
     const next = running ? undefined : tour.find(({ state }) => state === "ready");
     keepChildren(this.list, this.steps, tour.map(({ name }) => name), (name) => this.#step(name));
     tour.forEach((view, place) => this.#showStep(view, place + 1, { running, next }));
+    this.#bringIntoView((running ?? next)?.name);
     this.#showOutcome();
+  }
+
+  /** Where the steps do not all fit: the one that runs or comes next is seen, with a bit of the one before. */
+  #bringIntoView(name) {
+    if (name === undefined || name === this.inView) return;
+    this.inView = name;
+    this.list.scrollLeft = this.steps.get(name).root.offsetLeft - PEEK;
   }
 
   #step(name) {

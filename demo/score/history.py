@@ -20,14 +20,14 @@ MAX_DURATIONS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that was done to the system, or undone, at this Unix time.
+    """Something that was done to the system, or that came of it, at this Unix time.
 
-    `label` is what the plots write beside its line: None is the text, and an empty one nothing.
+    What was done has a `label`, a word or two that the plots write at its line.
     """
 
     at: float
     text: str
-    label: str | None = None
+    label: str = ""
 
 
 @dataclass(slots=True)
@@ -65,24 +65,21 @@ class History:
         _add(self._second(at).acks, seconds)
 
     def mark(self, mark: Mark) -> None:
-        """Something was done to the system."""
+        """Something was done to the system, or has come of it; told of in the order of their times."""
         self._marks.append(mark)
-
-    def marks(self, now: float) -> Sequence[Mark]:
-        """The marks that can be seen, oldest first."""
-        return [mark for mark in self._marks if mark.at > now - SECONDS]
 
     def plots(self, now: float) -> dict[str, str]:
         """The plots as SVG by name: `menus` (pressed and answered a second), `menu_ms` and `ack_ms` (p50 and p99).
 
         They end with the last whole second.
         """
-        until, marks, window = int(now), self.marks(now), self._window(int(now))
-        draw = partial(plot, marks=marks, until=until, seconds=SECONDS)
+        until, window = int(now), self._window(int(now))
+        draw = partial(plot, marks=self._marks, until=until, seconds=SECONDS)
+        below = partial(draw, labelled=False)
         return {
             "menus": draw("People and menus", "/s", _counts(window)),
-            "menu_ms": draw("From /start to the menu", "ms", _percentiles([(at, s.menus) for at, s in window])),
-            "ack_ms": draw("From webhook to 200", "ms", _percentiles([(at, s.acks) for at, s in window])),
+            "menu_ms": below("From /start to the menu", "ms", _percentiles([(at, s.menus) for at, s in window])),
+            "ack_ms": below("From webhook to 200", "ms", _percentiles([(at, s.acks) for at, s in window])),
         }
 
     def _second(self, at: float) -> _Second:

@@ -24,11 +24,13 @@ TOP: Final = 22
 BOTTOM: Final = HEIGHT - 16
 """Where the lines are; around them are the title, the legend and the axes."""
 
-MAX_LABELS: Final = 12
-"""Of more marks the latest have a label."""
-LABEL_LETTERS: Final = 20
-LABEL_WIDTH: Final = 10.0
-"""Labels stand upright: this is how far apart two of them are at least."""
+LANES: Final = 4
+LANE_HEIGHT: Final = 10
+"""The labels of marks stand in so many lanes over the lines; a mark for which there is no room has none."""
+LETTER: Final = 5.2
+"""How wide a letter of a label is at most, on average."""
+APART: Final = 3.0
+"""A mark without a label is not drawn where another is nearer than this."""
 
 _NICE: Final = (1.0, 2.0, 5.0, 10.0)
 _MAX_STEPS: Final = 3
@@ -63,26 +65,39 @@ class _Frame:
         return round(BOTTOM - value / self.top * (BOTTOM - TOP), 1)
 
 
-def plot(title: str, unit: str, lines: Sequence[Line], marks: Sequence[Mark], *, until: float, seconds: float) -> str:
+def plot(
+    title: str,
+    unit: str,
+    lines: Sequence[Line],
+    marks: Sequence[Mark],
+    *,
+    until: float,
+    seconds: float,
+    labelled: bool = True,
+) -> str:
     """The lines over the `seconds` before `until`, as an `<svg>` with a title and a description for screen readers.
 
-    The unit "ms" is shown as seconds where the values are that large.
+    The unit "ms" is shown as seconds where the values are that large. `marks` are in the order of their times, and
+    those of some time before are among them, so that labels keep their lanes. Without `labelled` they are but lines,
+    and not told of in words: for plots under one that has them.
     """
     seen = [mark for mark in marks if until - seconds < mark.at <= until]
+    band = LANES * LANE_HEIGHT if labelled else 0
     ticks = nice_ticks(max((value for line in lines for value in line.values), default=0))
     frame = _Frame(until, seconds, ticks[-1])
     name = f"plot-{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}"
     shown_unit = "s" if unit == "ms" and ticks[-1] >= 1000 else unit
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 {-band} {WIDTH} {HEIGHT + band}" role="img"'
         f' aria-labelledby="{name}" aria-describedby="{name}-text">',
         f'<title id="{name}">{escape(title)}</title>',
-        f'<desc id="{name}-text">{escape(description(unit, lines, seen, until))}</desc>',
-        f'<text class="plot-title" x="0" y="10">{escape(title)} <tspan>{escape(shown_unit)}</tspan></text>',
-        *_legend(lines),
+        f'<desc id="{name}-text">{escape(description(unit, lines, seen if labelled else [], until))}</desc>',
+        f'<text class="plot-title" x="0" y="{10 - band}">{escape(title)} <tspan>{escape(shown_unit)}</tspan></text>',
+        *_legend(lines, 10 - band),
         *_value_axis(frame, ticks, scale=1 if shown_unit == unit else 1000),
         *_time_axis(frame),
         *_marks(frame, seen),
+        *(_labels(frame, marks) if labelled else []),
         *(path for line in lines for path in _paths(frame, line)),
         *([] if any(line.values for line in lines) else [_empty()]),
         "</svg>",
@@ -123,13 +138,13 @@ def _marks_in_words(marks: Sequence[Mark], until: float) -> Iterator[str]:
         yield f"{until - mark.at:.0f} s ago: {mark.text}."
 
 
-def _legend(lines: Sequence[Line]) -> Iterator[str]:
+def _legend(lines: Sequence[Line], y: float) -> Iterator[str]:
     """A sample of each line with its name, from the right."""
     x = float(RIGHT)
     for line in reversed(lines):
-        yield _text(x, 10, "plot-end", line.name)
+        yield _text(x, y, "plot-end", line.name)
         x -= 6 * len(line.name) + 22
-        yield f'<path class="plot-line {line.style}" d="M{x:g} 6.5H{x + 16:g}"/>'
+        yield f'<path class="plot-line {line.style}" d="M{x:g} {y - 3.5:g}H{x + 16:g}"/>'
         x -= 10
 
 
@@ -178,31 +193,47 @@ def _without_gaps(points: Iterable[tuple[float, float | None]]) -> Iterator[list
 
 
 def _marks(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
-    """An upright line for each, and a label beside it, moved aside where it would cover another."""
-    for mark in marks:
-        yield f'<path class="plot-mark" d="M{frame.x(mark.at):g} {TOP}V{BOTTOM}"/>'
-    labelled = sorted([mark for mark in marks if mark.label != ""][-MAX_LABELS:], key=lambda mark: mark.at)
-    places = spread([frame.x(mark.at) for mark in labelled], LABEL_WIDTH, LEFT + LABEL_WIDTH, RIGHT)
-    for x, mark in zip(places, labelled, strict=True):
-        text = mark.text if mark.label is None else mark.label
-        text = text if len(text) <= LABEL_LETTERS else f"{text[: LABEL_LETTERS - 1].rstrip()}…"
-        turned = f'transform="translate({x - 2.5:g} {TOP + 1}) rotate(-90)"'
-        yield f'<text class="plot-mark-label plot-end" {turned}>{escape(text)}</text>'
+    """Upright lines: a strong one for what was done, a faint one, where there is room, for what came of it."""
+    done = [frame.x(mark.at) for mark in marks if mark.label]
+    after: list[float] = []
+    for x in (frame.x(mark.at) for mark in marks if not mark.label):
+        if all(abs(x - other) >= APART for other in [*done, *after[-1:]]):
+            after.append(x)
+    for style, places in (("plot-after", after), ("plot-mark", done)):
+        for x in places:
+            yield f'<path class="{style}" d="M{x:g} {TOP}V{BOTTOM}"/>'
 
 
-def spread(wanted: Sequence[float], apart: float, first: float, last: float) -> list[float]:
-    """Places near the `wanted` ones, which are in order: `apart` from each other, and between `first` and `last`.
+def _labels(frame: _Frame, marks: Sequence[Mark]) -> Iterator[str]:
+    """What was done, left of the upper end of its line, which is drawn as far as the label."""
+    labelled = [mark for mark in marks if mark.label]
+    for mark, lane in zip(labelled, lanes([(frame.x(mark.at), mark.label) for mark in labelled]), strict=True):
+        x = frame.x(mark.at)
+        if lane is not None and LEFT + width(mark.label) < x <= RIGHT:
+            y = TOP - 4 - lane * LANE_HEIGHT
+            yield f'<path class="plot-mark" d="M{x:g} {y - 6:g}V{TOP}"/>'
+            yield _text(x - 3, y, "plot-mark-label plot-end", mark.label)
 
-    There must be room for all.
+
+def lanes(labels: Sequence[tuple[float, str]]) -> list[int | None]:
+    """A lane for each label, counted from below, so that none covers another or the line of another; None: no room.
+
+    Labels are given as the place where they end and their text, from left to right. Each is above those that end
+    within it: their lines begin below it.
     """
-    places: list[float] = []
-    for place in wanted:
-        places.append(max(place, places[-1] + apart if places else first))
-    end = last
-    for index in reversed(range(len(places))):
-        places[index] = min(places[index], end)
-        end = places[index] - apart
-    return places
+    found: list[int | None] = []
+    taken: list[tuple[float, int]] = []
+    for x, text in labels:
+        lane = 1 + max((lane for end, lane in taken if end > x - width(text)), default=-1)
+        found.append(lane if lane < LANES else None)
+        if lane < LANES:
+            taken.append((x, lane))
+    return found
+
+
+def width(label: str) -> float:
+    """The room that a label takes, with what is between it and the next one."""
+    return LETTER * len(label) + 6
 
 
 def _text(x: float, y: float, style: str, text: str) -> str:

@@ -24,7 +24,10 @@ TEXT_SHOWN = 2_000
 
 
 def chat_view(telegram: Telegram, user_id: int, account: Account | None) -> dict[str, Any]:
-    """The chat of a user with the first bot. `pending_message_ids` are of messages that the bot has not taken yet."""
+    """The chat of a user with the first bot.
+
+    `pending_message_ids` are of messages that the bot has not taken yet, `edited_message_ids` of those that say so.
+    """
     bot, now = telegram.bot(), telegram.now()
     chat = bot.chats.get(user_id) or ChatState({})
     user = telegram.users.get(user_id, {})
@@ -33,6 +36,7 @@ def chat_view(telegram: Telegram, user_id: int, account: Account | None) -> dict
     return {
         "messages": [message.body for message in messages],
         "pending_message_ids": [message.body["message_id"] for message in messages if message.update_id in bot.pending],
+        "edited_message_ids": [message.body["message_id"] for message in messages if message.reworded],
         "presses": [_press_view(bot, press, now) for press in _latest(bot.presses.values(), user_id, PRESSES_SHOWN)],
         "inline_queries": [asdict(query) for query in _latest(bot.inline_queries.values(), user_id, QUERIES_SHOWN)],
         "action": chat.action if now < chat.action_until else "",

@@ -1,6 +1,6 @@
 // What the bot answers to a press: a line that goes away by itself, or a dialog that waits for OK.
 
-import { element } from "./dom.js";
+import { element, openOver } from "./dom.js";
 
 const SHOWN = 4000; // milliseconds
 
@@ -59,7 +59,6 @@ export class Answers {
     });
     dialog.append(element("h2", { text: name }), said, element("form", { method: "dialog" }, ok));
     dialog.addEventListener("close", () => dialog.remove());
-    this.phone.root.append(dialog);
-    dialog.showModal();
+    openOver(this.phone.root, dialog);
   }
 }

@@ -52,12 +52,17 @@ export class Chat {
 
   draw(view) {
     const pending = new Set(view.pending_message_ids);
-    const spinning = (id) =>
-      new Set(view.presses.filter((press) => press.spins && press.message_id === id).map((press) => press.data));
+    const edited = new Set(view.edited_message_ids);
+    const facts = {
+      taken: (id) => !pending.has(id),
+      edited: (id) => edited.has(id),
+      spinning: (id) =>
+        new Set(view.presses.filter((press) => press.spins && press.message_id === id).map((press) => press.data)),
+    };
     const items = arranged(view, this.phone);
     keepingFocus(this.list, () => {
       this.#arrange(items);
-      for (const item of items) this.#rows.get(item.key).update(item, (id) => !pending.has(id), spinning);
+      for (const item of items) this.#rows.get(item.key).update(item, facts);
     });
     const late = [...pending, ...view.presses.filter((press) => press.pending).map((press) => press.id)];
     this.#tellWaiting(late);
@@ -122,7 +127,7 @@ function arranged(view, phone) {
 function newRow(item, phone) {
   if (item.messages) {
     const row = new MessageRow(item.key, phone);
-    return { node: row.node, update: ({ messages }, taken, spinning) => row.update(messages, taken, spinning) };
+    return { node: row.node, update: ({ messages }, facts) => row.update(messages, facts) };
   }
   if (item.draft) {
     const text = element("div", { class: "words" });

@@ -41,5 +41,13 @@ export function refresh(holder, state, make) {
   holder.replaceChildren(...make());
 }
 
+// Open a dialog as a modal one over the middle of `root`, which may be but a part of the page.
+export function openOver(root, dialog) {
+  root.append(dialog);
+  dialog.showModal();
+  const { left, width } = root.getBoundingClientRect();
+  dialog.style.marginLeft = `${Math.max(8, left + (width - dialog.offsetWidth) / 2)}px`;
+}
+
 // The first letter of a name, for a round picture; an emoji counts as a letter.
 export const initial = (name) => [...name.trim()][0]?.toUpperCase() ?? "?";

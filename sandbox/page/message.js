@@ -8,6 +8,10 @@ import { isPicture, mediaOf } from "./media.js";
 const ONE_TICK = "M5 13l4 4L19 7";
 const TWO_TICKS = "M2 13l4 4L15 7M11 16l1 1L22 7";
 
+// One to three emoji and nothing else are shown large, without a bubble.
+const FEW_EMOJI =
+  /^(\p{Extended_Pictographic}[\u{FE0F}\u{1F3FB}-\u{1F3FF}]*(\u{200D}\p{Extended_Pictographic}\u{FE0F}?)*){1,3}$/u;
+
 export class MessageRow {
   constructor(key, phone) {
     this.phone = phone;
@@ -24,18 +28,19 @@ export class MessageRow {
     this.node = element("article", { "data-row": key, tabindex: -1 }, this.bubble, part("keyboard"));
   }
 
-  // `messages` are those of the row, `taken` tells of a message's id whether the bot has it, `spinning(message_id)` the
-  // callback data of presses that wait.
-  update(messages, taken, spinning) {
+  // `messages` are those of the row. Of a message's id `taken` tells whether the bot has it, `edited` whether it says
+  // so, `spinning` the callback data of presses that wait.
+  update(messages, { taken, edited, spinning }) {
     const { phone } = this;
     const last = messages.at(-1);
     const worded = messages.find((message) => message.text ?? message.caption) ?? last;
     const mine = !last.from.is_bot || Boolean(last.via_bot);
     const text = worded.text ?? worded.caption ?? other(last, phone);
     const pictures = messages.every(isPicture);
-    const bare = Boolean(last.sticker || last.video_note) && !text;
+    const large = FEW_EMOJI.test(last.text ?? "");
+    const bare = large || (Boolean(last.sticker || last.video_note) && !text);
     this.node.className = `row ${mine ? "mine" : "theirs"}`;
-    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", !text && "wordless"]
+    this.bubble.className = ["bubble", pictures && "pictured", bare && "bare", large && "large", !text && "wordless"]
       .filter(Boolean)
       .join(" ");
     this.media.classList.toggle("album", messages.length > 1 && pictures);
@@ -45,25 +50,22 @@ export class MessageRow {
     refresh(this.words, [text, worded.entities, worded.caption_entities], () => [
       ...(text ? [formatted(text, worded.entities ?? worded.caption_entities, phone)] : []),
     ]);
-    this.#drawMeta(
-      last,
-      mine,
-      messages.every((message) => taken(message.message_id)),
-    );
+    const ids = messages.map((message) => message.message_id);
+    this.#drawMeta(last, { mine, taken: ids.every(taken), edited: ids.some(edited) });
     drawKeyboard(this.keyboard, last, spinning(last.message_id), phone);
   }
 
-  #drawMeta(message, mine, delivered) {
+  #drawMeta(message, { mine, taken, edited }) {
     const { words, language } = this.phone;
     const time = new Date(message.date * 1000);
     const clock = time.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    const edited = message.edit_date ? words.edited : "";
+    const note = edited ? words.edited : "";
     // The end of the text leaves room for this, which stands beside it.
-    this.words.dataset.meta = `${edited} ${clock}${mine ? " ✓✓" : ""}`;
-    refresh(this.meta, [edited, clock, mine, delivered], () => [
-      ...(edited ? [element("span", { text: edited }), " "] : []),
+    this.words.dataset.meta = `${note} ${clock}${mine ? " ✓✓" : ""}`;
+    refresh(this.meta, [note, clock, mine, taken], () => [
+      ...(note ? [element("span", { text: note }), " "] : []),
       element("time", { datetime: time.toISOString(), text: clock, title: time.toLocaleString(language) }),
-      ...(mine ? [delivered ? icon(TWO_TICKS, words.delivered) : icon(ONE_TICK, words.sent)] : []),
+      ...(mine ? [taken ? icon(TWO_TICKS, words.delivered) : icon(ONE_TICK, words.sent)] : []),
     ]);
   }
 }

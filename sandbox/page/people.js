@@ -1,6 +1,6 @@
 // Whose app is shown, how many messages wait for the others, and a dialog that adds a person.
 
-import { element, icon, initial, refresh } from "./dom.js";
+import { element, icon, initial, openOver, refresh } from "./dom.js";
 import { LANGUAGES } from "./words.js";
 
 const PLUS = "M12 5v14M5 12h14";
@@ -8,6 +8,7 @@ const PLUS = "M12 5v14M5 12h14";
 export class People {
   #read = new Map(); // by person: the last message of the bot that has been on the screen
   #people = [];
+  #shown = null;
 
   // `show(person)` is called for whoever is chosen, `add(name, language)` for one who is to be added; `words` are those
   // of the person who is shown.
@@ -34,6 +35,14 @@ export class People {
       () => people.map((person) => this.#chip(person)),
     );
     people.forEach((person, at) => this.#drawChip(this.list.children[at], person, shown));
+    if (shown !== this.#shown) this.#bringIntoView(people.findIndex((person) => person.id === shown));
+  }
+
+  // Where not all fit: whoever is shown now, with a bit of the one before.
+  #bringIntoView(at) {
+    if (at < 0) return;
+    this.#shown = this.#people[at].id;
+    this.list.scrollLeft = this.list.children[at].offsetLeft - this.list.offsetLeft - 24;
   }
 
   #chip(person) {
@@ -47,7 +56,7 @@ export class People {
       "button",
       { type: "button", class: "chip" },
       avatar,
-      element("span", { text: person.first_name }),
+      element("span", { class: "name", text: person.first_name, title: person.first_name }),
       element("span", { class: "badge" }),
     );
     chip.addEventListener("click", () => this.show(person));
@@ -97,7 +106,6 @@ export class People {
     );
     form.addEventListener("submit", () => this.add(name.value, language.value));
     dialog.addEventListener("close", () => dialog.remove());
-    this.root.append(dialog);
-    dialog.showModal();
+    openOver(this.root, dialog);
   }
 }

@@ -65,10 +65,15 @@ export class Sheet {
   #results(query) {
     if (!query.results.length) return [element("p", { text: this.phone.words.results0 })];
     return query.results.map((result) =>
-      choice(result.title || result.type, result.description ?? "", () => {
-        this.write("");
-        this.phone.act("choose", { query_id: query.id, result_id: result.id });
-      }),
+      choice(
+        result.title || result.type,
+        result.description ?? "",
+        () => {
+          this.write("");
+          this.phone.act("choose", { query_id: query.id, result_id: result.id });
+        },
+        "result",
+      ),
     );
   }
 
@@ -86,7 +91,7 @@ export class Sheet {
   }
 }
 
-function choice(title, description, act) {
+function choice(title, description, act, kind = "") {
   const words = [element("b", { text: title }), element("small", { text: description })];
-  return element("button", { type: "button", class: "choice", on: { click: act } }, ...words);
+  return element("button", { type: "button", class: `choice ${kind}`, on: { click: act } }, ...words);
 }
