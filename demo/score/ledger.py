@@ -10,6 +10,8 @@ import asyncpg
 import trio
 from asyncpg.connect_utils import SessionAttribute
 
+from svc.storage.errors import DatabaseUnavailable, mapped_errors
+
 DEADLINE = 5.0
 """Seconds for connecting and asking."""
 
@@ -45,6 +47,7 @@ async def ask_database(url: str, bot_id: int, update_ids: Sequence[int]) -> Know
 
     try:
         # In a thread with a loop of its own: once a second is too seldom for a connection that is kept.
-        return await trio.to_thread.run_sync(lambda: asyncio.run(fetch()), abandon_on_cancel=True)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with mapped_errors():
+            return await trio.to_thread.run_sync(lambda: asyncio.run(fetch()), abandon_on_cancel=True)
+    except DatabaseUnavailable:
         return None  # it is down, or has just been: that is no news
