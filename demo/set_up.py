@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OWN_BOT = "svc.bot.menu_bot:bot"
 FIRST_PERSON = 4_999_999
-"""Says /start before anybody is judged."""
+"""Says /start to another bot before anybody is judged."""
 FIRST_ANSWER = 10.0
 """Seconds in which this person is answered."""
 
@@ -32,7 +32,8 @@ async def set_up(system: System, nursery: trio.Nursery, bot: str | None, progres
     await (await system.start_instance()).reaches("ACTIVE")
     progress("another one, which waits as PASSIVE")
     await (await system.start_instance()).reaches("PASSIVE")
-    system.score.messages_per_start = await _messages_per_start(system)
+    if not system.own_bot:
+        await _learn_answer(system)
     system.wiring.begin()
     nursery.start_soon(system.people.run)
     nursery.start_soon(system.wiring.keep_asking, system.databases)
@@ -73,15 +74,19 @@ def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
     }
 
 
-async def _messages_per_start(system: System) -> int:
-    """How many messages a /start is answered with: somebody says it, and what has come is counted when it is done.
+async def _learn_answer(system: System) -> None:
+    """How many messages another bot answers a /start with: somebody says it, and when it is done they are counted.
 
-    A bot that answers nothing, or not in time, counts as one that answers with a message.
+    Of our own that is known, and not counted: were it sent twice, that would be taken for what it answers. A bot that
+    is not done in time counts as one that answers with a message. One that is done and has said nothing is not judged.
     """
     telegram = system.sandbox.telegram
     update = telegram.user_sends_text(FIRST_PERSON, "/start")
-    if update is None:
-        return 1
-    with trio.move_on_after(FIRST_ANSWER):
-        await system.wiring.until_done(update.id)
-    return max(1, sum(is_message(call) for call in telegram.call_log.find(chat_id=FIRST_PERSON)))
+    done = False
+    if update is not None:
+        with trio.move_on_after(FIRST_ANSWER):
+            await system.wiring.until_done(update.id)
+            done = True
+    sent = sum(is_message(call) for call in telegram.call_log.find(chat_id=FIRST_PERSON))
+    system.wiring.judging = sent > 0 or not done
+    system.score.messages_per_start = max(1, sent)

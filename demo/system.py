@@ -21,7 +21,7 @@ from demo.databases import Databases, start_databases
 from demo.instances.balancer import Balancer
 from demo.instances.instance import ENDED, Instance
 from demo.instances.instance import Ended as Ended
-from demo.instances.links import Links, database_url
+from demo.instances.links import Links
 from demo.instances.ordinals import ordinal
 from demo.keeper import Keeper, KeeperFailed
 from demo.people import People
@@ -71,7 +71,7 @@ class System:
         """All that ever were, the latest last; of those that have ended, the last few."""
         self.environment: Mapping[str, str] = {
             "BOT_TOKEN": DEMO_TOKEN,
-            "DATABASE_URL": database_url(databases.ports),
+            "DATABASE_URL": databases.url,
             "WEBHOOK_SECRET": secrets.token_hex(16),
         }
         self.instance_settings: dict[str, str] = {}
@@ -122,7 +122,8 @@ class System:
         link = BotApiLink(
             self.sandbox.api, partial(self.wiring.observed, name), before_call=self.faults.calls.before_call
         )
-        instance = Instance(name, self.folder / "logs", Links(link, self.databases.ports), self.wiring)
+        links = Links(link, self.databases.ports, self.databases.password)
+        instance = Instance(name, self.folder / "logs", links, self.wiring)
         self.instances.append(instance)
         self._forget_ended()
         # Not by nursery.start: who is cancelled there would wait for the end of a task that nobody else knows yet.

@@ -27,11 +27,12 @@ class PostgresCluster:
 
     `primary` takes writes; what it commits, `standby` has, if there is one. The two ports in `ports` stay the
     same, whichever server takes writes. Every method blocks until it is done, and one of them runs at a time;
-    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes.
+    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes. `password` is that of
+    the user `postgres`, who needs none if it is empty.
     """
 
-    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY) -> None:
-        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher)
+    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY, password: str = "") -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher, password=password)
         self.standby: EmbeddedPostgres | None = None
         self._folder = folder
         self._servers = 1

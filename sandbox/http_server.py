@@ -75,8 +75,8 @@ async def _serve_connection(handler: Handler, free: trio.CapacityLimiter, stream
 
 
 async def _answer_of(handler: Handler, request: HttpRequest) -> HttpResponse | HttpStream:
-    """What the handler answers. Where it fails, which is a fault of its own, the others are served on: 500, and where it
-    has failed is logged, which without any settings is printed to stderr.
+    """What the handler answers. Where it fails, which is a fault of its own, that is answered with 500 and logged,
+    which without any settings is printed to stderr; the others are served on.
     """
     try:
         return await handler(request)
