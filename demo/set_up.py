@@ -12,6 +12,7 @@ from demo.score.score import is_message
 from sandbox.kie.app import DEMO_KEY
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings.environment import load_settings
+from svc.settings.table import SETTINGS
 
 if TYPE_CHECKING:
     from demo.system import System
@@ -56,16 +57,16 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
 
 
 def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
+    """Of an instance, but for those that are told to the person as well and those that tell it from the others.
+
+    Set to nothing is not set, also where there is a `.env` file: it may well be that of a bot that people use.
+    """
     return {
-        "LEADER_DATABASE_URL": "",
-        "WEBHOOK_URL": "",
-        "INTAKE": "webhook",
+        **{setting.name: "" for setting in SETTINGS if setting.name != "BOT"},
         "KIE_API_KEY": DEMO_KEY,
         "KIE_API_ROOT": provider,
-        "KIE_WEBHOOK_KEY": "",
         "PUBLIC_URL": balancer,
         "LOG_FORMAT": "json",
-        "LOG_LEVEL": "info",
         # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
         "SEND_RATE": "0",
         # Well within the time for which a link is cut.

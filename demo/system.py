@@ -4,7 +4,6 @@ of any number of instances. Everything binds 127.0.0.1 and lives in one temporar
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -37,6 +36,7 @@ from sandbox.app import Sandbox
 from sandbox.http_client import HttpPoster
 from sandbox.kie.app import DEMO_KEY, KieSandbox
 from sandbox.postgres import PostgresFailed
+from sandbox.postgres_programs import inherited
 from sandbox.telegram import DEMO_TOKEN
 
 MOST_RUNNING = 6
@@ -75,7 +75,7 @@ class System:
             "WEBHOOK_SECRET": secrets.token_hex(16),
         }
         self.instance_settings: dict[str, str] = {}
-        """What every instance gets on top of this process' own environment."""
+        """What every instance gets besides `environment`, on top of this process' own."""
         self.own_bot = True
         """Whether the instances run this project's own bot."""
         self._nursery = nursery
@@ -127,7 +127,7 @@ class System:
         self.instances.append(instance)
         self._forget_ended()
         # Not by nursery.start: who is cancelled there would wait for the end of a task that nobody else knows yet.
-        self._nursery.start_soon(instance.run, {**os.environ, **self.environment, **self.instance_settings})
+        self._nursery.start_soon(instance.run, {**inherited(), **self.instance_settings, **self.environment})
         await instance.until_begun()
         return instance
 

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from sandbox.ports import free_port
 from sandbox.postgres_programs import PostgresFailed as PostgresFailed  # part of what is offered here
-from sandbox.postgres_programs import binary, check_reach, let_pass, programs_for, server_user
+from sandbox.postgres_programs import binary, check_reach, inherited, let_pass, programs_for, server_user
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 20.0
@@ -150,7 +150,7 @@ class EmbeddedPostgres:
     @property
     def _environment(self) -> dict[str, str]:
         """Of programs that connect: every user sees what is on a command line."""
-        return {**os.environ, "PGPASSWORD": self._password}
+        return {**inherited(), "PGPASSWORD": self._password}
 
     def _make_data(self) -> None:
         initdb = "initdb", "-U", "postgres", "--encoding=UTF8", "--no-sync"
@@ -215,7 +215,7 @@ class EmbeddedPostgres:
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         give_up = time.monotonic() + START_DEADLINE
         check = [str(binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(check, check=False, timeout=10).returncode != 0:
+        while subprocess.run(check, check=False, timeout=10, env=self._environment).returncode != 0:
             if process.poll() is not None or time.monotonic() > give_up:
                 self.kill()
                 raise PostgresFailed(f"Postgres did not start:\n{self._log_tail()}")

@@ -37,7 +37,9 @@ async def ask_database(url: str, bot_id: int, update_ids: Sequence[int]) -> Know
     """What the database knows of these, over a connection of its own; None if it does not answer."""
 
     async def fetch() -> Known:
-        connection = await asyncpg.connect(url, timeout=DEADLINE, target_session_attrs=SessionAttribute.read_write)
+        connection = await asyncpg.connect(
+            url, timeout=DEADLINE, ssl=False, target_session_attrs=SessionAttribute.read_write
+        )
         try:
             rows = await connection.fetch(ASK, bot_id, update_ids, timeout=DEADLINE)
         finally:
