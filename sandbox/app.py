@@ -11,6 +11,8 @@ import trio
 from sandbox.api import Api, HttpResponse, HttpStream
 from sandbox.clock import Clock
 from sandbox.control import Control
+from sandbox.control.guard import refusal_of_browser
+from sandbox.control.reading import error_answer
 from sandbox.faults import Faults
 from sandbox.fetching import Fetch, HttpFetcher
 from sandbox.http_client import HttpPoster
@@ -76,7 +78,9 @@ class Sandbox:
     async def handle(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """Answer one request: the Bot API, the control surface, the page. Raises ConnectionCut."""
         if request.target.startswith(("/bot", "/file/")):
-            return await self._call(request)
+            # The token of the demo is known to everybody.
+            why = refusal_of_browser(request)
+            return error_answer(403, why) if why else await self._call(request)
         return self._control.handle(request)
 
     async def run_sender(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -272,3 +272,21 @@ async def test_a_fault_of_the_handler_ends_nothing(
     assert logged == [f"GET {path} could not be answered" for path in ("/bot.../getMe", "/bot.../a.png", "/calls")]
     assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in faults_of_stand_ins)
     faults_of_stand_ins.clear()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "telegram.internal"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Host": "evil.example"}, 403),
+    ],
+)
+async def test_pages_of_other_origins_may_not_use_the_token(
+    http: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    """Everybody knows the demo's: an image of any page in the same browser could else set the bot's webhook."""
+    assert (await http.get(f"{BOT}/getMe", headers=headers)).status_code == status
