@@ -69,6 +69,8 @@ def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
         "LOG_FORMAT": "json",
         # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
         "SEND_RATE": "0",
+        # The least: of 200 people a second two days would be 35 million rows.
+        "KEEP_PROCESSED": "24",
         # Well within the time for which a link is cut.
         "STEP_DOWN_AFTER": "3",
         **({} if bot is None else {"BOT": bot}),

@@ -42,6 +42,8 @@ from sandbox.telegram import DEMO_TOKEN
 MOST_RUNNING = 6
 ENDED_SHOWN = 3
 LEAD_DEADLINE = 60.0
+CALLS_KEPT, SENT_KEPT = 5_000, 50_000
+"""By the stand-in for Telegram, of which the demo looks at the latest: its usual bounds take a GB in an hour."""
 
 FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
 """What `running_system` raises, alone or in a group, where something does not come up."""
@@ -62,7 +64,7 @@ class System:
     ) -> None:
         self.folder = folder
         self.databases = databases
-        self.sandbox = Sandbox([DEMO_TOKEN])
+        self.sandbox = Sandbox([DEMO_TOKEN], kept_calls=CALLS_KEPT, kept_sent=SENT_KEPT)
         self.provider = KieSandbox(DEMO_KEY)
         self.wiring = Wiring(self.sandbox.telegram, keeper)
         self.faults = WorldFaults(nursery, self.sandbox.faults, self.provider.faults, self.happened)

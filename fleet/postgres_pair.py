@@ -17,7 +17,8 @@ from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
 from sandbox.postgres_programs import let_pass
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
-_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
+# The usual 1 GB of WAL, twice, would be a lot for a folder for temporary files.
+_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms", "max_wal_size": "128MB", "min_wal_size": "32MB"}
 _SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
 _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 

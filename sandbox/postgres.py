@@ -119,6 +119,7 @@ class EmbeddedPostgres:
         standby has not received yet.
         """
         standby = EmbeddedPostgres(folder, settings=self.settings, watcher=self._watcher, password=self._password)
+        standby._programs = self._programs  # a copy for each would fill the disk, one fail-over after the other
         standby._make_folder()
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         slot = f"standby_{standby.port}"
