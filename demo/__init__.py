@@ -4,6 +4,7 @@
     set_up.py        what is started, in which order, and with which settings
     wiring.py        who is told what: the way from what happens to the score
     databases.py     the Postgres servers, whose work is done in threads
+    interruptible.py work in a thread that is over soon after whoever waits for it is cancelled
     instances/       the instances, and which of them gets the next request
     people.py        people who press /start, so many a second
     actions.py       what can be done to the system: the table that the page, the tour and the shows go by

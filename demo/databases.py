@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -10,6 +11,8 @@ from pathlib import Path
 import trio
 
 from demo.actions import Refused
+from demo.instances.links import database_url
+from demo.interruptible import Running
 from fleet.postgres_pair import PostgresCluster
 from sandbox.ports import free_port
 from sandbox.postgres import Watcher
@@ -18,12 +21,20 @@ from sandbox.postgres import Watcher
 class Databases:
     """A cluster whose work is done in threads, one thing at a time. Its methods raise PostgresFailed."""
 
-    def __init__(self, cluster: PostgresCluster) -> None:
+    def __init__(self, cluster: PostgresCluster, password: str, running: Running) -> None:
         self.cluster = cluster
+        self.password = password
+        """Of the user `postgres`, without which no other user of this machine gets in."""
         self.ports = (cluster.primary.port, free_port())
         """Of the two servers, of which one takes writes."""
+        self._running = running
         self._busy = trio.Lock()
         self._doing = ""
+
+    @property
+    def url(self) -> str:
+        """The address of the one that takes writes."""
+        return database_url(self.ports, self.password)
 
     @property
     def busy(self) -> bool:
@@ -46,13 +57,13 @@ class Databases:
     async def add_standby(self, port: int) -> None:
         """Make a synchronous standby at this port."""
         async with self._alone("makes a standby"):
-            await trio.to_thread.run_sync(self.cluster.add_standby, port)
+            await self._running.work(partial(self.cluster.add_standby, port))
 
     async def restart(self) -> None:
         """Stop the primary in order, and start it. Raises Refused while something else is done."""
         self.check_idle()
         async with self._alone("restarts"):
-            await trio.to_thread.run_sync(self.cluster.restart)
+            await self._running.work(self.cluster.restart)
 
     async def promote(self) -> int:
         """End the primary as a crash does; the standby takes over. Returns the port at which a new one is to follow.
@@ -61,10 +72,11 @@ class Databases:
         """
         self.check_standby()
         async with self._alone("fails over"):
-            return await trio.to_thread.run_sync(self.cluster.promote)
+            return await self._running.work(self.cluster.promote)
 
     async def stop(self) -> None:
-        """Stop both servers."""
+        """End both servers."""
+        self._running.give_up()
         await trio.to_thread.run_sync(self.cluster.stop)
 
     def check_standby(self) -> None:
@@ -81,5 +93,6 @@ class Databases:
 
 async def start_databases(folder: Path, watcher: Watcher) -> Databases:
     """Start the primary. `watcher` is told of the processes."""
-    start = partial(PostgresCluster, folder, with_standby=False, watcher=watcher)
-    return Databases(await trio.to_thread.run_sync(start))
+    running, password = Running(watcher), secrets.token_hex(16)
+    start = partial(PostgresCluster, folder, with_standby=False, watcher=running, password=password)
+    return Databases(await running.work(start), password, running)

@@ -12,13 +12,14 @@ from demo.score.score import is_message
 from sandbox.kie.app import DEMO_KEY
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings.environment import load_settings
+from svc.settings.table import SETTINGS
 
 if TYPE_CHECKING:
     from demo.system import System
 
 OWN_BOT = "svc.bot.menu_bot:bot"
 FIRST_PERSON = 4_999_999
-"""Says /start before anybody is judged."""
+"""Says /start to another bot before anybody is judged."""
 FIRST_ANSWER = 10.0
 """Seconds in which this person is answered."""
 
@@ -34,7 +35,8 @@ async def set_up(system: System, nursery: trio.Nursery, bot: str | None, progres
     await (await system.start_instance()).reaches("ACTIVE")
     progress("another one, which waits as PASSIVE")
     await (await system.start_instance()).reaches("PASSIVE")
-    system.score.messages_per_start = await _messages_per_start(system)
+    if not system.own_bot:
+        await _learn_answer(system)
     system.wiring.begin()
     nursery.start_soon(system.people.run)
     nursery.start_soon(system.wiring.keep_asking, system.databases)
@@ -62,33 +64,39 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
 
 
 def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
+    """Of an instance, but for those that are told to the person as well and those that tell it from the others.
+
+    Set to nothing is not set, also where there is a `.env` file: it may well be that of a bot that people use.
+    """
     return {
-        "LEADER_DATABASE_URL": "",
-        "WEBHOOK_URL": "",
-        "INTAKE": "webhook",
+        **{setting.name: "" for setting in SETTINGS if setting.name != "BOT"},
         "KIE_API_KEY": DEMO_KEY,
         "KIE_API_ROOT": provider,
-        "KIE_WEBHOOK_KEY": "",
         "PUBLIC_URL": balancer,
         "LOG_FORMAT": "json",
-        "LOG_LEVEL": "info",
         # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
         "SEND_RATE": "0",
+        # The least: of 200 people a second two days would be 35 million rows.
+        "KEEP_PROCESSED": "24",
         # Well within the time for which a link is cut.
         "STEP_DOWN_AFTER": "3",
         **({} if bot is None else {"BOT": bot}),
     }
 
 
-async def _messages_per_start(system: System) -> int:
-    """How many messages a /start is answered with: somebody says it, and what has come is counted when it is done.
+async def _learn_answer(system: System) -> None:
+    """How many messages another bot answers a /start with: somebody says it, and when it is done they are counted.
 
-    A bot that answers nothing, or not in time, counts as one that answers with a message.
+    Of our own that is known, and not counted: were it sent twice, that would be taken for what it answers. A bot that
+    is not done in time counts as one that answers with a message. One that is done and has said nothing is not judged.
     """
     telegram = system.sandbox.telegram
     update = telegram.user_sends_text(FIRST_PERSON, "/start")
-    if update is None:
-        return 1
-    with trio.move_on_after(FIRST_ANSWER):
-        await system.wiring.until_done(update.id)
-    return max(1, sum(is_message(call) for call in telegram.call_log.find(chat_id=FIRST_PERSON)))
+    done = False
+    if update is not None:
+        with trio.move_on_after(FIRST_ANSWER):
+            await system.wiring.until_done(update.id)
+            done = True
+    sent = sum(is_message(call) for call in telegram.call_log.find(chat_id=FIRST_PERSON))
+    system.wiring.judging = sent > 0 or not done
+    system.score.messages_per_start = max(1, sent)

@@ -4,7 +4,6 @@ of any number of instances. Everything binds 127.0.0.1 and lives in one temporar
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import tempfile
@@ -21,7 +20,7 @@ from demo.databases import Databases, start_databases
 from demo.instances.balancer import Balancer
 from demo.instances.instance import ENDED, Instance
 from demo.instances.instance import Ended as Ended
-from demo.instances.links import Links, database_url
+from demo.instances.links import Links
 from demo.instances.ordinals import ordinal
 from demo.keeper import Keeper, KeeperFailed
 from demo.people import People
@@ -37,11 +36,14 @@ from sandbox.app import Sandbox
 from sandbox.http_client import HttpPoster
 from sandbox.kie.app import DEMO_KEY, KieSandbox
 from sandbox.postgres import PostgresFailed
+from sandbox.postgres_programs import inherited
 from sandbox.telegram import DEMO_TOKEN
 
 MOST_RUNNING = 6
 ENDED_SHOWN = 3
 LEAD_DEADLINE = 60.0
+CALLS_KEPT, SENT_KEPT = 5_000, 50_000
+"""By the stand-in for Telegram, of which the demo looks at the latest: its usual bounds take a GB in an hour."""
 
 FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
 """What `running_system` raises, alone or in a group, where something does not come up."""
@@ -62,7 +64,7 @@ class System:
     ) -> None:
         self.folder = folder
         self.databases = databases
-        self.sandbox = Sandbox([DEMO_TOKEN])
+        self.sandbox = Sandbox([DEMO_TOKEN], kept_calls=CALLS_KEPT, kept_sent=SENT_KEPT)
         self.provider = KieSandbox(DEMO_KEY)
         self.wiring = Wiring(self.sandbox.telegram, keeper)
         self.faults = WorldFaults(nursery, self.sandbox.faults, self.provider.faults, self.happened)
@@ -71,11 +73,11 @@ class System:
         """All that ever were, the latest last; of those that have ended, the last few."""
         self.environment: Mapping[str, str] = {
             "BOT_TOKEN": DEMO_TOKEN,
-            "DATABASE_URL": database_url(databases.ports),
+            "DATABASE_URL": databases.url,
             "WEBHOOK_SECRET": secrets.token_hex(16),
         }
         self.instance_settings: dict[str, str] = {}
-        """What every instance gets on top of this process' own environment."""
+        """What every instance gets besides `environment`, on top of this process' own."""
         self.own_bot = True
         """Whether the instances run this project's own bot."""
         self._nursery = nursery
@@ -122,11 +124,12 @@ class System:
         link = BotApiLink(
             self.sandbox.api, partial(self.wiring.observed, name), before_call=self.faults.calls.before_call
         )
-        instance = Instance(name, self.folder / "logs", Links(link, self.databases.ports), self.wiring)
+        links = Links(link, self.databases.ports, self.databases.password)
+        instance = Instance(name, self.folder / "logs", links, self.wiring)
         self.instances.append(instance)
         self._forget_ended()
         # Not by nursery.start: who is cancelled there would wait for the end of a task that nobody else knows yet.
-        self._nursery.start_soon(instance.run, {**os.environ, **self.environment, **self.instance_settings})
+        self._nursery.start_soon(instance.run, {**inherited(), **self.instance_settings, **self.environment})
         await instance.until_begun()
         return instance
 

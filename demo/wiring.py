@@ -11,7 +11,6 @@ import trio
 from demo.databases import Databases
 from demo.instances.instance import Instance
 from demo.instances.instance_log import Event
-from demo.instances.links import database_url
 from demo.keeper import Keeper
 from demo.people import People, is_crowd
 from demo.score.handovers import Handovers
@@ -38,6 +37,8 @@ class Wiring:
         self.handovers = Handovers(self.score.handed_over, lambda: self.people.rate > 0)
         self.judged: set[int] = set()
         """Who presses nothing but /start, besides the crowd."""
+        self.judging = True
+        """Whether a /start is answered at all; if not, nobody is owed an answer or waits for one."""
         self.news = ""
         self.changed = trio.lowlevel.ParkingLot()
         self._calls: dict[str, deque[float]] = {}
@@ -110,11 +111,11 @@ class Wiring:
 
     async def keep_asking(self, databases: Databases) -> None:
         """Ask the database once a second about what Telegram has seen no answer to, until cancelled."""
-        url, bot_id = database_url(databases.ports), self._telegram.bot().id
+        bot_id = self._telegram.bot().id
         while True:
             await trio.sleep(ASK_EVERY)
             asked = self.score.questionable(time.time())
-            known = await ask_database(url, bot_id, asked) if asked else None
+            known = await ask_database(databases.url, bot_id, asked) if asked else None
             if known is not None:
                 self.score.known_to_database(asked, known.waiting, known.finished)
 
@@ -128,10 +129,12 @@ class Wiring:
 
     def _one_pressed(self, update: PendingUpdate) -> None:
         person, now = update.body.get("from", {}).get("id", 0), time.time()
-        judged = is_crowd(person) or person in self.judged
+        judged = self.judging and (is_crowd(person) or person in self.judged)
         self.score.pressed(update.id, person, now, judged=judged)
         if judged:
             self.history.pressed(now)
+        else:
+            self.people.answered(person)
 
     def _called(self, call: RecordedCall) -> None:
         answered = self.score.called(call)

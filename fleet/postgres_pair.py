@@ -17,7 +17,8 @@ from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
 from sandbox.postgres_programs import let_pass
 
 # A standby whose primary was away asks for it again soon, not after the usual 5 s: commits wait for that.
-_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms"}
+# The usual 1 GB of WAL, twice, would be a lot for a folder for temporary files.
+_SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms", "max_wal_size": "128MB", "min_wal_size": "32MB"}
 _SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
 _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
@@ -27,11 +28,12 @@ class PostgresCluster:
 
     `primary` takes writes; what it commits, `standby` has, if there is one. The two ports in `ports` stay the
     same, whichever server takes writes. Every method blocks until it is done, and one of them runs at a time;
-    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes.
+    PostgresFailed if a server does not do what it is told. `watcher` is told of the processes. `password` is that of
+    the user `postgres`, who needs none if it is empty.
     """
 
-    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY) -> None:
-        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher)
+    def __init__(self, folder: Path, *, with_standby: bool, watcher: Watcher = NOBODY, password: str = "") -> None:
+        self.primary = EmbeddedPostgres(folder / "0", settings=_SETTINGS, watcher=watcher, password=password)
         self.standby: EmbeddedPostgres | None = None
         self._folder = folder
         self._servers = 1

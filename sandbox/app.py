@@ -9,13 +9,17 @@ from contextlib import closing
 import trio
 
 from sandbox.api import Api, HttpResponse, HttpStream
+from sandbox.call_log import MAX_CALLS
 from sandbox.clock import Clock
 from sandbox.control import Control
+from sandbox.control.guard import refusal_of_browser
+from sandbox.control.reading import error_answer
 from sandbox.faults import Faults
 from sandbox.fetching import Fetch, HttpFetcher
 from sandbox.http_client import HttpPoster
 from sandbox.http_server import HttpRequest, serve
 from sandbox.late import LateCalls
+from sandbox.state import MAX_SENT
 from sandbox.telegram import DEMO_TOKEN, Telegram
 from sandbox.transport import InProcessTransport
 from sandbox.webhooks import Post, WebhookSender
@@ -30,6 +34,8 @@ class Sandbox:
     from the true time on; `TrioWallClock(start)` for a fixed start). `strict_webhooks` demands https and the public
     server's ports. `duplicate_rate` is the share (0 to 1) of a webhook's 2xx answers that get lost, so that their
     updates come twice. `fetch` gets the files behind URLs; without it they are got by HTTP, and from loopback only.
+    `kept_calls` and `kept_sent` are how many calls and sent messages it remembers at most: a call that sends a large
+    keyboard takes 6 KB.
     """
 
     def __init__(
@@ -41,8 +47,12 @@ class Sandbox:
         strict_webhooks: bool = False,
         duplicate_rate: float = 0.0,
         fetch: Fetch | None = None,
+        kept_calls: int = MAX_CALLS,
+        kept_sent: int = MAX_SENT,
     ) -> None:
-        self.telegram = Telegram(tokens, seed=seed, now=now, strict_webhooks=strict_webhooks)
+        self.telegram = Telegram(
+            tokens, seed=seed, now=now, strict_webhooks=strict_webhooks, kept_calls=kept_calls, kept_sent=kept_sent
+        )
         self.faults = Faults()
         self.late = LateCalls()
         self.api = Api(self.telegram, self.faults, self.late, fetch or HttpFetcher())
@@ -76,7 +86,9 @@ class Sandbox:
     async def handle(self, request: HttpRequest) -> HttpResponse | HttpStream:
         """Answer one request: the Bot API, the control surface, the page. Raises ConnectionCut."""
         if request.target.startswith(("/bot", "/file/")):
-            return await self._call(request)
+            # The token of the demo is known to everybody.
+            why = refusal_of_browser(request)
+            return error_answer(403, why) if why else await self._call(request)
         return self._control.handle(request)
 
     async def run_sender(self, post: Post, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

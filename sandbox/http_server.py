@@ -6,6 +6,8 @@ moment: that ends its own task, quietly. An answer may also be a stream, as serv
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ IDLE_TIMEOUT = 75.0
 READ_TIMEOUT = 60.0
 WRITE_TIMEOUT = 60.0
 READ_SIZE = 65_536
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,21 @@ async def _serve_connection(handler: Handler, free: trio.CapacityLimiter, stream
         free.release()
 
 
+async def _answer_of(handler: Handler, request: HttpRequest) -> HttpResponse | HttpStream:
+    """What the handler answers. Where it fails, which is a fault of its own, that is answered with 500 and logged,
+    which without any settings is printed to stderr; the others are served on.
+    """
+    try:
+        return await handler(request)
+    except ConnectionCut:
+        raise
+    except Exception:
+        # Without the query, and without the token that the path of a call begins with.
+        path = re.sub("^/bot[^/]*|^/file/bot[^/]*", "/bot...", request.target.partition("?")[0])
+        _LOG.exception("%s %s could not be answered", request.method, path)
+        return HttpResponse(500, [], b"")
+
+
 class _Connection:
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -79,7 +98,7 @@ class _Connection:
         """Requests one after another, until either side closes."""
         try:
             while (request := await self._read()) is not None:
-                await self._answer(await handler(request), with_content=request.method != "HEAD")
+                await self._answer(await _answer_of(handler, request), with_content=request.method != "HEAD")
                 if self._http.our_state is not h11.DONE:
                     return
                 self._http.start_next_cycle()

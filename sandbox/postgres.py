@@ -18,7 +18,7 @@ from typing import Protocol
 
 from sandbox.ports import free_port
 from sandbox.postgres_programs import PostgresFailed as PostgresFailed  # part of what is offered here
-from sandbox.postgres_programs import binary, check_reach, let_pass, programs_for, server_user
+from sandbox.postgres_programs import binary, check_reach, inherited, let_pass, programs_for, server_user
 
 START_DEADLINE = 30.0
 STOP_DEADLINE = 20.0
@@ -52,6 +52,7 @@ class EmbeddedPostgres:
 
     `settings` are server settings (`name` -> value) given on the command line. The folder is made if missing; started
     by root, it is opened so far that `nobody` can pass through. `watcher` is told of what runs longer than a moment.
+    Without a `password` whoever can reach the port, which is every user of the machine, may do anything.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class EmbeddedPostgres:
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
         watcher: Watcher = NOBODY,
+        password: str = "",
     ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.settings = dict(settings or {})
         self._watcher = watcher
+        self._password = password
         self._process: subprocess.Popen[bytes] | None = None
         self._user = server_user()
         self._programs: Path | None = None
@@ -77,7 +80,10 @@ class EmbeddedPostgres:
 
     def url_of(self, database: str) -> str:
         """The address of `database` on this server."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return self._url_of(database, f":{self._password}" if self._password else "")
+
+    def _url_of(self, database: str, password: str = "") -> str:
+        return f"postgresql://postgres{password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
         """Make the data folder if there is none, start the server and wait until it answers.
@@ -86,7 +92,7 @@ class EmbeddedPostgres:
         """
         self._make_folder()
         if not (self.data / "PG_VERSION").exists():
-            self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+            self._make_data()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -112,7 +118,8 @@ class EmbeddedPostgres:
         Start it like any other server; `promote` makes it a primary. A replication slot on this server keeps what the
         standby has not received yet.
         """
-        standby = EmbeddedPostgres(folder, settings=self.settings, watcher=self._watcher)
+        standby = EmbeddedPostgres(folder, settings=self.settings, watcher=self._watcher, password=self._password)
+        standby._programs = self._programs  # a copy for each would fill the disk, one fail-over after the other
         standby._make_folder()
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         slot = f"standby_{standby.port}"
@@ -128,8 +135,10 @@ class EmbeddedPostgres:
 
         Raises PostgresFailed with the server's message.
         """
-        command = [str(binary("psql")), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.url_of(database)]
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=30, check=False)
+        command = [str(binary("psql")), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self._url_of(database)]
+        done = subprocess.run(
+            command, input=sql, capture_output=True, text=True, timeout=30, check=False, env=self._environment
+        )
         if done.returncode:
             raise PostgresFailed(done.stderr.strip())
         return done.stdout.strip()
@@ -138,6 +147,23 @@ class EmbeddedPostgres:
     def data(self) -> Path:
         """The server's data folder."""
         return self.folder / "data"
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """Of programs that connect: every user sees what is on a command line."""
+        return {**inherited(), "PGPASSWORD": self._password}
+
+    def _make_data(self) -> None:
+        initdb = "initdb", "-U", "postgres", "--encoding=UTF8", "--no-sync"
+        if not self._password:
+            self._run(*initdb, "--auth=trust")
+            return
+        with tempfile.NamedTemporaryFile("w", dir=self.folder) as file:
+            file.write(self._password)
+            file.flush()
+            if self._user is not None:
+                os.chown(file.name, self._user.uid, self._user.gid)
+            self._run(*initdb, "--auth=scram-sha-256", f"--pwfile={file.name}")
 
     def _make_folder(self) -> None:
         """The folder with the log is ours; the data are the user's, and the user may pass through to them."""
@@ -161,6 +187,7 @@ class EmbeddedPostgres:
                     stdout=log,
                     stderr=log,
                     cwd=self.folder,  # the user may not get to where we are
+                    env=self._environment,
                     user=user.uid if user else None,
                     group=user.gid if user else None,
                     extra_groups=[] if user else None,
@@ -189,7 +216,7 @@ class EmbeddedPostgres:
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         give_up = time.monotonic() + START_DEADLINE
         check = [str(binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(check, check=False, timeout=10).returncode != 0:
+        while subprocess.run(check, check=False, timeout=10, env=self._environment).returncode != 0:
             if process.poll() is not None or time.monotonic() > give_up:
                 self.kill()
                 raise PostgresFailed(f"Postgres did not start:\n{self._log_tail()}")

@@ -30,6 +30,11 @@ class User:
     gid: int
 
 
+def inherited() -> dict[str, str]:
+    """Our environment, without what would lead a client of Postgres to another server, or in by another way."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
 def server_user() -> User | None:
     """The user to run Postgres as; None if that is us. Raises PostgresFailed if we are root and nobody is missing."""
     if os.geteuid() != 0:

@@ -195,8 +195,8 @@ class BotState:
     last_error_message: str = ""
     webhook_calls_from: float = 0.0
     message_ids: MessageIds = field(default_factory=MessageIds)
-    # What it was let send, the last MAX_SENT: also what has been edited or deleted since.
-    sent: deque[SentMessage] = field(default_factory=lambda: deque(maxlen=MAX_SENT))
+    # What it was let send last: also what has been edited or deleted since.
+    sent: deque[SentMessage] = field(default_factory=deque)
     albums: int = 0
     # Long polls are numbered: one that is not the newest, or whose end was ordered, answers 409.
     polls: int = 0

@@ -8,18 +8,19 @@ no difference.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from sandbox.answers import METHOD_NOT_FOUND, NOT_FOUND, UNAUTHORIZED, ApiAnswer, MethodFailed, Refusal
-from sandbox.call_log import CallLog, RecordedCall, loggable
+from sandbox.call_log import MAX_CALLS, CallLog, RecordedCall, loggable
 from sandbox.clock import Clock
 from sandbox.methods import METHODS, Method
 from sandbox.params import Params, Upload
 from sandbox.people import People
-from sandbox.state import InlineQuery, MessageObject, Press, SentMessage
+from sandbox.state import MAX_SENT, InlineQuery, MessageObject, Press, SentMessage
 from sandbox.updates import delete_webhook, get_updates, get_webhook_info, set_webhook
 from sandbox.world import DEMO_TOKEN as DEMO_TOKEN
 from sandbox.world import MAX_PENDING
@@ -33,7 +34,8 @@ class Telegram(People):
 
     `tokens` register the bots; the first is meant where no token is given. `now` returns Unix time (default: a clock
     that follows Trio's, for use inside Trio). `strict_webhooks` refuses webhooks that the public server would refuse.
-    `rules` may be changed at any time.
+    `rules` may be changed at any time. `kept_calls` is how many calls the log has at most, `kept_sent` how many
+    messages `sent` tells of.
     Every user acts through the `user_*` methods; who has sent a text has started the bot.
     """
 
@@ -45,9 +47,13 @@ class Telegram(People):
         now: Clock | None = None,
         strict_webhooks: bool = False,
         max_pending: int = MAX_PENDING,
+        kept_calls: int = MAX_CALLS,
+        kept_sent: int = MAX_SENT,
     ) -> None:
         super().__init__(tokens, seed=seed, now=now, max_pending=max_pending)
-        self.call_log = CallLog()
+        self.call_log = CallLog(kept_calls)
+        for bot in self.bots.values():
+            bot.sent = deque(maxlen=kept_sent)
         self._methods = _method_table(strict_webhooks)
 
     def call(

@@ -6,6 +6,7 @@ A test with a real Postgres never uses the mock clock, which jumps while a socke
 from __future__ import annotations
 
 import itertools
+import logging
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -42,6 +43,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgres)
         if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
             item.add_marker(pytest.mark.browser)
+
+
+class _Faults(logging.Handler):
+    """Collects what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture(autouse=True)
+def faults_of_stand_ins() -> Iterator[list[logging.LogRecord]]:
+    """What a stand-in could not answer for a fault of its own. A test in which that happens fails: the service would
+    get over the 500 that it is answered with, and hide it.
+    """
+    handler, logger = _Faults(), logging.getLogger("sandbox.http_server")
+    logger.addHandler(handler)
+    yield handler.records
+    logger.removeHandler(handler)
+    assert [record.getMessage() for record in handler.records] == []
 
 
 @pytest.fixture(scope="session")

@@ -101,3 +101,19 @@ async def test_nobody_is_there(autojump_clock: trio.testing.MockClock) -> None:
     setting.instances = [FakeInstance("http://a", 503), FakeInstance("http://b", None)]
     assert await setting.webhook() == 503
     assert setting.told == []
+
+
+@pytest.mark.parametrize(
+    "target", [b"/webhook", b"@127.0.0.1:%d/callback/kie/1", b"http://127.0.0.1:%d/callback/kie/1"]
+)
+async def test_nothing_but_callbacks_comes_in_by_its_port(nursery: trio.Nursery, target: bytes) -> None:
+    """Whoever finds the port gets no further: not to an instance otherwise, and by no odd target to anybody else."""
+    setting = Setting([FakeInstance("http://a")])
+    address: str = await nursery.start(setting.balancer.run)
+    port = int(address.rpartition(":")[2])
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        target = target % port if b"%d" in target else target
+        await stream.send_all(b"POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % target)
+        answer = b"".join([chunk async for chunk in stream])
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert setting.asked == []

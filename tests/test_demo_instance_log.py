@@ -41,3 +41,41 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert all(len(text) < 1_200 for text in files.values())
     assert '"update_id": 99}' in files["first.log"]
     assert len(log.lines) == 100
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        {"event": "STATE", "to": "PASSIVE", "epoch": None, "timestamp": 1767323045.5},
+        {"event": "STATE", "to": "PASSIVE", "epoch": None, "timestamp": "today"},
+        {"event": "STATE", "timestamp": "2026-01-02T03:04:05Z"},
+        {"event": ["STATE"], "timestamp": "2026-01-02T03:04:05Z"},
+        {"event": "DONE", "timestamp": "2026-01-02T03:04:05Z"},
+    ],
+)
+def test_what_a_bot_prints_is_no_event(tmp_path: Path, printed: dict[str, object]) -> None:
+    """Bots log in JSON too, and with the same names: such a line is shown as it is."""
+    log = InstanceLog(tmp_path / "first.log", "first")
+    written = json.dumps(printed)
+    assert list(log.take(written.encode() + b"\n")) == []
+    assert [each.text for each in log.lines] == [written]
+
+
+def test_a_line_without_an_end_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written without an end takes no memory without an end."""
+    monkeypatch.setattr(instance_log, "MAX_LINE", 10)
+    log = InstanceLog(tmp_path / "first.log", "first")
+    for _ in range(5):
+        list(log.take(b"dots..."))
+    assert [each.text for each in log.lines] == ["dots...dots..."] * 2
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The demo goes on, with the log in memory, and says once what is wrong."""
+    log = InstanceLog(tmp_path / "first.log", "first")
+    log.file.symlink_to("/dev/full")
+    events = [event["update_id"] for number in range(3) for event in log.take(line("DONE", update_id=number))]
+    assert events == [0, 1, 2]
+    assert [each.text for each in log.lines if each.level == "error"] == [
+        "The log cannot be written to its file: No space left on device"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,8 +11,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from fleet.postgres_pair import PostgresCluster
 from sandbox.postgres import EmbeddedPostgres, PostgresFailed
 from sandbox.postgres_programs import binary
 from tests.processes import environment_of_checkout, python, running
@@ -80,6 +83,39 @@ def test_a_folder_that_roots_postgres_cannot_reach_is_an_error(place: Space) -> 
     with pytest.raises(PostgresFailed, match=f"{place.folder} is closed to others: set TMPDIR"):
         EmbeddedPostgres(place.folder / "server").start()
     assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+
+
+def test_settings_of_another_server(place: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works with another Postgres has settings for it in the environment; this one is not what they mean."""
+    for name in ("PGSERVICE", "PGSSLMODE", "PGOPTIONS", "PGDATABASE"):
+        monkeypatch.setenv(name, "require")
+    server = EmbeddedPostgres(place.folder / "server")
+    try:
+        server.start()
+        assert server.execute("SELECT 1") == "1"
+    finally:
+        server.stop()
+
+
+def test_a_password(place: Space) -> None:
+    """Who does not know it is not let in, by the server or by its standby; no command line and no log tells it."""
+    secret = "a-password"
+    cluster = PostgresCluster(place.folder / "cluster", with_standby=True, password=secret)
+    try:
+        cluster.fail_over()
+        assert cluster.standby is not None
+        for server in (cluster.primary, cluster.standby):
+            assert server.execute("SELECT 1") == "1"
+            for stranger in (server.url.replace(secret, "a-guess"), server.url.replace(f":{secret}", "")):
+                with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InterfaceError)):
+                    asyncio.run(asyncpg.connect(stranger))
+        assert not [line for line in place.processes() if secret in line]
+        logs = list(place.folder.glob("cluster/*/log"))
+        assert len(logs) == 3
+        assert not [log for log in logs if secret in log.read_text()]
+        assert not list(place.folder.glob("cluster/*/tmp*")), "what initdb has read it from"
+    finally:
+        cluster.stop()
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 6])

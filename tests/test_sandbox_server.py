@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import trio
 
+from sandbox.api import HttpResponse
 from sandbox.app import Sandbox
-from sandbox.http_server import MAX_BODY, MAX_HEADERS
+from sandbox.http_server import MAX_BODY, MAX_HEADERS, HttpRequest, serve
 from sandbox.telegram import DEMO_TOKEN
 from tests.peers import OK, ScriptedServer
 
@@ -252,3 +254,39 @@ async def test_the_sandbox_delivers_over_sockets_one_update_after_another(
     assert [b'"text":"first"' in first, b'"text":"second"' in second] == [True, True]
     host = webhook.url.removeprefix("http://").encode()
     assert first.startswith(b"POST /hook HTTP/1.1\r\nHost: " + host + b"\r\nContent-Type: application/json\r\n")
+
+
+async def test_a_fault_of_the_handler_ends_nothing(
+    nursery: trio.Nursery, faults_of_stand_ins: list[logging.LogRecord]
+) -> None:
+    """It is answered with 500 and logged with where it was, without the token."""
+
+    async def handle(request: HttpRequest) -> HttpResponse:
+        raise ZeroDivisionError(request.target)
+
+    port: int = await nursery.start(serve, handle, 0)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        for target in (f"{BOT}/getMe?a=1", f"/file{BOT}/a.png", "/calls"):
+            assert (await http.get(target)).status_code == 500
+    logged = [record.getMessage() for record in faults_of_stand_ins]
+    assert logged == [f"GET {path} could not be answered" for path in ("/bot.../getMe", "/bot.../a.png", "/calls")]
+    assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in faults_of_stand_ins)
+    faults_of_stand_ins.clear()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "telegram.internal"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Host": "evil.example"}, 403),
+    ],
+)
+async def test_pages_of_other_origins_may_not_use_the_token(
+    http: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    """Everybody knows the demo's: an image of any page in the same browser could else set the bot's webhook."""
+    assert (await http.get(f"{BOT}/getMe", headers=headers)).status_code == status

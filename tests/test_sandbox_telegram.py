@@ -283,3 +283,13 @@ def test_bots_do_not_see_each_other(clock: ManualClock) -> None:
     telegram.user_sends_text(USER, "hi", token="2:" + "B" * 35)
     assert telegram.messages(USER) == []
     assert len(telegram.messages(USER, token="2:" + "B" * 35)) == 1
+
+
+def test_what_is_remembered_is_bounded(clock: ManualClock) -> None:
+    """Of calls and of sent messages the latest are kept: a sandbox under load for hours takes no more memory."""
+    telegram = Telegram(now=clock, kept_calls=3, kept_sent=2)
+    telegram.user_sends_text(USER, "/start")
+    for number in range(5):
+        telegram.call(DEMO_TOKEN, "sendMessage", {"chat_id": USER, "text": str(number)})
+    assert [call.params["text"] for call in telegram.call_log] == ["2", "3", "4"]
+    assert [message.text for message in telegram.sent()] == ["3", "4"]

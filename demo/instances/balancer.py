@@ -22,6 +22,7 @@ from sandbox.webhooks import Post, PostResult
 ATTEMPT_DEADLINE = 2.0
 """Seconds that one instance has to answer."""
 WEBHOOK = "/webhook"
+CALLBACKS = "/callback/"
 
 Acknowledged = Callable[[int, float, float], None]
 """Told of each update that was answered with 200: its id, after how many seconds, and when (Unix time)."""
@@ -73,6 +74,8 @@ class Balancer:
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             return HttpResponse(405, [("Allow", "POST")], b"")
+        if not request.target.startswith(CALLBACKS):  # nothing else, nor what would make the address another's
+            return HttpResponse(404, [], b"")
         try:
             result = await self._pass_on(request.target, list(request.headers.items()), request.body)
         except OSError:

@@ -95,6 +95,7 @@ class Instance:
                     await self._run(environ, nursery)
                     nursery.cancel_scope.cancel(reason="the process has ended")
             finally:
+                self._send(signal.SIGKILL)  # where something has failed: nobody looks after it any more
                 self._begun.set()
                 self._over.set()
 

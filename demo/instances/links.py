@@ -13,8 +13,9 @@ from fleet.tcp_proxy import TcpProxy
 class Links:
     """The links of one instance. `ports` are those of the Postgres servers, of which one takes writes."""
 
-    def __init__(self, bot_api: BotApiLink, ports: Sequence[int]) -> None:
+    def __init__(self, bot_api: BotApiLink, ports: Sequence[int], password: str) -> None:
         self._bot_api = bot_api
+        self._password = password
         self._postgres = [TcpProxy(port) for port in ports]
 
     async def run(self, *, task_status: trio.TaskStatus[dict[str, str]] = trio.TASK_STATUS_IGNORED) -> None:
@@ -23,7 +24,7 @@ class Links:
             for proxy in self._postgres:
                 await nursery.start(proxy.run)
             root: str = await nursery.start(self._bot_api.run)
-            url = database_url([proxy.port for proxy in self._postgres])
+            url = database_url([proxy.port for proxy in self._postgres], self._password)
             task_status.started({"DATABASE_URL": url, "TELEGRAM_API_ROOT": root})
 
     def cut_postgres(self) -> None:
@@ -45,7 +46,7 @@ class Links:
         self._bot_api.heal()
 
 
-def database_url(ports: Sequence[int]) -> str:
+def database_url(ports: Sequence[int], password: str) -> str:
     """The address of a database that is at one of these ports of this machine."""
     hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
-    return f"postgresql://postgres@{hosts}/postgres"
+    return f"postgresql://postgres:{password}@{hosts}/postgres"

@@ -10,6 +10,8 @@ import asyncpg
 import trio
 from asyncpg.connect_utils import SessionAttribute
 
+from svc.storage.errors import DatabaseUnavailable, mapped_errors
+
 DEADLINE = 5.0
 """Seconds for connecting and asking."""
 
@@ -35,7 +37,9 @@ async def ask_database(url: str, bot_id: int, update_ids: Sequence[int]) -> Know
     """What the database knows of these, over a connection of its own; None if it does not answer."""
 
     async def fetch() -> Known:
-        connection = await asyncpg.connect(url, timeout=DEADLINE, target_session_attrs=SessionAttribute.read_write)
+        connection = await asyncpg.connect(
+            url, timeout=DEADLINE, ssl=False, target_session_attrs=SessionAttribute.read_write
+        )
         try:
             rows = await connection.fetch(ASK, bot_id, update_ids, timeout=DEADLINE)
         finally:
@@ -45,6 +49,7 @@ async def ask_database(url: str, bot_id: int, update_ids: Sequence[int]) -> Know
 
     try:
         # In a thread with a loop of its own: once a second is too seldom for a connection that is kept.
-        return await trio.to_thread.run_sync(lambda: asyncio.run(fetch()), abandon_on_cancel=True)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with mapped_errors():
+            return await trio.to_thread.run_sync(lambda: asyncio.run(fetch()), abandon_on_cancel=True)
+    except DatabaseUnavailable:
         return None  # it is down, or has just been: that is no news

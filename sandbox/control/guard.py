@@ -9,6 +9,16 @@ from sandbox.http_server import HttpRequest
 _LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
 
 
+def refusal_of_browser(request: HttpRequest) -> str | None:
+    """Why this request is refused where any program may ask, by whatever name it knows this machine: it is refused to
+    browsers only, but for who has typed the address. None if it is not refused.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site not in (None, "none", "same-origin"):
+        return "a page of another origin may not ask"
+    return None if site is None else refusal(request)
+
+
 def refusal(request: HttpRequest) -> str | None:
     """Why this request is refused; None if it is not.
 
