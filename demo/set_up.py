@@ -44,7 +44,8 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
     await nursery.start(system.sandbox.run_sender, system.balancer.post)
     provider: str = await nursery.start(system.provider.run)
     balancer: str = await nursery.start(system.balancer.run)
-    system.instance_settings = _settings(balancer, provider, bot)
+    system.environment = {**system.environment, "KIE_API_KEY": DEMO_KEY, "KIE_API_ROOT": provider}
+    system.instance_settings = _settings(balancer, bot)
     params = {
         "url": f"{balancer}{WEBHOOK}",
         "secret_token": system.environment["WEBHOOK_SECRET"],
@@ -54,13 +55,11 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
     assert answer.status == 200, answer.body
 
 
-def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
+def _settings(balancer: str, bot: str | None) -> dict[str, str]:
     return {
         "LEADER_DATABASE_URL": "",
         "WEBHOOK_URL": "",
         "INTAKE": "webhook",
-        "KIE_API_KEY": DEMO_KEY,
-        "KIE_API_ROOT": provider,
         "KIE_WEBHOOK_KEY": "",
         "PUBLIC_URL": balancer,
         "LOG_FORMAT": "json",
