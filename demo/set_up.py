@@ -53,7 +53,8 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
     await nursery.start(system.sandbox.run_sender, system.balancer.post)
     provider: str = await nursery.start(system.provider.run)
     balancer: str = await nursery.start(system.balancer.run)
-    system.instance_settings = _settings(balancer, provider, bot)
+    system.environment = {**system.environment, "KIE_API_KEY": DEMO_KEY, "KIE_API_ROOT": provider}
+    system.instance_settings = _settings(balancer, bot)
     params = {
         "url": f"{balancer}{WEBHOOK}",
         "secret_token": system.environment["WEBHOOK_SECRET"],
@@ -63,15 +64,13 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
     assert answer.status == 200, answer.body
 
 
-def _settings(balancer: str, provider: str, bot: str | None) -> dict[str, str]:
+def _settings(balancer: str, bot: str | None) -> dict[str, str]:
     """Of an instance, but for those that are told to the person as well and those that tell it from the others.
 
     Set to nothing is not set, also where there is a `.env` file: it may well be that of a bot that people use.
     """
     return {
         **{setting.name: "" for setting in SETTINGS if setting.name != "BOT"},
-        "KIE_API_KEY": DEMO_KEY,
-        "KIE_API_ROOT": provider,
         "PUBLIC_URL": balancer,
         "LOG_FORMAT": "json",
         # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.

@@ -125,6 +125,7 @@ async def test_the_main_job(tmp_path: Path) -> None:
         assert json.loads(status.stdout)["active"] == "third", status
         check = await run(*python("-m", "svc", "check"), env=environment_of_checkout(**settings))
         assert check.returncode == 0, check.stdout
+        assert "no KIE_API_KEY" not in check.stdout, "the instances have one"
         binds = re.findall(r'"bind":"(.*?)"', visitor.log())
         assert len(binds) == 3
         assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"

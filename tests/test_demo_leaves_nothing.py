@@ -76,13 +76,16 @@ async def test_ended_by_a_signal(place: Space, number: signal.Signals) -> None:
     assert (place.processes(), place.files()) == ([], [])
 
 
-@pytest.mark.parametrize("step", ["a Postgres", UP])
-async def test_its_terminal_is_closed(place: Space, step: str) -> None:
-    """It has nowhere to print any more, and ends in order all the same."""
+@pytest.mark.parametrize(("step", "code"), [("a Postgres", 130), (UP, 0)])
+async def test_its_terminal_is_closed(place: Space, step: str, code: int) -> None:
+    """It has nowhere to print any more, and ends in order all the same, which its exit code tells.
+
+    With Python's output unbuffered, as it is set in many a container: then even printing nothing fails.
+    """
     master, slave = os.openpty()
     process = await trio.lowlevel.open_process(
         python("-c", ON_TERMINAL),
-        env=environment_of_checkout(**place.environment),
+        env=environment_of_checkout(PYTHONUNBUFFERED="1", **place.environment),
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -97,7 +100,7 @@ async def test_its_terminal_is_closed(place: Space, step: str) -> None:
             if step.encode() in printed:
                 break
         await terminal.aclose()
-        await process.wait()
+        assert await process.wait() == code
     await nothing_is_left(place)
 
 

@@ -117,7 +117,7 @@ def test_the_screen_says_in_words_what_it_says_in_colours() -> None:
     assert "step 1 NOT KEPT led after 210 ms" in rows
     assert any(row.startswith("lost 2 twice 0") for row in rows)
     assert condition(THIRD) == "cut from Postgres, 10 s left, cut from the Bot API, 3 s left"
-    assert figure(count_of("pressed /start", 1204, "people")) == "pressed /start 1,204"
+    assert figure(count_of("pressed /start", 1204, "people")) == "pressed /start 1,204 people"
 
 
 @pytest.mark.parametrize(

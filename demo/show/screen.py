@@ -160,7 +160,7 @@ def figure(view: FigureView) -> str:
     """A figure in words."""
     if view.unit == "ms":
         return f"{view.label} {duration(view.value / 1000)}"
-    return f"{view.label} {view.value:,.0f}"
+    return f"{view.label} {view.value:,.0f} {view.unit}".rstrip()
 
 
 def _ticked(good: bool, text: str) -> Text:

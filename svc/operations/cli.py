@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             work = _prepare(argv)
             with _keyboard_interrupts():
                 code = work()
-            print(end="", flush=True)  # now, so that a closed pipe is met here
+            _flush()
         except* KeyboardInterrupt:
             print(file=sys.stderr)  # the terminal has written ^C
         except* BrokenPipeError:
@@ -31,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The interpreter flushes stdout once more at its end, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _flush() -> None:
+    """Print what is still to be printed now, so that a closed pipe is met here. Where nothing is, a terminal that was
+    closed is no error."""
+    if sys.stdout is not None:  # it was closed by whoever started us
+        sys.stdout.flush()
 
 
 def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:

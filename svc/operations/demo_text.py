@@ -58,8 +58,8 @@ def welcome(address: str, environment: Mapping[str, str], logs: Path, active: in
 
   Three things to try:
     1. say /start
-    2. let 20 people a second press /start, and deploy while they do
-    3. crash the ACTIVE instance while they do, there or here:  kill -9 {active}
+    2. let 20 people a second press /start, and crash the ACTIVE instance, there or here:  kill -9 {active}
+    3. deploy while they do
 
   For svc status and the other commands, in a second terminal:
     export {settings}
