@@ -11,8 +11,6 @@ import trio
 from sandbox.state import SandboxFull
 from sandbox.telegram import Telegram
 
-RATES: Final = (1, 20, 200)
-"""What the page offers, people a second."""
 MAX_RATE: Final = 500
 FIRST: Final = 5_000_001
 CROWD: Final = 5_000

@@ -82,7 +82,7 @@ class System:
         """Whether the instances run this project's own bot."""
         self._nursery = nursery
         self._started = 0
-        (folder / "logs").mkdir()
+        (folder / "logs").mkdir(mode=0o700)
 
     @property
     def cluster(self) -> PostgresCluster:

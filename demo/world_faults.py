@@ -69,7 +69,8 @@ class WorldFaults:
             ordered.extend(self._provider.order(count=None, **fault) for fault in PROVIDER[name])
 
         def end() -> None:
-            self._provider.rules[:] = [rule for rule in self._provider.rules if not any(rule is o for o in ordered)]
+            for fault in ordered:
+                self._provider.withdraw(fault)
             ordered.clear()
             self._tell("The provider", PROVIDER)
 

@@ -9,7 +9,7 @@
     history.py        who was ACTIVE when, and calls by an instance that was not
     promises.py       what the database holds, and what must be true of it in the end
     postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
-    waiting.py        waiting, with a deadline, for what another process does
+    waiting.py        waiting for what another process does
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
 
 Only loopback is used, and only processes that were started here are ended.

@@ -11,8 +11,13 @@ DEADLINE = 45.0
 _EVERY = 0.005
 
 
+async def comes(condition: Callable[[], bool], *, every: float = _EVERY) -> None:
+    """Return once `condition()` is true; it is asked every so many seconds. The caller sets a deadline."""
+    while not condition():
+        await trio.sleep(every)
+
+
 async def eventually(condition: Callable[[], bool], deadline: float = DEADLINE) -> None:
-    """Return once `condition()` is true; raises trio.TooSlowError after `deadline` seconds."""
+    """The same with a deadline: raises trio.TooSlowError after so many seconds."""
     with trio.fail_after(deadline):
-        while not condition():
-            await trio.sleep(_EVERY)
+        await comes(condition)

@@ -125,3 +125,20 @@ def test_an_update_enters_at_most_eight_rooms() -> None:
     assert rooms[0] == "svc/intake"
     assert "telegram_client" in rooms
     assert 4 <= len(rooms) <= 8
+
+
+def map_of(package: Path) -> set[str]:
+    """The files and folders that the docstring of a package lists, each with what it holds."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8"))) or ""
+    return set(re.findall(r"^ *([a-z]\w*(?:\.py|/)) {2,}\S", text, re.MULTILINE))
+
+
+def test_a_map_names_every_file() -> None:
+    """Where the docstring of a package lists its files, it lists all that are there and no others."""
+    packages = [path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")]
+    with_a_map = [package for package in packages if len(map_of(package)) > 1]
+    assert {ROOT / "demo", ROOT / "fleet", ROOT / "sandbox"} <= set(with_a_map)
+    for package in with_a_map:
+        files = {path.name for path in package.glob("[a-z]*.py")}
+        folders = {f"{path.name}/" for path in package.glob("[a-z]*/")}
+        assert map_of(package) == files | folders, package

@@ -11,9 +11,9 @@ from demo.show.lines import Lines
 from demo.show.report import Report
 from demo.show.screen import Screen
 from demo.system import System, running_system
-from demo.tour.steps.waiting import comes
 from demo.tour.tour import Tour
 from demo.views import ScoreView, StepView
+from fleet.waiting import comes
 
 SCRIPTS = {
     "deploy": ("deploy",),

@@ -7,6 +7,7 @@ cast.py       the instances, each behind links of its own; those that end are re
 clock.py      a process whose clock can be set, where libfaketime is installed
 inflict.py    what is done for each kind of fault
 verdict.py    lost, twice, out of order, sent by who might not
+in_flight.py  who had to wait because an instance was killed
 jobs.py       the scene of jobs: who asks for what, and the verdict on it
 job_bot.py    its bot
 provider.py   who makes what was asked for, with faults

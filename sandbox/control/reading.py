@@ -1,4 +1,4 @@
-"""What the routes of the control surface share: reading a request, writing an answer."""
+"""What all routes share that take and answer JSON, the demo's and those of sandbox/kie too."""
 
 from __future__ import annotations
 

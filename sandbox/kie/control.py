@@ -11,12 +11,11 @@ POST   /control/durations  {"image": 0.5, "video": 1}: for those that are create
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from typing import Any
-from urllib.parse import parse_qs
 
 from sandbox.api import HttpResponse
+from sandbox.control.reading import error_answer, json_answer, object_of, query_of
 from sandbox.http_server import HttpRequest
 from sandbox.kie.faults import Faults
 from sandbox.kie.tasks import Task, Tasks
@@ -43,17 +42,16 @@ class Control:
         path, _, _ = request.target.partition("?")
         route = self._routes.get((request.method, path.removeprefix("/control/")))
         if route is None:
-            return _json(404, {"error": "no such page"})
+            return error_answer(404, "no such page")
         try:
-            return _json(200, route(request))
+            return json_answer(200, route(request))
         except (ValueError, TypeError, RecursionError) as problem:
-            return _json(400, {"error": str(problem)})
+            return error_answer(400, str(problem))
 
     def _list_tasks(self, request: HttpRequest) -> Any:
-        _, _, query = request.target.partition("?")
-        asked = parse_qs(query).get("callback_url")
+        asked = query_of(request).get("callback_url")
         now = self._tasks.now()
-        tasks = [task for task in self._tasks.all() if asked is None or task.callback_url == asked[-1]]
+        tasks = [task for task in self._tasks.all() if asked is None or task.callback_url == asked]
         return {"tasks": [_shown(task, now) for task in tasks]}
 
     def _count_creates(self, request: HttpRequest) -> Any:
@@ -63,7 +61,7 @@ class Control:
         return {"faults": [asdict(fault) for fault in self._faults.rules]}
 
     def _order_fault(self, request: HttpRequest) -> Any:
-        wanted = _object(request)
+        wanted = object_of(request)
         return asdict(self._faults.order(wanted.pop("kind", ""), **wanted))
 
     def _clear_faults(self, request: HttpRequest) -> Any:
@@ -74,7 +72,7 @@ class Control:
         return asdict(self._tasks.durations)
 
     def _change_durations(self, request: HttpRequest) -> Any:
-        self._tasks.durations = replace(self._tasks.durations, **_object(request))
+        self._tasks.durations = replace(self._tasks.durations, **object_of(request))
         return self._show_durations(request)
 
 
@@ -91,14 +89,3 @@ def _shown(task: Task, now: float) -> dict[str, Any]:
         "callbacks": task.callbacks,
         "fetched": task.fetched,
     }
-
-
-def _object(request: HttpRequest) -> dict[str, Any]:
-    wanted = json.loads(request.body)
-    if not isinstance(wanted, dict):
-        raise ValueError("a JSON object is expected")  # noqa: TRY004 - answered with 400
-    return wanted
-
-
-def _json(status: int, body: Any) -> HttpResponse:
-    return HttpResponse(status, [("Content-Type", "application/json")], json.dumps(body).encode())

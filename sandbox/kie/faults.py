@@ -114,6 +114,10 @@ class Faults:
         self.rules.append(fault)
         return fault
 
+    def withdraw(self, fault: Fault) -> None:
+        """Take one order back, if it is not used up; another like it stays."""
+        self.rules[:] = [rule for rule in self.rules if rule is not fault]
+
     def clear(self) -> None:
         """Take all orders back."""
         self.rules.clear()

@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 LONG_SIDE = 1024
-MAX_SIDE = 2048
 MAX_PIXELS = 40_000_000
 """Of a given picture; larger ones are not opened."""
 MAX_TEXT = 600

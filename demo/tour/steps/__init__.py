@@ -7,6 +7,7 @@
     freeze.py    the leader is frozen, and wakes
     picture.py   the leader dies while a picture is being made
     anna.py      the person whom the steps let write, and what she sees
+    fate.py      what an instance says of a send whose fate was unknown
     witness.py   what Telegram saw of everybody else during a step
     footing.py   what a step stands on: somebody leads, somebody stands by, people write
     words.py     numbers as a sentence has them

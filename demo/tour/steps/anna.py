@@ -11,8 +11,8 @@ import trio
 
 from demo.system import System
 from demo.tour.steps.step import StepFailed
-from demo.tour.steps.waiting import comes
 from demo.tour.steps.witness import ChatSeen, messages_since, seen_in
+from fleet.waiting import comes
 from sandbox.state import PendingUpdate, StoredMessage
 
 ANNA = 1001

@@ -14,9 +14,9 @@ from demo.tour.steps.anna import ANNA, Anna
 from demo.tour.steps.fate import Told, what_became_of
 from demo.tour.steps.footing import answer_of, leader_and_standby, people_writing
 from demo.tour.steps.step import Outcome, Say, Step, StepFailed, in_ms
-from demo.tour.steps.waiting import comes
 from demo.tour.steps.witness import ChatSeen, CrowdSeen, Witness
 from demo.tour.steps.words import answers, duration
+from fleet.waiting import comes
 from sandbox.faults import Fault, FaultKind
 
 HELD_UP = 1.0

@@ -11,7 +11,7 @@ from demo.actions import perform
 from demo.instances.instance import Instance
 from demo.system import System
 from demo.tour.steps.step import Say, StepFailed
-from demo.tour.steps.waiting import comes
+from fleet.waiting import comes
 
 LOAD = 20.0
 """People a second who press /start while something is done to the system, at least."""

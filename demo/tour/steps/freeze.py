@@ -8,9 +8,9 @@ from demo.actions import perform
 from demo.system import System
 from demo.tour.steps.footing import answer_of, leader_and_standby, people_writing
 from demo.tour.steps.step import Outcome, Say, Step, count_of, in_ms
-from demo.tour.steps.waiting import comes
 from demo.tour.steps.witness import CrowdSeen, Witness
 from demo.tour.steps.words import counted, duration
+from fleet.waiting import comes
 
 LOOK_ON = 1.0
 """Seconds for which it is watched what the one that woke does."""

@@ -9,8 +9,8 @@ from demo.system import System
 from demo.tour.steps.anna import ANNA, Anna
 from demo.tour.steps.footing import leader_and_standby
 from demo.tour.steps.step import Outcome, Say, Step, StepFailed, count_of, in_ms
-from demo.tour.steps.waiting import comes
 from demo.tour.steps.words import counted, duration
+from fleet.waiting import comes
 from sandbox.kie.tasks import Task
 from sandbox.state import SentMessage
 

@@ -14,9 +14,9 @@ import trio
 from demo.people import CROWD, FIRST
 from demo.system import System
 from demo.tour.steps.step import count_of, in_ms
-from demo.tour.steps.waiting import comes
 from demo.tour.steps.words import duration, people
 from demo.views import FigureView, HandoverView
+from fleet.waiting import comes
 from sandbox.state import ChatState, StoredMessage
 
 PATIENCE = 20.0
