@@ -1,6 +1,7 @@
 """The demo: the whole system on one machine, what can be done to it, and the score.
 
-    system.py        all of it: Postgres, the stand-ins, the balancer, the instances; how they come up and end
+    system.py        all of it: Postgres, the stand-ins, the balancer, the instances
+    running.py       how it comes up, and ends whatever ends it
     set_up.py        what is started, in which order, and with which settings
     wiring.py        who is told what: the way from what happens to the score
     databases.py     the Postgres servers, whose work is done in threads
@@ -8,6 +9,7 @@
     instances/       the instances, and which of them gets the next request
     people.py        people who press /start, so many a second
     actions.py       what can be done to the system: the table that the page, the tour and the shows go by
+    refused.py       what is raised where something cannot be done
     world_faults.py  what can be wrong with Telegram and the provider
     timed_fault.py   what is done for a while and undone by itself
     score/           lost, twice, how long it took, and the last minutes as plots

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from demo.refused import Refused
+
 if TYPE_CHECKING:
     from demo.instances.instance import Instance
     from demo.system import System
@@ -26,10 +28,6 @@ class Target(StrEnum):
     POSTGRES = "postgres"
     TELEGRAM = "telegram"
     PROVIDER = "provider"
-
-
-class Refused(Exception):
-    """It cannot be done now; the message says why, in a sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import trio
 
-from demo.actions import Refused
 from demo.instances.links import database_url
 from demo.interruptible import Running
+from demo.refused import Refused
 from fleet.postgres_pair import PostgresCluster
 from sandbox.ports import free_port
 from sandbox.postgres import Watcher

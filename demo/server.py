@@ -23,8 +23,8 @@ from typing import Any
 import trio
 
 from demo import actions
-from demo.actions import Refused
 from demo.instances.instance import Ended
+from demo.refused import Refused
 from demo.stream import Streams
 from demo.system import System
 from demo.tour.tour import Busy, Tour

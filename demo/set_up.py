@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import trio
 
 from demo.instances.balancer import WEBHOOK
 from demo.score.score import is_message
+from demo.system import System
 from sandbox.kie.app import DEMO_KEY
 from sandbox.telegram import DEMO_TOKEN
 from svc.settings.environment import load_settings
 from svc.settings.table import SETTINGS
-
-if TYPE_CHECKING:
-    from demo.system import System
 
 OWN_BOT = "svc.bot.menu_bot:bot"
 FIRST_PERSON = 4_999_999

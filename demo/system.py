@@ -5,28 +5,23 @@ of any number of instances. Everything binds 127.0.0.1 and lives in one temporar
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import trio
 
-from demo.actions import Refused
-from demo.databases import Databases, start_databases
+from demo.databases import Databases
 from demo.instances.balancer import Balancer
 from demo.instances.instance import ENDED, Instance
-from demo.instances.instance import Ended as Ended
 from demo.instances.links import Links
 from demo.instances.ordinals import ordinal
-from demo.keeper import Keeper, KeeperFailed
+from demo.keeper import Keeper
 from demo.people import People
+from demo.refused import Refused
 from demo.score.history import History
 from demo.score.score import Score
-from demo.set_up import set_up
 from demo.views import FaultView, SystemView
 from demo.wiring import Wiring
 from demo.world_faults import WorldFaults
@@ -44,12 +39,6 @@ ENDED_SHOWN = 3
 LEAD_DEADLINE = 60.0
 CALLS_KEPT, SENT_KEPT = 5_000, 50_000
 """By the stand-in for Telegram, of which the demo looks at the latest: its usual bounds take a GB in an hour."""
-
-FAILURES = (PostgresFailed, KeeperFailed, Ended, trio.TooSlowError)
-"""What `running_system` raises, alone or in a group, where something does not come up."""
-
-Progress = Callable[[str], None]
-"""Told what is being set up, a few words each."""
 
 
 class System:
@@ -189,44 +178,3 @@ class System:
         ended = [each for each in self.instances if each.state == ENDED]
         for instance in ended[:-ENDED_SHOWN]:
             self.instances.remove(instance)
-
-
-@asynccontextmanager
-async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[System]:
-    """Set everything up, and end and remove it at the end of the block, whatever ends that.
-
-    `bot` is another bot than that which the settings name. Raises FAILURES where something does not come up.
-    """
-    with _folder() as (folder, keeper), closing(HttpPoster()) as poster:
-        progress("a Postgres")
-        async with _running_databases(folder, keeper) as databases, trio.open_nursery() as nursery:
-            system = System(folder, keeper, databases, poster, nursery)
-            try:
-                await set_up(system, nursery, bot, progress)
-                yield system
-            finally:
-                with trio.CancelScope(shield=True):
-                    await system.end_instances()  # each has a deadline
-            nursery.cancel_scope.cancel(reason="the demo is over")
-
-
-@contextmanager
-def _folder() -> Iterator[tuple[Path, Keeper]]:
-    """A temporary folder, removed at the end, and a keeper that does the same should this process be killed."""
-    folder = Path(tempfile.gettempdir()) / f"svc-demo-{secrets.token_hex(4)}"
-    keeper = Keeper(folder)
-    try:
-        yield folder, keeper
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        keeper.close()
-
-
-@asynccontextmanager
-async def _running_databases(folder: Path, keeper: Keeper) -> AsyncIterator[Databases]:
-    databases = await start_databases(folder / "postgres", keeper)
-    try:
-        yield databases
-    finally:
-        with trio.CancelScope(shield=True):
-            await databases.stop()  # kills what does not end in time

@@ -14,8 +14,9 @@ from demo.instances.instance_log import Event
 from demo.keeper import Keeper
 from demo.people import People, is_crowd
 from demo.score.handovers import Handovers
-from demo.score.history import History, Mark
+from demo.score.history import History
 from demo.score.ledger import ask_database
+from demo.score.plots import Mark
 from demo.score.score import Score
 from fleet.bot_api import BotApiCall
 from sandbox.call_log import RecordedCall

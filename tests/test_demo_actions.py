@@ -11,10 +11,12 @@ from functools import partial
 import pytest
 import trio
 
-from demo.actions import ACTIONS, Refused, Target, perform
+from demo.actions import ACTIONS, Target, perform
 from demo.children import born
 from demo.instances.instance import ENDED, Instance
-from demo.system import System, running_system
+from demo.refused import Refused
+from demo.running import running_system
+from demo.system import System
 from demo.views import ScoreView
 from fleet.waiting import eventually
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.score.history import SECONDS, History, Mark
-from demo.score.plots import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, amount, lanes, nice_ticks, plot, width
+from demo.score.history import SECONDS, History
+from demo.score.plots import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, amount, lanes, nice_ticks, plot, width
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"

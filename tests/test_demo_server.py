@@ -15,9 +15,10 @@ import trio
 import trio.testing
 
 import demo.tour.tour
-from demo.actions import ACTIONS, Refused
+from demo.actions import ACTIONS
 from demo.instances.instance import Instance
 from demo.people import People
+from demo.refused import Refused
 from demo.score.history import History
 from demo.score.score import Score
 from demo.server import serve_page

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from demo.score.plots import Line, plot
+from demo.score.plots import Line, Mark, plot
 from demo.score.recent import percentile_ms
 
 SECONDS: Final = 120
@@ -16,18 +16,6 @@ SECONDS: Final = 120
 MAX_MARKS: Final = 200
 MAX_DURATIONS: Final = 5_000
 """Of one second and one kind; more are left out of its percentiles."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that was done to the system, or that came of it, at this Unix time.
-
-    What was done has a `label`, a word or two that the plots write at its line.
-    """
-
-    at: float
-    text: str
-    label: str = ""
 
 
 @dataclass(slots=True)

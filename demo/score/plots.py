@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from demo.score.history import Mark
+from typing import Final
 
 WIDTH: Final = 360
 HEIGHT: Final = 132
@@ -34,6 +31,18 @@ APART: Final = 3.0
 
 _NICE: Final = (1.0, 2.0, 5.0, 10.0)
 _MAX_STEPS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that was done to the system, or that came of it, at this Unix time.
+
+    What was done has a `label`, a word or two that the plots write at its line.
+    """
+
+    at: float
+    text: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

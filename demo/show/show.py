@@ -7,10 +7,11 @@ from typing import Protocol, TextIO
 
 import trio
 
+from demo.running import running_system
 from demo.show.lines import Lines
 from demo.show.report import Report
 from demo.show.screen import Screen
-from demo.system import System, running_system
+from demo.system import System
 from demo.tour.tour import Tour
 from demo.views import ScoreView, StepView
 from fleet.waiting import comes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from demo.actions import Refused
 from demo.instances.instance import Ended
+from demo.refused import Refused
 from demo.tour.steps import crash, deploy, freeze, picture, start
 from demo.tour.steps.step import Outcome as Outcome
 from demo.tour.steps.step import Say as Say

@@ -15,9 +15,9 @@ from typing import NoReturn
 
 import trio
 
+from demo.running import FAILURES, running_system
 from demo.server import serve_page
 from demo.show.show import run_show
-from demo.system import FAILURES, running_system
 from sandbox.ports import free_port
 from svc.handler.bot import BotError, load_bot
 from svc.observability.errors import describe, leaves
