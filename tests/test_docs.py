@@ -120,8 +120,8 @@ def workflow() -> Any:
 
 def targets() -> set[str]:
     """What `make` can be asked for."""
-    (phony,) = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
-    names = set(phony.split())
+    (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.+)$", MAKEFILE, re.MULTILINE)
+    names = set(phony.replace("\\\n", " ").split())
     assert all(re.search(rf"^{re.escape(name)}:", MAKEFILE, re.MULTILINE) for name in names)
     return names
 
