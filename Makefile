@@ -28,8 +28,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture pictures lint ruff flake8 mypy bench \
-	bench-scale clean
+.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture pictures lint ruff flake8 mypy bench bench-scale clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \

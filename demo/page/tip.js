@@ -1,4 +1,5 @@
-// Tips: what a figure or a button means, beside it, while it has the pointer or the focus. Escape takes a tip away.
+// Tips: what a figure or a button means, beside it, while it has the pointer or the focus. Escape takes a tip away. A
+// finger that has touched a figure leaves its tip there; on a button it presses, and gets none.
 
 const GAP = 8; // pixels between a node and its tip, and between a tip and the edge of the window
 
@@ -13,7 +14,7 @@ export function showTips(tip) {
   const show = (event) => {
     const found = event.target.closest?.("[data-tip]") ?? null;
     if (found === node || tip.contains(event.target)) return;
-    if (!found) return hide();
+    if (!found || (event.pointerType === "touch" && found.matches("button"))) return hide();
     if (event.type === "focusin" && !event.target.matches(":focus-visible")) return;
     node = found;
     tip.textContent = node.dataset.tip;
@@ -22,8 +23,8 @@ export function showTips(tip) {
   };
   document.addEventListener("pointerover", show);
   document.addEventListener("focusin", show);
-  document.addEventListener("focusout", hide);
-  document.addEventListener("pointerleave", hide);
+  document.addEventListener("focusout", (event) => event.target === node && hide());
+  document.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && hide());
   document.addEventListener("scroll", hide, true);
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
 }

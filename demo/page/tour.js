@@ -5,7 +5,7 @@ import { button, post, setOff } from "./server.js";
 import { measured } from "./words.js";
 
 const INTRO = "Each step does something, watches what becomes of it, and ends with what was measured just now.";
-const STATES = { ready: "not gone yet", running: "under way", done: "done", failed: "failed" };
+const STATES = { ready: "not begun yet", running: "under way", done: "done", failed: "failed" };
 const PEEK = 44; // pixels
 const MARKS = { running: "", done: "✓", failed: "✕" };
 

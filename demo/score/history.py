@@ -66,8 +66,8 @@ class History:
         below = partial(draw, labelled=False)
         return {
             "menus": draw("People and menus", "/s", _counts(window)),
-            "menu_ms": below("From /start to the menu", "ms", _percentiles([(at, s.menus) for at, s in window])),
-            "ack_ms": below("From webhook to 200", "ms", _percentiles([(at, s.acks) for at, s in window])),
+            "menu_ms": below("Until the menu", "ms", _percentiles([(at, s.menus) for at, s in window])),
+            "ack_ms": below("Until accepted", "ms", _percentiles([(at, s.acks) for at, s in window])),
         }
 
     def _second(self, at: float) -> _Second:

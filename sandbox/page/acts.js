@@ -6,7 +6,7 @@ const SAMPLE = JSON.stringify({ chat: { id: 1001, type: "private" }, user: { id:
 
 // Each: its title, its fields, and the request that they make: the path and the body.
 const ACTS = [
-  ["Block or take back the bot", [user(), choice("act", "", ["block", "unblock"])], ({ act }) => [act, {}]],
+  ["Block or unblock the bot", [user(), choice("act", "", ["block", "unblock"])], ({ act }) => [act, {}]],
   [
     "Edit a message",
     [user(), number("message_id", "Message id"), text("text", "New text")],
