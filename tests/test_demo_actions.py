@@ -4,6 +4,7 @@ answered twice, and another instance leads where it should.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -94,7 +95,7 @@ async def test_instances_come_and_go(system: System) -> None:
     async with handed_over(system, "crash") as old:
         await perform(system, "crash")
         assert (old.state, old.how_ended) == (ENDED, "was ended by SIGKILL")
-        assert system.news == f"The {old.name} instance was ended by SIGKILL."
+        assert f"{old.name} instance was ended by SIGKILL." in system.history.plots(time.time() + 1)["menus"]
         assert not born(old.pid), "it was waited for"
     with pytest.raises(Refused, match="does not run"):
         await perform(system, "crash", old.name)

@@ -37,8 +37,9 @@ export class Instances {
   }
 
   #showEnded(instances, now) {
-    const byName = new Map(instances.map((view) => [view.name, view]));
-    keepChildren(this.nodes.ended, this.lines, [...byName.keys()].reverse(), line);
+    const latestFirst = instances.sort((one, other) => other.since - one.since);
+    const byName = new Map(latestFirst.map((view) => [view.name, view]));
+    keepChildren(this.nodes.ended, this.lines, [...byName.keys()], line);
     for (const [name, { how }] of this.lines) {
       const { ended, since } = byName.get(name);
       setText(how, `${ended || "ended"} · ${duration(now - since)} ago`);
