@@ -52,7 +52,8 @@ async def perform(system: System, name: str, instance: str | None = None) -> Non
     if action is None:
         raise Refused(f"There is no action {name!r}.")
     chosen = None if instance is None else _running(system, instance)
-    if name != "start":  # one that starts takes the lead from nobody
+    # One that starts takes the lead from nobody, and who leads does not do so by the provider.
+    if name != "start" and action.target is not Target.PROVIDER:
         system.because(name)
     await action.run(system, chosen)
 

@@ -25,6 +25,7 @@ class Running:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._pids: set[int] = set()
+        self._before: frozenset[int] = frozenset()
         self._given_up = False
         self._lock = Lock()
 
@@ -44,16 +45,20 @@ class Running:
 
     def give_up(self) -> None:
         """End what runs and what is yet to be started, at once: the data may be lost."""
+        self._end_all_but(frozenset())
+
+    def _end_all_but(self, spared: frozenset[int]) -> None:
         with self._lock:
             self._given_up = True
-            for pid in self._pids:
+            for pid in self._pids - spared:
                 with suppress(ProcessLookupError):  # it has ended and is just being forgotten
                     os.kill(pid, signal.SIGQUIT)
 
     async def work(self, work: Callable[[], _Result]) -> _Result:
-        """Do it in a thread. Whoever is cancelled gives all up, of which the work fails, and waits no longer for it
-        than that takes. Raises PostgresFailed.
+        """Do it in a thread, nothing else at the same time. Whoever is cancelled ends what it has started, of which it
+        fails, and waits no longer for it than that takes; nothing can be started then. Raises PostgresFailed.
         """
+        self._before = frozenset(self._pids)
         results: list[_Result] = []
         failure: PostgresFailed | None = None
         async with trio.open_nursery() as nursery:
@@ -72,4 +77,4 @@ class Running:
             await trio.sleep_forever()
         finally:
             if goes_on():
-                self.give_up()
+                self._end_all_but(self._before)

@@ -20,6 +20,8 @@ from sandbox.postgres_programs import let_pass
 # The usual 1 GB of WAL, twice, would be a lot for a folder for temporary files.
 _SETTINGS = {"fsync": "off", "wal_retrieve_retry_interval": "200ms", "max_wal_size": "128MB", "min_wal_size": "32MB"}
 _SYNCHRONOUS = "ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf();"
+# Else every commit would wait for a standby that is not there.
+_ALONE = "ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();"
 _IN_STEP = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 
 
@@ -81,9 +83,11 @@ class PostgresCluster:
         try:
             standby.start()
             self.primary.execute(_SYNCHRONOUS)
-            _wait_until_in_step(self.primary)
+            _wait_until_in_step(self.primary, standby)
         except BaseException:  # nobody else would stop it
             standby.stop()
+            with suppress(PostgresFailed):
+                self.primary.execute(_ALONE)
             raise
         self.standby = standby
 
@@ -127,9 +131,11 @@ def postgres_pair() -> Iterator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
         yield cluster.primary, cluster.standby
 
 
-def _wait_until_in_step(primary: EmbeddedPostgres) -> None:
+def _wait_until_in_step(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
     give_up = time.monotonic() + DEADLINE
     while primary.execute(_IN_STEP) != "1":
+        if not standby.running:
+            raise PostgresFailed("the standby has ended")
         if time.monotonic() > give_up:
             raise PostgresFailed(f"the standby has not caught up within {DEADLINE:.0f} s")
         time.sleep(0.05)

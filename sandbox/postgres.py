@@ -104,6 +104,11 @@ class EmbeddedPostgres:
         process = self._spawn("postgres", *arguments)
         self._wait_until_ready(process)
 
+    @property
+    def running(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self) -> None:
         """End the server in order (a fast shutdown); kill it if it is not gone after 20 s."""
         self._end(signal.SIGINT)

@@ -11,8 +11,9 @@ import re
 import shlex
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,6 +21,7 @@ import pytest
 import trio
 
 from fleet.waiting import eventually
+from svc.operations import demo
 from svc.operations.demo import free_or_any
 from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 
@@ -131,6 +133,19 @@ async def test_the_main_job(tmp_path: Path) -> None:
         assert all(bind.startswith("http://127.0.0.1:") for bind in binds), "open to other machines"
         demo.process.send_signal(signal.SIGINT)
         assert await demo.exit_code() == 0
+
+
+async def test_a_fault_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 1: where it was, and what it was on the last line."""
+
+    async def work(_up: Callable[[], None]) -> NoReturn:
+        await trio.lowlevel.checkpoint()
+        raise KeyError("unforeseen")
+
+    assert await demo._run(None, work) == 1
+    printed = capsys.readouterr().err
+    assert "in work" in printed
+    assert printed.splitlines()[-1] == "svc demo: it broke off, by a fault of its own: KeyError: 'unforeseen'"
 
 
 def test_a_port_that_another_demo_has() -> None:

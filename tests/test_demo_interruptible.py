@@ -41,13 +41,20 @@ class Server:
 
 
 async def test_cancelled() -> None:
-    """What runs is ended, and what the work starts all the same as well; that it has failed is nobody's fault."""
+    """What the work has started is ended, and what it still starts as well; that it has failed is nobody's fault. What
+    ran before goes on: others may need it for their end.
+    """
     server = Server(Running(NOBODY))
+    before = await trio.lowlevel.open_process(["sleep", "3600"])
+    server.running.started(before.pid, signal.SIGQUIT)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.running.work, server.serve)
         await trio.to_thread.run_sync(server.up.wait)
         nursery.cancel_scope.cancel()
     assert server.codes == [-signal.SIGQUIT] * 3
+    assert before.poll() is None
+    server.running.give_up()
+    assert await before.wait() == -signal.SIGQUIT
 
 
 async def test_done() -> None:

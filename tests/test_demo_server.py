@@ -58,9 +58,10 @@ class Standing:
         self.history = History()
         self.instances: list[Logging] = []
         self.done: list[tuple[str, Instance | None]] = []
+        self.because_of: list[str] = []
 
     def because(self, action: str) -> None:
-        pass
+        self.because_of.append(action)
 
     def view(self) -> SystemView:
         return SystemView(NOW, "quiet", (), (), "with a standby", 0, 0, self.people.rate, Score().view(NOW), ())
@@ -109,6 +110,8 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Standing:
         "freeze": Refused("It is frozen already."),
         "fail_over": PostgresFailed("it does not start"),
         "restart_postgres": trio.TooSlowError(),
+        "start": None,
+        "provider_slow": None,
     }
     for name, problem in problems.items():
         monkeypatch.setitem(ACTIONS, name, replace(ACTIONS[name], run=answer(name, problem)))
@@ -318,3 +321,11 @@ async def test_so_many_streams_and_no_more(streams: Streams) -> None:
     assert streams.open() is not None
     for each in parts:
         await each.aclose()
+
+
+async def test_what_a_change_of_the_lead_is_put_down_to(http: httpx.AsyncClient, system: Standing) -> None:
+    """What can bring one about, and nothing that was only done shortly before."""
+    for action in ("crash", "start", "provider_slow"):
+        await http.post("/demo/do", json={"action": action})
+    assert [name for name, _ in system.done] == ["crash", "start", "provider_slow"]
+    assert system.because_of == ["crash"]

@@ -14,7 +14,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from fleet import postgres_pair
 from fleet.postgres_pair import PostgresCluster
+from sandbox.ports import free_port
 from sandbox.postgres import EmbeddedPostgres, PostgresFailed
 from sandbox.postgres_programs import binary
 from tests.processes import environment_of_checkout, python, running
@@ -95,6 +97,20 @@ def test_settings_of_another_server(place: Space, monkeypatch: pytest.MonkeyPatc
         assert server.execute("SELECT 1") == "1"
     finally:
         server.stop()
+
+
+def test_a_standby_that_does_not_follow(place: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up, and the primary goes on alone: no commit waits for it."""
+    monkeypatch.setattr(postgres_pair, "DEADLINE", 0.0)
+    monkeypatch.setattr(postgres_pair, "_IN_STEP", "SELECT 0")
+    cluster = PostgresCluster(place.folder / "cluster", with_standby=False)
+    try:
+        with pytest.raises(PostgresFailed, match="has not caught up"):
+            cluster.add_standby(free_port())
+        assert cluster.standby is None
+        assert cluster.primary.execute("CREATE TABLE anything (id int)") == ""
+    finally:
+        cluster.stop()
 
 
 def test_a_password(place: Space) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import NoReturn
@@ -53,7 +54,7 @@ async def run_headless(script: str, bot: str | None, *, as_json: bool) -> int:
 
 
 async def _run(bot: str | None, work: Work) -> int:
-    """Do the work until a signal comes. Where it cannot be done, one line on stderr says why."""
+    """Do the work until a signal comes. Where it cannot be done, or is broken off, the last line on stderr says why."""
     if bot is not None:
         try:
             load_bot(bot)
@@ -71,6 +72,9 @@ async def _run(bot: str | None, work: Work) -> int:
             code = code if ended is None else ended
     except* FAILURES as group:
         why = "; ".join(describe(error) for error in leaves(group))
+    except* Exception as group:  # a fault of the demo's own: all is ended by now, and where it was is for its authors
+        traceback.print_exception(group)
+        why = f"it broke off, by a fault of its own: {'; '.join(describe(error) for error in leaves(group))}"
     return _failed(why) if why else code
 
 
