@@ -17,7 +17,7 @@ from pathlib import Path
 import trio
 
 from demo.actions import Refused
-from demo.databases import Databases, start_databases
+from demo.databases import Databases, databases_in, start_databases
 from demo.instances.balancer import Balancer
 from demo.instances.instance import ENDED, Instance
 from demo.instances.instance import Ended as Ended
@@ -194,7 +194,7 @@ async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[S
     `bot` is another bot than that which the settings name. Raises FAILURES where something does not come up.
     """
     with _folder() as (folder, keeper), closing(HttpPoster()) as poster:
-        progress("a Postgres")
+        progress(databases_in(folder))
         async with _running_databases(folder, keeper) as databases, trio.open_nursery() as nursery:
             system = System(folder, keeper, databases, poster, nursery)
             try:
