@@ -160,7 +160,7 @@ def _rows() -> list[Action]:
         _lasting("telegram_5xx", "5xx", telegram, "Telegram answers half of the calls with 500"),
         _lasting("telegram_cut", "Answers cut", telegram, "A quarter of the calls take effect, their answers are lost"),
         _lasting("provider_slow", "Slow", provider, "The provider answers 2 s later and takes 8 s more for a picture"),
-        _lasting("provider_failing", "Failing", provider, "The provider answers every call with 502"),
+        _lasting("provider_failing", "Failing", provider, "The provider does what it is asked, but answers 500"),
     ]
 
 

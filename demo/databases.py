@@ -16,6 +16,7 @@ from demo.refused import Refused
 from fleet.postgres_pair import PostgresCluster
 from sandbox.ports import free_port
 from sandbox.postgres import Watcher
+from sandbox.postgres_programs import ROOTS_USER, server_user
 
 
 class Databases:
@@ -89,6 +90,11 @@ class Databases:
         """Raises Refused while something is done."""
         if self.busy:
             raise Refused("Postgres is busy, its standby may still be in the making: try again in a few seconds.")
+
+
+def databases_in(folder: Path) -> str:
+    """In words, what is created in this folder, and as whom it runs if not as us. Raises PostgresFailed."""
+    return f"a Postgres in {folder}" + ("" if server_user() is None else f", run by {ROOTS_USER}")
 
 
 async def start_databases(folder: Path, watcher: Watcher) -> Databases:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-from demo.databases import Databases, start_databases
+from demo.databases import Databases, databases_in, start_databases
 from demo.instances.instance import Ended
 from demo.keeper import Keeper, KeeperFailed
 from demo.set_up import set_up
@@ -33,7 +33,7 @@ async def running_system(bot: str | None, progress: Progress) -> AsyncIterator[S
     `bot` is another bot than that which the settings name. Raises FAILURES where something does not come up.
     """
     with _folder() as (folder, keeper), closing(HttpPoster()) as poster:
-        progress("a Postgres")
+        progress(databases_in(folder))
         async with _running_databases(folder, keeper) as databases, trio.open_nursery() as nursery:
             system = System(folder, keeper, databases, poster, nursery)
             try:

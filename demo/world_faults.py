@@ -22,7 +22,9 @@ TELEGRAM: Mapping[str, tuple[str, float]] = {
 """The kind of fault, and the share of the calls to chats that it hits."""
 PROVIDER: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "provider_slow": ({"kind": "slow", "delay": 2.0}, {"kind": "long", "delay": 8.0}),
-    "provider_failing": ({"kind": "html"},),
+    # One that fails before it has begun anything leaves a job in doubt for a quarter of an hour: nobody tells the two
+    # apart. This one calls back.
+    "provider_failing": ({"kind": "code_after", "code": 500},),
 }
 """The faults that hit every call and every new task."""
 

@@ -111,7 +111,9 @@ async def test_the_main_job(tmp_path: Path) -> None:
         assert demo.printed.count(" s\n") == 4, "each step and how long it took"
         page = shown(demo, r"Open:\s+(http://127.0.0.1:\d+)/\n")
         assert "<html" in (await client.get(f"{page}/")).text
-        visitor = Visitor(client, page, Path(shown(demo, r"logs of the instances:\s+(\S+)")))
+        logs = Path(shown(demo, r"logs of the instances:\s+(\S+)"))
+        assert f"a Postgres in {logs.parent}{', run by nobody' if os.geteuid() == 0 else ''} ... " in demo.printed
+        visitor = Visitor(client, page, logs)
         settings = dict(word.split("=", 1) for word in shlex.split(shown(demo, r"export (.*)")))
 
         assert await visitor.says_start(done=1) == [False, True]

@@ -18,6 +18,7 @@ from demo.instances.instance import ENDED, Instance
 from demo.refused import Refused
 from demo.running import running_system
 from demo.system import System
+from demo.tour.steps import picture
 from demo.views import ScoreView
 from fleet.waiting import eventually
 
@@ -151,6 +152,14 @@ async def test_telegram_and_the_provider_fail(system: System) -> None:
         await eventually(lambda: not system.view().faults, DEADLINE)
     await eventually(lambda: score(system).found_out > 0, DEADLINE)
     await settled(system)
+
+
+async def test_a_picture_that_the_provider_says_it_has_not_made(system: System) -> None:
+    """Asked for while every answer is an error, and with the leader killed meanwhile: made once, and it comes once."""
+    await perform(system, "provider_failing")
+    with trio.fail_after(DEADLINE):
+        outcome = await picture.run(system, lambda _: None)
+    assert outcome.kept, outcome.sentence
 
 
 async def test_what_cannot_be_done(system: System) -> None:
