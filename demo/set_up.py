@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import trio
@@ -64,10 +65,12 @@ async def _start_stand_ins(system: System, nursery: trio.Nursery, bot: str | Non
 def _settings(balancer: str, bot: str | None) -> dict[str, str]:
     """Of an instance, but for those that are told to the person as well and those that tell it from the others.
 
-    Set to nothing is not set, also where there is a `.env` file: it may well be that of a bot that people use.
+    Set to nothing is not set, also where there is a `.env` file: it may well be that of a bot that people use. What is
+    in the environment is meant, as in `IN_DOUBT=resend svc demo`, unless it is about where others are.
     """
     return {
-        **{setting.name: "" for setting in SETTINGS if setting.name != "BOT"},
+        **{setting.name: "" for setting in SETTINGS if setting.name != "BOT" and setting.name not in os.environ},
+        **dict.fromkeys(("LEADER_DATABASE_URL", "WEBHOOK_URL", "INTAKE", "KIE_WEBHOOK_KEY", "LOG_LEVEL"), ""),
         "PUBLIC_URL": balancer,
         "LOG_FORMAT": "json",
         # No flood control over all chats: at 200 people a second it, and not the service, would be what is seen.
