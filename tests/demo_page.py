@@ -21,7 +21,6 @@ from playwright.sync_api import expect as expect
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
-PARTS = ("Chat", "Machines", "Score")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAIR = 2
 # Milliseconds: an instance comes up in about two seconds, a step of the tour may take a minute.

@@ -114,11 +114,11 @@ def take_what_people_see(phone: DemoPage) -> None:
     page.emulate_media(color_scheme="light")
     page.locator(".chip", has_text="Olga").click()
     phone.asks_for("Kling 3.0 Turbo", "A paper boat sails down a rainy street")
-    page.locator(".theirs .media video").evaluate(UNTIL_IT_CAN_PLAY)
+    page.locator(".theirs .media video").evaluate(TO_THE_FIRST_SECOND)
     take_the_chat(phone, "video")
 
 
-UNTIL_IT_CAN_PLAY = "video => video.readyState > 2 || new Promise(done => { video.oncanplay = done; })"
+TO_THE_FIRST_SECOND = "video => new Promise(done => { video.onseeked = done; video.currentTime = 1; })"
 
 
 def take_the_chat(shown: DemoPage, name: str) -> None:
