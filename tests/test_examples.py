@@ -55,7 +55,7 @@ async def test_the_demo_runs_an_example() -> None:
     demo = python("-m", "svc", "demo", "--bot", "examples.todo_bot:bot")
     async with running(*demo, env=environment_of_checkout()) as process, httpx.AsyncClient(trust_env=False) as client:
         await process.says("Ctrl-C ends all of it")
-        found = re.search(r"Open the chat:\s+(http://\S+)/", process.printed)
+        found = re.search(r"Open:\s+(http://\S+)/", process.printed)
         assert found is not None, process.printed
         chat = f"{found[1]}/user/7"
         await client.post(f"{chat}/send", json={"text": "milk"})
