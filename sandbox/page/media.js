@@ -123,6 +123,7 @@ function attachment(file, phone) {
 
 function sizeOf({ file_size: bytes = 0 }, phone) {
   const [unit, large] = SIZES.find(([, large]) => bytes >= large) ?? SIZES.at(-1);
-  const shown = { style: "unit", unit, maximumFractionDigits: 1 };
+  const unitDisplay = unit === "byte" ? "long" : "short"; // "5 bytes" in short would be "5 byte"
+  const shown = { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 };
   return new Intl.NumberFormat(phone.language, shown).format(bytes / large);
 }
