@@ -85,6 +85,22 @@ def test_focus_in_the_machine_room(demo: str, open_page: OpenPage) -> None:
     expect(page.get_by_role("article", name="Instance").last).to_be_focused()
 
 
+def test_a_tip_goes_when_its_button_is_pressed(demo: str, open_page: OpenPage) -> None:
+    """It would lie over what is pressed next; on a button that was not pressed it stays, so that it can be read."""
+    shown = opened(open_page, demo)
+    page = shown.page
+    tip = page.get_by_role("tooltip")
+    answers_cut = page.get_by_role("button", name="Answers cut")
+    answers_cut.hover()
+    expect(tip).to_contain_text("A quarter of the calls take effect")
+    tip.hover()
+    expect(tip).to_be_visible()
+    answers_cut.click()
+    expect(tip).to_be_hidden()
+    page.get_by_role("article", name="Provider").get_by_role("button", name="Failing").hover()
+    expect(tip).to_contain_text("answers 500")
+
+
 def test_nothing_is_wrong_for_axe(demo: str, open_page: OpenPage) -> None:
     """With messages, a fault in force and a dead instance; then with an alert over them."""
     shown = opened(open_page, demo)

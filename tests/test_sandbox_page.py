@@ -171,6 +171,16 @@ def test_a_picture_is_opened_and_closed(chat: Chat, open_page: OpenPage) -> None
     assert photos.nth(1).evaluate("photo => photo === document.activeElement")
 
 
+def test_a_file_of_the_person_is_shown_with_its_size(chat: Chat, open_page: OpenPage) -> None:
+    page = chat.show(open_page)
+    for size, words in ((5, "5 bytes"), (1500, "1.5 kB")):
+        page.locator("input[type=file]").set_input_files(
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"n" * size}
+        )
+        page.locator(".mine .document", has_text=f"notes.txt{words}").wait_for()
+    assert [update["message"]["document"]["file_size"] for update in chat.take_updates()] == [5, 1500]
+
+
 def test_a_bot_that_takes_nothing_is_told_of_and_the_message_reaches_it_later(chat: Chat, open_page: OpenPage) -> None:
     page = chat.show(open_page)
     page.get_by_role("textbox", name="Message", exact=True).fill("anybody?")

@@ -47,7 +47,7 @@ class BackendCard {
     const names = faults.map(({ action }) => labels.get(action)).join(", ");
     setAttribute(this.root, "data-fault", faults.length > 0);
     setText(this.line, this.says(view));
-    setText(this.fault, names ? `${names}: ${secondsLeft(longest)} left` : this.well(view));
+    setText(this.fault, names ? `${secondsLeft(longest)} left: ${names}` : this.well(view));
     setShare(this.bar, longest / LASTS);
     for (const [name, node] of this.buttons) {
       setAttribute(node, "data-on", faults.some(({ action }) => action === name));

@@ -1,5 +1,6 @@
-// Tips: what a figure or a button means, beside it, while it has the pointer or the focus. Escape takes a tip away. A
-// finger that has touched a figure leaves its tip there; on a button it presses, and gets none.
+// Tips: what a figure or a button means, beside it, while it has the pointer or the focus. Escape takes a tip away, and
+// pressing a button does too: its tip may lie over what is pressed next. A finger that has touched a figure leaves its
+// tip there; on a button it presses, and gets none.
 
 const GAP = 8; // pixels between a node and its tip, and between a tip and the edge of the window
 
@@ -22,6 +23,9 @@ export function showTips(tip) {
     place(tip, node.getBoundingClientRect());
   };
   document.addEventListener("pointerover", show);
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest?.("button")) tip.hidden = true; // `node` stays: no tip until the pointer has left it.
+  });
   document.addEventListener("focusin", show);
   document.addEventListener("focusout", (event) => event.target === node && hide());
   document.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && hide());

@@ -4,7 +4,9 @@ import { block, element, explain, keepChildren, setAttribute, setText } from "./
 import { button, post, setOff } from "./server.js";
 import { measured } from "./words.js";
 
-const INTRO = "Each step does something, watches what becomes of it, and ends with what was measured just now.";
+const INTRO =
+  "Begin with step 1. Each step does something to a running bot, watches what becomes of it, and ends with what was " +
+  "measured just now. Or break whatever you like, in any order.";
 const STATES = { ready: "not begun yet", running: "under way", done: "done", failed: "failed" };
 const PEEK = 44; // pixels
 const MARKS = { running: "", done: "✓", failed: "✕" };

@@ -3,6 +3,11 @@
 import { element, icon } from "./dom.js";
 
 const PAGE = "M6 3h8l5 5v13H6zM14 3v5h5";
+const SIZES = [
+  ["megabyte", 1e6],
+  ["kilobyte", 1e3],
+  ["byte", 1],
+];
 
 // The nodes for the file of a message, none if it has none.
 export function mediaOf(message, phone) {
@@ -116,9 +121,9 @@ function attachment(file, phone) {
   return link;
 }
 
-function sizeOf(file, phone) {
-  const [unit, size] =
-    file.file_size >= 1e6 ? ["megabyte", file.file_size / 1e6] : ["kilobyte", (file.file_size ?? 0) / 1e3];
-  const shown = { style: "unit", unit, maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(phone.language, shown).format(size);
+function sizeOf({ file_size: bytes = 0 }, phone) {
+  const [unit, large] = SIZES.find(([, large]) => bytes >= large) ?? SIZES.at(-1);
+  const unitDisplay = unit === "byte" ? "long" : "short"; // "5 bytes" in short would be "5 byte"
+  const shown = { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(phone.language, shown).format(bytes / large);
 }
