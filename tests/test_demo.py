@@ -25,7 +25,8 @@ from svc.operations import demo
 from svc.operations.demo import free_or_any
 from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 
-pytestmark = pytest.mark.processes
+# Each of several waits may take most of a minute on a loaded machine.
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 UP = "Ctrl-C ends all of it"
 IN_USE = """
@@ -73,7 +74,7 @@ class Visitor:
 
     async def starts_one(self) -> None:
         """Press the button, and wait until it is up."""
-        answer = await self._client.post(f"{self._page}/demo/do", json={"action": "start"}, timeout=DEADLINE)
+        answer = await self._client.post(f"{self._page}/demo/do", json={"action": "start"})
         assert answer.status_code == 200, answer.text
         await eventually(lambda: self.events("LOCK_WAIT") >= 3, DEADLINE)
 
@@ -105,7 +106,7 @@ async def test_the_main_job(tmp_path: Path) -> None:
     env = environment_of_checkout(HOST="0.0.0.0", LOG_LEVEL="error", PGSSLMODE="require")
     async with (
         running(*python("-P", "-m", "svc", "demo"), env=env, folder=tmp_path) as demo,
-        httpx.AsyncClient(trust_env=False) as client,
+        httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as client,
     ):
         await demo.says(UP)
         assert demo.printed.count(" s\n") == 4, "each step and how long it took"

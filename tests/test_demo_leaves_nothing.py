@@ -14,7 +14,8 @@ from fleet.waiting import eventually
 from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 from tests.remains import Space, space
 
-pytestmark = pytest.mark.processes
+# Each of several waits may take most of a minute on a loaded machine.
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 UP = "Ctrl-C ends all of it"
 # Becomes the terminal's own process, as a shell's job is, and then the demo.

@@ -16,7 +16,8 @@ from tests.demo_page import expect, opened, running_demo
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
-pytestmark = pytest.mark.processes
+# Each of several waits may take most of a minute on a loaded machine.
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from tests.demo_page import DemoPage, expect, opened, running_demo
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
-pytestmark = pytest.mark.processes
+# Each of several waits may take most of a minute on a loaded machine.
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 # More than there are controls on the page.
 MOST_TABS = 100

@@ -165,6 +165,7 @@ async def test_a_show_in_which_something_comes_twice() -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.timeout(DEADLINE + 20)
 async def test_a_show_that_is_interrupted() -> None:
     """Exit 130, nothing on stdout, and no traceback."""
     command = python("-P", "-m", "svc", "demo", "--headless", "deploy")

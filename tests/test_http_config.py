@@ -17,8 +17,8 @@ from tests.serving import serving
 ROOT = Path(__file__).parent.parent
 
 
-# Hypercorn leaves the socket that it could not bind; it is collected within the test, at whatever line.
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+# Hypercorn leaves the socket that it could not bind to the collector, which may come before it is called below.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_an_address_in_use_is_named() -> None:
     """The error says which address cannot be had."""
     with trio.socket.socket() as taken:

@@ -16,6 +16,7 @@ from sandbox.kie.pictures import Picture
 from sandbox.kie.videos import film
 from sandbox.telegram import DEMO_TOKEN
 from tests.browser import DESKTOP, PHONE, OpenPage, accessibility_problems, serving
+from tests.processes import DEADLINE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, ViewportSize
@@ -72,7 +73,10 @@ class Chat:
 def client() -> Iterator[httpx.Client]:
     """Asks a sandbox in a process of its own."""
     command = (sys.executable, "-u", "-m", "sandbox", "--port", "0")
-    with serving(*command, says=r"(http://127\.0\.0\.1:\d+)") as address, httpx.Client(base_url=address) as client:
+    with (
+        serving(*command, says=r"(http://127\.0\.0\.1:\d+)") as address,
+        httpx.Client(base_url=address, timeout=DEADLINE) as client,
+    ):
         yield client
 
 
