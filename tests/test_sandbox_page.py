@@ -147,6 +147,24 @@ def test_entities_are_drawn_and_nothing_else(chat: Chat, open_page: OpenPage) ->
     assert accessibility_problems(page) == []
 
 
+def test_what_has_no_spaces_is_as_wide_as_the_phone(chat: Chat, open_page: OpenPage) -> None:
+    """A text, the labels of buttons, commands, an answer: the page has nothing to scroll sideways."""
+    page, long = chat.show(open_page, PHONE), "W" * 200
+    chat.call("setMyCommands", commands=[{"command": "w" * 32, "description": long}])
+    chat.send(long, reply_markup={"keyboard": [[{"text": long}]]})
+    wide, narrow = {"text": long, "callback_data": "wide"}, {"text": "Go", "callback_data": "go"}
+    chat.send(long * 20, reply_markup={"inline_keyboard": [[wide], [narrow, wide]]})
+    page.get_by_role("button", name="Commands").click()
+    page.get_by_role("button", name="Go", exact=True).click()
+    press = chat.take_updates()[-1]["callback_query"]
+    chat.call("answerCallbackQuery", callback_query_id=press["id"], text=long)
+    page.get_by_role("status").get_by_text(long).wait_for()
+    too_wide = """() => [...document.querySelectorAll(".messenger *")]
+        .filter((node) => node.getBoundingClientRect().right > innerWidth && !node.closest(".who"))
+        .map((node) => node.outerHTML.slice(0, 80))"""
+    assert page.evaluate(too_wide) == []
+
+
 def test_a_video_plays_on_while_messages_come_and_can_be_sought_in(chat: Chat, open_page: OpenPage) -> None:
     page = chat.show(open_page)
     chat.act("file?kind=video&name=film.mp4&caption=Look", film(Picture("film", "", 1.0), (), 3.0))
