@@ -202,6 +202,22 @@ def test_a_bot_that_takes_nothing_is_told_of_and_the_message_reaches_it_later(ch
     told.wait_for(state="detached")
 
 
+def test_a_text_that_could_not_be_sent_is_not_lost(chat: Chat, open_page: OpenPage) -> None:
+    """It is in the text field again, and is sent by the next attempt."""
+    page = chat.show(open_page)
+    text = page.get_by_role("textbox", name="Message")
+    page.evaluate("() => { window.kept = fetch; window.fetch = async () => { throw new TypeError('cut off') } }")
+    text.fill("to be sent")
+    text.press("Enter")
+    page.get_by_role("status").get_by_text("no connection").wait_for()
+    assert text.input_value() == "to be sent"
+    page.evaluate("() => { window.fetch = kept }")
+    text.press("Enter")
+    page.get_by_role("article").get_by_text("to be sent").wait_for()
+    assert text.input_value() == ""
+    assert [update["message"]["text"] for update in chat.take_updates()] == ["to be sent"]
+
+
 def test_who_reads_further_up_is_not_moved(chat: Chat, open_page: OpenPage) -> None:
     page = chat.show(open_page)
     for number in range(40):
