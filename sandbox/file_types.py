@@ -6,6 +6,7 @@ No library is needed: only headers are read.
 from __future__ import annotations
 
 import mimetypes
+import re
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,17 +22,19 @@ class Size(NamedTuple):
 _PNG, _JPEG, _WEBP, _GIF = "image/png", "image/jpeg", "image/webp", "image/gif"
 PICTURES = frozenset({_PNG, _JPEG, _WEBP, _GIF})
 
+# RFC 6838, section 4.2, in lower case. The type goes into a header when the file is asked for.
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 # JPEG's frame headers; the other codes of that range are tables (ITU T.81, table B.1).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def mime_type_of(content: bytes, name: str = "", told: str = "application/octet-stream") -> str:
-    """The type of a file: by its first bytes, else as its sender has `told`, else by its name."""
+    """The type of a file: by its first bytes, else as its sender has `told`, if that is one, else by its name."""
     found = _by_signature(content[:16])
     if found:
         return found
     told = told.partition(";")[0].strip().lower()
-    if told and told != "application/octet-stream":
+    if _MEDIA_TYPE.fullmatch(told) and told != "application/octet-stream":
         return told
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 

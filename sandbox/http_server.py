@@ -70,6 +70,9 @@ async def _serve_connection(handler: Handler, free: trio.CapacityLimiter, stream
             await _Connection(stream).run(handler)
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, ConnectionCut):
         pass  # The client left, sat idle, or was meant to be cut off.
+    except Exception:
+        # An answer that cannot be sent, or a stream that fails on its way, is a fault of its own too.
+        _LOG.exception("an answer broke off")
     finally:
         free.release()
 

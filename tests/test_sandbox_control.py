@@ -10,6 +10,7 @@ import pytest
 from sandbox.api import HttpResponse
 from sandbox.app import Sandbox
 from sandbox.control import Control
+from sandbox.control.reading import MAX_JSON
 from sandbox.http_server import HttpRequest
 from sandbox.samples import png
 from sandbox.telegram import DEMO_TOKEN, Telegram
@@ -241,6 +242,11 @@ def test_a_mistake_is_said(surface: Surface, action: str, body: Any, status: int
 )
 def test_an_update_or_a_person_that_is_none_is_refused(surface: Surface, target: str, body: Any) -> None:
     assert surface.ask("POST", target, body)[0] == 400
+
+
+def test_a_request_as_large_as_a_file_is_not_read_as_json(surface: Surface) -> None:
+    status, content, _ = surface.ask("POST", "/user/1001/send", b'{"text": "x"}' + b" " * MAX_JSON)
+    assert (status, b"at most" in content) == (400, True)
 
 
 def test_a_file_that_is_not_there_is_not_found(surface: Surface) -> None:

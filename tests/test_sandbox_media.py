@@ -110,6 +110,20 @@ def test_a_picture_is_known_by_its_header(content: bytes, size: tuple[int, int] 
     assert mime_type_of(content) == mime_type
 
 
+@pytest.mark.parametrize(
+    ("told", "mime_type"),
+    [
+        ("Video/X-Odd; codecs=1", "video/x-odd"),
+        ("video/é", "text/plain"),
+        ("video/\x01", "text/plain"),
+        ("video/", "text/plain"),
+        ("", "text/plain"),
+    ],
+)
+def test_a_type_that_could_not_stand_in_a_header_is_not_taken_over(told: str, mime_type: str) -> None:
+    assert mime_type_of(b"hello", "a.txt", told) == mime_type
+
+
 def test_a_video_is_measured_where_the_request_says_nothing(telegram: Telegram) -> None:
     """By its own header, as Telegram's servers do; what the request says goes first."""
     content = film(Picture("a cat", "a model", 16 / 9), [], 4)

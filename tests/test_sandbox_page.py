@@ -151,6 +151,24 @@ def test_entities_are_drawn_and_nothing_else(chat: Chat, open_page: OpenPage) ->
     assert accessibility_problems(page) == []
 
 
+def test_what_has_no_spaces_is_as_wide_as_the_phone(chat: Chat, open_page: OpenPage) -> None:
+    """A text, the labels of buttons, commands, an answer: the page has nothing to scroll sideways."""
+    page, long = chat.show(open_page, PHONE), "W" * 200
+    chat.call("setMyCommands", commands=[{"command": "w" * 32, "description": long}])
+    chat.send(long, reply_markup={"keyboard": [[{"text": long}]]})
+    wide, narrow = {"text": long, "callback_data": "wide"}, {"text": "Go", "callback_data": "go"}
+    chat.send(long * 20, reply_markup={"inline_keyboard": [[wide], [narrow, wide]]})
+    page.get_by_role("button", name="Commands").click()
+    page.get_by_role("button", name="Go", exact=True).click()
+    press = chat.take_updates()[-1]["callback_query"]
+    chat.call("answerCallbackQuery", callback_query_id=press["id"], text=long)
+    page.get_by_role("status").get_by_text(long).wait_for()
+    too_wide = """() => [...document.querySelectorAll(".messenger *")]
+        .filter((node) => node.getBoundingClientRect().right > innerWidth && !node.closest(".who"))
+        .map((node) => node.outerHTML.slice(0, 80))"""
+    assert page.evaluate(too_wide) == []
+
+
 def test_a_video_plays_on_while_messages_come_and_can_be_sought_in(chat: Chat, open_page: OpenPage) -> None:
     page = chat.show(open_page)
     chat.act("file?kind=video&name=film.mp4&caption=Look", film(Picture("film", "", 1.0), (), 3.0))
@@ -196,6 +214,22 @@ def test_a_bot_that_takes_nothing_is_told_of_and_the_message_reaches_it_later(ch
     assert [update["message"]["text"] for update in chat.take_updates()] == ["anybody?"]
     row.get_by_role("img", name="Taken by the bot").wait_for()
     told.wait_for(state="detached")
+
+
+def test_a_text_that_could_not_be_sent_is_not_lost(chat: Chat, open_page: OpenPage) -> None:
+    """It is in the text field again, and is sent by the next attempt."""
+    page = chat.show(open_page)
+    text = page.get_by_role("textbox", name="Message")
+    page.evaluate("() => { window.kept = fetch; window.fetch = async () => { throw new TypeError('cut off') } }")
+    text.fill("to be sent")
+    text.press("Enter")
+    page.get_by_role("status").get_by_text("no connection").wait_for()
+    assert text.input_value() == "to be sent"
+    page.evaluate("() => { window.fetch = kept }")
+    text.press("Enter")
+    page.get_by_role("article").get_by_text("to be sent").wait_for()
+    assert text.input_value() == ""
+    assert [update["message"]["text"] for update in chat.take_updates()] == ["to be sent"]
 
 
 def test_who_reads_further_up_is_not_moved(chat: Chat, open_page: OpenPage) -> None:

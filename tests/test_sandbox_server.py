@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 import pytest
 import trio
 
-from sandbox.api import HttpResponse
+from sandbox.api import HttpResponse, HttpStream
 from sandbox.app import Sandbox
 from sandbox.http_server import MAX_BODY, MAX_HEADERS, HttpRequest, serve
 from sandbox.telegram import DEMO_TOKEN
@@ -271,6 +271,30 @@ async def test_a_fault_of_the_handler_ends_nothing(
     logged = [record.getMessage() for record in faults_of_stand_ins]
     assert logged == [f"GET {path} could not be answered" for path in ("/bot.../getMe", "/bot.../a.png", "/calls")]
     assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in faults_of_stand_ins)
+    faults_of_stand_ins.clear()
+
+
+async def test_an_answer_that_breaks_off_ends_its_own_connection_only(
+    nursery: trio.Nursery, faults_of_stand_ins: list[logging.LogRecord]
+) -> None:
+    """A header that HTTP has no room for, and a stream that fails on its way: both are logged."""
+
+    async def fail() -> AsyncGenerator[bytes, None]:
+        yield b"begun"
+        raise ZeroDivisionError
+
+    async def handle(request: HttpRequest) -> HttpResponse | HttpStream:
+        if request.target == "/stream":
+            return HttpStream(200, [], fail())
+        return HttpResponse(200, [("Content-Type", "é")] if request.target == "/header" else [], b"")
+
+    port: int = await nursery.start(serve, handle, 0)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        for target in ("/header", "/stream"):
+            with pytest.raises(httpx.RemoteProtocolError):
+                await http.get(target)
+        assert (await http.get("/")).status_code == 200
+    assert [record.getMessage() for record in faults_of_stand_ins] == ["an answer broke off"] * 2
     faults_of_stand_ins.clear()
 
 

@@ -3,7 +3,7 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-export const NONE = "–";
+const NONE = "–";
 
 /** A count, with separators; none yet is a dash. */
 export function count(value) {

@@ -83,13 +83,17 @@ export class Composer {
     });
   }
 
-  #submit() {
+  // What could not be sent is there again, unless something else has been written meanwhile.
+  async #submit() {
     const text = this.text.value.trim();
     if (!text) return;
     this.text.value = "";
     this.#typed();
-    this.phone.say(text, this.replies.replyTo);
+    const sent = this.phone.say(text, this.replies.replyTo);
     this.replies.drop();
+    if ((await sent) || this.text.value) return;
+    this.text.value = text;
+    this.#typed();
   }
 
   #key(event) {

@@ -51,9 +51,10 @@ export class Conversation {
     this.composer.text.value = text;
   }
 
+  // Tells, when that is known, whether it could be sent; so do `act` and `trying`.
   say(text, replyTo) {
     this.chat.follow();
-    this.act("send", { text, ...(replyTo ? { reply_to_message_id: replyTo } : {}) });
+    return this.act("send", { text, ...(replyTo ? { reply_to_message_id: replyTo } : {}) });
   }
 
   press(message, data) {
@@ -80,11 +81,13 @@ export class Conversation {
   async trying(request) {
     try {
       await request;
+      return true;
     } catch (problem) {
       this.toast(
         problem.name === "TypeError" || problem.name === "TimeoutError" ? this.words.offline : problem.message,
       );
       if (this.#view) this.chat.draw(this.#view);
+      return false;
     }
   }
 
