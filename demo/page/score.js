@@ -7,7 +7,7 @@ const PROMISES = [
   {
     name: "lost",
     kept: "no message lost",
-    broken: "messages lost",
+    broken: "lost for good",
     text:
       "Updates of anybody that an instance answered with 200 and that the database does not know when asked twice, " +
       "and presses of the load that it calls finished though Telegram saw no menu.",
