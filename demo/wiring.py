@@ -16,12 +16,12 @@ from demo.people import People, is_crowd
 from demo.score.handovers import Handovers
 from demo.score.history import History
 from demo.score.ledger import ask_database
-from demo.score.plots import Mark
 from demo.score.score import Score
 from fleet.bot_api import BotApiCall
 from sandbox.call_log import RecordedCall
 from sandbox.state import BotState, PendingUpdate
 from sandbox.telegram import Telegram
+from svc.plots.time_plot import Mark
 
 ASK_EVERY = 1.0
 CALLS_KEPT = 1_000

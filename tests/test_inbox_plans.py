@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from svc.observability.metrics import Metrics
-from svc.operations import inspect, reports, run
+from svc.operations import inspect, run
+from svc.reports import updates as reports
 from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Effects, Ending, Received, Resolved, Retry, Term

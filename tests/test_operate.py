@@ -15,10 +15,12 @@ from sandbox.app import Sandbox
 from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
-from svc.operations import inspect, reports
+from svc.actions.replay import replay_ids
+from svc.operations import inspect
 from svc.operations.life_text import life_text
 from svc.operations.preflight import preflight
-from svc.operations.replay import replay_ids
+from svc.reports import history
+from svc.reports import updates as reports
 from svc.settings.environment import Intake, Settings
 from svc.storage.database import Database, asyncio_loop, open_database
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry, Unclear
@@ -242,7 +244,7 @@ def test_the_term_of_a_killed_instance_ends_where_the_next_begins() -> None:
             "at": at, "instance_id": instance, "from_state": source, "to_state": target, "epoch": epoch, "reason": "r",
         }  # fmt: skip
 
-    first, second = reports.leadership_terms(
+    first, second = history.leadership_terms(
         [row(0, "one", "PASSIVE", "ACTIVE", 1), row(9, "two", "PASSIVE", "ACTIVE", 2)]
     )
     assert first.end == second.start

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from svc.operations import inspect, replay
-from svc.operations.replay import Selection, Tally, replay_selected
+from svc.actions import replay
+from svc.actions.replay import Selection, Tally, replay_selected
+from svc.operations import inspect
 from svc.operations.replay_command import replay_selection, replay_updates
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, DatabaseUnavailable, asyncio_loop, column, open_database

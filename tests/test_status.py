@@ -15,9 +15,9 @@ from sandbox.app import Sandbox
 from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations import inspect
-from svc.operations import status as status_module
 from svc.operations.inspect_text import status_text
-from svc.operations.status import status
+from svc.reports import status as status_module
+from svc.reports.status import status
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, asyncio_loop, open_database
 from svc.storage.inbox import Attempt, Dead

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from demo.score.plots import Line, Mark, plot
 from demo.score.recent import percentile_ms
+from svc.plots.time_plot import Line, Mark, plot
 
 SECONDS: Final = 120
 """How far back the plots go."""

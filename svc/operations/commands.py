@@ -113,7 +113,7 @@ def updates_reasons(settings: Settings, arguments: Namespace) -> Callable[[], Aw
 @_reporting
 def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates replay`: these ids, or those that fit."""
-    from svc.operations.replay import Selection
+    from svc.actions.replay import Selection
     from svc.operations.replay_arguments import fault_of
     from svc.operations.replay_command import replay_selection, replay_updates
 

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from svc.operations import reports
 from svc.operations.inspect_text import history_text, json_text, reasons_text, status_text, updates_text
 from svc.operations.life_text import life_text
-from svc.operations.status import status as ask_for_status
+from svc.reports import updates as reports
+from svc.reports.history import transitions
+from svc.reports.status import status as ask_for_status
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
 from svc.storage.keys import lock_key
@@ -40,7 +41,7 @@ async def show_transitions(settings: Settings, *, as_json: bool, limit: int) -> 
     """Print the history of states of all instances, and who was ACTIVE when, with the gaps."""
 
     async def answer(database: Database) -> bool:
-        rows = await reports.transitions(database, settings.bot_id, limit)
+        rows = await transitions(database, settings.bot_id, limit)
         print(json_text(rows) if as_json else history_text(rows))
         return True
 

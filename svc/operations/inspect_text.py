@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from svc.operations.instances import instances_text
-from svc.operations.replay import Tally
-from svc.operations.reports import leadership_terms
+from svc.actions.replay import Tally
+from svc.reports.history import leadership_terms
 
 SHOWN_REASONS = 20
 
@@ -87,6 +86,27 @@ def moment_text(moment: datetime) -> str:
 def json_text(value: Any) -> str:
     """`value` as JSON, with times in ISO 8601."""
     return json.dumps(value, default=_encode, ensure_ascii=False)
+
+
+def instances_text(instances: Sequence[dict[str, Any]] | None) -> Iterator[str]:
+    """A line for each; one line where there are none, or where they are not known."""
+    if not instances:
+        yield f"instances {'not known: no answer in time' if instances is None else 'none'}"
+        return
+    for number, each in enumerate(instances):
+        yield (
+            f"{'' if number else 'instances':<9} {each['instance']} {each['state']} since {each['since']}"
+            f" ({each['state_seconds']:.0f} s), {_reach(each)}, heard of {each['heard_seconds']:.1f} s ago"
+        )
+
+
+def _reach(instance: dict[str, Any]) -> str:
+    if instance["reaches"] is None:
+        return "does not know yet whether it reaches Telegram"
+    ago = f"({instance['reach_seconds']:.0f} s ago)"
+    if instance["reaches"]:
+        return f"reaches Telegram {ago}"
+    return f"does not reach Telegram {ago}: {instance['reach_error']}"
 
 
 def _paused(paused: dict[str, Any] | None) -> Iterator[str]:

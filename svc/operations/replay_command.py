@@ -8,9 +8,9 @@ from typing import Any
 
 import trio
 
+from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
 from svc.operations.inspect import with_schema
 from svc.operations.inspect_text import json_text, replayed_text
-from svc.operations.replay import Selection, Tally, replay_ids, replay_selected
 from svc.settings.environment import Settings
 from svc.storage.database import Database, DatabaseUnavailable
 

@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from svc.settings import addresses
 from svc.settings.masking import make_mask
+from svc.settings.parsers import Network
 from svc.settings.table import REQUIRED, SETTINGS
 from telegram_client.proxy import find_proxy
 
@@ -72,6 +73,9 @@ class Settings:
     keep_transitions: float
     keep_dead: float
     keep_jobs: float
+    keep_payloads: float
+    ops_token: str = field(repr=False)
+    trusted_proxies: tuple[Network, ...]
     log_format: LogFormat | None
     log_level: str
     instance_id: str
@@ -89,11 +93,11 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be printed: the token and its second half, the webhook's secret, the provider's keys, the
-        databases' passwords.
+        ops page's token, the databases' passwords.
         """
         passwords = (*addresses.passwords(self.database_url), *addresses.passwords(self.leader_database_url))
         token = (self.bot_token, self.bot_token.partition(":")[2])
-        others = (self.webhook_secret, self.kie_api_key, self.kie_webhook_key)
+        others = (self.webhook_secret, self.kie_api_key, self.kie_webhook_key, self.ops_token)
         return tuple(dict.fromkeys(text for text in (*token, *others, *passwords) if text))
 
     def hide(self, text: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 
 T = TypeVar("T", int, float)
@@ -15,6 +16,9 @@ _API_KEY = re.compile(r"[\x21-\x7e]{4,500}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 LONGEST_LABEL = 100
+SHORTEST_OPS_TOKEN = 16
+
+Network = IPv4Network | IPv6Network
 
 
 def token(text: str) -> str:
@@ -38,6 +42,24 @@ def api_key(text: str) -> str:
     if not _API_KEY.fullmatch(text):
         raise ValueError("must be 4 to 500 printable ASCII characters, without spaces")
     return text
+
+
+def ops_token(text: str) -> str:
+    """What an operator types to open the ops page: too long to be guessed. The error never quotes it."""
+    if not _API_KEY.fullmatch(text) or len(text) < SHORTEST_OPS_TOKEN:
+        raise ValueError(f"must be {SHORTEST_OPS_TOKEN} to 500 printable ASCII characters, without spaces")
+    return text
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """IP addresses and networks with commas between them: "10.0.0.0/8, 192.0.2.7, ::1"."""
+    found = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        try:
+            found.append(ip_network(part, strict=False))
+        except ValueError:
+            raise ValueError(f"must be IP addresses or networks with commas between them, not {part!r}") from None
+    return tuple(found)
 
 
 def object_name(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from svc.settings.addresses import PUBLIC_API, api_root, bind_host, postgres_url, service_url, webhook_url
-from svc.settings.parsers import api_key, label, number, object_name, one_of, secret, token
+from svc.settings.parsers import api_key, label, networks, number, object_name, one_of, ops_token, secret, token
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,26 @@ SETTINGS = (
         number(float, 24, 100_000),
         2160.0,
         "hours for which jobs that have ended are kept, and can be sent again; at least 24",
+    ),
+    Setting(
+        "KEEP_PAYLOADS",
+        number(float, 0, 100_000),
+        0.0,
+        "hours for which what people have written is kept after it was answered, for `svc replay`; 0: it is not kept",
+    ),
+    Setting(
+        "OPS_TOKEN",
+        ops_token,
+        "",
+        "what opens `/ops` from elsewhere than this machine; secret; at least 16 characters; unset: it is closed there",
+        "none",
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        networks,
+        (),
+        "addresses or networks, with commas between them, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed",
+        "none",
     ),
     Setting(
         "LOG_FORMAT",

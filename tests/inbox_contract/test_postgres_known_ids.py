@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from svc.operations.replay import replay_ids
+from svc.actions.replay import replay_ids
 from svc.storage import postgres_doubts
 from svc.storage.database import Database
 from svc.storage.inbox import CallMade, Dead

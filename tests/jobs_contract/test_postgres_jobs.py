@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from svc.operations.replay import Selection, Tally, replay_ids, replay_selected
-from svc.operations.reports import list_updates, show_update
+from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
+from svc.reports.updates import list_updates, show_update
 from svc.storage import jobs_reading
 from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES

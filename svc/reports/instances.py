@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from svc.storage.database import Database
@@ -43,24 +42,3 @@ async def live_instances(database: Database, bot_id: int) -> list[dict[str, Any]
         }
         for row in rows
     ]
-
-
-def instances_text(instances: Sequence[dict[str, Any]] | None) -> Iterator[str]:
-    """A line for each; one line where there are none, or where they are not known."""
-    if not instances:
-        yield f"instances {'not known: no answer in time' if instances is None else 'none'}"
-        return
-    for number, each in enumerate(instances):
-        yield (
-            f"{'' if number else 'instances':<9} {each['instance']} {each['state']} since {each['since']}"
-            f" ({each['state_seconds']:.0f} s), {_reach(each)}, heard of {each['heard_seconds']:.1f} s ago"
-        )
-
-
-def _reach(instance: dict[str, Any]) -> str:
-    if instance["reaches"] is None:
-        return "does not know yet whether it reaches Telegram"
-    ago = f"({instance['reach_seconds']:.0f} s ago)"
-    if instance["reaches"]:
-        return f"reaches Telegram {ago}"
-    return f"does not reach Telegram {ago}: {instance['reach_error']}"

@@ -13,8 +13,8 @@ from typing import Any
 
 import trio
 
-from svc.operations.instances import live_instances
-from svc.operations.reports import dead_reasons
+from svc.reports.instances import live_instances
+from svc.reports.updates import dead_reasons
 from svc.storage.database import Database
 from svc.storage.errors import DatabaseBusy
 from svc.storage.looks_sql import LOOKED_FOR

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.score.history import SECONDS, History
-from demo.score.plots import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, amount, lanes, nice_ticks, plot, width
+from svc.plots.time_plot import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, amount, lanes, nice_ticks, plot, width
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,4 +1,4 @@
-"""What the commands ask the database: who led when, which updates are where and why, and one update's whole life.
+"""Updates as operators ask for them: which are where and why, and one update's whole life.
 
 No instance need run. Every answer costs the same whatever the tables hold.
 """
@@ -6,9 +6,6 @@ No instance need run. Every answer costs the same whatever the tables hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
 from svc.storage.database import Connection, Database
@@ -17,11 +14,6 @@ from svc.storage.looks_sql import LOOKED_FOR, MAY_BEGIN
 UpdateState = Literal["pending", "processing", "dead", "done"]
 
 PAGE = 5000
-
-TRANSITIONS = """
-SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM state_transitions
-WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
-"""
 
 # Each is found by an index, in its order: the condition of "processing" is that of the partial index inbox_begun. What
 # an ended term has begun is in doubt, whatever its row says.
@@ -72,44 +64,6 @@ SELECT update_id, chat_id, update_type, received_at, received_by, 'done', attemp
        NULL, NULL, processed_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM processed_updates WHERE bot_id = $1 AND update_id = $2 AND outcome <> 'dead'
 """.replace("LOOKED_FOR", LOOKED_FOR).replace("MAY_BEGIN", MAY_BEGIN)
-
-
-async def transitions(database: Database, bot_id: int, limit: int) -> list[dict[str, Any]]:
-    """The latest transitions of all instances, oldest first."""
-    return [dict(row) for row in reversed(await database.fetch(TRANSITIONS, bot_id, limit))]
-
-
-@dataclass(frozen=True)
-class LeadershipTerm:
-    """Which instance led from when until when (None: it still does, as far as the history says), and how that ended.
-
-    `gap` is how long nobody had led before it, in seconds; None for the first term in the history.
-    """
-
-    instance: str
-    epoch: int | None
-    start: datetime
-    end: datetime | None
-    ended_by: str
-    gap: float | None
-
-
-def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTerm]:
-    """Who was ACTIVE when, from transitions in their order.
-
-    An instance that was killed wrote nothing about its end: its term ends, at the latest, where the next one begins.
-    """
-    terms: list[LeadershipTerm] = []
-    for row in transitions:
-        latest = terms[-1] if terms else None
-        if row["to_state"] == "ACTIVE":
-            if latest is not None and latest.end is None:
-                latest = terms[-1] = replace(latest, end=row["at"], ended_by="killed, or cut off: it wrote no end")
-            gap = (row["at"] - latest.end).total_seconds() if latest is not None and latest.end is not None else None
-            terms.append(LeadershipTerm(row["instance_id"], row["epoch"], row["at"], None, "", gap))
-        elif row["from_state"] == "ACTIVE" and latest is not None and latest.instance == row["instance_id"]:
-            terms[-1] = replace(latest, end=row["at"], ended_by=row["reason"])
-    return terms
 
 
 async def list_updates(database: Database, bot_id: int, state: UpdateState, limit: int) -> list[dict[str, Any]]:

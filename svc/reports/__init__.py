@@ -1,0 +1,12 @@
+"""What the database tells an operator: the commands and the ops page ask here. Nothing here changes anything.
+
+    status.py     who is ACTIVE, what waits, what is dead
+    instances.py  the processes that live
+    history.py    who was in which state when, and so who led
+    updates.py    updates in one state, why they are dead, one update's life
+    life.py       one update's life as spans of time, and what it waits behind
+    search.py     what is known of a number: an update, a chat, a person, a job
+    overview.py   all that the ops page shows at a glance, in one look
+
+Every answer costs the same whatever the tables hold.
+"""
