@@ -19,6 +19,8 @@ WINDOWS: Final = (1, 6, 24, 168)
 """The hours that can be chosen."""
 
 _Value = Callable[[Slot], float | None]
+_Line = tuple[str, str, _Value]
+"""The name of a line, its CSS class, and its value."""
 
 
 def slot_seconds(hours: int) -> float:
@@ -51,54 +53,22 @@ def terms(transitions: Sequence[Mapping[str, Any]]) -> list[Term]:
 def plots(slots: Sequence[Slot], terms: Sequence[Term], *, until: float, hours: int) -> dict[str, str]:
     """Every plot of the last `hours` before `until` (Unix time), as SVG by its name.
 
-    `timeline` and `timeline_narrow` (for a phone); `updates`, `inbox`, `oldest`, `trouble`, `ack`, `menu`, `answers`,
-    `flood`. `slots` are of `slot_seconds(hours)` each.
+    `timeline`, `timeline_narrow` (for a phone), and those of the table below. `slots` are of `slot_seconds(hours)`.
     """
     seconds = hours * 3600.0
-
-    def draw(title: str, unit: str, **lines: _Value) -> str:
-        drawn = [
-            Line(_NAMES.get(name, name), _STYLES[name], _points(slots, hours, value)) for name, value in lines.items()
-        ]
-        return plot(title, unit, drawn, [], until=until, seconds=seconds, labelled=False)
-
-    return {
-        "timeline": timeline(terms, until=until, seconds=seconds, width=WIDE),
-        "timeline_narrow": timeline(terms, until=until, seconds=seconds, width=NARROW),
-        "updates": draw("Updates", "/s", done=_rate("counts", "done"), accepted=_rate("counts", "accepted")),
-        "inbox": draw("Waiting", "updates", waiting=_reading("inbox")),
-        "oldest": draw("The oldest waits", "s", oldest=_reading("oldest_seconds")),
-        "trouble": draw(
-            "Trouble", "/s", in_doubt=_rate("counts", "in_doubt"), retried=_rate("counts", "retried"),
-            dead=_rate("counts", "dead"),
-        ),
-        "ack": draw("Until accepted", "ms", p50=_latency("ack", 0.5), p99=_latency("ack", 0.99)),
-        "menu": draw("Until the menu", "ms", p50=_latency("menu", 0.5), p99=_latency("menu", 0.99)),
-        "answers": draw(
-            "Bot API", "/s", ok=_rate("answers", "ok"), refused=_rate("answers", "refused"), flood=_rate("answers", "flood"),
-            failed=_failed,
-        ),
-        "flood": draw("Told to wait (429)", "s", asked=lambda slot: slot.flood_seconds),
-    }  # fmt: skip
+    lines = {
+        name: plot(title, unit, _lines(slots, hours, lines), [], until=until, seconds=seconds, labelled=False)
+        for name, (title, unit, lines) in _PLOTS.items()
+    }
+    over_time = {
+        name: timeline(terms, until=until, seconds=seconds, width=width)
+        for name, width in (("timeline", WIDE), ("timeline_narrow", NARROW))
+    }
+    return over_time | lines
 
 
-_NAMES: Final = {"in_doubt": "in doubt", "flood": "429"}
-_STYLES: Final = {
-    "done": "line-first",
-    "accepted": "line-dotted",
-    "waiting": "line-second",
-    "oldest": "line-second",
-    "in_doubt": "line-second",
-    "retried": "line-third",
-    "dead": "line-bad",
-    "p50": "line-second",
-    "p99": "line-third",
-    "ok": "line-first",
-    "refused": "line-second",
-    "flood": "line-third",
-    "failed": "line-bad",
-    "asked": "line-third",
-}
+def _lines(slots: Sequence[Slot], hours: int, lines: Sequence[_Line]) -> list[Line]:
+    return [Line(name, style, _points(slots, hours, value)) for name, style, value in lines]
 
 
 def _points(slots: Sequence[Slot], hours: int, value: _Value) -> list[tuple[float, float | None]]:
@@ -135,3 +105,49 @@ def _latency(name: str, share: float) -> _Value:
 def _failed(slot: Slot) -> float:
     """Calls a second of which nothing came, or of which it is not known what did."""
     return (slot.answers.get("not_sent", 0) + slot.answers.get("in_doubt", 0)) / slot.seconds
+
+
+_FIRST: Final = "line-first"
+_SECOND: Final = "line-second"
+_THIRD: Final = "line-third"
+
+# By the plot's name: its title, its unit, and its lines.
+_PLOTS: Final[Mapping[str, tuple[str, str, Sequence[_Line]]]] = {
+    "updates": (
+        "Updates",
+        "/s",
+        [("done", _FIRST, _rate("counts", "done")), ("accepted", "line-dotted", _rate("counts", "accepted"))],
+    ),
+    "inbox": ("Waiting", "updates", [("waiting", _SECOND, _reading("inbox"))]),
+    "oldest": ("The oldest waits", "s", [("oldest", _SECOND, _reading("oldest_seconds"))]),
+    "trouble": (
+        "Trouble",
+        "/s",
+        [
+            ("in doubt", _SECOND, _rate("counts", "in_doubt")),
+            ("retried", _THIRD, _rate("counts", "retried")),
+            ("dead", "line-bad", _rate("counts", "dead")),
+        ],
+    ),
+    "ack": (
+        "Until accepted",
+        "ms",
+        [("p50", _SECOND, _latency("ack", 0.5)), ("p99", _THIRD, _latency("ack", 0.99))],
+    ),
+    "menu": (
+        "Until the menu",
+        "ms",
+        [("p50", _SECOND, _latency("menu", 0.5)), ("p99", _THIRD, _latency("menu", 0.99))],
+    ),
+    "answers": (
+        "Bot API",
+        "/s",
+        [
+            ("ok", _FIRST, _rate("answers", "ok")),
+            ("refused", _SECOND, _rate("answers", "refused")),
+            ("429", _THIRD, _rate("answers", "flood")),
+            ("failed", "line-bad", _failed),
+        ],
+    ),
+    "flood": ("Told to wait (429)", "s", [("asked", _THIRD, lambda slot: slot.flood_seconds)]),
+}

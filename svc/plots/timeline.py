@@ -189,7 +189,8 @@ def _names(lanes: dict[str, int]) -> Iterator[str]:
     yield _text(0, LANE / 2 + 3.5, "plot-start", _NOBODY)
     for name, lane in lanes.items():
         y = lane * LANE + LANE / 2 + 3.5
-        yield f'<text class="plot-start lane-name" x="0" y="{y:g}"><title>{escape(name)}</title>{escape(cut(name))}</text>'
+        title = f"<title>{escape(name)}</title>"
+        yield f'<text class="plot-start lane-name" x="0" y="{y:g}">{title}{escape(cut(name))}</text>'
 
 
 def _axis(frame: _Frame, height: int) -> Iterator[str]:
