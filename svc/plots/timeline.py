@@ -14,7 +14,7 @@ from typing import Final
 
 from svc.plots.time_plot import ago
 
-WIDE: Final = 720
+WIDE: Final = 600
 NARROW: Final = 340
 """Widths of the drawing in its own units, for a desktop and for a phone."""
 NAMES: Final = 104

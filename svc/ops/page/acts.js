@@ -19,7 +19,8 @@ export class Acts {
     } catch (problem) {
       return this.root.replaceChildren(element("p", { class: "error", text: problem.message }));
     }
-    return fillOnce(this.root, rows, () => [rows.length ? actsTable(rows) : element("p", { class: "nothing", text: "Nothing yet." })]);
+    const nothing = () => element("p", { class: "nothing", text: "Nothing yet." });
+    return fillOnce(this.root, rows, () => [rows.length ? actsTable(rows) : nothing()]);
   }
 }
 

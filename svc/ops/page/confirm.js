@@ -1,4 +1,5 @@
-// A dialog that names the consequences of something and wants a confirmation. What came of it is told where it was begun.
+// A dialog that names the consequences of something and wants a confirmation. What came of it is told where it was
+// begun.
 
 import { act } from "./api.js";
 import { block, element } from "./dom.js";

@@ -39,7 +39,8 @@ export class Controls {
     this.#ask({
       title: "Pause all sending?",
       consequences: [
-        "Nobody is sent anything until you resume: no menus, no answers, no pictures. What is being sent now is finished.",
+        "Nobody is sent anything until you resume: no menus, no answers, no pictures.",
+        "What is being sent now is finished.",
         "What people write is stored and accepted as before. It is answered in order once you resume.",
         "The pause outlives restarts, deploys and handovers.",
       ],
@@ -52,17 +53,21 @@ export class Controls {
 
   #pauseCreating() {
     const scope = field("What", { options: [["provider", "Provider"], ["model", "Model"]] });
-    const name = field("Its name", { required: true, maxlength: 200, list: [...new Set(this.now.jobs.map((row) => row.provider))] });
+    const providers = [...new Set(this.now.jobs.map(({ provider }) => provider))];
+    const name = field("Its name", { required: true, maxlength: 200, list: providers });
     const reason = field("Reason, for the others", REASON);
     this.#ask({
       title: "Pause a provider or a model?",
       consequences: [
-        "Nothing new is asked of it until you resume. Jobs that wait for it wait on, those that it works on are followed to their end.",
+        "Nothing new is asked of it until you resume. Jobs that wait for it wait on.",
+        "Jobs that it works on are followed to their end.",
         "Whoever asks for something new is told that it rests for now.",
       ],
       fields: [scope, name, reason],
       confirm: "Pause it",
-      wanted: () => ({ action: "pause", scope: scope.input.value, name: name.input.value.trim(), reason: reason.input.value }),
+      wanted: () => {
+        return { action: "pause", scope: scope.input.value, name: name.input.value.trim(), reason: reason.input.value };
+      },
     });
   }
 
@@ -85,7 +90,8 @@ export class Controls {
     this.#ask({
       title: `Have ${lead} step down?`,
       consequences: [
-        `It finishes what it is sending and gives the lead to another: ${others.join(" or ")}. It stays up and stands by.`,
+        `It finishes what it is sending and gives the lead to another: ${others.join(" or ")}.`,
+        "It stays up and stands by.",
         "Nobody sends for a moment, usually much less than a second. No message is lost, and none is answered twice.",
       ],
       confirm: "Step down",

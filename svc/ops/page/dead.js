@@ -3,44 +3,56 @@
 import { get } from "./api.js";
 import { confirm } from "./confirm.js";
 import { element, setAttribute, setText } from "./dom.js";
-import { link, table } from "./tables.js";
+import { fillOnce, link, table } from "./tables.js";
 import { counted, moment } from "./words.js";
 
 const HEADS = ["Chosen", "Update", "Chat", "Kind", "Reason", "Received", "Died", "Tries", "What came, masked"];
-const REPLAY = [
-  "Whoever wrote is answered now, however old it is.",
-  "Where it is not known whether an answer arrived, it is sent once more: somebody may have it twice.",
-];
-const DISCARD = [
-  "Nobody will be answered.",
-  "What they wrote is deleted. This cannot be undone.",
-];
+const CONSEQUENCES = {
+  replay: [
+    "Whoever wrote is answered now, however old it is.",
+    "Where it is not known whether an answer arrived, it is sent once more: somebody may have it twice.",
+  ],
+  discard: ["Nobody will be answered.", "What they wrote is deleted. This cannot be undone."],
+};
 
 export class Dead {
-  constructor({ form, actions, said, place }, changed) {
-    Object.assign(this, { form, said, place, changed });
+  /** `changed` is called when something was done. */
+  constructor(byId, changed) {
+    Object.assign(this, { form: byId("dead-filter"), said: byId("dead-said"), place: byId("dead"), changed });
+    this.reasons = byId("dead-reasons");
     this.chosen = new Set();
     this.filter = {};
     this.view = { rows: [], fitting: 0 };
-    this.buttons = [
-      new Bulk("replay", "Replay", () => this.#ids()),
-      new Bulk("discard", "Discard", () => this.#ids()),
-      new Bulk("replay", "Replay", () => this.#all()),
-      new Bulk("discard", "Discard", () => this.#all()),
-    ];
-    actions.append(...this.buttons.map(({ root }) => root));
-    for (const bulk of this.buttons) bulk.root.addEventListener("click", () => this.#ask(bulk));
-    form.addEventListener("submit", (event) => {
+    const [ids, all] = [() => this.#ids(), () => this.#all()];
+    this.ofChosen = [new Bulk("replay", "Replay", ids), new Bulk("discard", "Discard", ids)];
+    this.ofAll = [new Bulk("replay", "Replay", all), new Bulk("discard", "Discard", all)];
+    for (const bulk of [...this.ofChosen, ...this.ofAll]) {
+      bulk.root.addEventListener("click", () => this.#ask(bulk));
+      byId("dead-actions").append(bulk.root);
+    }
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#look();
     });
   }
 
   /** Look again when their number has changed. */
-  show({ dead: { count } }) {
+  show({ dead: { count }, dead_reasons: reasons }) {
+    fillOnce(this.reasons, reasons, () => reasons.map((row) => this.#reason(row)));
     if (count === this.count) return;
     this.count = count;
     this.#look();
+  }
+
+  /** A reason that many have, as a button that shows those. */
+  #reason({ reason, updates }) {
+    const pick = () => {
+      this.form.elements.reason.value = reason;
+      this.#look();
+    };
+    const button = element("button", { type: "button", class: "button small", onclick: pick });
+    button.append(element("b", { text: `${updates} × ` }), reason);
+    return element("li", {}, button);
   }
 
   async #look() {
@@ -54,33 +66,44 @@ export class Dead {
   }
 
   #draw() {
-    const { rows, fitting, looked_at: looked } = this.view;
-    const shown = new Set(rows.map((row) => row.update_id));
+    const shown = new Set(this.view.rows.map((row) => row.update_id));
     this.chosen = new Set([...this.chosen].filter((id) => shown.has(id)));
-    const text = rows.length < fitting ? `The latest ${rows.length} of ${fitting} that fit.` : `${counted(fitting, "update")} of ${looked} ${fitting === 1 ? "fits" : "fit"}.`;
-    const parts = looked ? [element("p", { class: "taken-for", text })] : [element("p", { class: "nothing", text: "None. Everybody has been answered." })];
-    if (rows.length) parts.push(table("Dead updates", HEADS, rows.map((row) => this.#row(row))));
-    this.place.replaceChildren(...parts);
+    fillOnce(this.place, this.view, ({ rows }) => {
+      const words = element("p", { class: "taken-for", text: summary(this.view) });
+      return rows.length ? [words, table("Dead updates", HEADS, rows.map((row) => this.#row(row)))] : [words];
+    });
     this.#count();
   }
 
   #row(row) {
-    const box = element("input", { type: "checkbox", "aria-label": `Choose update ${row.update_id}`, "data-update": row.update_id });
-    box.checked = this.chosen.has(row.update_id);
+    const { update_id: id, doubts } = row;
+    return [
+      this.#box(id),
+      link("update", id),
+      link("chat", row.chat_id),
+      doubts ? `${row.kind}, ${counted(doubts, "doubt")}` : row.kind,
+      row.reason,
+      moment(row.received_at),
+      moment(row.died_at),
+      String(row.attempts),
+      payloadOf(row),
+    ];
+  }
+
+  #box(id) {
+    const box = element("input", { type: "checkbox", "aria-label": `Choose update ${id}`, "data-update": id });
+    box.checked = this.chosen.has(id);
     box.addEventListener("change", () => {
-      if (box.checked) this.chosen.add(row.update_id);
-      else this.chosen.delete(row.update_id);
+      if (box.checked) this.chosen.add(id);
+      else this.chosen.delete(id);
       this.#count();
     });
-    const payload = element("details", {}, element("summary", { text: "Show" }), element("pre", { tabindex: "0", text: row.payload }));
-    const kind = `${row.kind}${row.doubts ? `, ${counted(row.doubts, "doubt")}` : ""}`;
-    return [box, link("update", row.update_id), link("chat", row.chat_id), kind, row.reason, moment(row.received_at), moment(row.died_at), String(row.attempts), payload];
+    return box;
   }
 
   #count() {
-    const [replay, discard, replayAll, discardAll] = this.buttons;
-    for (const bulk of [replay, discard]) bulk.show(this.chosen.size, "chosen");
-    for (const bulk of [replayAll, discardAll]) bulk.show(this.view.fitting, "that fit");
+    for (const bulk of this.ofChosen) bulk.show(this.chosen.size, `${this.chosen.size} chosen`);
+    for (const bulk of this.ofAll) bulk.show(this.view.fitting, `all ${this.view.fitting} that fit`);
   }
 
   #ids() {
@@ -96,7 +119,7 @@ export class Dead {
     const details = wanted();
     confirm({
       title: `${label} ${counted(number, "dead update")}?`,
-      consequences: action === "replay" ? REPLAY : DISCARD,
+      consequences: CONSEQUENCES[action],
       confirm: `${label} ${counted(number, "update")}`,
       dangerous: action === "discard",
       wanted: () => ({ action, ...details }),
@@ -113,19 +136,32 @@ export class Dead {
 class Bulk {
   constructor(action, label, wanted) {
     Object.assign(this, { action, label, wanted });
-    this.root = element("button", { type: "button", class: `button ${action === "discard" ? "danger" : ""}`, disabled: true });
+    const kind = action === "discard" ? "button danger" : "button";
+    this.root = element("button", { type: "button", class: kind, disabled: true });
   }
 
   show(number, which) {
     this.number = number;
-    setText(this.root, `${this.label} ${which === "chosen" ? `${number} chosen` : `all ${number} that fit`} …`);
+    setText(this.root, `${this.label} ${which} …`);
     setAttribute(this.root, "disabled", number === 0);
   }
 }
 
+function summary({ rows, fitting, looked_at: looked }) {
+  if (!looked) return "None. Everybody has been answered.";
+  if (rows.length < fitting) return `The latest ${rows.length} of ${fitting} that fit.`;
+  return `${fitting} of ${counted(looked, "update")} ${fitting === 1 ? "fits" : "fit"}.`;
+}
+
+function payloadOf({ update_id: id, payload }) {
+  const text = element("pre", { tabindex: "0", "aria-label": `Payload of update ${id}`, text: payload });
+  return element("details", {}, element("summary", { text: "Show" }), text);
+}
+
 /** What the form says, without what is left open. */
 function filterOf(form) {
-  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
+  const filled = [...new FormData(form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
+  return Object.fromEntries(filled);
 }
 
 /** The same as the server wants it to act on: null where it is left open, hours as numbers. */

@@ -8,7 +8,15 @@ const SCALE = 1000; // units over the whole life
 const THINNEST = 5;
 const LIVE = new Set(["pending", "processing", "in_doubt"]);
 const LIVE_JOBS = new Set(["wanted", "creating", "running", "unknown", "ready"]);
-const MOODS = { delivered: "good", done: "good", found: "good", refused: "bad", dead: "bad", not_sent: "warn", in_doubt: "warn" };
+const MOODS = {
+  delivered: "good",
+  done: "good",
+  found: "good",
+  refused: "bad",
+  dead: "bad",
+  not_sent: "warn",
+  in_doubt: "warn",
+};
 
 /** What a LifeView tells, for a Life. */
 export function updateFacts(view) {
@@ -77,18 +85,24 @@ function waterfall(spans, now) {
 function row(span, total) {
   const { kind, label, start, end, level, outcome, detail, at } = span;
   const words = block("span-words", element("b", { text: label }));
-  if (outcome) words.append(element("span", { class: "outcome", "data-mood": MOODS[outcome] ?? "", text: outcome.replaceAll("_", " ") }));
+  if (outcome) words.append(badge(outcome));
   if (detail) words.append(element("span", { class: "detail", text: detail }));
   const took = end === null ? "goes on" : end > start ? duration(end - start) : "";
   const time = block("span-time", element("span", { text: `+ ${duration(start)}` }), element("span", { text: took }));
   if (at) time.title = moment(at);
-  return element("li", { class: "span", "data-kind": kind, "data-level": Math.min(level, 3) }, words, bar(span, total), time);
+  const place = { class: "span", "data-kind": kind, "data-level": Math.min(level, 3) };
+  return element("li", place, words, bar(span, total), time);
+}
+
+function badge(outcome) {
+  return element("span", { class: "outcome", "data-mood": MOODS[outcome] ?? "", text: outcome.replaceAll("_", " ") });
 }
 
 function bar({ start, end, outcome, kind }, total) {
   const x = Math.min((start / total) * SCALE, SCALE - THINNEST);
   const width = Math.max((((end ?? total) - start) / total) * SCALE, THINNEST);
-  const track = { class: "span-bar", viewBox: `0 0 ${SCALE} 10`, preserveAspectRatio: "none", "aria-hidden": "true" };
+  const box = { viewBox: `0 0 ${SCALE} 10`, preserveAspectRatio: "none" };
+  const track = { class: "span-bar", "aria-hidden": "true", ...box };
   const mood = MOODS[outcome] ?? (kind === "waiting" ? "idle" : "");
   return svg("svg", track, svg("rect", { x: x.toFixed(1), width: width.toFixed(1), y: 1, height: 8, "data-mood": mood }));
 }

@@ -1,14 +1,14 @@
 // Counts and latencies of the last minute, and what waits now.
 
-import { element, explain, setAttribute, setText } from "./dom.js";
+import { block, element, explain, setAttribute, setText } from "./dom.js";
 import { age, count, duration, milliseconds, NONE } from "./words.js";
 
 // Each is [label, what it means, its value from the overview, whether that is something to look at].
 const NOW = [
   ["waiting", "Updates that are stored and not finished", (v) => count(v.inbox.count, v.inbox.exact)],
   ["oldest", "How long the oldest of them has waited", (v) => age(v.oldest_seconds), (v) => v.oldest_seconds > 10],
-  ["in doubt", "Sent by an instance that could not say whether it arrived", (v) => count(v.in_doubt), (v) => v.in_doubt > 0],
-  ["dead", "Given up: nobody has been answered", (v) => count(v.dead.count, v.dead.exact), (v) => v.dead.count > 0],
+  ["in doubt", "It is not known whether the answer arrived", (v) => count(v.in_doubt), (v) => v.in_doubt > 0],
+  ["dead", "Given up: whoever wrote got no answer", (v) => count(v.dead.count, v.dead.exact), (v) => v.dead.count > 0],
 ];
 const LATENCIES = [
   ["until accepted", "From the arrival of an update until Telegram had its 200", "ack"],
@@ -45,8 +45,8 @@ export class Numbers {
     this.flood = row("told to wait", "How long Telegram asked to wait, in answers of 429");
     root.append(
       group("Now", "now", this.now),
+      group("Latencies, p50 · p99", "latencies", this.latencies),
       group("", "counts", this.counts, this.since),
-      group("Latencies, p50 and p99", "latencies", this.latencies),
       group("Bot API answers", "answers", [...this.answers, this.flood]),
     );
   }
@@ -57,7 +57,9 @@ export class Numbers {
     setText(this.since, `In the last ${duration(traffic.seconds)}`);
     for (const part of this.counts) fillCount(part, traffic.counts);
     for (const part of this.answers) fillCount(part, traffic.answers);
-    for (const { shown, name } of this.latencies) setText(shown, latency(traffic[`${name}_p50`], traffic[`${name}_p99`]));
+    for (const { shown, name } of this.latencies) {
+      setText(shown, latency(traffic[`${name}_p50`], traffic[`${name}_p99`]));
+    }
     const { flood_pauses: pauses, flood_seconds: seconds } = traffic;
     fill(this.flood, pauses ? duration(seconds) : NONE, pauses > 0);
   }
@@ -82,7 +84,7 @@ function named(name) {
 }
 
 function group(title, name, parts, head = element("h3", { text: title })) {
-  return element("div", { class: `group group-${name}` }, head, ...parts.map(({ root }) => root));
+  return element("div", { class: `group group-${name}` }, head, block("rows", ...parts.map(({ root }) => root)));
 }
 
 function figure(label, text) {

@@ -58,13 +58,17 @@ export class Search {
 /** The nodes that show it. What cannot be shown is said in a sentence; what is not of this page is nothing. */
 async function shown(kind, value, search) {
   try {
-    if (LISTED.has(kind)) return listed(await get(`/ops/search?q=${encodeURIComponent(kind === "find" ? value : `${kind} ${value}`)}`));
+    if (LISTED.has(kind)) return listed(await get(`/ops/search?q=${encodeURIComponent(asked(kind, value))}`));
     if (kind === "update") return life(updateFacts(await get(`/ops/updates/${encodeURIComponent(value)}`)), search);
     if (kind === "job") return life(jobFacts(await get(`/ops/jobs/${encodeURIComponent(value)}`)), search);
     return null;
   } catch (problem) {
     return [element("p", { class: "error", text: problem.message })];
   }
+}
+
+function asked(kind, value) {
+  return kind === "find" ? value : `${kind} ${value}`;
 }
 
 function life(facts, search) {
@@ -74,7 +78,7 @@ function life(facts, search) {
 
 function listed({ text, updates, jobs }) {
   const parts = [element("p", { class: "taken-for", text })];
-  if (!updates.length && !jobs.length) return [...parts, element("p", { class: "nothing", text: "Nothing is known of it." })];
+  if (!updates.length && !jobs.length) parts.push(element("p", { class: "nothing", text: "Nothing is known of it." }));
   if (updates.length) parts.push(element("h3", { text: "Updates" }), updatesTable(updates));
   if (jobs.length) parts.push(element("h3", { text: "Jobs" }), jobsTable(jobs));
   return parts;

@@ -9,7 +9,7 @@ const MEANS = { BOOT: "starts", PASSIVE: "stands by", ACTIVE: "leads", DRAINING:
 
 export class States {
   constructor(root, { states, edges }) {
-    this.places = new Map(states.map((state) => [state, element("ul", { class: "chips", "aria-label": `In ${state}` })]));
+    this.places = new Map(states.map((state) => [state, chips(state)]));
     this.chips = new Map();
     root.append(...states.map((state) => this.#column(state, edges.filter(({ source }) => source === state))));
   }
@@ -47,6 +47,10 @@ export class States {
   }
 }
 
+function chips(state) {
+  return element("ul", { class: "chips", "aria-label": `In ${state}` });
+}
+
 function step({ target, trigger, meaning }) {
   const item = element("li", { tabindex: "0" }, element("b", { text: trigger }), ` → ${target}`);
   return explain(item, meaning);
@@ -79,5 +83,6 @@ function slide(node, from) {
   const to = node.getBoundingClientRect();
   const [x, y] = [from.left - to.left, from.top - to.top];
   if ((!x && !y) || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  node.animate([{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }], { duration: MOVES, easing: "ease" });
+  const places = [{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }];
+  node.animate(places, { duration: MOVES, easing: "ease" });
 }

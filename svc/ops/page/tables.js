@@ -13,8 +13,7 @@ export function fillOnce(holder, data, make) {
 }
 
 /**
- * A table that scrolls by itself where it is too wide. Cells are texts or nodes; on a phone each row is a card, with the
- * head of its column before each cell.
+ * A table. Cells are texts or nodes; on a phone each row is a card, with the head of its column before each cell.
  */
 export function table(caption, heads, rows) {
   const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col", text })));

@@ -1,5 +1,5 @@
-// The timeline and the plots: SVG from the server, taken over as nodes. The bars tell what they are in tips, can be gone
-// through with the arrow keys, and are told once more as a list.
+// The timeline: SVG from the server, taken over as nodes. The bars tell what they are in tips, can be gone through with
+// the arrow keys, and are told once more as a list.
 
 import { block, element } from "./dom.js";
 import { drawing } from "./plots.js";
@@ -20,7 +20,8 @@ export class Timeline {
 
   #offer(root, choose) {
     const buttons = Object.entries(HOURS).map(([hours, text]) => {
-      return element("button", { type: "button", class: "button small", text, "data-hours": hours, onclick: () => pick(hours) });
+      const kind = { type: "button", class: "button small", "data-hours": hours };
+      return element("button", { ...kind, text, onclick: () => pick(hours) });
     });
     root.append(...buttons);
     pick("1");
