@@ -7,6 +7,7 @@ masking.py    what is hidden of what people have sent
 routes.py     the page over HTTP
 watching.py   one look at the database a second, for all pages that are open
 stream.py     what a page is told as time goes by
+plots.py      the plots and the timeline, from figures and transitions
 deeds.py      what the buttons do: the table of actions
 templates/    the page and the login, for Jinja2
 page/         style sheets and modules
