@@ -1,8 +1,8 @@
-"""Who may open the ops page: a function of what a request says of itself. The table in tests/test_ops_access.py shows it.
+"""Who may open the ops page: a function of what a request says of itself (as a table: tests/test_ops_access.py).
 
-From this machine nothing is asked, as long as nothing says that somebody else stands behind the request: a proxy on this
-machine must not open the page to the world. From anywhere else it takes OPS_TOKEN, as `Authorization: Bearer` or by the
-login, whose cookie any instance takes. What a browser sends on behalf of another site is refused.
+From this machine nothing is asked, as long as nothing says that somebody else stands behind the request: a proxy on
+this machine must not open the page to the world. From anywhere else it takes OPS_TOKEN, as `Authorization: Bearer` or
+by the login, whose cookie any instance takes. What a browser sends on behalf of another site is refused.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _PUBLIC = "/ops/page/"
 
 SIGN_IN = "sign in with OPS_TOKEN at /ops, or send it as Authorization: Bearer"
 CLOSED = (
-    "/ops is open only to this machine itself, without a proxy between: set OPS_TOKEN (at least 16 characters) to open it"
-    " to others who know it"
+    "/ops is open only to this machine itself, without a proxy between: set OPS_TOKEN (at least 16 characters) to open "
+    "it to others who know it"
 )
 TOO_MANY = "too many wrong tokens: try again later"
 CROSS_SITE = "another site has sent this request"
@@ -59,8 +59,8 @@ class Access:
     """What follows from a request. `status` 200: it is allowed, as `operator`. Otherwise `error` says why not.
 
     `client` is the address that tries are counted by. `wrong` is whether it has brought a token that is not the right
-    one, which is such a try. `expires`: Unix time at which the session ends, None without one. `secure`: the browser has
-    come by https.
+    one, which is such a try. `expires`: Unix time at which the session ends, None without one. `secure`: the browser
+    has come by https.
     """
 
     status: Literal[200, 401, 403, 429]
@@ -139,8 +139,8 @@ def _foreign(request: Request, *, trusted: bool) -> str | None:
     site, origin = request.value("sec-fetch-site"), request.value("origin")
     is_post = request.method not in ("GET", "HEAD")
     if site is not None:
-        link = request.path == "/ops" and not is_post
-        return None if site == "same-origin" or site == "none" and not is_post or link else CROSS_SITE
+        link = not is_post and (site == "none" or request.path == "/ops")
+        return None if link or site == "same-origin" else CROSS_SITE
     if not is_post:
         return None
     if origin is not None:

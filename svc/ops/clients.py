@@ -78,7 +78,7 @@ def is_secure(peer: str | None, headers: Headers, scheme: str, proxies: Sequence
 
 
 def _address(text: str | None) -> IPv4Address | IPv6Address | None:
-    """An address, without the port or brackets that some proxies add; an IPv4 one in IPv6 as itself. None: no address."""
+    """An address, also with the port or brackets that some proxies add; an IPv4 one in IPv6 as itself. None: none."""
     try:
         address = ip_address((text or "").partition("%")[0])
     except ValueError:

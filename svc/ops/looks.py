@@ -6,7 +6,8 @@ A database that does not answer is told as well: since when, and why; what was k
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -29,14 +30,14 @@ def plots_of(hours: int) -> str:
 
 
 class Looks:
-    """Looks for the topics of one bot. `served_by` is this instance, `bot` how the bot is called."""
+    """Looks for the topics of one bot. `served_by` is this instance, `bot` tells how the bot is called."""
 
-    def __init__(self, database: Database, bot_id: int, *, served_by: str, bot: str) -> None:
+    def __init__(self, database: Database, bot_id: int, *, served_by: str, bot: Callable[[], str]) -> None:
         self._database = database
         self._bot_id = bot_id
         self._served_by = served_by
         self._bot = bot
-        self._last = replace(reports.NOTHING_KNOWN, served_by=served_by, bot=bot)
+        self._last = replace(reports.NOTHING_KNOWN, served_by=served_by, bot=bot())
         self._away_since: float | None = None
         self._slow = reports.SlowFacts()
         self._slow_at = float("-inf")
@@ -61,7 +62,7 @@ class Looks:
         if not 0 <= now - self._slow_at < PLOTS_EVERY:
             self._slow, self._slow_at = await reports.slow_facts(self._database, self._bot_id), now
         told = await reports.look(self._database, self._bot_id)
-        self._last = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot)
+        self._last = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot())
         self._away_since = None
 
     def _problem(self, error: Exception) -> str:
@@ -71,10 +72,9 @@ class Looks:
 
     def _window(self, hours: int) -> Look:
         async def look() -> bytes:
-            try:
+            # The overview tells of a database that is away; the plots end where they ended.
+            with suppress(DatabaseUnavailable):
                 self._plots[hours] = await self._draw(hours)
-            except DatabaseUnavailable:
-                pass  # the overview tells of it; the plots end where they ended
             return event("plots", self._plots.get(hours, {}))
 
         return look

@@ -1,4 +1,4 @@
-"""The headers of everything below /ops: a browser shows it as it is, runs nothing but its own modules, keeps nothing."""
+"""The headers of everything below /ops: a browser runs nothing but the page's own modules, and keeps nothing."""
 
 from __future__ import annotations
 
