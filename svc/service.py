@@ -56,10 +56,13 @@ from svc.leadership.lease import LeaseTimes
 from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
+from svc.ops.routes import add_ops
+from svc.ops.site import make_site
 from svc.queue.chat_queue import ChatQueue
 from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
+from svc.storage.database import Database
 from svc.storage.inbox import Inbox, Term
 from svc.storage.instances import Instances
 from svc.storage.jobs import Jobs
@@ -113,6 +116,8 @@ class Parts:
     """Opens connections to the servers that hold what was created."""
     callback_readers: Mapping[str, ReadCallback] = field(default_factory=dict)
     """How a callback of each provider is read."""
+    ops_database: Database | None = None
+    """What the ops page reads from and acts on, apart from the engine's; None: there is no such page."""
     now: Callable[[], float] = time.time
     """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
@@ -161,6 +166,8 @@ class Service:
             open_period=self._open_period,
             drain_timeout=settings.drain_timeout,
         )
+        database = parts.ops_database
+        self._ops = None if database is None else make_site(settings, database, bot=self._bot_name)
         self._intake = Intake(parts.inbox.store, self._hints)
         self.app = make_app(
             self._intake,
@@ -171,6 +178,7 @@ class Service:
             database_answers=parts.database_answers,
             callbacks=Callbacks(parts.jobs.note_callback, parts.callback_readers),
             more_health=self._more_health,
+            add_pages=None if self._ops is None else partial(add_ops, site=self._ops),
         )
 
     async def run(self, http: Config | None = None) -> None:
@@ -189,6 +197,8 @@ class Service:
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
             nursery.start_soon(self._until_draining, self._work_on_jobs)
             nursery.start_soon(self._until_draining, self._ask_while_passive)
+            if self._ops is not None:
+                nursery.start_soon(self._until_draining, self._ops.run)
             async with self._http(nursery, http):
                 if await self._until_draining(self._boot):
                     self._begin_heartbeats()
@@ -303,6 +313,10 @@ class Service:
         await self._identity.ask(period.sender, self._parts.rng)
         await set_up_commands(period.sender, self._parts.bot.commands, self._parts.rng)
         await trio.sleep_forever()  # it is over with the period
+
+    def _bot_name(self) -> str:
+        me = self._identity.me
+        return f"bot {self._settings.bot_id}" if me is None else f"@{me.username}"
 
     def _more_health(self) -> dict[str, Any]:
         """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -15,6 +16,7 @@ from svc.leadership.postgres_lock import connect_lock
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.operations.providers import callback_readers, creating, open_providers
+from svc.ops.site import open_ops_database
 from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
@@ -46,8 +48,12 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """
     http = load_config(settings.host, settings.port)
     sessions = {**PLANNER, **idle_transaction_limit(settings.lease)}
-    async with asyncio_loop(), open_database(settings.database_url, settings=sessions) as database:
-        service = Service(real_parts(settings, metrics, database))
+    async with (
+        asyncio_loop(),
+        open_database(settings.database_url, settings=sessions) as database,
+        open_ops_database(settings.database_url) as ops_database,
+    ):
+        service = Service(replace(real_parts(settings, metrics, database), ops_database=ops_database))
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
             await nursery.start(partial(drain_on_signal, service.lifecycle.drain, deadline=deadline))
