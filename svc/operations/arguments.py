@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from svc.handler.job import JobState
 from svc.operations import commands, replay_arguments
-from svc.operations.version import installed_version
+from svc.observability.version import installed_version
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
 
