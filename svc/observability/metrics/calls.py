@@ -17,17 +17,21 @@ PROVIDER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 PROBE = "probe"
 """Stands for the method of a call that looks for a message; such a call is always refused."""
 OTHER = "other"
+# fmt: off
 METHODS = frozenset(
-    """
-    getMe getUpdates getFile getWebhookInfo setWebhook deleteWebhook getMyCommands setMyCommands deleteMyCommands
-    getChatMenuButton setChatMenuButton getChat getChatMember sendMessage sendMessageDraft sendPhoto sendVideo
-    sendAnimation sendAudio sendVoice sendVideoNote sendDocument sendMediaGroup sendSticker sendPoll sendDice
-    sendLocation sendVenue sendContact sendGame sendInvoice sendChatAction copyMessage forwardMessage editMessageText
-    editMessageCaption editMessageMedia editMessageReplyMarkup deleteMessage deleteMessages pinChatMessage
-    setMessageReaction answerCallbackQuery answerInlineQuery answerPreCheckoutQuery answerShippingQuery
-    refundStarPayment
-    """.split()
+    {
+        "getMe", "getUpdates", "getFile", "getWebhookInfo", "setWebhook", "deleteWebhook", "getMyCommands",
+        "setMyCommands", "deleteMyCommands", "getChatMenuButton", "setChatMenuButton", "getChat",
+        "getChatMember", "sendMessage", "sendMessageDraft", "sendPhoto", "sendVideo", "sendAnimation",
+        "sendAudio", "sendVoice", "sendVideoNote", "sendDocument", "sendMediaGroup", "sendSticker", "sendPoll",
+        "sendDice", "sendLocation", "sendVenue", "sendContact", "sendGame", "sendInvoice", "sendChatAction",
+        "copyMessage", "forwardMessage", "editMessageText", "editMessageCaption", "editMessageMedia",
+        "editMessageReplyMarkup", "deleteMessage", "deleteMessages", "pinChatMessage", "setMessageReaction",
+        "answerCallbackQuery", "answerInlineQuery", "answerPreCheckoutQuery", "answerShippingQuery",
+        "refundStarPayment",
+    }
 )
+# fmt: on
 """Those that are told apart; whatever else a bot calls is `other`, so that no name of its own becomes a label."""
 
 

@@ -32,7 +32,7 @@ from svc.observability.metrics.webhook_health import WebhookHealth
 from svc.observability.version import installed_version
 
 # A second line for each counter and bucket, which says since when it counts: Prometheus notices a restart without.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 # Looking through what is installed takes as long as the rest of a test.
 _version = cache(installed_version)
 

@@ -6,7 +6,7 @@ one, and the old leader's last does not outlive its term.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,21 +14,30 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+_NAMES = {
+    "svc_inbox_updates": "Updates in the inbox",
+    "svc_inbox_oldest_seconds": "Age of the oldest update in the inbox, 0 where there is none",
+    "svc_dead_updates": "Dead updates that wait for an operator",
+    "svc_in_doubt_updates": "Updates whose send may or may not have arrived",
+    "svc_readings_timestamp_seconds": "When the database was last read for these gauges, Unix time",
+}
+_JOBS = "Jobs by provider and state; those that are over, of the last 24 hours"
+
 
 @dataclass(frozen=True)
 class Readings:
-    """The database at the time `at` (Unix time). What did not come in time is None, and is not shown.
+    """The database at the time `at` (Unix time).
 
-    Large counts are estimates. `looked_for` is a part of `in_doubt`. `jobs` by provider and state; those that are over
-    ended within the last 24 hours.
+    Large counts are estimates. `oldest_seconds` is None where nothing waits. `looked_for` is a part of `in_doubt`.
+    `jobs` by provider and state; those that are over ended within the last 24 hours.
     """
 
     at: float
-    inbox: int | None = None
+    inbox: int = 0
     oldest_seconds: float | None = None
-    dead: int | None = None
-    in_doubt: int | None = None
-    looked_for: int | None = None
+    dead: int = 0
+    in_doubt: int = 0
+    looked_for: int = 0
     jobs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -60,31 +69,19 @@ class LatestReadings(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """For the registry: the families, with values if there are any."""
-        return list(_families(self.latest))
+        families = {name: GaugeMetricFamily(name, text) for name, text in _NAMES.items()}
+        jobs = GaugeMetricFamily("svc_jobs", _JOBS, labels=["provider", "state"])
+        if self.latest is not None:
+            _add(families, jobs, self.latest)
+        return [*families.values(), jobs]
 
 
-def _families(now: Readings | None) -> Iterator[GaugeMetricFamily]:
-    yield _gauge("svc_inbox_updates", "Updates in the inbox", now and now.inbox)
-    yield _gauge("svc_inbox_oldest_seconds", "Age of the oldest update in the inbox", now and _oldest(now))
-    yield _gauge("svc_dead_updates", "Dead updates that wait for an operator", now and now.dead)
-    yield _gauge("svc_in_doubt_updates", "Updates whose send may or may not have arrived", now and now.in_doubt)
-    jobs = GaugeMetricFamily(
-        "svc_jobs", "Jobs by provider and state; those that are over, of the last 24 hours", labels=["provider", "state"]
-    )
-    for provider, states in (now.jobs if now else {}).items():
+def _add(families: Mapping[str, GaugeMetricFamily], jobs: GaugeMetricFamily, now: Readings) -> None:
+    families["svc_inbox_updates"].add_metric([], now.inbox)
+    families["svc_inbox_oldest_seconds"].add_metric([], now.oldest_seconds or 0.0)
+    families["svc_dead_updates"].add_metric([], now.dead)
+    families["svc_in_doubt_updates"].add_metric([], now.in_doubt)
+    families["svc_readings_timestamp_seconds"].add_metric([], now.at)
+    for provider, states in now.jobs.items():
         for state, count in states.items():
             jobs.add_metric([provider, state], count)
-    yield jobs
-    yield _gauge("svc_readings_timestamp_seconds", "When the database was last read, Unix time", now and now.at)
-
-
-def _oldest(now: Readings) -> float | None:
-    """0 where nothing waits: a gap would look like an answer that did not come."""
-    return 0.0 if now.inbox == 0 else now.oldest_seconds
-
-
-def _gauge(name: str, text: str, value: float | None) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text)
-    if value is not None:
-        family.add_metric([], value)
-    return family

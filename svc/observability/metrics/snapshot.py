@@ -66,17 +66,15 @@ def take_snapshot(counters: Iterable[Metric]) -> Snapshot:
 def difference(before: Snapshot, after: Snapshot, seconds: float) -> dict[str, Any]:
     """What was counted between the two, in so many seconds, as a row of the table figures has it: without zeros."""
     answers = _grown(before.answers, after.answers)
-    return {
-        "seconds": round(seconds, 3),
+    flood = {"pauses": answers.get("flood", 0), "seconds": round(after.flood_seconds - before.flood_seconds, 3)}
+    parts = {
         "counts": _grown(before.counts, after.counts),
         "answers": answers,
-        "flood": {
-            "pauses": answers.get("flood", 0),
-            "seconds": round(after.flood_seconds - before.flood_seconds, 3),
-        },
+        "flood": flood if any(flood.values()) else {},
         "ack": _between(before.ack, after.ack),
         "menu": _between(before.menu, after.menu),
     }
+    return {"seconds": round(seconds, 3), **{name: part for name, part in parts.items() if part}}
 
 
 def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, int]:
@@ -88,4 +86,5 @@ def _between(before: Within, after: Within) -> dict[str, Any]:
     """How many came in between, each above the bound before and at most its own."""
     bounds = sorted(after)
     grown = [0.0, *(after[bound] - before.get(bound, 0) for bound in bounds)]
-    return {"le": bounds[:-1], "n": [int(upper - lower) for lower, upper in pairwise(grown)]}
+    counts = [int(upper - lower) for lower, upper in pairwise(grown)]
+    return {"le": bounds[:-1], "n": counts} if any(counts) else {}
