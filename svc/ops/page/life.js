@@ -7,7 +7,7 @@ import { duration, moment, NONE } from "./words.js";
 const SCALE = 1000; // units over the whole life
 const THINNEST = 5;
 const LIVE = new Set(["pending", "processing", "in_doubt"]);
-const LIVE_JOBS = new Set(["wanted", "creating", "running", "unknown", "ready"]);
+const LIVE_JOBS = new Set(["wanted", "submitting", "running", "ready"]);
 const MOODS = {
   delivered: "good",
   done: "good",
@@ -88,8 +88,8 @@ function row(span, total) {
   if (outcome) words.append(badge(outcome));
   if (detail) words.append(element("span", { class: "detail", text: detail }));
   const took = end === null ? "goes on" : end > start ? duration(end - start) : "";
-  const time = block("span-time", element("span", { text: `+ ${duration(start)}` }), element("span", { text: took }));
-  if (at) time.title = moment(at);
+  const [since, length] = [`+ ${duration(start)}`, took].map((text) => element("span", { text }));
+  const time = element("div", { class: "span-time", title: at ? moment(at) : null }, since, length);
   const place = { class: "span", "data-kind": kind, "data-level": Math.min(level, 3) };
   return element("li", place, words, bar(span, total), time);
 }

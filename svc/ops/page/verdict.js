@@ -18,8 +18,8 @@ function problem({ problem: why }) {
   return why && bad(`What is shown is old: ${why}`);
 }
 
-function nobody({ lead, handovers }) {
-  if (lead.instance !== null) return null;
+function nobody({ problem: why, lead, handovers }) {
+  if (lead.instance !== null || why) return null; // Where the database does not answer nobody knows who leads.
   const seconds = lead.seconds ?? secondsSinceTheEnd(handovers);
   return bad(seconds === null ? "Nobody is ACTIVE" : `Nobody is ACTIVE for ${age(seconds)}`);
 }
