@@ -36,7 +36,9 @@ from svc.delivery.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
+from svc.delivery.metered_sender import MeteredSender
 from svc.delivery.prober import Prober
+from svc.delivery.readings import TakeReadings, keep_reading
 from svc.delivery.remote_files import RemoteFiles
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
@@ -63,6 +65,8 @@ from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
 from svc.storage.database import Database
+from svc.storage.figures import Figures
+from svc.storage.figures_writer import FiguresWriter
 from svc.storage.inbox import Inbox, Term
 from svc.storage.instances import Instances
 from svc.storage.jobs import Jobs
@@ -104,6 +108,10 @@ class Parts:
     connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
     database_answers: Callable[[], Awaitable[bool]]
+    take_readings: TakeReadings | None = None
+    """Reads what the metrics tell of the database; None: they tell nothing of it."""
+    figures: Figures | None = None
+    """Where it is written what is counted; None: nowhere."""
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
     open_remote: OpenFor = network_transport_for
@@ -168,7 +176,7 @@ class Service:
         )
         database = parts.ops_database
         self._ops = None if database is None else make_site(settings, database, bot=self._bot_name)
-        self._intake = Intake(parts.inbox.store, self._hints)
+        self._intake = Intake(parts.inbox.store, self._hints, parts.metrics.updates.count_accepted)
         self.app = make_app(
             self._intake,
             self.lifecycle,
@@ -211,13 +219,15 @@ class Service:
 
     def _chores(self) -> Iterator[chores.Chore]:
         """What is done besides answering while ACTIVE, until draining."""
+        parts = self._parts
         chores_by_name: dict[str, chores.Chore] = {
             "HINTS": partial(chores.take_hints, self._hints),
             "BACKFILL": chores.backfill,
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
-            "PRUNE": partial(prune, self._settings, self._parts.transition_log, self._parts.jobs),
+            "PRUNE": partial(prune, self._settings, parts.transition_log, parts.jobs, parts.figures),
+            **({"READINGS": partial(keep_reading, parts.take_readings)} if parts.take_readings is not None else {}),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
             "STEP_DOWN": self._watch_reach,
@@ -264,7 +274,7 @@ class Service:
             may_send=leader.may_send,
         ) as api:
             took = trio.current_time() - leader.heard
-            sender = LeasedSender(self._standing.noting(api), leader.lease)
+            sender = MeteredSender(LeasedSender(self._standing.noting(api), leader.lease), parts.metrics.bot_api)
             queue = ChatQueue(self._news)
             with parts.metrics.leading(took, lambda: leader.lease.left, queue.__len__):
                 yield ActivePeriod(
@@ -299,6 +309,9 @@ class Service:
         # Until the process ends: what it still sends while it drains is its own.
         assert self._writing is not None
         self._writing.start_soon(keep_up, "HEARTBEAT", self._standing.heartbeats.run, self._parts.rng)
+        if self._parts.figures is not None:
+            writer = FiguresWriter(self._parts.metrics, self._parts.figures)
+            self._writing.start_soon(keep_up, "FIGURES", writer.run, self._parts.rng)
 
     async def _ask_while_passive(self) -> None:
         await keep_up("REACH", partial(self._standing.ask_while_passive, self.lifecycle), self._parts.rng)
@@ -334,7 +347,8 @@ class Service:
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
             kinds = kinds_to_ask_for(parts.bot.kinds)
-            await poll(self._standing.noting(poller), self._intake, kinds=kinds, rng=parts.rng)
+            sender = MeteredSender(self._standing.noting(poller), parts.metrics.bot_api)
+            await poll(sender, self._intake, kinds=kinds, rng=parts.rng)
 
     async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
         return await until(self.lifecycle.draining, work)

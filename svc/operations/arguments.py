@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection
 from typing import Any, get_args
 
 from svc.handler.job import JobState
+from svc.observability.version import installed_version
 from svc.operations import commands, replay_arguments
-from svc.operations.version import installed_version
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
 

@@ -4,6 +4,7 @@
     instances.py  the processes that live
     history.py    who was in which state when, and so who led
     updates.py    updates in one state, why they are dead, one update's life
+    readings.py   what the ACTIVE instance reads every few seconds for the metrics
     life.py       one update's life as spans of time, and what it waits behind
     search.py     what is known of a number: an update, a chat, a person, a job
     overview.py   all that the ops page shows at a glance, in one look
