@@ -30,7 +30,7 @@ from svc.ops.site import Site, make_site
 from svc.settings.parsers import networks
 from svc.storage.database import Database
 from tests.harness import settings_for_tests
-from tests.serving import Server, serving
+from tests.serving import Server, our_app, serving
 
 TOKEN = "a-token-of-the-operators"
 NOW = 1_800_000_000.0
@@ -267,7 +267,6 @@ def site_without_database(**changes: Any) -> Site:
 @asynccontextmanager
 async def served(site: Site) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
     """The page over a real socket, and a client of this machine."""
-    from tests.serving import our_app
 
     def make(server: Server) -> Any:
         app = our_app(server)
@@ -328,7 +327,7 @@ async def test_signing_in_and_out() -> None:
 
 
 async def test_tries_over_a_socket() -> None:
-    """After five wrong ones, by the form or as a bearer, the right one is not looked at either; this machine is let in."""
+    """After five wrong ones, by the form or as a bearer, the right one is not looked at; this machine is let in."""
     async with served(site_without_database()) as (_, client):
         elsewhere = {"Host": "svc.example", "Origin": "http://svc.example"}
         for number in range(TRIES_EACH):

@@ -32,7 +32,8 @@ def plots_of(hours: int) -> str:
 
 class Looks:
     """Looks for the topics of one bot. `served_by` is this instance, `bot` tells how the bot is called, `hide` takes
-    the settings' secrets out of a text."""
+    the settings' secrets out of a text.
+    """
 
     def __init__(
         self, database: Database, bot_id: int, *, served_by: str, bot: Callable[[], str], hide: Callable[[str], str]
