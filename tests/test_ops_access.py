@@ -129,7 +129,7 @@ FROM_ELSEWHERE = [
     Row(200, ELSEWHERE, COOKIE_OF_ANNA, blocked=True),
     Row(200, ELSEWHERE, path="/ops/page/ops.css", blocked=True),
 ]
-POST = {"method": "POST", "path": "/ops/act"}
+POST: dict[str, Any] = {"method": "POST", "path": "/ops/act"}
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 POSTS = [
     Row(200, headers=SAME_SITE, **POST),
@@ -161,7 +161,7 @@ POSTS = [
     Row(200, headers={"sec-fetch-site": "none"}, path="/ops/actions"),
     Row(403, headers={"sec-fetch-site": "cross-site"}, method="PUT"),
 ]
-LOGIN = {"method": "POST", "path": "/ops/login"}
+LOGIN: dict[str, Any] = {"method": "POST", "path": "/ops/login"}
 LOGINS = [
     Row(200, ELSEWHERE, SAME_SITE, **LOGIN),
     Row(200, headers=SAME_SITE, **LOGIN),
