@@ -34,6 +34,7 @@ from svc.jobs.progress import Progress
 from svc.jobs.results import ResultServers
 from svc.storage.inbox import ChatState
 from svc.storage.jobs import DueJob, Failed, Jobs, Unknown
+from svc.waiting import first_of
 
 log = structlog.get_logger()
 
@@ -91,8 +92,8 @@ async def work_on_jobs(active: ActiveEvent[ActivePeriod], parts: JobParts) -> No
 
 
 async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
-    """Work on jobs for as long as the period's lease lasts, and hear the last creates' answers."""
-    if period.lease.over:
+    """Work on jobs for as long as the period's lease lasts and is wanted, and hear the last creates' answers."""
+    if period.lease.over or period.lease.unwanted_for is not None:
         return
     async with (
         parts.open_providers() as providers,
@@ -102,7 +103,7 @@ async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
         calls = period.metrics.providers
         metered = {name: MeteredProvider(name, provider, calls) for name, provider in providers.items()}
         with period.lease.scope():
-            await JobRunner(period, parts, metered, results, creates).run()
+            await first_of(JobRunner(period, parts, metered, results, creates).run, period.lease.unwanted)
 
 
 class JobRunner:
