@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+from svc.ops.masking import masked_text
 from svc.ops.plots import WINDOWS, plots, slot_seconds, terms
 from svc.ops.stream import event
 from svc.ops.watching import Look
@@ -30,13 +31,18 @@ def plots_of(hours: int) -> str:
 
 
 class Looks:
-    """Looks for the topics of one bot. `served_by` is this instance, `bot` tells how the bot is called."""
+    """Looks for the topics of one bot. `served_by` is this instance, `bot` tells how the bot is called, `hide` takes
+    the settings' secrets out of a text.
+    """
 
-    def __init__(self, database: Database, bot_id: int, *, served_by: str, bot: Callable[[], str]) -> None:
+    def __init__(
+        self, database: Database, bot_id: int, *, served_by: str, bot: Callable[[], str], hide: Callable[[str], str]
+    ) -> None:
         self._database = database
         self._bot_id = bot_id
         self._served_by = served_by
         self._bot = bot
+        self._hide = hide
         self._last = replace(reports.NOTHING_KNOWN, served_by=served_by, bot=bot())
         self._away_since: float | None = None
         self._slow = reports.SlowFacts()
@@ -54,7 +60,7 @@ class Looks:
             await self._look()
         except DatabaseUnavailable as error:
             self._last = replace(self._last, problem=self._problem(error))
-        return event(OVERVIEW, asdict(self._last))
+        return event(OVERVIEW, asdict(self._last), self._hide)
 
     async def _look(self) -> None:
         now = time.time()
@@ -62,7 +68,9 @@ class Looks:
         if not 0 <= now - self._slow_at < PLOTS_EVERY:
             self._slow, self._slow_at = await reports.slow_facts(self._database, self._bot_id), now
         told = await reports.look(self._database, self._bot_id)
-        self._last = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot())
+        seen = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot())
+        reasons = [replace(row, reason=masked_text(row.reason)) for row in seen.dead_reasons]
+        self._last = replace(seen, dead_reasons=reasons)
         self._away_since = None
 
     def _problem(self, error: Exception) -> str:
@@ -75,7 +83,7 @@ class Looks:
             # The overview tells of a database that is away; the plots end where they ended.
             with suppress(DatabaseUnavailable):
                 self._plots[hours] = await self._draw(hours)
-            return event("plots", self._plots.get(hours, {}))
+            return event("plots", self._plots.get(hours, {}), self._hide)
 
         return look
 

@@ -23,7 +23,7 @@ Errors are JSON with an `error`, but for the login's. What is not allowed is dec
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from typing import Any
 
@@ -39,6 +39,7 @@ from svc.ops import deeds, wanted
 from svc.ops.details import dead_view, job_view, life_view
 from svc.ops.door import Door, visitor
 from svc.ops.looks import OVERVIEW, plots_of
+from svc.ops.masking import masked_text
 from svc.ops.plots import WINDOWS
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
@@ -69,6 +70,8 @@ def add_ops(app: QuartTrio, site: Site) -> None:
         # Also what no route has answered: a wrong method, a page that there is not.
         if request.path == "/ops" or request.path.startswith("/ops/"):
             answer.headers.update(HEADERS)
+            if answer.is_json:
+                answer.set_data(site.hide(await answer.get_data(as_text=True)))
         return answer
 
 
@@ -77,6 +80,7 @@ def _blueprint(site: Site, door: Door) -> Blueprint:
     pages = Blueprint("ops", __name__, url_prefix="/ops")
     pages.before_request(door.check)
     pages.get("")(door.page)
+    pages.get("/")(door.to_the_page)
     pages.post("/login")(door.login)
     pages.post("/logout")(door.logout)
     _add_files(pages, site)
@@ -150,7 +154,8 @@ def _add_reading(pages: Blueprint, site: Site) -> None:
     @_answering
     async def search_page() -> ResponseReturnValue:
         found = await search(site.database, site.bot_id, asked_for(request.args.get("q", "")))
-        return asdict(found)
+        rows = [replace(row, note=row.note and masked_text(row.note)) for row in found.updates]
+        return asdict(replace(found, updates=rows))
 
     @pages.get("/updates/<int(signed=True):number>")
     @_answering

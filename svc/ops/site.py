@@ -49,7 +49,7 @@ class Site:
 
 def make_site(settings: Settings, database: Database, *, bot: Callable[[], str]) -> Site:
     """The ops page of this instance, on a database of its own. `bot` tells what the bot is called."""
-    looks = Looks(database, settings.bot_id, served_by=settings.instance_id, bot=bot)
+    looks = Looks(database, settings.bot_id, served_by=settings.instance_id, bot=bot, hide=settings.hide)
     return Site(
         database,
         settings.bot_id,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,9 +29,9 @@ _HEARTBEAT = b": still here\n\n"
 _FIRST = b"retry: 1000\n\n"
 
 
-def event(name: str, data: Any) -> bytes:
-    """One event; `data` becomes JSON."""
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def event(name: str, data: Any, hide: Callable[[str], str]) -> bytes:
+    """One event; `data` becomes JSON, out of which `hide` takes the secrets."""
+    return f"event: {name}\ndata: {hide(json.dumps(data))}\n\n".encode()
 
 
 class Streams:
