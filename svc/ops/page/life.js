@@ -104,7 +104,8 @@ function bar({ start, end, outcome, kind }, total) {
   const box = { viewBox: `0 0 ${SCALE} 10`, preserveAspectRatio: "none" };
   const track = { class: "span-bar", "aria-hidden": "true", ...box };
   const mood = MOODS[outcome] ?? (kind === "waiting" ? "idle" : "");
-  return svg("svg", track, svg("rect", { x: x.toFixed(1), width: width.toFixed(1), y: 1, height: 8, "data-mood": mood }));
+  const place = { x: x.toFixed(1), width: width.toFixed(1), y: 1, height: 8, "data-mood": mood };
+  return svg("svg", track, svg("rect", place));
 }
 
 function payloadBlock(payload) {
