@@ -1,5 +1,5 @@
-"""A Postgres, a stand-in for Telegram and two instances, for the tests of the ops page in a browser: as a process of its
-own (`python -m tests.ops_world`), since Playwright and Trio do not share one.
+"""A Postgres, a stand-in for Telegram and two instances, for the tests of the ops page in a browser: as a process of
+its own (`python -m tests.ops_world`), since Playwright and Trio do not share one.
 
 It prints the instances' addresses, and then does what the lines that it reads tell it, each a JSON list of a name and
 arguments; each is answered with a line.
@@ -15,6 +15,7 @@ from typing import Any
 import trio
 
 from fleet.instances import Fleet, running_fleet
+from fleet.waiting import eventually
 from sandbox.postgres import temporary_postgres
 from svc.storage.database import asyncio_loop, open_database
 from tests.ops_page import TOKEN
@@ -34,6 +35,7 @@ class World:
         self.deeds: dict[str, Callable[..., Awaitable[Any]]] = {
             "says": self.says,
             "menus": self.menus,
+            "has_a_menu": self.has_a_menu,
             "dies": self.dies,
         }
 
@@ -45,10 +47,16 @@ class World:
         """How many menus somebody has."""
         return self._fleet.menus()[user]
 
-    async def dies(self, update_id: int, chat: int, text: str, reason: str, hours: int) -> None:
-        """Let there be a dead update of somebody who wrote this, so many hours ago."""
-        sender = {"id": chat, "is_bot": False, "first_name": text, "language_code": "en"}
-        message = {"message_id": 1, "date": 1, "chat": {"id": chat, "type": "private"}, "from": sender, "text": text}
+    async def has_a_menu(self, user: int) -> bool:
+        """Wait until somebody has one."""
+        await eventually(lambda: self._fleet.menus()[user] > 0)
+        return True
+
+    async def dies(self, update_id: int, chat: int, name: str, reason: str, hours: int) -> None:
+        """Let there be a dead /start of somebody of this name, so many hours ago."""
+        sender = {"id": chat, "is_bot": False, "first_name": name, "language_code": "en"}
+        chat_of = {"id": chat, "type": "private", "first_name": name}
+        message = {"message_id": 1, "date": 1, "chat": chat_of, "from": sender, "text": "/start"}
         payload = json.dumps({"update_id": update_id, "message": message}).encode()
         async with asyncio_loop(), open_database(self._fleet.database_url) as database:
             await database.fetch(DEAD, update_id, chat, payload, reason, hours)

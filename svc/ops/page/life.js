@@ -1,5 +1,6 @@
 // The life of an update or of a job, from its arrival to its end, as a waterfall.
 
+import { confirm } from "./confirm.js";
 import { block, element, svg } from "./dom.js";
 import { link } from "./tables.js";
 import { duration, moment, NONE } from "./words.js";
@@ -8,7 +9,9 @@ const SCALE = 1000; // units over the whole life
 const THINNEST = 5;
 const LIVE = new Set(["pending", "processing", "in_doubt"]);
 const LIVE_JOBS = new Set(["wanted", "submitting", "running", "ready"]);
+const CANCELLABLE = new Set(["wanted", "submitting", "running"]);
 const MOODS = {
+  ok: "good",
   delivered: "good",
   done: "good",
   found: "good",
@@ -47,15 +50,19 @@ export function jobFacts({ job, task_id: task, attempts, polls, input, spans }) 
     ["Error", job.error ?? NONE],
   ];
   const goesOn = LIVE_JOBS.has(job.state);
-  return { title: `Job ${job.job_id}`, facts, goesOn, since: job.created_at, spans, blocked_by: null, payload: input };
+  const cancels = CANCELLABLE.has(job.state) ? job.job_id : null;
+  const title = `Job ${job.job_id}`;
+  return { title, facts, goesOn, since: job.created_at, spans, blocked_by: null, payload: input, cancels };
 }
 
 export class Life {
-  constructor({ title, facts, goesOn, since, spans, blocked_by: blocked, payload }) {
+  /** `cancels` is the job that can be cancelled here, if there is one. */
+  constructor({ title, facts, goesOn, since, spans, blocked_by: blocked, payload, cancels = null }) {
     this.root = element("article", { class: "life", "aria-label": title });
     this.root.append(element("h3", { text: title }));
     if (blocked) this.root.append(blockedBy(blocked));
     this.root.append(factList(facts), waterfall(spans, goesOn ? (Date.now() - Date.parse(since)) / 1000 : 0));
+    if (cancels !== null) this.root.append(cancelling(cancels));
     if (payload !== null) this.root.append(payloadBlock(payload));
   }
 }
@@ -106,6 +113,23 @@ function bar({ start, end, outcome, kind }, total) {
   const mood = MOODS[outcome] ?? (kind === "waiting" ? "idle" : "");
   const place = { x: x.toFixed(1), width: width.toFixed(1), y: 1, height: 8, "data-mood": mood };
   return svg("svg", track, svg("rect", place));
+}
+
+function cancelling(job) {
+  const said = element("p", { class: "acted", role: "status" });
+  const ask = () => confirm({
+    title: `Cancel job ${job}?`,
+    consequences: [
+      "Nothing more is done for it, and whoever asked for it is told so.",
+      "The provider may make it all the same, and ask for its price.",
+    ],
+    confirm: "Cancel the job",
+    dangerous: true,
+    wanted: () => ({ action: "cancel_job", job_id: job }),
+    done: (sentence) => { said.textContent = sentence; },
+  });
+  const button = element("button", { type: "button", class: "button danger", text: "Cancel this job …", onclick: ask });
+  return block("cancelling", button, said);
 }
 
 function payloadBlock(payload) {
