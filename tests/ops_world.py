@@ -35,25 +35,24 @@ class World:
         self.deeds: dict[str, Callable[..., Awaitable[Any]]] = {
             "says": self.says,
             "menus": self.menus,
-            "has_a_menu": self.has_a_menu,
             "dies": self.dies,
         }
 
     async def says(self, user: int, text: str) -> int:
-        """Somebody writes to the bot; the update's id."""
-        return self._fleet.says(user, text)
+        """Somebody writes to the bot; the update's id, once an instance has accepted it."""
+        update_id = self._fleet.says(user, text)
+        await eventually(lambda: update_id in self._fleet.accepted)
+        return update_id
 
-    async def menus(self, user: int) -> int:
-        """How many menus somebody has."""
+    async def menus(self, user: int, at_least: int = 0) -> int:
+        """How many menus somebody has, once they have so many."""
+        await eventually(lambda: self._fleet.menus()[user] >= at_least)
         return self._fleet.menus()[user]
 
-    async def has_a_menu(self, user: int) -> bool:
-        """Wait until somebody has one."""
-        await eventually(lambda: self._fleet.menus()[user] > 0)
-        return True
-
     async def dies(self, update_id: int, chat: int, name: str, reason: str, hours: int) -> None:
-        """Let there be a dead /start of somebody of this name, so many hours ago."""
+        """Let there be a dead /start of somebody of this name, so many hours ago; they have a menu from another one."""
+        await self.says(chat, "/start")
+        await self.menus(chat, 1)
         sender = {"id": chat, "is_bot": False, "first_name": name, "language_code": "en"}
         chat_of = {"id": chat, "type": "private", "first_name": name}
         message = {"message_id": 1, "date": 1, "chat": chat_of, "from": sender, "text": "/start"}
