@@ -1,9 +1,10 @@
-"""The plots of the demo: what they draw, what they say to a screen reader, and that they can be read."""
+"""The plots of the demo and of the ops page: what they draw, what they say to a screen reader; that they can be read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from xml.etree import ElementTree as ET
 
@@ -12,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.score.history import SECONDS, History
-from svc.plots.time_plot import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, amount, lanes, nice_ticks, plot, width
+from svc.ops.plots import plots, slot_seconds, terms
+from svc.plots.time_plot import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, ago, amount, lanes, nice_ticks, plot, width
+from svc.plots.timeline import MAX_LANES, NARROW, WIDE, Term, lanes_of, length, timeline
+from svc.storage.figures import Slot
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"
-CSS = files("demo").joinpath("page", "plots.css").read_text()
+CSS = files("svc.plots").joinpath("page", "plots.css").read_text()
 
 
 def drawn(
@@ -24,7 +28,7 @@ def drawn(
 ) -> ET.Element:
     """A plot of these values, one a second until NOW, as a page reads it."""
     points = [(NOW - len(values) + second + 0.5, value) for second, value in enumerate(values)]
-    return ET.fromstring(plot(title, unit, [Line("p50", "line-p50", points)], marks, until=NOW, seconds=SECONDS))
+    return ET.fromstring(plot(title, unit, [Line("p50", "line-second", points)], marks, until=NOW, seconds=SECONDS))
 
 
 def of_class(svg: ET.Element, name: str) -> list[ET.Element]:
@@ -149,16 +153,18 @@ def test_whatever_is_in_a_name_is_text() -> None:
     assert said(svg).startswith("<script>&: ")
 
 
-def test_it_keeps_to_a_strict_policy() -> None:
-    """No style and no script: all of that is in the style sheet, which knows every class."""
-    svg = drawn([1, None, 2, 3], [Mark(NOW - 9, "", "Deploy"), Mark(NOW - 1, "up")])
-    tags = {element.tag.removeprefix(SVG) for element in svg.iter()}
-    assert tags == {"svg", "title", "desc", "text", "tspan", "path"}
-    attributes = {name for element in svg.iter() for name in element.attrib}
+def test_they_keep_to_a_strict_policy() -> None:
+    """No style and no script: all of that is in the style sheet, which knows every class and no other."""
+    deployed = drawn([1, None, 2, 3], [Mark(NOW - 9, "", "Deploy"), Mark(NOW - 1, "up")])
+    gone = [term("one", 0, 50), term("two", 60, 90)]
+    texts = [over(gone), over([*gone, term("three", 90, None)]), *plots([], [], until=NOW, hours=1).values()]
+    elements = [element for svg in [deployed, *map(ET.fromstring, texts)] for element in svg.iter()]
+    tags = {element.tag.removeprefix(SVG) for element in elements}
+    assert tags == {"svg", "g", "title", "desc", "text", "tspan", "path", "rect"}
+    attributes = {name for element in elements for name in element.attrib}
     assert not [name for name in attributes if name == "style" or name.startswith("on")]
-    classes = {name for element in svg.iter() for name in element.get("class", "").split()}
-    elsewhere = {"line-p99", "line-pressed", "line-answered"}
-    assert classes | elsewhere == set(re.findall(r"\.([a-z][\w-]+)(?=[^{}]*\{)", re.sub(r"/\*.*?\*/", "", CSS)))
+    classes = {name for element in elements for name in element.get("class", "").split()}
+    assert classes == set(re.findall(r"\.([a-z][\w-]+)(?=[^{}]*\{)", re.sub(r"/\*.*?\*/", "", CSS)))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -168,7 +174,7 @@ def test_lines_and_words_stand_out(scheme: str) -> None:
     colours = dict(re.findall(r"--plot-(\w+): (#\w+);", blocks[scheme == "dark"]))
     ratios = {name: contrast(colours["back"], colour) for name, colour in colours.items()}
     assert min(ratios[name] for name in ("text", "strong")) >= 4.5
-    assert min(ratios[name] for name in ("one", "two", "three", "mark")) >= 3
+    assert min(ratios[name] for name in ("one", "two", "three", "mark", "term")) >= 3
 
 
 def contrast(one: str, other: str) -> float:
@@ -212,3 +218,141 @@ def test_history_forgets() -> None:
     history.pressed(NOW + SECONDS + 1)
     assert history.plots(NOW + 60)["menus"].count("highest 0/s") == 2
     assert "deploy" not in history.plots(NOW + SECONDS)["menus"]
+
+
+def term(instance: str, start: float, end: float | None, gap: float | None = None) -> Term:
+    """A term in seconds after the beginning of the timeline of `over`, which is 100 seconds long."""
+    begin = NOW - 100
+    return Term(instance, 7, begin + start, None if end is None else begin + end, "lock_acquired: free", "SIGTERM", gap)
+
+
+def over(terms: Sequence[Term], width: int = WIDE) -> str:
+    return timeline(terms, until=NOW, seconds=100, width=width)
+
+
+def bars(text: str, style: str) -> list[tuple[float, float, str]]:
+    """Where the bars of this class begin and end, and what they tell."""
+    found = []
+    for group in of_class(ET.fromstring(text), style):
+        title, rect = group.find(f"{SVG}title"), group.find(f"{SVG}rect")
+        assert title is not None
+        assert rect is not None
+        x = float(rect.get("x", ""))
+        found.append((x, x + float(rect.get("width", "")), title.text or ""))
+    return found
+
+
+def test_the_timeline_tells_of_terms_and_gaps() -> None:
+    """Terms with trigger and reason; gaps, measured and seen however short they are; the present one, too."""
+    text = over([term("one", -20, 50), term("two", 50.08, 90, gap=0.08)])
+    (first, second), (handover, now) = bars(text, "term"), bars(text, "gap")
+    assert first[1] == handover[0] < second[0] < second[1] == now[0]
+    assert "Began by lock_acquired: free. Ended by SIGTERM." in second[2]
+    assert "epoch 7" in second[2]
+    assert handover[1] - handover[0] >= 2
+    assert handover[2].startswith("Nobody was ACTIVE for 0.08 s")
+    assert now[2].endswith("Nobody is yet.")
+    assert {"0.08 s", "10 s"} <= set(texts(ET.fromstring(text)))
+    assert [path.get("class") for path in of_class(ET.fromstring(text), "gap-long")] == ["gap gap-long"]
+    assert said(ET.fromstring(text)) == (
+        "Who was ACTIVE: Nobody is ACTIVE now. 2 terms. Without anybody ACTIVE: 0.08 s, 0.08 s at most."
+    )
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@given(
+    lengths=st.lists(st.tuples(st.floats(0, 30), st.floats(0, 3), st.integers(0, 20)), max_size=30),
+    open_end=st.booleans(),
+)
+def test_the_timeline_stays_within_its_drawing(
+    width: int, lengths: list[tuple[float, float, int]], open_end: bool
+) -> None:
+    """Whatever the terms: few lanes, every bar inside, and one bar that has the focus by Tab if there is any."""
+    found, at = [], -50.0
+    for seconds, gap, name in lengths:
+        found.append(term(f"instance-{name}", at + gap, at + gap + seconds, gap))
+        at += gap + seconds
+    if found and open_end:
+        found[-1] = term("last", found[-1].start - NOW + 100, None, found[-1].gap)
+    svg = ET.fromstring(over(found, width))
+    rects = [(float(rect.get("x", "")), float(rect.get("width", ""))) for rect in svg.iter(f"{SVG}rect")]
+    assert all(x >= 0 and x + wide <= width for x, wide in rects)
+    assert len(of_class(svg, "lane-name")) <= MAX_LANES
+    by_tab = [group for group in svg.iter(f"{SVG}g") if group.get("tabindex") == "0"]
+    assert len(by_tab) == (1 if of_class(svg, "term") else 0)
+
+
+def test_of_many_instances_the_latest_have_lanes() -> None:
+    """In the order in which they led; those before share the first."""
+    many = [term(f"i{number}", number, number + 1) for number in range(MAX_LANES + 3)]
+    found = lanes_of(many)
+    assert list(found) == ["earlier ones", *(f"i{number}" for number in range(4, MAX_LANES + 3))]
+    assert list(found.values()) == list(range(1, MAX_LANES + 1))
+
+
+def test_a_long_name_is_told_in_full() -> None:
+    """It is cut in its lane, where its end tells it from others, and whole in the title."""
+    name = "<deployment-of-the-bot>-7d9f8c6b5-x2x9z"
+    (lane,) = of_class(ET.fromstring(over([term(name, 0, None)])), "lane-name")
+    assert list(lane.itertext()) == [name, f"…{name[-15:]}"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.084, "0.084 s"),
+        (4.24, "4.2 s"),
+        (41, "41 s"),
+        (720, "12 min"),
+        (11_500, "3.2 h"),
+        (1e6, "11.6 d"),
+    ],
+)
+def test_lengths_read_as_people_write_them(seconds: float, text: str) -> None:
+    assert length(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (30, "30 s ago"), (2700, "45 min ago"), (43_200, "12 h ago"), (604_800, "7 d ago")],
+)
+def test_ages_of_an_axis(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+def test_terms_know_what_began_them() -> None:
+    at = datetime.fromtimestamp(NOW, UTC)
+    row = {"instance_id": "one", "epoch": 3, "held": 0.0}
+    begun = {"from_state": "PASSIVE", "to_state": "ACTIVE", "trigger": "lock_acquired", "reason": "it was free"}
+    ended = {"from_state": "ACTIVE", "to_state": "PASSIVE", "trigger": "lock_lost", "reason": "the lease ran out"}
+    (found,) = terms([row | begun | {"at": at}, row | ended | {"at": at + timedelta(seconds=5)}])
+    assert found == Term("one", 3, NOW, NOW + 5, "lock_acquired: it was free", "the lease ran out", None)
+
+
+def test_figures_become_plots() -> None:
+    """Rates by the second, latencies in milliseconds, readings as they were; where slots are missing there are gaps."""
+    long = slot_seconds(1)
+    places = [*range(10), *range(20, 30)]
+    slots = [
+        Slot(
+            datetime.fromtimestamp(NOW - 3600 + place * long, UTC),
+            long,
+            counts={"accepted": 60, "done": 30},
+            answers={"ok": 90, "not_sent": 15, "in_doubt": 15},
+            ack={0.001: 99, 0.01: 1},
+            readings={"inbox": 5} if place < 20 else None,
+        )
+        for place in places
+    ]
+    drawn_plots = plots(slots, [term("one", 0, None)], until=NOW, hours=1)
+    found = {name: ET.fromstring(svg) for name, svg in drawn_plots.items()}
+    assert said(found["updates"]).endswith("done: latest 1/s, highest 1/s. accepted: latest 2/s, highest 2/s.")
+    assert "ok: latest 3/s" in said(found["answers"])
+    assert "failed: latest 1/s" in said(found["answers"])
+    assert "p99: latest 1 ms" in said(found["ack"])
+    assert said(found["menu"]).endswith("p50: nothing yet. p99: nothing yet.")
+    assert "latest 5 updates" in said(found["inbox"])
+    assert [path.count("M") for path in strokes(found["updates"])] == [2, 2]
+    assert [path.count("M") for path in strokes(found["inbox"])] == [1]
+    assert said(found["timeline"]) == said(found["timeline_narrow"]) == "Who was ACTIVE: one is ACTIVE. 1 term."

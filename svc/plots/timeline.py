@@ -80,7 +80,7 @@ def timeline(terms: Sequence[Term], *, until: float, seconds: float, width: int 
     height = (len(lanes) + 1) * LANE + AXIS
     name = f"timeline-{width}"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot timeline" viewBox="0 0 {width} {height}" role="group"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {width} {height}" role="group"'
         f' aria-labelledby="{name}" aria-describedby="{name}-text">',
         f'<title id="{name}">Who was ACTIVE</title>',
         f'<desc id="{name}-text">{escape(description(terms, until=until, seconds=seconds))}</desc>',
