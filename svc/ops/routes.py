@@ -43,7 +43,7 @@ from svc.ops.masking import masked_text
 from svc.ops.plots import WINDOWS
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
-from svc.ops.stream import PageStream, Streams
+from svc.ops.stream import PageStream
 from svc.ops.wanted import BadRequest
 from svc.reports.search import asked_for, search
 from svc.reports.views import ActionRow
@@ -123,18 +123,16 @@ def _add_files(pages: Blueprint, site: Site) -> None:
 
 
 def _add_stream(pages: Blueprint, site: Site) -> None:
-    streams = Streams(site.watch.news)
-
     @pages.get("/stream")
     @_answering
     async def stream() -> ResponseReturnValue:
         hours = request.args.get("hours", "1")
         if hours not in map(str, WINDOWS):
             raise BadRequest(f"hours must be one of {', '.join(map(str, WINDOWS))}")
-        if streams.full:
+        if site.streams.full:
             return {"error": "too many pages are open"}, 503
         topics = [site.watch.topics[OVERVIEW], site.watch.topics[plots_of(int(hours))]]
-        body = PageStream(streams, topics, seconds=visitor().seconds_left)
+        body = PageStream(site.streams, topics, seconds=visitor().seconds_left)
         response = Response(body, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         response.timeout = None
         return response
