@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from svc.actions import replay
+from svc.actions import dead_letters, dead_sql
 from svc.actions.replay import Selection, Tally, replay_selected
 from svc.operations import inspect
 from svc.operations.replay_command import replay_selection, replay_updates
@@ -16,7 +16,7 @@ from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, DatabaseUnavailable, asyncio_loop, column, open_database
 from svc.storage.inbox import Dead, Done
 from svc.storage.keys import NEW_WORK_CHANNEL
-from tests.operators import DEAD, an_inbox, attempt, received, rows_read, settings_on
+from tests.operators import ANNA, DEAD, an_inbox, attempt, received, rows_read, settings_on
 
 ALL = Selection()
 HOUR = 3600.0
@@ -33,7 +33,7 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of ten."""
-    monkeypatch.setattr(replay, "BATCH", 10)
+    monkeypatch.setattr(dead_letters, "BATCH", 10)
 
 
 async def ids(database: Database, table: str) -> list[int]:
@@ -50,7 +50,7 @@ async def run_replay(
 ) -> Tally:
     """Replay; returns what was counted."""
     tally = Tally()
-    await replay_selected(database, settings.bot_id, selection, dry_run=dry_run, tally=tally, tell=tell)
+    await replay_selected(database, settings.bot_id, ANNA, selection, dry_run=dry_run, tally=tally, tell=tell)
     return tally
 
 
@@ -151,7 +151,7 @@ async def test_a_batch_is_bounded_in_bytes_too(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand of the longest payloads would be too much for one statement; one goes in any case."""
-    monkeypatch.setattr(replay, "BATCH_BYTES", 1)
+    monkeypatch.setattr(dead_letters, "BATCH_BYTES", 1)
     await database.fetch(DEAD, settings.bot_id, 3)
     told: list[int] = []
     await run_replay(database, settings, tell=lambda: told.append(len(told)))
@@ -248,7 +248,7 @@ async def test_a_batch_reads_its_own_rows(database_url: str, settings: Settings)
         )
         await database.fetch("ANALYZE")
         batch = (bot, 0, 100, 10**6, None, None, None)
-        assert await rows_read(database, replay.FIND, *batch) == 100
+        assert await rows_read(database, dead_sql.FIND, *batch) == 100
         # The batch, its rows in both tables.
-        assert await rows_read(database, replay.REPLAY, *batch) <= 300
-        assert await rows_read(database, replay.REPLAY_IDS, bot, list(range(1000, 1100))) <= 300
+        assert await rows_read(database, dead_sql.REPLAY, *batch) <= 300
+        assert await rows_read(database, dead_sql.REPLAY_IDS, bot, list(range(1000, 1100))) <= 300

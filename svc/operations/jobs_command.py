@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from svc.actions.jobs import cancel_job
+from svc.actions.record import operator_here
 from svc.handler.job import JobState
 from svc.operations.inspect import with_schema
 from svc.operations.inspect_text import json_text, moment_text
 from svc.settings.environment import Settings
 from svc.storage.database import Database
-from svc.storage.jobs_reading import cancel_job, list_jobs, show_job
-
-# Why a job that an operator has ended is over, where its person and its history are told.
-BY_OPERATOR = "by an operator"
+from svc.storage.jobs_reading import list_jobs, show_job
 
 _MOMENTS = (
     ("created_at", "asked for"),
@@ -53,7 +52,7 @@ async def end_job(settings: Settings, *, job_id: int, as_json: bool) -> bool:
     """End a job that is not made yet, and have its person told; False if there is none such."""
 
     async def answer(database: Database) -> bool:
-        ended = await cancel_job(database, settings.bot_id, job_id, BY_OPERATOR)
+        ended = await cancel_job(database, settings.bot_id, operator_here(), job_id)
         text = f"job {job_id} is cancelled" if ended else f"job {job_id} is over, made already, or not known"
         print(json_text({"job_id": job_id, "cancelled": ended}) if as_json else text)
         return ended

@@ -8,6 +8,7 @@ from typing import Any
 
 import trio
 
+from svc.actions.record import operator_here
 from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
 from svc.operations.inspect import with_schema
 from svc.operations.inspect_text import json_text, replayed_text
@@ -24,7 +25,7 @@ async def replay_updates(
     """Put these dead updates back into the inbox; False if one of them is not dead."""
 
     async def answer(database: Database) -> bool:
-        dead = await replay_ids(database, settings.bot_id, update_ids, dry_run=dry_run)
+        dead = await replay_ids(database, settings.bot_id, operator_here(), update_ids, dry_run=dry_run)
         words = {True: "would be replayed" if dry_run else "replayed", False: "is not dead"}
         print(json_text(dead) if as_json else "\n".join(f"{key} {words[found]}" for key, found in dead.items()))
         return all(dead.values())
@@ -39,7 +40,9 @@ async def replay_selection(settings: Settings, *, selection: Selection, as_json:
         tally = Tally()
         tell = _telling(tally)
         try:
-            await replay_selected(database, settings.bot_id, selection, dry_run=dry_run, tally=tally, tell=tell)
+            await replay_selected(
+                database, settings.bot_id, operator_here(), selection, dry_run=dry_run, tally=tally, tell=tell
+            )
         except DatabaseUnavailable:
             print(f"svc: stopped: {_so_far(tally)}; the same command goes on with the rest", file=sys.stderr)
             raise

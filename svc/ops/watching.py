@@ -6,10 +6,13 @@ again while a page wants it; every page is told what came of the latest look. Wh
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import trio
+
+from svc.delivery.keep_up import keep_up
 
 Look = Callable[[], Awaitable[bytes]]
 """Looks at the database and returns the event that pages are told. It raises nothing of the database's."""
@@ -81,8 +84,9 @@ class Watch:
         """Look until cancelled; then every stream ends."""
         try:
             async with trio.open_nursery() as nursery:
-                for topic in self.topics.values():
-                    nursery.start_soon(topic.run)
+                for name, topic in self.topics.items():
+                    # Whatever is wrong with what is shown must not end the instance that shows it.
+                    nursery.start_soon(keep_up, f"OPS {name}", topic.run, random.Random())  # noqa: S311 (jitter)
         finally:
             self.news.closed = True
             self.news.tell()

@@ -14,7 +14,7 @@ from typing import Final
 
 from svc.plots.time_plot import ago
 
-WIDE: Final = 720
+WIDE: Final = 600
 NARROW: Final = 340
 """Widths of the drawing in its own units, for a desktop and for a phone."""
 NAMES: Final = 104
@@ -31,7 +31,8 @@ LETTER: Final = 5.6
 LONG_GAP: Final = 1.0
 """Seconds from which on a gap is drawn as one that somebody may have felt."""
 THINNEST: Final = 2.0
-TICKS: Final = 4
+TICK: Final = 110
+"""About so many units are between two times on the axis."""
 
 _NOBODY: Final = "nobody"
 _EARLIER: Final = "earlier ones"
@@ -152,25 +153,32 @@ def _bar(frame: _Frame, term: Term, lanes: dict[str, int], *, latest: bool) -> s
 
 
 def _gaps(frame: _Frame, terms: Sequence[Term]) -> Iterator[str]:
-    """Each time without anybody ACTIVE, and its length where that covers neither another length nor another gap."""
-    gaps = [(term.start - term.gap, term.start, term.gap, term.instance) for term in terms if term.gap is not None]
-    if terms and terms[-1].end is not None:
-        gaps.append((terms[-1].end, frame.until, frame.until - terms[-1].end, ""))
-    gaps = [gap for gap in gaps if gap[1] > frame.since]
-    places = [frame.x(start) for start, *_ in gaps]
+    """Each time without anybody ACTIVE, and its length where there is room for it."""
+    gaps = [gap for gap in _times_without(frame, terms) if gap[1] > frame.since]
+    starts = [*(frame.x(start) for start, *_ in gaps), float(frame.width)]
     free = float(NAMES)
-    for place, (start, end, seconds, successor) in enumerate(gaps):
-        told = f"Nobody was ACTIVE for {length(seconds)}, from {clock(start)}."
+    for (start, end, successor), after in zip(gaps, starts[1:], strict=True):
+        told = f"Nobody was ACTIVE for {length(end - start)}, from {clock(start)}."
         told += f" Then {successor} led." if successor else " Nobody is yet."
-        style = "gap gap-long" if seconds >= LONG_GAP else "gap"
+        style = "gap gap-long" if end - start >= LONG_GAP else "gap"
         yield _shape(frame, start, end, 0, style, told, focus=False)
-        x, words = frame.x(end) + 4, length(seconds)
-        beyond = x + LETTER * len(words) + 4
-        if x >= free and beyond < min(
-            [frame.width, *(other for other in places[place + 1 :] if other > places[place])]
-        ):
-            yield _text(x, LANE / 2 + 3.5, "plot-start", words)
-            free = beyond
+        words, left, right = length(end - start), frame.x(start) - 4, max(frame.x(end), frame.x(start) + THINNEST) + 4
+        wide = LETTER * len(words)
+        if right + wide < after:
+            yield _text(right, LANE / 2 + 3.5, "plot-start", words)
+            free = right + wide
+        elif left - wide > free:
+            yield _text(left, LANE / 2 + 3.5, "plot-end", words)
+            free = right
+
+
+def _times_without(frame: _Frame, terms: Sequence[Term]) -> Iterator[tuple[float, float, str]]:
+    """From when until when nobody was ACTIVE, and who was next; nobody, of the time that still goes on."""
+    for term in terms:
+        if term.gap is not None:
+            yield term.start - term.gap, term.start, term.instance
+    if terms and terms[-1].end is not None:
+        yield terms[-1].end, frame.until, ""
 
 
 def _shape(frame: _Frame, start: float, end: float, lane: int, style: str, told: str, *, focus: bool) -> str:
@@ -195,10 +203,11 @@ def _names(lanes: dict[str, int]) -> Iterator[str]:
 
 def _axis(frame: _Frame, height: int) -> Iterator[str]:
     """An upright line at each age, and the age."""
-    for tick in range(TICKS + 1):
-        age = frame.seconds * (TICKS - tick) / TICKS
+    parts = 4 if frame.width - NAMES >= 4 * TICK else 2
+    for part in range(parts + 1):
+        age = frame.seconds * (parts - part) / parts
         x = frame.x(frame.until - age)
-        anchor = "plot-end" if tick == TICKS else "plot-start" if tick == 0 else "plot-middle"
+        anchor = "plot-end" if part == parts else "plot-start" if part == 0 else "plot-middle"
         yield f'<path class="plot-grid" d="M{x:g} 0V{height - AXIS + 4}"/>'
         yield _text(x, height - 4, anchor, ago(age))
 

@@ -11,8 +11,8 @@ export class Plots {
   /** `plots` are SVG texts by name; one that cannot be read leaves the one before in its place. */
   show(plots) {
     for (const [name, text] of Object.entries(plots)) {
-      const drawn = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-      if (drawn.localName === "svg") this.#place(name).replaceChildren(document.importNode(drawn, true));
+      const drawn = drawing(text);
+      if (drawn) this.#place(name).replaceChildren(drawn);
     }
   }
 
@@ -23,4 +23,10 @@ export class Plots {
     }
     return this.places.get(name);
   }
+}
+
+/** SVG text as a node of this page; null if it is not SVG. */
+export function drawing(text) {
+  const read = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  return read.localName === "svg" ? document.importNode(read, true) : null;
 }

@@ -1,0 +1,109 @@
+// The buttons of an operator: pause and resume, step down. Each asks first, and says what follows.
+
+import { confirm, field } from "./confirm.js";
+import { element, setAttribute } from "./dom.js";
+import { fillOnce } from "./tables.js";
+
+const REASON = { required: true, maxlength: 200 };
+
+export class Controls {
+  constructor({ buttons, said }) {
+    Object.assign(this, { buttons, said });
+  }
+
+  show({ pauses, lead, instances, jobs }) {
+    const ours = pauses.filter(({ scope }) => scope !== "bot").map(({ scope, name }) => ({ scope, name }));
+    const others = (instances ?? []).filter(({ state, name }) => state === "PASSIVE" && name !== lead.instance);
+    this.now = { lead: lead.instance, others: others.map(({ name }) => name), jobs: jobs ?? [] };
+    fillOnce(this.buttons, ours, () => this.#buttons(ours));
+    setAttribute(this.buttons.querySelector("[data-step-down]"), "disabled", !lead.instance || !others.length);
+  }
+
+  #buttons(pauses) {
+    const sending = pauses.some(({ scope }) => scope === "sending");
+    const resume = pauses.map((pause) => button(`Resume ${named(pause)} …`, () => this.#resume(pause), "main"));
+    const pause = button("Pause sending …", () => this.#pauseSending(), "danger");
+    const creating = button("Pause a provider or model …", () => this.#pauseCreating());
+    const stepDown = button("Step down …", () => this.#stepDown());
+    stepDown.dataset.stepDown = "";
+    return [...resume, ...(sending ? [] : [pause]), creating, stepDown];
+  }
+
+  #ask(question) {
+    this.said.textContent = "";
+    confirm({ ...question, done: (sentence) => { this.said.textContent = sentence; } });
+  }
+
+  #pauseSending() {
+    const reason = field("Reason, for the others", REASON);
+    this.#ask({
+      title: "Pause all sending?",
+      consequences: [
+        "Nobody is sent anything until you resume: no menus, no answers, no pictures.",
+        "What is being sent now is finished.",
+        "What people write is stored and accepted as before. It is answered in order once you resume.",
+        "The pause outlives restarts, deploys and handovers.",
+      ],
+      fields: [reason],
+      confirm: "Pause sending",
+      dangerous: true,
+      wanted: () => ({ action: "pause", scope: "sending", name: "", reason: reason.input.value }),
+    });
+  }
+
+  #pauseCreating() {
+    const scope = field("What", { options: [["provider", "Provider"], ["model", "Model"]] });
+    const providers = [...new Set(this.now.jobs.map(({ provider }) => provider))];
+    const name = field("Its name", { required: true, maxlength: 200, list: providers });
+    const reason = field("Reason, for the others", REASON);
+    this.#ask({
+      title: "Pause a provider or a model?",
+      consequences: [
+        "Nothing new is asked of it until you resume. Jobs that wait for it wait on.",
+        "Jobs that it works on are followed to their end.",
+        "Whoever asks for something new is told that it rests for now.",
+      ],
+      fields: [scope, name, reason],
+      confirm: "Pause it",
+      wanted: () => {
+        return { action: "pause", scope: scope.input.value, name: name.input.value.trim(), reason: reason.input.value };
+      },
+    });
+  }
+
+  #resume({ scope, name }) {
+    const consequences = {
+      sending: "What has waited is sent now, in order, as fast as Telegram takes it.",
+      provider: "Jobs that have waited for it are asked for now.",
+      model: "Jobs that have waited for it are asked for now.",
+    };
+    this.#ask({
+      title: `Resume ${named({ scope, name })}?`,
+      consequences: [consequences[scope]],
+      confirm: "Resume",
+      wanted: () => ({ action: "resume", scope, name }),
+    });
+  }
+
+  #stepDown() {
+    const { lead, others } = this.now;
+    this.#ask({
+      title: `Have ${lead} step down?`,
+      consequences: [
+        `It finishes what it is sending and gives the lead to another: ${others.join(" or ")}.`,
+        "It stays up and stands by.",
+        "Nobody sends for a moment, usually much less than a second. No message is lost, and none is answered twice.",
+      ],
+      confirm: "Step down",
+      wanted: () => ({ action: "step_down" }),
+    });
+  }
+}
+
+function named({ scope, name }) {
+  return scope === "sending" ? "sending" : `${scope} ${name}`;
+}
+
+function button(text, press, kind = "") {
+  return element("button", { type: "button", class: `button ${kind}`, text, onclick: press });
+}
