@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from svc.actions.replay import Selection
-from svc.ops.masking import masked, masked_text, shown_payload
+from svc.ops.masking import masked, shown_payload
 from svc.reports.dead import dead_updates
 from svc.reports.life import job_spans, update_spans, waits
 from svc.reports.search import job_row
@@ -33,7 +33,7 @@ async def life_view(database: Database, bot_id: int, update_id: int, hide: Hide)
     return LifeView(
         kind=row["update_type"],
         received_at=row["received_at"].isoformat(),
-        note=row["note"] and masked_text(hide(row["note"])),
+        note=row["note"],
         spans=update_spans(row, waiting.began if waiting else None),
         blocked_by=waiting.blocked_by if waiting else None,
         payload=shown_payload(row["payload"], hide),
@@ -77,7 +77,7 @@ def _dead_row(row: dict[str, Any], hide: Hide) -> DeadRow:
     payload = row["payload"].decode("utf-8", "replace")
     return DeadRow(
         kind=row["update_type"],
-        reason=masked_text(hide(row["reason"])),
+        reason=row["reason"],
         received_at=row["received_at"].isoformat(),
         died_at=row["died_at"].isoformat(),
         payload=shown_payload(payload, hide, LONGEST_IN_LIST) or "",

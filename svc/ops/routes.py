@@ -23,7 +23,7 @@ Errors are JSON with an `error`, but for the login's. What is not allowed is dec
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import wraps
 from typing import Any
 
@@ -39,11 +39,10 @@ from svc.ops import deeds, wanted
 from svc.ops.details import dead_view, job_view, life_view
 from svc.ops.door import Door, visitor
 from svc.ops.looks import OVERVIEW, plots_of
-from svc.ops.masking import masked_text
 from svc.ops.plots import WINDOWS
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
-from svc.ops.stream import PageStream, Streams
+from svc.ops.stream import PageStream
 from svc.ops.wanted import BadRequest
 from svc.reports.search import asked_for, search
 from svc.reports.views import ActionRow
@@ -123,18 +122,16 @@ def _add_files(pages: Blueprint, site: Site) -> None:
 
 
 def _add_stream(pages: Blueprint, site: Site) -> None:
-    streams = Streams(site.watch.news)
-
     @pages.get("/stream")
     @_answering
     async def stream() -> ResponseReturnValue:
         hours = request.args.get("hours", "1")
         if hours not in map(str, WINDOWS):
             raise BadRequest(f"hours must be one of {', '.join(map(str, WINDOWS))}")
-        if streams.full:
+        if site.streams.full:
             return {"error": "too many pages are open"}, 503
         topics = [site.watch.topics[OVERVIEW], site.watch.topics[plots_of(int(hours))]]
-        body = PageStream(streams, topics, seconds=visitor().seconds_left)
+        body = PageStream(site.streams, topics, seconds=visitor().seconds_left)
         response = Response(body, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         response.timeout = None
         return response
@@ -153,9 +150,7 @@ def _add_reading(pages: Blueprint, site: Site) -> None:
     @pages.get("/search")
     @_answering
     async def search_page() -> ResponseReturnValue:
-        found = await search(site.database, site.bot_id, asked_for(request.args.get("q", "")))
-        rows = [replace(row, note=row.note and masked_text(row.note)) for row in found.updates]
-        return asdict(replace(found, updates=rows))
+        return asdict(await search(site.database, site.bot_id, asked_for(request.args.get("q", ""))))
 
     @pages.get("/updates/<int(signed=True):number>")
     @_answering

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from svc.ops.clients import Network
 from svc.ops.files import Files, make_templates
 from svc.ops.looks import Looks
+from svc.ops.stream import Streams
 from svc.ops.watching import Watch
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
@@ -39,6 +40,7 @@ class Site:
     proxies: Sequence[Network]
     hide: Callable[[str], str]
     watch: Watch
+    streams: Streams
     files: Files = field(default_factory=Files)
     templates: Environment = field(default_factory=make_templates)
 
@@ -50,11 +52,13 @@ class Site:
 def make_site(settings: Settings, database: Database, *, bot: Callable[[], str]) -> Site:
     """The ops page of this instance, on a database of its own. `bot` tells what the bot is called."""
     looks = Looks(database, settings.bot_id, served_by=settings.instance_id, bot=bot, hide=settings.hide)
+    watch = Watch(looks.topics())
     return Site(
         database,
         settings.bot_id,
         token=settings.ops_token,
         proxies=settings.trusted_proxies,
         hide=settings.hide,
-        watch=Watch(looks.topics()),
+        watch=watch,
+        streams=Streams(watch.news),
     )

@@ -136,9 +136,9 @@ def _at(entry: dict[str, Any]) -> str:
 
 def job_spans(job: dict[str, Any]) -> list[Span]:
     """The steps of a job's life, each lasting until the next; the last one of a job that goes on has no end."""
-    entries = [(datetime.fromisoformat(entry["at"]), entry) for entry in job["history"]]
     asked: datetime = job["created_at"]
-    steps = [(asked, {"event": "asked for"}), *entries]
+    history = job["history"] or [{"at": asked.isoformat(), "event": "asked"}]
+    steps = [(datetime.fromisoformat(entry["at"]), entry) for entry in history]
     ends: Sequence[datetime | None] = [at for at, _ in steps[1:]] + [job["ended_at"] and steps[-1][0]]
     return [_step(asked, at, end, entry) for (at, entry), end in zip(steps, ends, strict=True)]
 
@@ -165,7 +165,7 @@ SELECT i.state, i.started_at, i.available_at, i.available_at > now() AS later,
         ORDER BY o.update_id LIMIT 1) AS first,
        (SELECT p.reason FROM pauses p WHERE p.bot_id = $1 AND p.scope = 'sending') AS pause_reason,
        (SELECT p.paused_by FROM pauses p WHERE p.bot_id = $1 AND p.scope = 'sending') AS paused_by,
-       l.paused_reason AS bot_reason
+       CASE WHEN l.paused_by IS NULL THEN l.paused_reason END AS bot_reason
 FROM inbox i LEFT JOIN leadership l ON l.bot_id = $1 WHERE i.bot_id = $1 AND i.update_id = $2
 """
 

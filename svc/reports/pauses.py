@@ -8,18 +8,25 @@ from svc.storage.database import Database
 BOT = "bot"
 """The scope of the pause that the service begins itself."""
 
-# The service's own pause comes first: nothing that an operator does ends it.
+# The service's own pause comes first: nothing that an operator does ends it. Where both hold, the leader has noted the
+# operator's, "who: why", and its own behind it.
 PAUSES = """
-SELECT 'bot' AS scope, '' AS name, paused_reason AS reason, '' AS paused_by, paused_at, 0 AS place FROM leadership
-WHERE bot_id = $1 AND paused_reason IS NOT NULL
-  AND NOT EXISTS (SELECT FROM pauses WHERE bot_id = $1 AND scope = 'sending')
+SELECT 'bot' AS scope, '' AS name,
+       CASE WHEN l.paused_by IS NULL THEN l.paused_reason ELSE split_part(l.paused_reason, told.by_operator, 2) END
+           AS reason,
+       '' AS paused_by, l.paused_at, 0 AS place
+FROM leadership l
+    LEFT JOIN pauses s ON s.bot_id = l.bot_id AND s.scope = 'sending'
+    CROSS JOIN LATERAL (SELECT coalesce(s.paused_by || ': ' || s.reason || '; ', l.paused_reason)) AS told (by_operator)
+WHERE l.bot_id = $1
 UNION ALL
-SELECT scope, name, reason, paused_by, paused_at, 1 FROM pauses WHERE bot_id = $1
+SELECT scope, name, reason, paused_by, paused_at, CASE scope WHEN 'sending' THEN 1 ELSE 2 END FROM pauses
+WHERE bot_id = $1
 """
 PAUSES_NOW = f"""
-SELECT scope, name, reason, paused_by, paused_at, now() AS now,
+SELECT scope, name, reason, paused_by, paused_at,
        extract(epoch FROM now() - paused_at)::float8 AS seconds
-FROM ({PAUSES}) AS p ORDER BY place, paused_at LIMIT 100
+FROM ({PAUSES}) AS p WHERE reason <> '' ORDER BY place, paused_at, scope, name LIMIT 100
 """
 
 

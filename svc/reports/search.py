@@ -6,7 +6,7 @@ Every question goes by an index, those of migration 0008 among them; none asks f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,14 +114,14 @@ def _update(row: Any) -> UpdateRow:
     )
 
 
-def _told(asked: Asked, updates: Iterable[UpdateRow], jobs: Iterable[JobRow]) -> str:
+def _told(asked: Asked, updates: Collection[UpdateRow], jobs: Collection[JobRow]) -> str:
     """What the number was taken for: everything that it turned out to be."""
     number, is_found = asked.number, []
     if any(row.update_id == number for row in updates):
         is_found.append(f"update {number}")
-    if any(row.chat_id == number for row in updates) or any(row.chat_id == number for row in jobs):
+    if asked.may_be("chat") and number in {*(row.chat_id for row in updates), *(row.chat_id for row in jobs)}:
         is_found.append(f"chat {number}")
-    if any(row.user_id == number for row in jobs):
+    if asked.may_be("chat") and any(row.user_id == number for row in jobs):
         is_found.append(f"person {number}")
     if any(row.job_id == abs(number) for row in jobs):
         is_found.append(f"job {abs(number)}")

@@ -144,8 +144,8 @@ class Overview:
 class Span:
     """One step of an update's life. `start` and `end` are seconds since it was received; `end` None: it goes on.
 
-    `kind`: received, waiting, attempt, call, look, doubt, ended, replay. `outcome` is of the client's kinds for calls
-    (delivered, refused, not_sent, in_doubt), else of the history's events. `level` 1 is within the span before it.
+    `kind`: received, waiting, attempt, call, look, doubt, ended, replay; of a job: step. `outcome` of calls is ok,
+    refused, not_sent, in_doubt or failed, else one of the history's events. `level` 1 is within the span before it.
     """
 
     kind: str
