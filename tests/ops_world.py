@@ -35,6 +35,7 @@ class World:
         self.deeds: dict[str, Callable[..., Awaitable[Any]]] = {
             "says": self.says,
             "menus": self.menus,
+            "loses_an_answer": self.loses_an_answer,
             "dies": self.dies,
         }
 
@@ -48,6 +49,10 @@ class World:
         """How many menus somebody has, once they have so many."""
         await eventually(lambda: self._fleet.menus()[user] >= at_least)
         return self._fleet.menus()[user]
+
+    async def loses_an_answer(self, user: int) -> None:
+        """The next message to somebody is sent, and its answer is lost."""
+        self._fleet.sandbox.faults.order("error_after", method="sendMessage", chat_id=user, status=504)
 
     async def dies(self, update_id: int, chat: int, name: str, reason: str, hours: int) -> None:
         """Let there be a dead /start of somebody of this name, so many hours ago; they have a menu from another one."""

@@ -1,8 +1,9 @@
-"""Makes the pictures of the demo in docs/pictures, from a demo at work: `make pictures`. It takes about two minutes."""
+"""Makes the pictures in docs/pictures, of a demo and of instances at work: `make pictures`. It takes five minutes."""
 
 from __future__ import annotations
 
 import io
+import random
 import re
 import time
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from playwright.sync_api import FloatRect, Page, ViewportSize, sync_playwright
 
 from tests.browser import ARGUMENTS, DESKTOP, PHONE, chromium
 from tests.demo_page import SCHEMES, DemoPage, expect, opened, running_demo
+from tests.ops_page import Instances, OpsPage, running_instances
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 STEP = "Deploy under load"
@@ -26,12 +28,22 @@ HIGH_DESKTOP: ViewportSize = {"width": 1280, "height": 1000}
 HIGH_PHONE: ViewportSize = {"width": 390, "height": 1000}
 # Seconds of the animation before the button has the focus, and before it is pressed; after the next one leads.
 BEFORE, AFTER = 1.0, 4.0
+# People who write while the ops page has its picture taken, each at most so many milliseconds after the one before, and
+# how often another instance leads meanwhile; and somebody whose answer is lost.
+PEOPLE, PAUSE, HANDOVERS = 400, 600, 5
+PERSON = 5000
 # Milliseconds for which its last frame stands.
 STANDS = 2000
 QUALITY = 80
 
 
 def main() -> None:
+    """Take all pictures."""
+    take_the_demo()
+    take_the_ops_page()
+
+
+def take_the_demo() -> None:
     """Run a demo, and take all pictures of it."""
     with running_demo() as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
@@ -125,6 +137,45 @@ def take_the_chat(shown: DemoPage, name: str) -> None:
     """The messenger alone."""
     shown.page.mouse.move(0, 0)
     shown.page.locator("#messenger").screenshot(path=FOLDER / f"{name}.png")
+
+
+def take_the_ops_page() -> None:
+    """Some minutes of people who write, with a handover now and then; in both themes and widths, and a life in which an
+    answer was lost."""
+    with running_instances() as instances, sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        page = browser.new_page(viewport=HIGH_DESKTOP, locale="en-GB", reduced_motion="reduce")
+        page.goto(f"{instances.addresses[0]}/ops")
+        shown = OpsPage(page)
+        shown.is_live()
+        people_write(instances, shown)
+        instances.do("says", PERSON, "/start")
+        instances.do("menus", PERSON, 1)
+        instances.do("loses_an_answer", PERSON)
+        doubtful = instances.do("says", PERSON, "/start")
+        page.goto(f"{instances.addresses[0]}/ops#update={doubtful}")
+        expect(shown.spans.last).to_contain_text("done", timeout=120_000)
+        page.locator(".life").screenshot(path=FOLDER / "ops-waterfall.png")
+        page.goto(f"{instances.addresses[1]}/ops")
+        shown.is_live()
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            page.screenshot(path=FOLDER / f"ops-desktop{'' if scheme == 'light' else '-dark'}.png")
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(HIGH_PHONE)
+        page.screenshot(path=FOLDER / "ops-phone.png")
+        browser.close()
+
+
+def people_write(instances: Instances, shown: OpsPage) -> None:
+    """Until the plots have something to show."""
+    for person in range(1, PEOPLE):
+        instances.do("says", 1000 + person, "/start")
+        if person % (PEOPLE // HANDOVERS) == 0:
+            shown.press("Step down …")
+            shown.confirm("Step down")
+            expect(shown.page.locator("#acted")).to_contain_text("has given the lead")
+        shown.page.wait_for_timeout(random.uniform(0, PAUSE))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The plots of the demo and of the ops page: what they draw, what they say to a screen reader; that they can be read."""
+"""The plots of the demo and of the ops page: what they draw and tell a screen reader, and that they can be read."""
 
 from __future__ import annotations
 
