@@ -66,7 +66,8 @@ def test_the_timeline_is_read_by_keyboard(instances: Instances, open_page: OpenP
 
 
 def test_the_life_of_an_update(instances: Instances, open_page: OpenPage) -> None:
-    """Found by its chat; its waterfall has what was sent, with the message's id; the back button leads back."""
+    """Found by its chat; its waterfall has what was sent, with the message's id; the back button leads back. One whose
+    answer is lost is watched until it is found."""
     update_id = instances.do("says", 501, "/start")
     shown = opened(open_page, instances.addresses[1], PHONE)
     page = shown.page
@@ -78,8 +79,13 @@ def test_the_life_of_an_update(instances: Instances, open_page: OpenPage) -> Non
     expect(shown.spans.first).to_contain_text("received by")
     page.go_back()
     expect(page.get_by_role("heading", name="Updates", exact=True)).to_be_visible()
-    page.goto(f"{instances.addresses[0]}/ops#update={update_id}")
-    expect(page.get_by_role("article", name=f"Update {update_id}")).to_contain_text("done")
+    instances.do("menus", 501, 1)
+    instances.do("loses_an_answer", 501)
+    doubtful = instances.do("says", 501, "/start")
+    page.goto(f"{instances.addresses[0]}/ops#update={doubtful}")
+    expect(page.get_by_role("article", name=f"Update {doubtful}").locator(".facts")).to_contain_text("done")
+    expect(shown.spans.filter(has_text="sendMessage").first.locator(".outcome")).to_have_text("in doubt")
+    expect(shown.spans.filter(has_text="looked for").last.locator(".outcome")).to_have_text("found")
     shown.search("424242")
     expect(page.locator("#found")).to_contain_text("Nothing is known of it")
 

@@ -128,7 +128,8 @@ function cancelling(job) {
     wanted: () => ({ action: "cancel_job", job_id: job }),
     done: (sentence) => { said.textContent = sentence; },
   });
-  const button = element("button", { type: "button", class: "button danger", text: "Cancel this job …", onclick: ask });
+  const kind = { type: "button", class: "button danger" };
+  const button = element("button", { ...kind, text: "Cancel this job …", onclick: ask });
   return block("cancelling", button, said);
 }
 

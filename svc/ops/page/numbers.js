@@ -54,14 +54,15 @@ export class Numbers {
   show(view) {
     const { traffic } = view;
     for (const { root, shown, value, odd } of this.now) fill({ root, shown }, value(view), odd(view));
-    setText(this.since, `In the last ${duration(traffic.seconds)}`);
+    const { seconds } = traffic;
+    setText(this.since, seconds ? `In the last ${duration(seconds)}` : "Of the last minute nothing is known");
     for (const part of this.counts) fillCount(part, traffic.counts);
     for (const part of this.answers) fillCount(part, traffic.answers);
     for (const { shown, name } of this.latencies) {
       setText(shown, latency(traffic[`${name}_p50`], traffic[`${name}_p99`]));
     }
-    const { flood_pauses: pauses, flood_seconds: seconds } = traffic;
-    fill(this.flood, pauses ? duration(seconds) : NONE, pauses > 0);
+    const { flood_pauses: pauses, flood_seconds: asked } = traffic;
+    fill(this.flood, pauses ? duration(asked) : NONE, pauses > 0);
   }
 }
 
