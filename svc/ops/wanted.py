@@ -21,7 +21,7 @@ class BadRequest(Exception):
     """What is asked for cannot be understood; the message is one line."""
 
 
-def json_object(body: bytes) -> Mapping[str, Any]:
+def json_object(body: str | bytes) -> Mapping[str, Any]:
     """The JSON object that a body holds."""
     try:
         found = json.loads(body)
