@@ -188,8 +188,6 @@ def _add_acting(pages: Blueprint, site: Site) -> None:
     async def act() -> ResponseReturnValue:
         if request.mimetype != "application/json":
             raise BadRequest("the request must be JSON (Content-Type: application/json)")
-        asked = await request.get_json(silent=True)
-        if not isinstance(asked, dict):
-            raise BadRequest("the request must be a JSON object")
+        asked = wanted.json_object(await request.get_data())
         desk = deeds.Desk(site.database, site.bot_id, Operator(visitor().operator, "page"))
         return {"done": await deeds.do(desk, asked)}

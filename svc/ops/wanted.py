@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, cast
@@ -18,6 +19,17 @@ _INT64 = 2**63
 
 class BadRequest(Exception):
     """What is asked for cannot be understood; the message is one line."""
+
+
+def json_object(body: str | bytes) -> Mapping[str, Any]:
+    """The JSON object that a body holds."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadRequest("the request must be a JSON object")
+    return found
 
 
 def text(wanted: Mapping[str, Any], name: str, *, empty: bool = False) -> str:

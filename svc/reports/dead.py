@@ -11,7 +11,7 @@ MOST = 100
 LOOKED_AT = 20_000
 """The latest so many are looked at."""
 
-# By the index dead_updates_died_at. The conditions are those of svc/actions/replay.py.
+# By the index dead_updates_died_at. The conditions are those of svc/actions/dead_sql.py.
 _FITS = """($3::text IS NULL OR position(lower($3) IN lower(reason)) > 0)
   AND ($4::float8 IS NULL OR received_at < now() - make_interval(secs => $4))
   AND ($5::float8 IS NULL OR received_at > now() - make_interval(secs => $5))"""
