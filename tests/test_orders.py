@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
 import trio
 import trio.testing
 
 from statemachine import State
 from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.stepping_down import STAND_BACK_FOR
+from svc.storage.inbox import Attempt, Begun
 from svc.storage.orders import NO_ORDERS, Orders, Pause, PauseScope, StepDown
 from tests.fake_provider import Script
 from tests.harness import RunningBot, running_bot, second_bot
@@ -92,8 +94,8 @@ async def test_while_sending_is_paused_nothing_is_begun(autojump_clock: trio.tes
         assert len(bot.logs.of("SENDING_RESUMED")) == 1
         assert bot.logs.of("BOT_PAUSED") == bot.logs.errors() == []
         await trio.sleep(HEARD)
-        assert (bot.inbox.paused, bot.inbox.paused_by) == (None, None)
         assert paused(bot) == 0
+        assert "paused" not in await health(bot)
 
 
 async def test_what_is_in_flight_is_finished(autojump_clock: trio.testing.MockClock) -> None:
@@ -105,6 +107,30 @@ async def test_what_is_in_flight_is_finished(autojump_clock: trio.testing.MockCl
         await bot.settled()
         assert bot.inbox.processed[update_id].outcome == "done"
         assert len(bot.menus(7)) == 1
+
+
+async def test_what_is_just_being_begun_is_put_back(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database takes its time over `begin`, and the pause comes meanwhile: nothing is sent, nothing is in doubt."""
+    begin = MemoryInbox.begin
+
+    async def slow(inbox: MemoryInbox, attempt: Attempt) -> Begun:
+        begun = await begin(inbox, attempt)
+        await trio.sleep(3)
+        return begun
+
+    monkeypatch.setattr(MemoryInbox, "begin", slow)
+    async with running_bot() as bot:
+        update_id = await bot.send(7)
+        await trio.sleep(0.5)
+        await order(bot.inbox, pause_of())
+        await trio.sleep(60)
+        assert sends(bot) == 0
+        await order(bot.inbox)
+        await bot.settled()
+        assert len(bot.menus(7)) == 1
+        assert (bot.inbox.processed[update_id].outcome, bot.inbox.processed[update_id].doubts) == ("done", 0)
 
 
 async def test_a_chats_backlog_goes_out_in_order(autojump_clock: trio.testing.MockClock) -> None:
