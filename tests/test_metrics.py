@@ -12,6 +12,7 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
+from providers.provider import NotSent, Refused
 from sandbox.answers import BLOCKED
 from statemachine import State
 from svc.handler.reply import Reply
@@ -21,7 +22,9 @@ from svc.observability.version import installed_version
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
 from telegram_client.updates import Update
+from tests.fake_provider import Script
 from tests.harness import SECRET, RunningBot, running_bot
+from tests.jobs_world import JobsWorld
 
 USER = 7
 
@@ -198,6 +201,31 @@ async def test_calls_of_the_bot_api_are_measured(autojump_clock: trio.testing.Mo
         assert value(bot.metrics, CALLS, method="sendMessage", outcome="in_doubt") == 1
         assert (value(bot.metrics, CALLS, method="probe", outcome="refused") or 0) > 0
         assert value(bot.metrics, CALLS, method="editMessageReplyMarkup", outcome="refused") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        (Script(), "ok"),
+        (Script(refused=Refused("input", "no")), "refused"),
+        (Script(refused=NotSent("no connection")), "not_sent"),
+        (Script(cut=True, callbacks=(5.0,)), "in_doubt"),
+    ],
+)
+async def test_calls_of_a_provider_are_measured(
+    script: Script, outcome: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """By its name, what was asked of it, and what became of that."""
+    world = JobsWorld()
+    world.provider.scripts.append(script)
+    async with world.running() as bot:
+        await bot.send(USER, "a cat")
+        await world.ended()
+        calls = "svc_provider_call_seconds_count"
+        assert value(bot.metrics, calls, provider="kie", operation="create", outcome=outcome) == 1
+        assert (
+            outcome == "refused" or (value(bot.metrics, calls, provider="kie", operation="task", outcome="ok") or 0) > 0
+        )
 
 
 # Groups
