@@ -38,7 +38,7 @@ from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
 from svc.delivery.prober import Prober
 from svc.delivery.remote_files import RemoteFiles
-from svc.delivery.retention import prune
+from svc.delivery.retention import Kept, prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
 from svc.handler.bot import Bot
@@ -113,6 +113,8 @@ class Parts:
     """Opens connections to the servers that hold what was created."""
     callback_readers: Mapping[str, ReadCallback] = field(default_factory=dict)
     """How a callback of each provider is read."""
+    kept: Sequence[Kept] = ()
+    """What else is forgotten when it is old enough, besides what the parts above keep."""
     now: Callable[[], float] = time.time
     """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
@@ -207,7 +209,7 @@ class Service:
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
-            "PRUNE": partial(prune, self._settings, self._parts.transition_log, self._parts.jobs),
+            "PRUNE": partial(prune, self._settings, self._parts.transition_log, self._parts.jobs, self._parts.kept),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
             "STEP_DOWN": self._watch_reach,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,13 +39,16 @@ class Kept:
     seconds: float
 
 
-async def prune(settings: Settings, transition_log: TransitionLog, jobs: Jobs, period: ActivePeriod) -> None:
-    """Forget what is over and old enough, as the settings want it, until cancelled."""
+async def prune(
+    settings: Settings, transition_log: TransitionLog, jobs: Jobs, others: Sequence[Kept], period: ActivePeriod
+) -> None:
+    """Forget what is over and old enough, as the settings want it, and the `others`, until cancelled."""
     await Retention(
         Kept(period.inbox.prune, settings.keep_processed * HOUR),
         Kept(transition_log.prune, settings.keep_transitions * HOUR),
         Kept(period.inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
         Kept(jobs.prune_jobs, settings.keep_jobs * HOUR),
+        *others,
     ).run()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 import trio
 
+from svc.delivery.retention import HOUR, Kept
 from svc.handler.bot import load_bot
 from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
@@ -30,6 +31,7 @@ from svc.storage.database import (
 from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
+from svc.storage.old_rows_sql import ACTIONS_KEPT_FOR, PRUNE_ACTIONS, PRUNE_PAYLOADS, forget_rows
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.postgres_instances import PostgresInstances
 from svc.storage.postgres_jobs import PostgresJobs
@@ -58,7 +60,8 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
     """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
-    inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
+    keep_payloads = settings.keep_payloads > 0
+    inbox = PostgresInbox(database, settings.bot_id, settings.instance_id, keep_payloads=keep_payloads)
     jobs = PostgresJobs(database, settings.bot_id, settings.instance_id)
     transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
 
@@ -100,6 +103,16 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         creating=creating(settings),
         open_providers=partial(open_providers, settings),
         callback_readers=callback_readers(settings),
+        kept=_kept(settings, database),
+    )
+
+
+def _kept(settings: Settings, database: Database) -> Sequence[Kept]:
+    """What people have written goes at once where it is not to be kept (any more): everything is older than 0 hours."""
+    prune = partial(forget_rows, database, settings.bot_id)
+    return (
+        Kept(partial(prune, PRUNE_PAYLOADS), settings.keep_payloads * HOUR),
+        Kept(partial(prune, PRUNE_ACTIONS), ACTIONS_KEPT_FOR),
     )
 
 
