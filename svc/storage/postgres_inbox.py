@@ -66,7 +66,9 @@ class PostgresInbox(InboxReader, InboxDoubts):
             self._store_group, weigh=lambda update: len(update.payload)
         )
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group, abandoned=self._put_back)
-        self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle_group, durable=True)
+        self._settlements: GroupCommit[Settlement, None] = GroupCommit(
+            self._settle_group, durable=True, ids=lambda settled: {"update_id": settled.attempt.update_id}
+        )
         self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group)
 
     @property

@@ -48,7 +48,9 @@ class PostgresJobs:
         self._database = database
         self._bot_id = bot_id
         self._instance = instance
-        self._records: GroupCommit[CreateRecord, None] = GroupCommit(self._record_group, durable=True)
+        self._records: GroupCommit[CreateRecord, None] = GroupCommit(
+            self._record_group, durable=True, ids=lambda record: {"job_id": record.job_id}
+        )
 
     async def run(self) -> None:
         """Write records of creates until cancelled. None is written unless this runs."""
