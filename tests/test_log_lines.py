@@ -107,16 +107,20 @@ async def test_a_send_that_is_found_by_another_instance(autojump_clock: trio.tes
 
 
 async def test_a_call_that_is_made_again_at_once(autojump_clock: trio.testing.MockClock) -> None:
-    """What fails without an effect is tried again within the attempt: each try is said, with its method and attempt."""
-    async with running_bot() as bot:
-        bot.sandbox.faults.order("refuse", method="sendMessage", count=6)
+    """What can be repeated is tried again within the attempt: each try is said, with its method and attempt."""
+
+    def decide(_: Update) -> Reply:
+        return Reply((Call("sendChatAction", {"chat_id": USER, "action": "typing"}),))
+
+    async with running_bot(decide=decide) as bot:
+        bot.sandbox.faults.order("error", method="sendChatAction", count=6)
         update_id = await bot.send(USER)
         await bot.settled()
         again = lines_of(bot, update_id, "CALL_AGAIN", "RETRY")
         assert [(line["event"], line["call"], line["method"]) for line in again] == [
-            *[("CALL_AGAIN", 1, "sendMessage")] * 3,
-            ("RETRY", 1, "sendMessage"),
-            *[("CALL_AGAIN", 2, "sendMessage")] * 2,
+            *[("CALL_AGAIN", 1, "sendChatAction")] * 3,
+            ("RETRY", 1, "sendChatAction"),
+            *[("CALL_AGAIN", 2, "sendChatAction")] * 2,
         ]
 
 
