@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from svc.delivery.retention import HOUR
+from svc.observability.metrics import Metrics
+from svc.operations.run import real_parts
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Dead, Done, Effects, Ending, Retry
 from svc.storage.old_rows_sql import PRUNE_PAYLOADS, forget_rows
 from svc.storage.postgres_inbox import PostgresInbox
+from tests.harness import settings_for_tests
 from tests.inbox_contract.under_test import an_update, new_term, postgres_inbox
 
 BOT = 42
+# Of the schema itself.
+NOBODYS = {"schema_migrations"}
 KEPT = "SELECT update_id, chat_id, payload, state FROM kept_payloads ORDER BY update_id"
 
 
@@ -95,6 +103,27 @@ async def test_forgotten_by_age_and_at_once_when_off(database: Database, inbox: 
     assert [row[0] for row in await kept(database)] == [1, 1, 2, 3]
     assert await forget_rows(database, BOT, PRUNE_PAYLOADS, 0.0, 100) == 3
     assert [row[0] for row in await kept(database)] == [1]
+
+
+async def test_the_setting(database: Database, inbox: PostgresInbox) -> None:
+    """KEEP_PAYLOADS is the hours; with 0 what was kept before goes as soon as this instance leads."""
+    for hours in (5.0, 0.0):
+        await answer(inbox, 1 + int(hours), Dead("no hope"), state=b"{}")
+        parts = real_parts(settings_for_tests(keep_payloads=hours, bot_token=f"{BOT}:secret"), Metrics(), database)
+        forget = parts.kept[0]
+        assert forget.seconds == hours * HOUR
+        await forget.prune(forget.seconds, 100)
+        assert len(await kept(database)) == (1 if hours else 0)
+
+
+async def test_the_page_on_privacy(database: Database) -> None:
+    """docs/privacy.md names every table there is, and its statements that forget a person run."""
+    text = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+    tables = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert [row[0] for row in tables if f"`{row[0]}`" not in text and row[0] not in NOBODYS] == []
+    (statements,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    for statement in statements.split(";\n"):
+        await database.fetch(statement)
 
 
 async def test_a_takeover_rehearses_it(inbox: PostgresInbox) -> None:
