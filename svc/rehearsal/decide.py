@@ -42,7 +42,7 @@ def main() -> None:
     setup = json.loads(sys.stdin.buffer.readline())
     try:
         decide = _load(setup)
-    except BaseException as error:  # whatever the code does while it is imported
+    except (Exception, SystemExit) as error:  # whatever the code does while it is imported
         say({"fault": _words(error)})
         return
     say({"code": str(Path(sys.modules["svc"].__file__ or "").resolve().parent.parent)})
@@ -83,7 +83,7 @@ def _answer(decide: Callable[[Mapping[str, Any]], Any], given: Mapping[str, Any]
     signal.alarm(END_AFTER)
     try:
         return {"reply": decide(given)}
-    except BaseException as error:  # SystemExit too: as in the service it ends its own update and nothing else
+    except (Exception, SystemExit) as error:  # as in the service, it ends its own update and nothing else
         return {"error": _words(error)}
     finally:
         signal.alarm(0)
