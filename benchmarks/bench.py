@@ -57,7 +57,7 @@ def _run(plan: Plan, *, check: bool) -> int:
 def _throughputs(plan: Plan) -> tuple[list[Run], list[str]]:
     if not plan.throughputs:
         return [], []
-    runs, failure = throughput.measure(plan)
+    runs, failure = throughput.measure_all(plan)
     return runs, [failure] if failure else []
 
 
@@ -123,13 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _end_as_ctrl_c_does(*_: object) -> None:
+def end_as_ctrl_c_does(*_: object) -> None:
+    """What SIGTERM does, so that what was started is ended."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
 if __name__ == "__main__":
     # Else SIGTERM would leave behind what was started. A shell lets what it starts with `&` ignore Ctrl-C.
-    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+    signal.signal(signal.SIGTERM, end_as_ctrl_c_does)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 130
     try:

@@ -63,13 +63,13 @@ async def measure_menus(bench: Bench, side: Side, run: Run, connections: int) ->
     run.values[f"menus_{connections}"] = await _closed_loop(bench, side, run, load, connections, lambda: load.menus)
 
 
-async def measure_open(bench: Bench, side: Side, run: Run) -> None:
-    """Latencies at a fixed 200 /start a second."""
+async def measure_open(bench: Bench, side: Side, run: Run, rate: float = OPEN_RATE) -> None:
+    """Latencies at a fixed number of /start a second."""
     load = OpenLoop(side.port, updates.starts(side.port, SECRET), side.numbers)
     bench.stub.on_menu = load.menu_sent
     await load.connect(OPEN_CONNECTIONS)
     warm_up, seconds = bench.plan.warm_up, bench.plan.open_seconds
-    first = await load.run(OPEN_RATE, round((warm_up + seconds) * OPEN_RATE))
+    first = await load.run(rate, round((warm_up + seconds) * rate))
     await load.finish()
     run.errors |= load.errors
     for name, times in (("ack", load.ack_times), ("menu", load.menu_times), ("late", load.late)):
@@ -114,7 +114,7 @@ def _at(measure: Callable[[Bench, Side, Run, int], Awaitable[None]], connections
     return lambda bench, side, run: measure(bench, side, run, connections)
 
 
-async def _measure(bench: Bench, side: Side, run: Run, step: Step) -> None:
+async def measure(bench: Bench, side: Side, run: Run, step: Step) -> None:
     """One figure, then the proof that all of its updates are in the database and nothing is left to do."""
     await step(bench, side, run)
     bench.stub.on_menu = None
@@ -143,7 +143,7 @@ async def _round(bench: Bench, sides: list[Side], number: int) -> None:
             for side in order:
                 run = Run(number, side.name, name)
                 bench.runs.append(run)
-                await _measure(bench, side, run, step)
+                await measure(bench, side, run, step)
         for side in order:
             now, peak = side.memory_mb()
             bench.runs.append(Run(number, side.name, "memory", {"rss": now, "peak_rss": peak}))
@@ -163,7 +163,7 @@ def _sides(plan: Plan) -> list[Side]:
 
 
 async def _all_rounds(bench: Bench, server: EmbeddedPostgres, folder: Path) -> None:
-    async with asyncio.timeout(WHOLE_DEADLINE), _listening(bench):
+    async with asyncio.timeout(WHOLE_DEADLINE), listening(bench):
         for number in range(1, bench.plan.rounds + 1):
             sides = _sides(bench.plan)
             for side in sides:
@@ -176,7 +176,8 @@ async def _all_rounds(bench: Bench, server: EmbeddedPostgres, folder: Path) -> N
 
 
 @contextlib.asynccontextmanager
-async def _listening(bench: Bench) -> AsyncIterator[None]:
+async def listening(bench: Bench) -> AsyncIterator[None]:
+    """The stand-in for Telegram, until the end of the block."""
     server = await bench.stub.listen(bench.stub_port)
     try:
         yield
@@ -184,7 +185,7 @@ async def _listening(bench: Bench) -> AsyncIterator[None]:
         server.close()
 
 
-def measure(plan: Plan) -> tuple[list[Run], str | None]:
+def measure_all(plan: Plan) -> tuple[list[Run], str | None]:
     """Everything from the database to the last round; returns what was measured and why it ended early, if it did."""
     bench = Bench(plan, TelegramStub(), free_port(), [])
     with tempfile.TemporaryDirectory(prefix="svc-bench-") as folder, temporary_postgres() as server:

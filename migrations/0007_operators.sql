@@ -45,13 +45,14 @@ CREATE INDEX figures_at ON figures (bot_id, at);
 
 -- What people have written, for as long as KEEP_PAYLOADS says, with what it was decided by.
 CREATE TABLE kept_payloads (
-    bot_id     bigint      NOT NULL,
-    update_id  bigint      NOT NULL,
-    chat_id    bigint      NOT NULL,
-    payload    bytea       NOT NULL,
+    bot_id      bigint      NOT NULL,
+    update_id   bigint      NOT NULL,
+    chat_id     bigint      NOT NULL,
+    payload     bytea       NOT NULL,
     -- The chat's state before it was answered; null: it had none.
-    state      jsonb,
-    decided_at timestamptz NOT NULL DEFAULT now(),
+    state       jsonb,
+    received_at timestamptz NOT NULL,
+    decided_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (bot_id, update_id)
 );
 CREATE INDEX kept_payloads_decided_at ON kept_payloads (bot_id, decided_at);

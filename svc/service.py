@@ -40,7 +40,7 @@ from svc.delivery.metered_sender import MeteredSender
 from svc.delivery.prober import Prober
 from svc.delivery.readings import TakeReadings, keep_reading
 from svc.delivery.remote_files import RemoteFiles
-from svc.delivery.retention import prune
+from svc.delivery.retention import Kept, prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
 from svc.handler.bot import Bot
@@ -127,6 +127,8 @@ class Parts:
     """How a callback of each provider is read."""
     ops_database: Database | None = None
     """What the ops page reads from and acts on, apart from the engine's; None: there is no such page."""
+    kept: Sequence[Kept] = ()
+    """What else is forgotten when it is old enough, besides what the parts above keep."""
     now: Callable[[], float] = time.time
     """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
@@ -229,7 +231,7 @@ class Service:
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
-            "PRUNE": partial(prune, self._settings, parts.transition_log, parts.jobs, parts.figures),
+            "PRUNE": partial(prune, self._settings, parts.transition_log, parts.jobs, parts.kept),
             **({"READINGS": partial(keep_reading, parts.take_readings)} if parts.take_readings is not None else {}),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,

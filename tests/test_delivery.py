@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -98,6 +99,7 @@ class ScriptedSender:
             seconds=seconds,
             made=self.made,
             message_ids=self.message_ids,
+            log=structlog.get_logger(),
             turn=turn,
         )
         return await delivery.make(calls)

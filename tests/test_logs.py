@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import logging
+import os
 import re
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from svc.observability.events import EVENTS
 from svc.observability.logs import configure_logging
+from svc.settings.masking import SHORTEST
 from tests.harness import captured_logs
 from tests.transports import FakeTransport, answering
 
@@ -222,6 +229,97 @@ async def test_httpx_prints_no_url() -> None:
         async with httpx.AsyncClient(transport=transport) as client:
             await client.get("https://api.telegram.org/bot1:token/getMe")
     assert logs.lines == []
+
+
+# Whatever is logged
+
+
+class Unprintable:
+    """A value whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+TEXTS = st.text(st.characters(), max_size=20) | st.sampled_from(
+    ["\ud83d", "\n\r\0\x1b[31m\u2028", '"}\n{"', "a" * 5000]
+)
+NUMBERS = st.integers() | st.sampled_from([2**70, -(2**70)]) | st.floats()
+LEAVES = TEXTS | NUMBERS | st.none() | st.booleans() | st.binary(max_size=8) | st.builds(Unprintable)
+KEYS = TEXTS | st.integers() | st.none() | st.tuples(st.integers())
+ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner) | st.tuples(inner))
+# A secret may be any password: within a number, or a part of what JSON is made of.
+SECRETS = st.lists(st.sampled_from(["1234", '","', '": "', "null", "true", SECRET, "\n  x"]), max_size=3)
+
+
+def _no_constant(name: str) -> None:
+    pytest.fail(f"{name} is no JSON")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["x", "update_id", "reason"]), ANYTHING), TEXTS, SECRETS, st.booleans())
+def test_json_whatever_is_logged(fields: dict[str, Any], message: str, secrets: list[str], fails: bool) -> None:
+    """One line, and JSON as everybody reads it: also with an exception of several lines, and a secret in anything."""
+    out = io.StringIO()
+    configure_logging(log_format="json", out=out, secrets=secrets)
+    log = structlog.get_logger()
+    try:
+        raise ValueError(message)
+    except ValueError:
+        (log.exception if fails else log.info)("DONE", **fields)
+    line, end, rest = out.getvalue().partition("\n")
+    assert (end, rest) == ("\n", "")
+    read = json.loads(line, parse_constant=_no_constant)
+    assert ("exception" in read) is fails
+    assert line.isprintable() or not any(each < " " for each in line)
+    if fails and not secrets:
+        assert read["exception"].startswith("Traceback")
+
+
+@given(st.integers(1000, 10**12), st.sampled_from(["1234", "99"]))
+def test_a_secret_within_a_number(number: int, secret: str) -> None:
+    """It is hidden there too, and the line stays JSON."""
+    with captured_logs(secrets=[secret]) as logs:
+        structlog.get_logger().info("DONE", update_id=number)
+    (line,) = logs.lines
+    shown = str(line["update_id"])
+    assert shown == (str(number).replace(secret, "***") if len(secret) >= SHORTEST else str(number))
+
+
+def test_a_value_without_end() -> None:
+    """One that holds itself ends somewhere, and a number of which Python makes no text is named."""
+    circle: dict[str, Any] = {}
+    circle["self"] = circle
+    for endless in (circle, 10**5000):
+        say = partial(_say, endless)
+        assert as_json(say)["event"] == "DONE"
+        assert "DONE x=" in console(say)
+
+
+def _say(value: object, log: Any) -> None:
+    log.info("DONE", x=value)
+
+
+def test_two_threads_at_once() -> None:
+    """Their lines do not mix: each is whole."""
+    lines, size = 400, 3000
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as out, os.fdopen(reader, "rb") as pipe:
+        configure_logging(log_format="json", out=out)
+        log = structlog.get_logger()
+
+        def write(name: str) -> None:
+            for number in range(lines):
+                log.info("DONE", x=name * size, number=number)
+
+        threads = [threading.Thread(target=write, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        read = [json.loads(pipe.readline()) for _ in range(2 * lines)]
+        for thread in threads:
+            thread.join()
+    for name in "ab":
+        assert [line["number"] for line in read if line["x"] == name * size] == list(range(lines))
 
 
 # The table of events

@@ -13,13 +13,12 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import can_be_looked_for
 from svc.delivery.outcome_count import count_ending
-from svc.delivery.outcome_log import log_ending, log_job_told
+from svc.delivery.outcome_log import failed_call, ids_of, log_ending, log_job_told
 from svc.delivery.refusals import another_way_may_do, may_be_the_bots
 from svc.delivery.remote_files import NotFetched
 from svc.delivery.retry_policy import MAX_ATTEMPTS, after_failure, unclear
 from svc.delivery.sending import Delivery, Failure
 from svc.handler.reply import Call, Reply
-from svc.observability.errors import describe
 from svc.storage.inbox import (
     GIVEN_UP,
     Attempt,
@@ -115,6 +114,7 @@ class BegunAttempt:
         self._begun = begun
         self._turn = turn
         self._deadline = deadline
+        self._ids = ids_of(update.update_id, update.chat_id, begun.attempts)
         self._made: list[CallMade] = []
         self._failure: Failure | None = None
 
@@ -142,14 +142,15 @@ class BegunAttempt:
 
     def _say(self, ending: Ending) -> None:
         count_ending(self._period.metrics.updates, ending)
-        log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
+        call = self._begun.attempts
+        log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt, call)
         waited = trio.current_time() - self._update.arrived
         log_job_told(self._log, self._decision.job, ending, waited, self._period.metrics)
 
     async def _act(self) -> Ending:
         if self._decision.dead is not None:
             return await self._apologised(Dead(self._decision.dead))
-        self._log.info("ACTIVE_PROCESS_START", update_id=self._update.update_id, chat_id=self._update.chat_id)
+        self._log.info("ACTIVE_PROCESS_START", **self._ids)
         self._failure = self._decision.failure or await self._deliver()
         ending = Done() if self._failure is None else await self._after(self._failure)
         return await self._apologised(ending) if isinstance(ending, Dead) else ending
@@ -158,20 +159,18 @@ class BegunAttempt:
         """Make the reply's calls. What went wrong is returned, not raised."""
         reply, update = self._decision.reply, self._update
         if reply.before is not None:
-            self._log.debug(reply.before, update_id=update.update_id, **reply.fields)
+            self._log.debug(reply.before, **{**self._ids, **reply.fields})
         delivery = self._delivery(self._seconds_left(), self._turn)
         failure = await delivery.make(reply.calls)
         for calls in reply.instead:
             if failure is None or not _another_way_may_do(failure.error):
                 break
-            self._log.info(
-                "REFUSED", update_id=update.update_id, error=describe(failure.error), instead=_methods(calls)
-            )
+            self._log.info("REFUSED", **self._ids, **failed_call(failure), instead=_methods(calls))
             failure = await delivery.make(calls)
         if failure is not None:
             return failure
         if reply.after is not None:
-            self._log.info(reply.after, update_id=update.update_id, **reply.fields)
+            self._log.info(reply.after, **{**self._ids, **reply.fields})
         if reply.after == "MAIN_MENU_SENT":
             self._period.metrics.to_menu.observe(trio.current_time() - update.arrived)
         return None
@@ -187,6 +186,7 @@ class BegunAttempt:
             made=self._made,
             message_ids=period.message_ids,
             files=period.remote_files,
+            log=self._log.bind(**self._ids),
             turn=turn,
         )
 
@@ -233,7 +233,7 @@ class BegunAttempt:
         error = failed.error
         if isinstance(error, InDoubt) and self._attempt.dead_if_sent is not None and self._can_be_looked_for(error):
             return unclear(error)
-        self._log.warning("REFUSED", update_id=self._update.update_id, error=describe(error))
+        self._log.warning("REFUSED", **self._ids, **failed_call(failed))
         return dead
 
     def _note_sent(self, ending: Ending) -> None:

@@ -19,6 +19,7 @@ from svc.delivery.database_away import or_later
 from svc.delivery.keep_up import keep_up
 from svc.delivery.looking import look_for_sends
 from svc.delivery.outcome_count import count_resolved
+from svc.delivery.outcome_log import ids_of
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
@@ -103,9 +104,9 @@ async def _resolve_doubts(period: ActivePeriod) -> None:
     for update_id, how in resolved:
         count_resolved(period.metrics.updates, how)
         if how != "repeat":
-            log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
+            log.warning("IN_DOUBT", **ids_of(update_id), policy=period.in_doubt, epoch=term.epoch)
         if how == "dead":
-            log.error("DEAD", update_id=update_id, reason=CANNOT_BE_TOLD, epoch=term.epoch)
+            log.error("DEAD", **ids_of(update_id), reason=CANNOT_BE_TOLD, epoch=term.epoch)
         if how in ("repeat", "resend"):
             period.queue.look_at([update_id])
         period.queue.places.wants_backfill.set()

@@ -23,6 +23,7 @@ import trio
 
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.knowing import Knowing
+from svc.delivery.outcome_log import ids_of
 from svc.delivery.remote_files import moves_file
 from svc.delivery.sending import Failure
 from svc.handler.bot import Bot
@@ -189,7 +190,7 @@ class Deciding:
             try:
                 return await self._inbox.note_deciding(self._term, update_id)
             except DatabaseUnavailable as error:
-                log.warning("DB_LOST", update_id=update_id, error=str(error))
+                log.warning("DB_LOST", **(ids_of(update_id) if update_id is not None else {}), error=str(error))
             await trio.sleep(NOTE_AGAIN_AFTER)
 
     async def _call(self, received: Received, cause: Update | Job) -> Decision:
@@ -207,7 +208,7 @@ class Deciding:
         except (trio.Cancelled, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit too: what a handler raises ends its own update and nothing else
-            log.exception("HANDLER_FAILED", update_id=received.update_id, epoch=self._term.epoch)
+            log.exception("HANDLER_FAILED", **ids_of(received.update_id, received.chat_id), epoch=self._term.epoch)
             return self._with_apology(replace(decision, failure=Failure(error)))
 
     def _reply(self, cause: Update | Job, known: Known) -> Reply:

@@ -16,7 +16,7 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.late_duplicates import SentAgain
 from svc.delivery.outcome_count import count_look
-from svc.delivery.outcome_log import log_job_told
+from svc.delivery.outcome_log import ids_of, log_job_told
 from svc.delivery.probing import Look
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.storage.inbox import CANNOT_BE_TOLD, Dead, Done, Ending
@@ -132,7 +132,7 @@ class _Looking:
     def _say(self, due: DueLook, result: LookResult, outcome: LookOutcome, probes: int, began: float) -> None:
         if (ending := _ENDINGS.get(outcome)) is not None:
             log_job_told(self._log, due.job, ending, due.waited, self._period.metrics)
-        ids = {"update_id": due.update_id, "chat_id": due.chat_id}
+        ids = ids_of(due.update_id, due.chat_id, due.attempts)
         ms = round((trio.current_time() - began) * 1000, 1)
         match outcome:
             case LookOutcome.FOUND | LookOutcome.APOLOGISED if isinstance(result, Found):
@@ -142,7 +142,8 @@ class _Looking:
             case LookOutcome.SEND:
                 self._log.info("NOT_FOUND", **ids, looks=due.number, probes=probes, ms=ms)
             case LookOutcome.LOOK_AGAIN:
-                self._log.debug("LOOKED", **ids, result=type(result).__name__, probes=probes, reason=_reason(result))
+                told = {"result": type(result).__name__, "reason": _reason(result)}
+                self._log.debug("LOOKED", **ids, looks=due.number, probes=probes, **told)
             case _:
                 self._log.warning("IN_DOUBT", **ids, policy=self._period.in_doubt, reason=_reason(result))
                 if outcome is LookOutcome.DEAD:
@@ -155,8 +156,7 @@ class _Looking:
             for message_id in await or_later(partial(look.ours_between, due.watermark, again.sent_id)) or ():
                 self._log.warning(
                     "LATE_DUPLICATE",
-                    update_id=due.update_id,
-                    chat_id=due.chat_id,
+                    **ids_of(due.update_id, due.chat_id),
                     message_id=message_id,
                     sent_again=again.sent_id,
                 )

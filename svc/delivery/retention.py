@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,6 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.settings.environment import Settings
-from svc.storage.figures import KEPT_FOR, Figures
 from svc.storage.jobs import Jobs
 from svc.storage.transition_log import TransitionLog
 
@@ -41,15 +40,15 @@ class Kept:
 
 
 async def prune(
-    settings: Settings, transition_log: TransitionLog, jobs: Jobs, figures: Figures | None, period: ActivePeriod
+    settings: Settings, transition_log: TransitionLog, jobs: Jobs, others: Sequence[Kept], period: ActivePeriod
 ) -> None:
-    """Forget what is over and old enough, as the settings want it, until cancelled."""
+    """Forget what is over and old enough, as the settings want it, and the `others`, until cancelled."""
     await Retention(
         Kept(period.inbox.prune, settings.keep_processed * HOUR),
         Kept(transition_log.prune, settings.keep_transitions * HOUR),
         Kept(period.inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
         Kept(jobs.prune_jobs, settings.keep_jobs * HOUR),
-        *([Kept(figures.prune, KEPT_FOR)] if figures is not None else []),
+        *others,
     ).run()
 
 

@@ -29,8 +29,6 @@ from telegram_client.limits import ChatId, counted_chat
 from telegram_client.message_ids import MessageIds, told_message
 from telegram_client.sender import Sender
 
-log = structlog.get_logger()
-
 CALL_TIMEOUT = 10.0
 # For one that uploads a file, or has Telegram fetch one.
 FILE_CALL_TIMEOUT = 60.0
@@ -56,7 +54,7 @@ class Delivery:
 
     `turn` is the one that was waited for before the update was begun; every further call to a chat, retries included,
     waits for a turn of its own. Each call is noted in `made`, its retries with it; the messages that answers tell of in
-    `message_ids`. Remote files are fetched by `files`.
+    `message_ids`. Remote files are fetched by `files`. `log` knows which attempt it is.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class Delivery:
         made: list[CallMade],
         message_ids: MessageIds,
         files: RemoteFiles,
+        log: structlog.stdlib.BoundLogger,
         turn: Turn | None = None,
     ) -> None:
         self._sender = sender
@@ -82,6 +81,7 @@ class Delivery:
         self._made = made
         self._message_ids = message_ids
         self._files = files
+        self._log = log
         self._sent_id: int | None = None
         self._sent_file: SentFile | None = None
 
@@ -123,6 +123,7 @@ class Delivery:
                 or not await self._wait_again(call, pause)
             ):
                 break
+            self._log.debug("CALL_AGAIN", method=call.method, error=describe(failure.error))
             if isinstance(failure.error, InDoubt):
                 in_doubt = failure
             failure = await self._send(call)
@@ -177,12 +178,12 @@ class Delivery:
         except Refused as error:
             if not comes_too_late(error):
                 return Failure(error, call.repeatable)
-            log.info("REFUSED", error=describe(error))
+            self._log.info("REFUSED", method=call.method, error=describe(error))
         except Exception as error:
             if isinstance(error, NotSent) and error.status == FLOOD:
                 self._flood.pause(error.retry_after, call.params.get("chat_id", self._chat_id))
             elif not isinstance(error, TelegramError):
-                log.exception("HANDLER_FAILED", method=call.method)
+                self._log.exception("HANDLER_FAILED", method=call.method)
             return Failure(error, call.repeatable, moves_file(call))
         return None
 

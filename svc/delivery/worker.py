@@ -24,7 +24,7 @@ from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
 from svc.delivery.outcome_count import count_ending
-from svc.delivery.outcome_log import log_ending, log_job_told
+from svc.delivery.outcome_log import ids_of, log_ending, log_job_told
 from svc.handler.job import Job
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Done, Ending, Received, Retry, Unclear
@@ -135,7 +135,7 @@ class _Worker:
         # What may have begun is gone on with as it was decided: its effects stand in the row.
         unsure = period.unsure.pop(update_id, None)
         attempt, decision = unsure or (new_attempt(period, update, decision), decision)
-        self._log.debug("DEDUP_CHECK", update_id=update_id)
+        self._log.debug("DEDUP_CHECK", **ids_of(update_id, update.chat_id))
         period.tokens.add(attempt.token)
         try:
             begun = await self._begin(attempt)
@@ -159,7 +159,7 @@ class _Worker:
         try:
             await self._period.inbox.dismiss(update.update_id)
         except DatabaseUnavailable as error:
-            self._log.warning("DB_LOST", update_id=update.update_id, error=str(error))
+            self._log.warning("DB_LOST", **ids_of(update.update_id, update.chat_id), error=str(error))
             return _Left()
         ending = Done("ignored")
         count_ending(self._period.metrics.updates, ending)
@@ -175,10 +175,10 @@ class _Worker:
                 try:
                     return await self._period.inbox.begin(attempt)
                 except StatementFailed as error:
-                    self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
+                    self._log.warning("DB_LOST", **ids_of(attempt.update_id), error=str(error))
                     return None
                 except DatabaseUnavailable as error:
-                    self._log.warning("DB_LOST", update_id=attempt.update_id, error=str(error))
+                    self._log.warning("DB_LOST", **ids_of(attempt.update_id), error=str(error))
                 await trio.sleep(BEGIN_AGAIN_AFTER)
         except trio.Cancelled:
             await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
@@ -190,11 +190,11 @@ class _Worker:
                 self._period.lease.end("another term is current")
                 await trio.sleep_forever()
             case BeginOutcome.DUPLICATE:
-                self._log.info("DEDUP_SKIP", update_id=update.update_id, chat_id=update.chat_id)
+                self._log.info("DEDUP_SKIP", **ids_of(update.update_id, update.chat_id))
                 duplicate = Done("duplicate")
                 count_ending(self._period.metrics.updates, duplicate)
                 return duplicate
             case _:
                 self._period.deciding.note_stale(update)
-                self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)
+                self._log.debug("BUSY", **ids_of(update.update_id, update.chat_id))
         return _Left()

@@ -75,12 +75,12 @@ class CallbackMiddleware:
             task_id = _task_in(read, scope, body)
             await self._noted(path, task_id)
         except Rejected as rejected:
-            log.warning("REJECTED", status=rejected.status, reason=rejected.reason, callback=True)
+            log.warning("REJECTED", status=rejected.status, reason=rejected.reason, callback=True, **_job_in(scope))
             await answer(
                 send, rejected.status, (JSON, *rejected.headers), json.dumps({"error": rejected.reason}).encode()
             )
         except HungUp:
-            log.info("HANGUP", callback=True)
+            log.info("HANGUP", callback=True, **_job_in(scope))
         else:
             log.info("JOB_CALLBACK", job_id=path.job_id, task_id=task_id)
             await answer(send, 200, (JSON,), b'{"noted": true}')
@@ -113,6 +113,12 @@ class CallbackMiddleware:
             self._at_once.release()
         log.warning("NOT_STORED", job_id=path.job_id, reason=reason)
         raise Rejected(503, "cannot note it now", headers=RETRY)
+
+
+def _job_in(scope: Any) -> dict[str, int]:
+    """Which job it is about, by its path, for the log."""
+    path = read_path(scope["path"])
+    return {"job_id": path.job_id} if path is not None else {}
 
 
 def _task_in(read: ReadCallback, scope: Any, body: bytes) -> str | None:

@@ -57,7 +57,7 @@ class Following:
                 await self._outcomes.look_later(due, after)
             case Identify():
                 if await self._outcomes.jobs.identify(self._outcomes.period.term, due.job.job_id, task_id):
-                    self._log.info("JOB_IDENTIFIED", **ids_of(due), task_id=task_id)
+                    self._log.info("JOB_IDENTIFIED", **ids_of(due, "task"), task_id=task_id)
             case _:
                 await self._outcomes.end(due, after)
 
@@ -69,7 +69,7 @@ class Following:
             if isinstance(error, Refused) and error.kind == "unauthorized":
                 self._outcomes.say_key_refused(due, error)
             else:
-                self._log.debug("JOB_LATER", **ids_of(due), error=describe(error))
+                self._log.debug("JOB_LATER", **ids_of(due, "task"), error=describe(error))
             return error
 
     async def _fetch(self, due: DueJob, urls: tuple[str, ...]) -> None:

@@ -79,9 +79,9 @@ class HandingIn:
         url = self._public_url and callback_url(self._public_url, job.provider, job.job_id, due.secret)
         match await create.run(self._providers[job.provider], given, url):
             case Created(task_id):
-                self._log.info("JOB_CREATED", **ids_of(due), task_id=task_id)
+                self._log.info("JOB_CREATED", **_ids_of_create(due), task_id=task_id)
             case InDoubt() as error:
-                self._log.info("JOB_IN_DOUBT", **ids_of(due), error=describe(error))
+                self._log.info("JOB_IN_DOUBT", **_ids_of_create(due), error=describe(error))
             case Refused() | NotSent() as error:
                 self._keep(job.job_id, given)
                 await self._not_created(due, create, error)
@@ -91,7 +91,8 @@ class HandingIn:
         after = after_not_creating(due, error, self._period.rng)
         if isinstance(after, PutOff):
             await create.put_off(after)
-            self._log.info("JOB_PUT_OFF", **ids_of(due), error=describe(error), delay=round(after.delay, 1))
+            told = {"error": describe(error), "delay": round(after.delay, 1)}
+            self._log.info("JOB_PUT_OFF", **_ids_of_create(due), **told)
             return
         if after.error == "not_set_up":
             self._outcomes.say_key_refused(due, error)
@@ -131,3 +132,8 @@ class HandingIn:
         self._given[job_id] = given
         while len(self._given) > INPUTS_KEPT:
             del self._given[next(iter(self._given))]
+
+
+def _ids_of_create(due: DueJob) -> dict[str, Any]:
+    # It was read before this create was counted.
+    return ids_of(due, "create", call=due.attempts + 1)

@@ -39,7 +39,7 @@ class Outcomes:
 
     def say_key_refused(self, due: DueJob, error: Exception) -> None:
         """The provider does not accept the key: somebody has to do something about that."""
-        self._log.error("PROVIDER_REFUSED", provider=due.job.provider, error=describe(error))
+        self._log.error("PROVIDER_REFUSED", **ids_of(due), error=describe(error))
 
     def _say_ending(self, due: DueJob, ending: JobEnding) -> None:
         metrics = self.period.metrics
@@ -54,6 +54,12 @@ class Outcomes:
                 self._log.warning("JOB_UNKNOWN", **ids_of(due), error=text)
 
 
-def ids_of(due: DueJob) -> dict[str, Any]:
-    """What every line of the log about a job has."""
-    return {"job_id": due.job.job_id, "chat_id": due.job.chat_id, "model": due.job.model}
+def ids_of(due: DueJob, method: str | None = None, *, call: int | None = None) -> dict[str, Any]:
+    """What every line of the log about a job has. Those about a call to its provider have the `method`, as Provider
+    names it, and `call`: how often the job has been handed in with this one. The lines about one create have it alike.
+    """
+    job = due.job
+    ids = {"job_id": job.job_id, "chat_id": job.chat_id, "provider": job.provider, "model": job.model}
+    if method is None:
+        return ids
+    return ids | {"method": method, "call": due.attempts if call is None else call}

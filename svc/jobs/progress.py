@@ -162,7 +162,7 @@ class Progress:
         self._shown[live.job.job_id] = calls
 
     def _not_shown(self, job: Job, call: Call, error: TelegramError) -> None:
-        log.debug("JOB_NOT_SHOWN", job_id=job.job_id, error=describe(error))
+        log.debug("JOB_NOT_SHOWN", job_id=job.job_id, chat_id=job.chat_id, method=call.method, error=describe(error))
         if isinstance(error, InDoubt):
             self._may_come_until[job.job_id] = trio.current_time() + LATE_FOR
         elif isinstance(error, NotSent) and error.status == FLOOD:

@@ -36,6 +36,7 @@ EVENTS: dict[str, Look] = {
     "DONE": Look("WORKER", "🏁"),
     "BUSY": Look("WORKER", "⏳"),
     "RETRY": Look("WORKER", "🔁"),
+    "CALL_AGAIN": Look("WORKER", "🔁"),  # within the attempt, at once
     "REFUSED": Look("WORKER", "🚫"),
     "DEAD": Look("WORKER", "💀"),
     "IN_DOUBT": Look("WORKER", "❓"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
@@ -23,9 +24,15 @@ from svc.settings.masking import make_mask
 log = structlog.get_logger()
 
 Count = Callable[[str], None]
+Mask = Callable[[str], str]
+Render = Callable[[WrappedLogger, str, EventDict], str]
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _NO_LOOK = Look("LOG", "•")
+# Of what is logged, only something that holds itself has so many levels.
+NESTED = 20
+# In bits. Python turns no number of thousands of digits into text.
+LARGEST_INT = 4096
 
 
 def configure_logging(
@@ -48,10 +55,6 @@ def configure_logging(
         stream.reconfigure(errors="backslashreplace")
     console = log_format == "console" or (log_format is None and stream.isatty())
     mask = make_mask(secrets)
-
-    def hide(_logger: WrappedLogger, _level: str, line: Any) -> str:
-        return mask(str(line))
-
     structlog.configure(
         processors=[
             _counter(count),
@@ -60,8 +63,7 @@ def configure_logging(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True) if not console else _clock(),
             structlog.processors.format_exc_info,
-            console_line if console else json_line,
-            hide,
+            _hidden(console_line, mask) if console else _hidden_json(mask),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(stream),
@@ -72,7 +74,7 @@ def configure_logging(
 
 def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
     """The event as the original bot logged it: `05:14:02 [WORKER_1] 🎬 ACTIVE_PROCESS_START update_id=724051459`."""
-    name = str(event.pop("event"))
+    name = _text(event.pop("event"))
     source, sign = EVENTS.get(name, _NO_LOOK)
     worker = event.pop("worker", None)
     time = event.pop("timestamp", "")
@@ -89,15 +91,69 @@ def console_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
 
 
 def json_line(_logger: WrappedLogger, _level: str, event: EventDict) -> str:
-    """The event as one line of JSON."""
+    """The event as one line of JSON, whatever is in it. A number that JSON has no word for is null."""
     try:
         return msgspec.json.encode(event, enc_hook=str).decode()
-    except (TypeError, ValueError, OverflowError):  # a lone surrogate, a number of more than 64 bits
-        return json.dumps(event, default=str, skipkeys=True)
+    except Exception:  # a lone surrogate, a number of more than 64 bits, a key that is no text, a str() that raises
+        return json.dumps(_as_json(event, NESTED))
+
+
+def _as_json(value: Any, levels: int) -> Any:
+    """`value` as what `json.dumps` takes; what is nested deeper than so many levels, in itself for one, as text."""
+    if value is None or (isinstance(value, int) and value.bit_length() <= LARGEST_INT):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict) and levels:
+        return {_text(key): _as_json(each, levels - 1) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)) and levels:
+        return [_as_json(each, levels - 1) for each in value]
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # its own __str__ fails: a log call never raises
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+def _hidden(render: Render, mask: Mask) -> Render:
+    """`render` without the secrets."""
+    return lambda logger, level, event: mask(render(logger, level, event))
+
+
+def _hidden_json(mask: Mask) -> Render:
+    """JSON without the secrets, and still JSON where one stands within a number or looks like a part of the syntax."""
+
+    def render(logger: WrappedLogger, level: str, event: EventDict) -> str:
+        line = json_line(logger, level, event)
+        hidden = mask(line)
+        return hidden if hidden == line or _is_json(hidden) else json.dumps(_masked(_as_json(event, NESTED), mask))
+
+    return render
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    """`value` with the secrets hidden in each text and number of it."""
+    if isinstance(value, dict):
+        return {mask(key): _masked(each, mask) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each, mask) for each in value]
+    text = mask(str(value))
+    return value if text == str(value) else text
 
 
 def _plain(value: Any) -> str:
-    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else _text(value)
     # An event stays on one line, and where a field ends can be seen.
     if not text.isprintable():
         text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

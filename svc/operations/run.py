@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 import trio
 
+from svc.delivery.retention import HOUR, Kept
 from svc.handler.bot import load_bot
 from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
@@ -30,10 +31,11 @@ from svc.storage.database import (
     open_database,
     retry_until_up,
 )
-from svc.storage.figures import PostgresFigures
+from svc.storage.figures import KEPT_FOR, PostgresFigures
 from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
+from svc.storage.old_rows_sql import ACTIONS_KEPT_FOR, PRUNE_ACTIONS, PRUNE_PAYLOADS, forget_rows
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.postgres_instances import PostgresInstances
 from svc.storage.postgres_jobs import PostgresJobs
@@ -67,9 +69,10 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
     """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
     ours, observe = (database, settings.bot_id, settings.instance_id), metrics.groups.observe
-    inbox = PostgresInbox(*ours, observe=observe)
+    inbox = PostgresInbox(*ours, observe=observe, keep_payloads=settings.keep_payloads > 0)
     jobs = PostgresJobs(*ours, observe=observe)
     transition_log = PostgresTransitionLog(*ours, observe=observe)
+    figures = PostgresFigures(*ours)
 
     async def prepare() -> None:
         await retry_until_up(partial(examine, settings.database_url))
@@ -107,10 +110,20 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         connect_lock=connect,
         database_answers=answers,
         take_readings=partial(take_readings, database, settings.bot_id),
-        figures=PostgresFigures(*ours),
+        figures=figures,
         creating=creating(settings),
         open_providers=partial(open_providers, settings),
         callback_readers=callback_readers(settings),
+        kept=(*_kept(settings, database), Kept(figures.prune, KEPT_FOR)),
+    )
+
+
+def _kept(settings: Settings, database: Database) -> Sequence[Kept]:
+    """What people have written goes at once where it is not to be kept (any more): everything is older than 0 hours."""
+    prune = partial(forget_rows, database, settings.bot_id)
+    return (
+        Kept(partial(prune, PRUNE_PAYLOADS), settings.keep_payloads * HOUR),
+        Kept(partial(prune, PRUNE_ACTIONS), ACTIONS_KEPT_FOR),
     )
 
 

@@ -12,7 +12,7 @@ in a row that were busy the whole table must be, and the rest is not tried.
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -71,8 +71,8 @@ class GroupCommit(Generic[Item, Result]):
 
     `weigh` says how many bytes an item holds: at most `bytes_waiting` wait, and `group_bytes` go into a group.
     `abandoned` is called with an item, not durable, whose caller was cancelled while its group was being written, once
-    that has ended, whatever came of it: nobody hears the result. `observe` is told of each statement. `rng` is for the
-    jitter of tries.
+    that has ended, whatever came of it: nobody hears the result. `observe` is told of each statement. `ids` says what
+    an item is about, for the log. `rng` is for the jitter of tries.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class GroupCommit(Generic[Item, Result]):
         durable: bool = False,
         abandoned: Callable[[Item], None] | None = None,
         observe: Observe | None = None,
+        ids: Callable[[Item], Mapping[str, int]] = lambda _: {},
         rng: random.Random | None = None,
     ) -> None:
         rng = rng or random.Random()  # noqa: S311 (jitter)
@@ -99,7 +100,7 @@ class GroupCommit(Generic[Item, Result]):
         self._abandoned = abandoned
         self._backoff = Backoff(FIRST_BACKOFF, LONGEST_BACKOFF, rng)
         self._waiting: WriteQueue[Item, Result] = WriteQueue(waiting, bytes_waiting)
-        self._aside: SetAside[Item, Result] = SetAside(self._write_one, self._no_longer_awaited, rng)
+        self._aside: SetAside[Item, Result] = SetAside(self._write_one, self._no_longer_awaited, ids, rng)
         self._new_items = Wakeup()
         self._awaited = 0
         self._idle = trio.Event()

@@ -17,6 +17,7 @@ from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.looks import ABSENT_LOOKS
 from svc.storage.looks_sql import MAY_BEGIN, NOTHING_OLDER
+from svc.storage.old_rows_sql import prune_statement
 
 # The settings of every session that is for the inbox. Its tables are empty one minute and hold a million rows the next.
 # A plan that is cached, or made from what the last ANALYZE saw, then scans all of them for every group (measured: begin
@@ -128,6 +129,18 @@ _STORY = with_entry("i.history", "(jsonb_build_object('at', now(), 'began', i.st
 _LOOKED_FOR = "(s.ending = 'unclear' OR i.resends > 0 AND s.doubts = 0)"
 
 
+# What was answered is kept with the state that its chat had: a statement's parts all see what was there before it. Of
+# what is told of a job nothing is kept: no person has written it.
+_KEPT = f"""
+kept AS (
+    INSERT INTO kept_payloads AS k (bot_id, update_id, chat_id, payload, state, received_at)
+    SELECT e.bot_id, e.update_id, e.chat_id, e.payload, c.state, e.received_at
+    FROM ended e {state_of("e.chat_id")} WHERE e.update_id >= 0
+    ON CONFLICT (bot_id, update_id) DO UPDATE
+    SET payload = excluded.payload, state = excluded.state, received_at = excluded.received_at, decided_at = now()
+)"""
+
+
 def _settle(more_arguments: str, more_columns: str, effects: str) -> str:
     return f"""
 WITH s AS MATERIALIZED (
@@ -164,6 +177,7 @@ ON CONFLICT DO NOTHING
 
 
 # Most groups change nothing and end no job: they are spared what only such rows need ($12 and $13 are the files sent).
+# Nothing is kept unless KEEP_PAYLOADS says so: then all groups are written by the last of these.
 SETTLE = _settle("", "", "")
 _EFFECTS = effects_of(
     done="ending = 'done' AND said = 'done'",
@@ -172,18 +186,21 @@ _EFFECTS = effects_of(
     file_kind="file_kind",
     file_id="file_id",
 )
-SETTLE_WITH_EFFECTS = _settle(", $12::text[], $13::text[]", ", file_kind, file_id", f", {_EFFECTS}")
+_FILES = ", $12::text[], $13::text[]", ", file_kind, file_id"
+SETTLE_WITH_EFFECTS = _settle(*_FILES, f", {_EFFECTS}")
+SETTLE_KEEPING = _settle(*_FILES, f", {_EFFECTS}, {_KEPT}")
 
 
 # Only a row that may begin: one that an attempt has begun is for that attempt to settle. It changes nothing, but a job
 # of whose end nobody is told has not been delivered.
-DISMISS = f"""
+def _dismiss(kept: str = "") -> str:
+    return f"""
 WITH ended AS (
     DELETE FROM inbox i
     USING (SELECT $1::bigint AS bot_id, u.* FROM unnest($2::bigint[]) AS u (update_id) OFFSET 0) AS w
     WHERE i.bot_id = w.bot_id AND i.update_id = w.update_id AND {MAY_BEGIN}
     RETURNING i.*
-), {effects_of(done="false", skipped="false", sent_id="NULL::bigint")}
+), {effects_of(done="false", skipped="false", sent_id="NULL::bigint")}{kept}
 INSERT INTO processed_updates {PROCESSED_COLUMNS}
 SELECT bot_id, update_id, $3, update_type, received_at, 'ignored', attempts, doubts, chat_id, received_by, history,
        message_id, NULL
@@ -191,16 +208,9 @@ FROM ended
 ON CONFLICT DO NOTHING
 """
 
-# A few at a time, so that no statement holds up others. By their place on disk, which nobody changes:
-# these rows are written once. The commit waits for no disk: what a crash brings back is forgotten again.
-_PRUNE = """
-WITH gone AS (
-    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM {table}
-        WHERE bot_id = $1 AND {since} < now() - make_interval(secs => $2) ORDER BY {since} LIMIT $3))
-    RETURNING update_id
-)
-SELECT count(*)::int AS count, set_config('synchronous_commit', 'off', true) FROM gone
-"""
-PRUNE = _PRUNE.format(table="processed_updates", since="processed_at")
-PRUNE_DEAD = _PRUNE.format(table="dead_updates", since="died_at")
+
+DISMISS = _dismiss()
+DISMISS_KEEPING = _dismiss(f", {_KEPT}")
+
+PRUNE = prune_statement("processed_updates", "processed_at")
+PRUNE_DEAD = prune_statement("dead_updates", "died_at")

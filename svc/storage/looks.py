@@ -43,8 +43,8 @@ class DueLook(NamedTuple):
     """An update whose send is to be looked for.
 
     `token` is that of the attempt that sent it. `number`: which look this is, from 1. `absent`: how many before it, in
-    turn, found nothing. `age`: seconds since the attempt began, `waited`: since the update arrived. `job`: if it tells
-    of a job's end, that job.
+    turn, found nothing. `age`: seconds since the attempt began, `waited`: since the update arrived. `attempts`: how
+    often it was begun, so which attempt sent it. `job`: if it tells of a job's end, that job.
     """
 
     update_id: int
@@ -55,6 +55,7 @@ class DueLook(NamedTuple):
     absent: int
     age: float
     waited: float = 0.0
+    attempts: int = 0
     job: Job | None = None
 
 

@@ -75,7 +75,7 @@ SET state = 'in_doubt', looks = i.looks + 1, look_at = now() + make_interval(sec
 FROM d WHERE i.bot_id = d.bot_id AND i.update_id = d.update_id
 RETURNING i.update_id, i.chat_id, coalesce(i.token, 0) AS token, i.watermark, i.looks, i.absent,
           extract(epoch FROM now() - i.started_at)::float8 AS age,
-          extract(epoch FROM now() - i.aged_from)::float8 AS waited,
+          extract(epoch FROM now() - i.aged_from)::float8 AS waited, i.attempts,
           CASE WHEN i.update_id < 0 THEN i.payload END AS told
 """
 

@@ -31,6 +31,7 @@ from svc.storage.inbox import (
     Term,
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
+from svc.storage.old_rows_sql import forget_rows
 from svc.storage.orders import Orders, read_pauses
 from svc.storage.postgres_doubts import InboxDoubts
 from svc.storage.reading import InboxReader
@@ -46,6 +47,9 @@ class PostgresInbox(InboxReader, InboxDoubts):
 
     The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
     large inbox. `observe` is told of every group that is written.
+
+    With `keep_payloads` what is answered or needs no answer is kept in the table kept_payloads, for `svc replay`. (Not
+    what a look or the policy for doubts has ended: these are few.)
     """
 
     def __init__(
@@ -56,9 +60,11 @@ class PostgresInbox(InboxReader, InboxDoubts):
         *,
         window: int = reading_sql.WINDOW,
         observe: ObserveGroups = observe_nothing,
+        keep_payloads: bool = False,
     ) -> None:
         InboxReader.__init__(self, database, bot_id, window)
         InboxDoubts.__init__(self, database, bot_id, instance)
+        self._keep_payloads = keep_payloads
         self._stores: GroupCommit[Received, Stored] = GroupCommit(
             self._store_group, weigh=lambda update: len(update.payload), observe=partial(observe, "store")
         )
@@ -66,9 +72,16 @@ class PostgresInbox(InboxReader, InboxDoubts):
             self._begin_group, abandoned=self._put_back, observe=partial(observe, "begin")
         )
         self._settlements: GroupCommit[Settlement, None] = GroupCommit(
-            self._settle_group, durable=True, observe=partial(observe, "settle")
+            self._settle_group,
+            durable=True,
+            ids=lambda settled: {"update_id": settled.attempt.update_id},
+            observe=partial(observe, "settle"),
         )
         self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group, observe=partial(observe, "dismiss"))
+
+    @property
+    def _settle_with_effects(self) -> str:
+        return inbox_sql.SETTLE_KEEPING if self._keep_payloads else inbox_sql.SETTLE_WITH_EFFECTS
 
     async def run(self) -> None:
         """Write groups until cancelled. Nothing is written unless this runs."""
@@ -119,7 +132,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
             await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 7)
             settling = settle_arguments([], self._bot_id, self._instance)
             await connection.execute(inbox_sql.SETTLE, *settling)
-            await connection.execute(inbox_sql.SETTLE_WITH_EFFECTS, *settling, *file_arguments([]))
+            await connection.execute(self._settle_with_effects, *settling, *file_arguments([]))
             await self._rehearse_looks(connection, nobody)
 
         await self._database.on_connection(work)
@@ -134,19 +147,14 @@ class PostgresInbox(InboxReader, InboxDoubts):
         await self._database.fetch(term_sql.NOTE_PAUSE, *self._key_of(term), *texts)
 
     async def prune(self, age: float, limit: int) -> int:
-        return await self._prune(inbox_sql.PRUNE, age, limit)
+        return await forget_rows(self._database, self._bot_id, inbox_sql.PRUNE, age, limit)
 
     async def prune_dead(self, age: float, limit: int) -> int:
-        return await self._prune(inbox_sql.PRUNE_DEAD, age, limit)
+        return await forget_rows(self._database, self._bot_id, inbox_sql.PRUNE_DEAD, age, limit)
 
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
         payload = new_work_payload(self._bot_id, update_ids)
         await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, payload)
-
-    async def _prune(self, sql: str, age: float, limit: int) -> int:
-        (row,) = await self._database.fetch(sql, self._bot_id, age, limit)
-        count: int = row["count"]
-        return count
 
     async def _store_group(self, group: Sequence[Received]) -> list[Stored]:
         # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
@@ -207,14 +215,15 @@ class PostgresInbox(InboxReader, InboxDoubts):
 
     async def _settle_group(self, group: Sequence[Settlement]) -> list[None]:
         arguments = settle_arguments(group, self._bot_id, self._instance)
-        if any(has_effects(settlement.attempt) for settlement in group):
-            await self._database.fetch(inbox_sql.SETTLE_WITH_EFFECTS, *arguments, *file_arguments(group))
+        if self._keep_payloads or any(has_effects(settlement.attempt) for settlement in group):
+            await self._database.fetch(self._settle_with_effects, *arguments, *file_arguments(group))
         else:
             await self._database.fetch(inbox_sql.SETTLE, *arguments)
         return [None] * len(group)
 
     async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
-        await self._database.fetch(inbox_sql.DISMISS, self._bot_id, sorted(group), self._instance)
+        dismiss = inbox_sql.DISMISS_KEEPING if self._keep_payloads else inbox_sql.DISMISS
+        await self._database.fetch(dismiss, self._bot_id, sorted(group), self._instance)
         return [None] * len(group)
 
 

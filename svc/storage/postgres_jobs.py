@@ -55,7 +55,10 @@ class PostgresJobs:
         self._bot_id = bot_id
         self._instance = instance
         self._records: GroupCommit[CreateRecord, None] = GroupCommit(
-            self._record_group, durable=True, observe=partial(observe, "create")
+            self._record_group,
+            durable=True,
+            ids=lambda record: {"job_id": record.job_id},
+            observe=partial(observe, "create"),
         )
 
     async def run(self) -> None:

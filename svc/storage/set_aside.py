@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
 import structlog
@@ -37,16 +37,19 @@ class _Straggler(Generic[Item, Result]):
 class SetAside(Generic[Item, Result]):
     """Each item is tried by itself with a backoff of its own until `write`, which writes one entry, does not raise.
 
-    None is ever discarded. `refused` is called with an entry that the database refuses for its data, every time.
+    None is ever discarded. `refused` is called with an entry that the database refuses for its data, every time. `ids`
+    says what an item is about, for the log.
     """
 
     def __init__(
         self,
         write: Callable[[Entry[Item, Result]], Awaitable[None]],
         refused: Callable[[Entry[Item, Result]], None],
+        ids: Callable[[Item], Mapping[str, int]],
         rng: random.Random,
     ) -> None:
         self._write = write
+        self._ids = ids
         self._refused = refused
         self._busy_backoff = Backoff(*BUSY_BACKOFF, rng)
         self._refused_backoff = Backoff(*REFUSED_BACKOFF, rng)
@@ -85,5 +88,6 @@ class SetAside(Generic[Item, Result]):
         pause = (self._refused_backoff if refused else self._busy_backoff).after(straggler.tries)
         straggler.due = trio.current_time() + pause
         if refused:
-            log.error("NOT_WRITTEN", error=describe(error), tries=straggler.tries, ms=int(pause * 1000), exc_info=error)
+            told = {"tries": straggler.tries, "ms": int(pause * 1000), **self._ids(straggler.entry.item)}
+            log.error("NOT_WRITTEN", error=describe(error), **told, exc_info=error)
             self._refused(straggler.entry)

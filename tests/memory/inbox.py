@@ -366,6 +366,7 @@ class MemoryInbox:
             row.absent,
             trio.current_time() - row.started,
             trio.current_time() - row.update.arrived,
+            row.attempts,
             read_job_event(row.update.payload) if row.update.kind == JOB_ENDED else None,
         )
 

@@ -1,0 +1,147 @@
+"""What logging costs: two instances of the service, one that logs at level info and one at level error, in pairs.
+
+Both are up at once, each on a database of its own of one Postgres, and get 500 /start a second in turns, for a few
+seconds each; who goes first changes every time. Their log goes into a file as JSON. What counts is the median of the
+pairs' ratios: the machine's noise hits both of a pair, or is outweighed by the other pairs.
+
+`python -m benchmarks.logging_cost --help` names the options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import uvloop
+
+from benchmarks.bench import end_as_ctrl_c_does
+from benchmarks.plan import Plan
+from benchmarks.report import Run, errors
+from benchmarks.sides import Side, SideFailed
+from benchmarks.telegram_stub import TelegramStub
+from benchmarks.throughput import Bench, listening, measure, measure_open
+from fleet.process import THIS
+from sandbox.ports import free_port
+from sandbox.postgres import EmbeddedPostgres, temporary_postgres
+
+RATE = 500.0
+WARM_UP, SECONDS = 0.5, 4.0
+DEADLINE = 1800.0
+LEVELS = {"logs": "info", "silent": "error"}
+MOST = 1.05
+"""With logging the acknowledgements' p99 may be so many times what it is without."""
+FIGURES = (
+    ("ack_p50", "ack p50 ms"),
+    ("ack_p99", "ack p99 ms"),
+    ("menu_p99", "menu p99 ms"),
+    ("cpu_us", "CPU µs/update"),
+)
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.logging_cost", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20, metavar="N", help="how many pairs (20)")
+    parser.add_argument(
+        "--check", action="store_true", help=f"exit 1 if the ack's p99 grows by more than {MOST - 1:.0%}"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="svc-logging-") as folder, temporary_postgres() as server:
+        bench = Bench(_plan(), TelegramStub(), free_port(), [])
+        try:
+            uvloop.run(_measure_pairs(bench, server, Path(folder), options.pairs))
+        except (SideFailed, TimeoutError) as failure:
+            print(f"ended early: {failure or failure!r}", file=sys.stderr)
+            return 1
+    ratios = {key: _ratios(bench.runs, key) for key, _ in FIGURES}
+    print(_table(bench.runs, ratios))
+    for complaint in (complaints := errors(bench.runs)):
+        print(complaint, file=sys.stderr)
+    missed = options.check and median(ratios["ack_p99"]) > MOST
+    return 1 if complaints or missed else 0
+
+
+async def _measure_pairs(bench: Bench, server: EmbeddedPostgres, folder: Path, pairs: int) -> None:
+    sides = [_side(name, level, server, folder) for name, level in LEVELS.items()]
+    async with asyncio.timeout(DEADLINE), listening(bench), contextlib.AsyncExitStack() as stack:
+        for side in sides:
+            stack.push_async_callback(side.stop)
+            await side.start(bench.stub_port)
+        # The first round is for what is slow once.
+        for number in range(pairs + 1):
+            for side in sides if number % 2 else sides[::-1]:
+                run = Run(number, side.name, "logging")
+                await measure(bench, side, run, _measure_one)
+                if number:
+                    bench.runs.append(run)
+
+
+async def _measure_one(bench: Bench, side: Side, run: Run) -> None:
+    before, taken = side.cpu_seconds(), side.numbers.taken
+    await measure_open(bench, side, run, RATE)
+    await side.settle()
+    run.values["cpu_us"] = 1e6 * (side.cpu_seconds() - before) / (side.numbers.taken - taken)
+
+
+def _side(name: str, level: str, server: EmbeddedPostgres, folder: Path) -> Side:
+    server.execute(f"create database {name}")
+    settings = {"SEND_RATE": "0", "LOG_FORMAT": "json", "LOG_LEVEL": level}
+    side = Side(name, THIS, ("svc", "run"), settings, "select exists (select 1 from inbox)")
+    side.database_url, side.port, side.log = server.url_of(name), free_port(), folder / f"{name}.log"
+    return side
+
+
+def _plan() -> Plan:
+    return Plan(
+        sides=tuple(LEVELS),
+        figures=(),
+        rounds=1,
+        warm_up=WARM_UP,
+        window=SECONDS,
+        open_seconds=SECONDS,
+        trials=None,
+        quick=False,
+        workers=16,
+        log_level="info",
+        rival_uvloop=False,
+        against=None,
+    )
+
+
+def _values(runs: list[Run], side: str, key: str) -> list[float]:
+    return [run.values[key] for run in runs if run.side == side]
+
+
+def _ratios(runs: list[Run], key: str) -> list[float]:
+    """Of each pair, what it is with logging divided by what it is without."""
+    by_round = {(run.round, run.side): run.values[key] for run in runs}
+    rounds = sorted({run.round for run in runs})
+    return [by_round[number, "logs"] / by_round[number, "silent"] for number in rounds]
+
+
+def _table(runs: list[Run], ratios: dict[str, list[float]]) -> str:
+    lines = [f"{'':<16}{'logs':>10}{'silent':>10}{'ratio':>8}   middle half of the pairs' ratios"]
+    for key, words in FIGURES:
+        logs, silent = (median(_values(runs, side, key)) for side in LEVELS)
+        ordered = sorted(ratios[key])
+        quarter = len(ordered) // 4
+        middle = f"{ordered[quarter]:.3f}..{ordered[-1 - quarter]:.3f}"
+        lines.append(f"{words:<16}{logs:>10.2f}{silent:>10.2f}{median(ordered):>8.3f}   {middle}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, end_as_ctrl_c_does)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = 130
+    try:
+        code = main()
+    except* KeyboardInterrupt:
+        pass
+    sys.exit(code)
