@@ -6,14 +6,16 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def duration_text(seconds: float) -> str:
-    """The two largest units, rounded down: "340 ms", "4.2 s", "2 min 5 s", "3 h", "1 day 4 h". Below zero, as where two
-    clocks differ, is zero.
+    """The two largest units, of which the last is rounded down: "340 ms", "4.2 s", "2 min 5 s", "3 h", "1 day 4 h".
+
+    Below zero, as where two clocks differ, is zero.
     """
-    seconds = max(0.0, seconds)
-    if seconds < 1:
-        return f"{int(seconds * 1000)} ms" if seconds else "0 s"
+    if seconds <= 0:
+        return "0 s"
+    if round(seconds, 3) < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
-        return f"{int(seconds * 10) / 10:g} s"
+        return f"{int(round(seconds, 3) * 10) / 10:g} s"
     whole = int(seconds)
     if whole < MINUTE:
         return f"{whole} s"

@@ -25,8 +25,8 @@ _TERMS = (
     Column("epoch", plain="epoch={}", right=True),
     Column("from", plain="from {}"),
     Column("until"),
-    Column("led for", plain="(led for {})", right=True),
-    Column("nobody before", plain="nobody for {} before", right=True),
+    Column("led for", plain="(led for {})", right=True, detail=True),
+    Column("nobody before", plain="nobody for {} before", right=True, detail=True),
     Column("ended by", plain="ended by: {}", detail=True, folds=True),
 )
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from svc.operations.document import Document, Line, Tone, Words, line
+from svc.operations.durations import duration_text
 from svc.operations.printing import TO_MILLISECONDS, moment_text
 from svc.operations.updates_text import STATE_TONES
 from svc.storage.inbox import SENDS_IN_DOUBT
@@ -77,7 +78,7 @@ def _entry(entry: dict[str, Any]) -> Iterator[Line]:
     for call in entry.get("calls", ()):
         message = f", message {call['message_id']}" if "message_id" in call else ""
         outcome = Words(call["outcome"], CALL_TONES.get(call["outcome"], ""))
-        yield line(f"{call['method']}: ", outcome, f" in {call['ms']:.0f} ms{message}", indent=4)
+        yield line(f"{call['method']}: ", outcome, f" in {duration_text(call['ms'] / 1000)}{message}", indent=4)
     more = "".join(f" {name}={entry[name]}" for name in MORE if name in entry)
     event, tone = EVENTS.get(entry["event"], entry["event"]), EVENT_TONES.get(entry["event"], "")
     yield _event(_time_of(entry["at"]), event, tone, where="" if "began" in entry else where, more=more)

@@ -77,7 +77,7 @@ def _pauses(pauses: Sequence[Mapping[str, Any]] | None) -> Iterator[tuple[str, L
     ordered = [each for each in pauses or () if each["scope"] != BOT]  # its own is told as PAUSED
     for number, each in enumerate(ordered):
         what = "all sending" if each["scope"] == "sending" else f"{each['scope']} {each['name']}"
-        by = f" by {each['by']} {duration_text(each['seconds'])} ago"
+        by = f", by {each['by']}, {duration_text(each['seconds'])} ago"
         yield "" if number else "pauses", line(Words(what, "warn"), by, f": {each['reason']}")
 
 
@@ -91,7 +91,7 @@ def _instance(instance: Mapping[str, Any]) -> list[Words]:
     return [
         Words(instance["instance"]),
         Words(instance["state"], STATE_TONES.get(instance["state"], "")),
-        Words(instance["since"], "faint", short=_short(instance["since"])),
+        Words(instance["since"], short=""),  # a person reads how long that is
         Words(duration_text(instance["state_seconds"])),
         Words(duration_text(instance["heard_seconds"]), short=f"{duration_text(instance['heard_seconds'])} ago"),
         _reach(instance),
@@ -100,11 +100,12 @@ def _instance(instance: Mapping[str, Any]) -> list[Words]:
 
 def _reach(instance: Mapping[str, Any]) -> Words:
     if instance["reaches"] is None:
-        return Words("does not know yet whether it reaches Telegram", "faint")
-    ago = f"({duration_text(instance['reach_seconds'])} ago)"
+        return Words("does not know yet whether it reaches Telegram", "faint", short="not tried yet")
+    ago = f"{duration_text(instance['reach_seconds'])} ago"
     if instance["reaches"]:
-        return Words(f"reaches Telegram {ago}", "good")
-    return Words(f"does not reach Telegram {ago}: {instance['reach_error']}", "bad")
+        return Words(f"reaches Telegram ({ago})", "good", short=f"reached {ago}")
+    why = instance["reach_error"]
+    return Words(f"does not reach Telegram ({ago}): {why}", "bad", short=f"not reached {ago}: {why}")
 
 
 def _inbox(status: Mapping[str, Any]) -> Line:

@@ -28,6 +28,8 @@ HANG = 2
 DETAIL_INDENT = 4
 NARROWEST = 12
 """A column that folds is not made narrower than this for the sake of others."""
+ROOM = 28
+"""A detail that folds stays beside the rest where it has so much room."""
 
 
 def written(document: Document, console: Console, clean: Clean) -> Text:
@@ -71,16 +73,14 @@ class _Writer:
         columns = [table.columns[number] for number in filled]
         rows = [[row[number] for number in filled] for row in rows]
         widths = [max(cell_len(text.plain) for text in [Text(c.name), *cells]) for c, cells in _columns(columns, rows)]
-        beside = list(range(len(columns)))
-        if _total(widths) > width:
-            beside = [number for number in beside if not columns[number].detail]
+        beside = _beside(widths, columns, width)
+        below = [number for number in range(len(columns)) if number not in beside]
         shown = [columns[number] for number in beside]
         fitted = _fitted([widths[number] for number in beside], shown, width)
-        yield self._row(shown, fitted, [Text(column.name, style="dim") for column in shown])[0]
+        yield from self._row(shown, fitted, [Text(column.name, style="dim") for column in shown])
         for row in rows:
             yield from self._row(shown, fitted, [row[number] for number in beside])
-            for number in set(range(len(columns))) - set(beside):
-                yield from self._detail(row[number], width)
+            yield from self._details([(columns[number].name, row[number]) for number in below], width)
 
     def _row(self, columns: Sequence[Column], widths: Sequence[int], cells: Sequence[Text]) -> list[Text]:
         folded = [self._folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
@@ -93,9 +93,11 @@ class _Writer:
             lines.append(joined)
         return lines
 
-    def _detail(self, text: Text, width: int) -> Iterator[Text]:
-        if text.plain:
-            for folded in self._folded(text, width - DETAIL_INDENT):
+    def _details(self, details: Sequence[tuple[str, Text]], width: int) -> Iterator[Text]:
+        """What found no place beside the rest, each with its name."""
+        told = [Text.assemble((f"{name}: ", "dim"), text) for name, text in details if text.plain]
+        if told:
+            for folded in self._folded(Text(" " * GAP).join(told), width - DETAIL_INDENT):
                 yield Text(" " * DETAIL_INDENT) + folded
 
     def _words(self, words: Words) -> Text:
@@ -106,7 +108,10 @@ class _Writer:
         """`text` in pieces of `width`, those after the first narrower by `hang`."""
         if cell_len(text.plain) <= width:
             return [text]
-        return list(text.wrap(self._console, max(NARROWEST, width - hang), overflow="fold"))
+        folded = text.wrap(self._console, max(NARROWEST, width - hang), overflow="fold")
+        for each in folded:
+            each.rstrip()
+        return list(folded)
 
 
 def _columns(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> Iterator[tuple[Column, list[Text]]]:
@@ -116,6 +121,16 @@ def _columns(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> Itera
 
 def _total(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _beside(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:
+    """Which columns stand beside each other: of the details the last ones go below first, until the rest fits."""
+    beside = list(range(len(columns)))
+    wanted = [min(each, ROOM) if c.detail and c.folds else each for each, c in zip(widths, columns, strict=True)]
+    for number in reversed(range(len(columns))):
+        if columns[number].detail and _total([wanted[each] for each in beside]) > width:
+            beside.remove(number)
+    return beside
 
 
 def _fitted(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:

@@ -21,11 +21,11 @@ STATE_TONES: Mapping[str, Tone] = {"processing": "note", "in_doubt": "warn", "de
 _UPDATES = (
     Column("update", right=True),
     Column("state"),
-    Column("kind"),
+    Column("kind", folds=True),
     Column("chat", plain="chat={}", right=True),
-    Column("received", plain="received={}"),
+    Column("received", plain="received={}", detail=True),
     Column("age", plain="age={}", right=True),
-    Column("attempts", plain="attempts={}", right=True),
+    Column("tries", plain="attempts={}", right=True),
     Column("doubts", plain="doubts={}", right=True),
     Column("reason", detail=True, folds=True),
 )
