@@ -242,10 +242,11 @@ def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[
 @_reporting
 def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc replay`."""
+    from svc.operations.providers import creating
     from svc.rehearsal.compare import rehearse
 
     how = {"since": arguments.since, "against": arguments.against, "as_json": arguments.json}
-    return partial(rehearse, settings, **how)
+    return partial(rehearse, settings, creating=creating(settings), **how)
 
 
 @_reporting
