@@ -189,8 +189,10 @@ def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitabl
 def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc jobs cancel`."""
     from svc.operations.jobs_command import end_job
+    from svc.operations.operator_name import operator_named
 
-    return partial(end_job, settings, job_id=arguments.id, as_json=arguments.json)
+    who = operator_named(arguments.operator)
+    return partial(end_job, settings, who, job_id=arguments.id, as_json=arguments.json)
 
 
 @_reporting
