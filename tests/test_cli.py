@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from svc.operations.version import installed_version
+from svc.observability.version import installed_version
 from tests.peers import Peer, refusing_port, silent_port
 from tests.processes import DEADLINE, ROOT, environment_of_checkout, python, run, running
 

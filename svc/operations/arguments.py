@@ -211,7 +211,7 @@ class _ShowVersion(argparse.Action):
     """argparse's own `version` action wants the text beforehand, and finding it out takes a while."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from svc.operations.version import installed_version
+        from svc.observability.version import installed_version
 
         print(f"svc {installed_version()}")
         parser.exit()
