@@ -35,7 +35,7 @@ async def svc(folder: Path, database_url: str, *arguments: str) -> subprocess.Co
 
 
 async def test_operators_pause_resume_and_hand_over(tmp_path: Path, empty_database_url: str) -> None:
-    """Two instances: nothing is sent while sending is paused, all of it once it is resumed; then the other one leads."""
+    """Two instances: nothing is sent while sending is paused, all of it once that is resumed; then the other leads."""
     async with running_fleet(empty_database_url) as fleet:
         one = await fleet.start_active(INSTANCE_ID="one")
         await fleet.start(INSTANCE_ID="two")
