@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -132,10 +133,10 @@ async def test_every_instance_that_lives_is_told(database: Database, settings: S
     assert (three["instance"], three["reaches"], three["reach_seconds"]) == ("three", None, None)
     json.dumps(found)
     lines = text_of(found).splitlines()[2:5]
-    assert lines[0].startswith(f"instances one ACTIVE since {one['since']} (1 min 30 s), heard of ")
-    assert lines[0].endswith("ago, does not reach Telegram (2 s ago): InDoubt: no answer")
+    assert lines[0].startswith(f"instances one ACTIVE since {one['since']} (1 min ")
+    assert re.search(r"\), heard of .* ago, does not reach Telegram \(.* ago\): InDoubt: no answer$", lines[0])
     assert lines[1].startswith("          two PASSIVE since")
-    assert "reaches Telegram (4 s ago)" in lines[1]
+    assert re.search(r" reaches Telegram \(.* s ago\)$", lines[1])
     assert "does not know yet whether it reaches Telegram" in lines[2]
 
 
