@@ -6,6 +6,7 @@ quietly too.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from svc.operations.exit_codes import BAD_USAGE, FAILED, INTERRUPTED, PIPE_CLOSE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     code = INTERRUPTED
+    _print_whatever_it_is()
     with _signals_end_the_process():
         try:
             work = _prepare(argv)
@@ -33,6 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _print_whatever_it_is() -> None:
+    """A character that the terminal's encoding does not have is written as its escape, and is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _flush() -> None:
     """Print what is still to be printed now, so that a closed pipe is met here. Where nothing is, a terminal that was
     closed is no error."""
@@ -42,18 +51,11 @@ def _flush() -> None:
 
 def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
     """What is to be done, with everything imported that it needs."""
-    from svc.operations.arguments import make_parser
-    from svc.settings.environment import SettingsError, load_settings
-
     try:
-        arguments = make_parser().parse_args(argv)
-        prepared: Callable[[], int] = arguments.command(load_settings(required=arguments.required), arguments)
-    except SystemExit as end:  # --help, --version, or bad usage; argparse has printed it
+        return _choose(argv)
+    except SystemExit as end:  # --help, --version, bad usage, or a shell has been told how a word goes on
         code = end.code if isinstance(end.code, int) else BAD_USAGE
         return lambda: code
-    except SettingsError as error:
-        print("\n".join(error.faults), file=sys.stderr)
-        return lambda: BAD_USAGE
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "statemachine":
             raise
@@ -62,6 +64,23 @@ def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
         advice = "use a clean virtual environment"
         print(f"svc: another package provides `statemachine`{where}: {advice}", file=sys.stderr)
         return lambda: FAILED
+
+
+def _choose(argv: Sequence[str] | None) -> Callable[[], int]:
+    from svc.operations.arguments import make_parser
+    from svc.operations.completion import complete_if_asked
+
+    parser = make_parser()
+    complete_if_asked(parser)
+    arguments = parser.parse_args(argv)
+
+    from svc.settings.environment import SettingsError, load_settings
+
+    try:
+        prepared: Callable[[], int] = arguments.command(load_settings(required=arguments.required), arguments)
+    except SettingsError as error:
+        print("\n".join(error.faults), file=sys.stderr)
+        return lambda: BAD_USAGE
     return prepared
 
 
