@@ -1,4 +1,4 @@
-"""What the files of deploy/ say, as data: the manifests; for each place what `svc run` is given, and how long it has."""
+"""What the files of deploy/ say, as data: the manifests; for each place what `svc run` is given and how long it has."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ENVIRONMENTS: dict[str, dict[str, str | None]] = {
         name: re.sub(r"\$\{\w+[^}]*\}", "host.example.org", value)
         for name, value in COMPOSE["one"]["environment"].items()
     },
-    "systemd": dict(word.split("=") for word in UNIT["environment"].replace("%i", "8081").split()),
+    "systemd": {name: value.replace("%i", "8081") for name, value in re.findall(r"(\w+)=(\S+)", UNIT["environment"])},
     "fly": FLY["env"],
 }
 """What each place gives to `svc run`; None: its value is kept elsewhere."""

@@ -229,7 +229,7 @@ async def test_tools_take_the_files(tool: str, tmp_path: Path) -> None:
         pytest.skip(f"{tool} is not installed")
     unit = (DEPLOY / "systemd/svc@.service").read_text("utf-8").replace(UNIT["execstart"].split()[0], "/bin/true")
     (tmp_path / "svc@8081.service").write_text(unit, "utf-8")
-    arguments = {
+    arguments: dict[str, list[str | Path]] = {
         "systemd-analyze": ["verify", "--man=no", tmp_path / "svc@8081.service"],
         "promtool": ["check", "config", DEPLOY / "prometheus/prometheus.yml"],
     }
