@@ -15,7 +15,9 @@ CREATE TABLE pauses (
 ALTER TABLE leadership
     -- The term that an operator wants to end, and who wants it. A later term is none of its business.
     ADD COLUMN step_down_epoch bigint,
-    ADD COLUMN step_down_by    text;
+    ADD COLUMN step_down_by    text,
+    -- Who has paused all sending, while the leader obeys that; paused_reason is why nothing is sent, whoever's doing it is.
+    ADD COLUMN paused_by       text;
 
 CREATE TABLE operator_actions (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

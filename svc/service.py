@@ -53,6 +53,7 @@ from svc.jobs.results import open_result_servers
 from svc.jobs.runner import JobParts, OpenProviders, OpenResults, no_providers, work_on_jobs
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
+from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
@@ -132,9 +133,11 @@ class Service:
         # These outlive a term: Telegram's patience, what it thinks of the token and which messages there are do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
+        self._orders = OrdersHeard(self._pause.order)
         self._identity = Identity()
         self._standing = Standing(
             parts.instances,
+            self._orders,
             partial(
                 open_get_me, settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
             ),
@@ -215,7 +218,7 @@ class Service:
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
         }
         for name, chore in chores_by_name.items():
-            yield chores.kept_up(name, chore, self._parts.rng)
+            yield chores.while_wanted(chores.kept_up(name, chore, self._parts.rng))
 
     async def _work_on_jobs(self) -> None:
         parts = self._parts
@@ -233,7 +236,8 @@ class Service:
         )
 
     def _knowing(self) -> Knowing:
-        return Knowing(self._parts.jobs, self._parts.creating, self._identity, self._parts.now)
+        parts = self._parts
+        return Knowing(parts.jobs, parts.creating, self._identity, parts.now, orders=lambda: self._orders.now)
 
     async def _boot(self) -> bool:
         await self._parts.prepare()
@@ -356,7 +360,11 @@ class Service:
         return http_served(nursery, self.app, config, close_deadline=EXIT_MARGIN)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
-        return await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)
+        asked = self._orders.asking()
+        term = await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)
+        # Before the term can send anything.
+        self._orders.hear(term.orders, asked)
+        return term
 
     def _on_transition(self, step: Transition) -> None:
         log.info(

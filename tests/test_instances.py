@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from svc.storage.database import Database, asyncio_loop, open_database
-from svc.storage.instances import EPOCHS_KEPT, HEARD_WITHIN, Heartbeat, Instances, Peer
+from svc.storage.instances import EPOCHS_KEPT, HEARD_WITHIN, Heard, Heartbeat, Instances
 from svc.storage.postgres_instances import PostgresInstances
 from tests.memory.inbox import MemoryInbox
 from tests.memory.instances import MemoryInstances
@@ -36,19 +36,19 @@ async def process(url: str | None) -> AsyncIterator[Callable[[str], Instances]]:
         yield lambda label: PostgresInstances(database, BOT, label)
 
 
-def said(peers: list[Peer]) -> list[tuple[str, str, bool | None]]:
+def said(heard: Heard) -> list[tuple[str, str, bool | None]]:
     """What does not depend on the time."""
-    return sorted((peer.instance, peer.state, peer.reaches) for peer in peers)
+    return sorted((peer.instance, peer.state, peer.reaches) for peer in heard.peers)
 
 
 async def test_each_hears_what_the_others_said_last(process: Callable[[str], Instances]) -> None:
     """Not what it has said itself; and how long ago they found out what they reach."""
     one, two = process("one"), process("two")
-    assert await one.beat(PASSIVE) == []
-    (peer,) = await two.beat(Heartbeat("ACTIVE", 1.0, (7,), reaches=True, reach_for=100.0))
+    assert (await one.beat(PASSIVE)).peers == []
+    (peer,) = (await two.beat(Heartbeat("ACTIVE", 1.0, (7,), reaches=True, reach_for=100.0))).peers
     assert (peer.instance, peer.state, peer.reaches, peer.reach_for) == ("one", "PASSIVE", None, math.inf)
     assert 0 <= peer.seen_for < HEARD_WITHIN
-    (peer,) = await one.beat(PASSIVE)
+    (peer,) = (await one.beat(PASSIVE)).peers
     assert (peer.instance, peer.state, peer.reaches) == ("two", "ACTIVE", True)
     assert 100 <= peer.reach_for < 100 + HEARD_WITHIN
     await two.beat(Heartbeat("DRAINING", 0.0, (7,), reaches=False, reach_error="no way", reach_for=0.0))
@@ -94,9 +94,9 @@ async def test_who_has_been_silent_is_not_told_of_and_then_forgotten(database: D
     one, two, other = (PostgresInstances(database, bot, "x") for bot in (BOT, BOT, BOT + 1))
     for each in (one, two, other):
         await each.beat(PASSIVE)
-    assert len(await one.beat(PASSIVE)) == 1
+    assert len((await one.beat(PASSIVE)).peers) == 1
     await database.fetch("UPDATE instances SET seen_at = seen_at - make_interval(secs => $1)", HEARD_WITHIN + 1)
-    assert await one.beat(PASSIVE) == []
+    assert (await one.beat(PASSIVE)).peers == []
     await one.forget(HEARD_WITHIN)
     ((here, there),) = await database.fetch(
         "SELECT count(*) FILTER (WHERE bot_id = $1), count(*) FILTER (WHERE bot_id <> $1) FROM instances", BOT
@@ -149,4 +149,4 @@ async def test_many_beat_at_once(database_url: str) -> None:
         async with trio.open_nursery() as nursery:
             for each in processes:
                 nursery.start_soon(live, each)
-        assert len(await processes[0].beat(PASSIVE)) == 5
+        assert len((await processes[0].beat(PASSIVE)).peers) == 5

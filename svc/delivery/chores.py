@@ -22,8 +22,18 @@ from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
 from svc.storage.inbox import CANNOT_BE_TOLD
+from svc.waiting import first_of
 
-__all__ = ["Chore", "backfill", "kept_up", "look_after_doubts", "look_for_sends", "release_held", "take_hints"]
+__all__ = [
+    "Chore",
+    "backfill",
+    "kept_up",
+    "look_after_doubts",
+    "look_for_sends",
+    "release_held",
+    "take_hints",
+    "while_wanted",
+]
 
 log = structlog.get_logger()
 
@@ -41,6 +51,15 @@ def kept_up(name: str, chore: Chore, rng: random.Random) -> Chore:
         await keep_up(name, partial(chore, period), rng)
 
     return kept
+
+
+def while_wanted(chore: Chore) -> Chore:
+    """`chore`, until the lead is to be given up: what is in flight then is finished, and nothing new begins."""
+
+    async def wanted(period: ActivePeriod) -> None:
+        await first_of(partial(chore, period), period.lease.unwanted)
+
+    return wanted
 
 
 async def take_hints(hints: Hints, period: ActivePeriod) -> None:

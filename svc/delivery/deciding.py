@@ -79,6 +79,11 @@ class Decision:
         sends = tuple(call for call in _calls_of(self.reply) if not call.repeatable)
         return sends if sends or self.apology is None else (self.apology,)
 
+    @property
+    def says_something(self) -> bool:
+        """Whether a call is made, if only an apology."""
+        return bool(self.reply.calls) or self.apology is not None
+
     @cached_property
     def chat(self) -> ChatId | None:
         """The chat of the first call that counts for a chat's limits."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import msgspec
@@ -16,6 +16,7 @@ from svc.handler.job import Job
 from svc.handler.known import MOST_JOBS, Creating, Known
 from svc.storage.inbox import ChatState, Received
 from svc.storage.jobs import Jobs
+from svc.storage.orders import Orders
 from telegram_client.updates import Update
 
 JOBS_AGAIN_AFTER = 0.2
@@ -27,13 +28,16 @@ _decode_state = msgspec.json.Decoder(dict).decode
 
 @dataclass(frozen=True, eq=False)
 class Knowing:
-    """Where it comes from. `now` is the time of day as Unix time; `states` are those that this term has written."""
+    """Where it comes from. `now` is the time of day as Unix time; `states` are those that this term has written;
+    `orders` are those of operators, as this instance knows them.
+    """
 
     jobs: Jobs
     creating: Creating
     identity: Identity
     now: Callable[[], float]
     states: ChatStates = field(default_factory=ChatStates)
+    orders: Callable[[], Orders] = Orders
 
     def state_of(self, received: Received) -> ChatState:
         """The chat's state by which the update is decided."""
@@ -46,7 +50,7 @@ class Knowing:
     def of_chat(self, state: ChatState, age: float = 0.0) -> Known:
         """What is known where it is about no update."""
         return Known(
-            me=self.identity.me, state=_decode_state(state.json), now=self.now(), age=age, creating=self.creating
+            me=self.identity.me, state=_decode_state(state.json), now=self.now(), age=age, creating=self._creating_now()
         )
 
     async def name_known(self, update: Update) -> bool:
@@ -62,6 +66,11 @@ class Knowing:
             if jobs is not None:
                 return tuple(jobs)
             await trio.sleep(JOBS_AGAIN_AFTER)
+
+    def _creating_now(self) -> Creating:
+        """What may be created, less what is paused."""
+        paused = frozenset((pause.scope, pause.name) for pause in self.orders().pauses)
+        return replace(self.creating, paused=paused) if paused else self.creating
 
 
 def _names_a_bot(update: Update) -> bool:

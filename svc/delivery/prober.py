@@ -22,6 +22,8 @@ PROBE_TIMEOUT = 3.0
 EDITED = "a probe was not refused: nothing is looked for any more by this process"
 NOT_GROWING = "a message got an id below one that was there before it: nothing is looked for any more by this process"
 
+PAUSED = "an operator has paused all sending"
+
 
 class Answer(NamedTuple):
     """What a probe has told, and the words that it was told in."""
@@ -74,6 +76,9 @@ class Prober:
     async def _ask(self, sender: Sender, chat_id: int, message_id: int) -> Answer:
         if self.stopped is not None:
             return Answer(Told.EDITED, self.stopped)
+        if self._pause.ordered is not None:
+            # A look that has begun brings nothing then: what it knows would be old when the pause ends.
+            return Answer(Told.NOTHING, PAUSED)
         try:
             await sender.call(PROBE, probe_params(chat_id, message_id), timeout=PROBE_TIMEOUT)
         except TelegramError as error:

@@ -14,6 +14,7 @@ settle    done, retry, unclear or dead: recorded even if the period ends meanwhi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
@@ -112,7 +113,7 @@ class _Worker:
     async def _in_turn(self, update: Received, decision: Decision) -> Ending | _Left:
         """The attempt, as soon as it may leave."""
         turn = None
-        if decision.reply.calls:
+        if decision.says_something:
             with self._period.queue.until_closed() as waiting:
                 turn = await self._may_send(decision)
             if waiting.cancelled_caught:
@@ -121,14 +122,11 @@ class _Worker:
 
     async def _may_send(self, decision: Decision) -> Turn | None:
         """Wait until sending is not paused and it is the turn of the reply's first call to a chat, if it has one."""
-        pause, turn = self._period.pause, None
-        await pause.over()
-        if decision.chat is not None:
-            turn = await self._period.flood.acquire(decision.chat)
-            while pause.holds:
-                await pause.over()
-                turn = await self._period.flood.acquire(decision.chat)
-        return turn
+        pause, chat = self._period.pause, decision.chat
+        if chat is None:
+            await pause.over()
+            return None
+        return await pause.turn(partial(self._period.flood.acquire, chat))
 
     async def _try(self, update: Received, decision: Decision, turn: Turn | None) -> Ending | _Left:
         """One attempt, from its beginning to its record."""

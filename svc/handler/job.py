@@ -29,6 +29,7 @@ JobError = Literal[
     "credits",  # the account at the provider is empty
     "busy",  # the provider took no more work for too long
     "maintenance",  # the provider is closed
+    "paused",  # an operator had paused its provider or its model until its deadline
     "not_set_up",  # there is no such provider here, or it does not accept the key
     "failed",  # the provider could not make it
     "too_slow",  # it was not made within the job's deadline

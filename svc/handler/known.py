@@ -19,11 +19,19 @@ class Me:
 
 @dataclass(frozen=True)
 class Creating:
-    """What may be created here: by which providers, and how many jobs a person may have at once and in 24 hours."""
+    """What may be created here: by which providers, and how many jobs a person may have at once and in 24 hours.
+
+    `paused` is what an operator has paused: pairs of "provider" or "model" and its name.
+    """
 
     providers: frozenset[str] = frozenset()
     per_user: int = 2
     per_day: int = 50
+    paused: frozenset[tuple[str, str]] = frozenset()
+
+    def rests(self, provider: str, model: str) -> bool:
+        """Whether an operator has paused this model or its provider: a job for it would only wait."""
+        return not self.paused.isdisjoint({("provider", provider), ("model", model)})
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ def next_step(due: DueJob, providers: Collection[str]) -> HandIn | Ask | Verify 
     """What to do about a job that is due; `providers` are those that are set up here."""
     is_here = due.job.provider in providers
     match due.job.state:
+        case "wanted" if due.left <= 0 and due.paused:
+            return Failed("paused")
         case "wanted" if due.left <= 0:
             return Failed("busy" if due.attempts else "too_slow", due.job.error_text or "")
         case "wanted":

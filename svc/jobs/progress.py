@@ -79,8 +79,8 @@ class Progress:
         """Show what has changed, every few seconds, until cancelled."""
         while True:
             await trio.sleep(SHOW_EVERY)
-            if not self._period.pause.holds:
-                await self._round()
+            await self._period.pause.over()
+            await self._round()
 
     async def _round(self) -> None:
         """Show each job once."""
@@ -124,7 +124,7 @@ class Progress:
     def _new_calls(self, live: LiveJob) -> Sequence[Call]:
         """What is to be shown now; nothing if that is to be seen already, or may not leave."""
         job = live.job
-        if job.job_id in self._stopped or self._period.queue.has_chat(job.chat_id):
+        if self._period.pause.holds or job.job_id in self._stopped or self._period.queue.has_chat(job.chat_id):
             return ()
         calls = self._calls(live)
         return calls if calls != self._shown.get(job.job_id) and self._may_leave(calls) else ()
@@ -153,7 +153,7 @@ class Progress:
             chat = counted_chat(call.method, call.params)
             if chat is not None:
                 await self._period.flood.acquire(chat)
-            if live.job.job_id in self._stopped:
+            if self._period.pause.holds or live.job.job_id in self._stopped:
                 return
             try:
                 await self._period.sender.call(call.method, call.params, timeout=EDIT_TIMEOUT)

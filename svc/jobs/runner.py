@@ -33,6 +33,7 @@ from svc.jobs.progress import Progress
 from svc.jobs.results import ResultServers
 from svc.storage.inbox import ChatState
 from svc.storage.jobs import DueJob, Failed, Jobs, Unknown
+from svc.waiting import first_of
 
 log = structlog.get_logger()
 
@@ -90,8 +91,8 @@ async def work_on_jobs(active: ActiveEvent[ActivePeriod], parts: JobParts) -> No
 
 
 async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
-    """Work on jobs for as long as the period's lease lasts, and hear the last creates' answers."""
-    if period.lease.over:
+    """Work on jobs for as long as the period's lease lasts and is wanted, and hear the last creates' answers."""
+    if period.lease.over or period.lease.unwanted_for is not None:
         return
     async with (
         parts.open_providers() as providers,
@@ -99,7 +100,7 @@ async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
         trio.open_nursery() as creates,
     ):
         with period.lease.scope():
-            await JobRunner(period, parts, providers, results, creates).run()
+            await first_of(JobRunner(period, parts, providers, results, creates).run, period.lease.unwanted)
 
 
 class JobRunner:

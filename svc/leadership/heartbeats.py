@@ -1,4 +1,5 @@
-"""The heartbeats of one process: about once a second it writes down that it lives, and reads what the others say.
+"""The heartbeats of one process: about once a second it writes down that it lives, and reads what the others say and
+what operators have ordered.
 
 From PASSIVE on until the process ends, in every state: while it drains its sends are still its own. A heartbeat that
 cannot be written is left out; nothing that acts waits for it. (The lease has a heartbeat of its own, on the lock's
@@ -13,6 +14,7 @@ import structlog
 import trio
 
 from statemachine import State, Transition
+from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.reach import Reach
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.instances import EPOCHS_KEPT, Heartbeat, Instances, Peer
@@ -28,11 +30,14 @@ KEPT_FOR = 24 * 3600.0
 
 
 class Heartbeats:
-    """What this process says of itself, and what it has heard of others. Made inside `trio.run`."""
+    """What this process says of itself, and what it has heard of others; the orders go to `orders`. Made inside
+    `trio.run`.
+    """
 
-    def __init__(self, instances: Instances, reach: Reach) -> None:
+    def __init__(self, instances: Instances, reach: Reach, orders: OrdersHeard) -> None:
         self._instances = instances
         self._reach = reach
+        self._orders = orders
         self._state = State.BOOT
         self._entered = trio.current_time()
         self._epochs: tuple[int, ...] = ()
@@ -81,9 +86,10 @@ class Heartbeats:
             self._failing = True
 
     async def _beat(self) -> None:
-        sent = trio.current_time()
-        self._peers = await self._instances.beat(self._heartbeat())
-        self._heard_at = sent
+        sent, asked = trio.current_time(), self._orders.asking()
+        heard = await self._instances.beat(self._heartbeat())
+        self._peers, self._heard_at = heard.peers, sent
+        self._orders.hear(heard.orders, asked)
         if sent >= self._forget_at:
             await self._instances.forget(KEPT_FOR)
             self._forget_at = sent + FORGET_EVERY

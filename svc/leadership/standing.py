@@ -14,6 +14,7 @@ from statemachine import Lifecycle, State
 from svc.leadership.heartbeats import Heartbeats
 from svc.leadership.lease import Lease
 from svc.leadership.noting_sender import NotingSender
+from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.reach import Reach, keep_asking
 from svc.leadership.stepping_down import SteppingDown
 from svc.storage.instances import Instances
@@ -25,14 +26,15 @@ from telegram_client.sender import Sender
 class Standing:
     """One instance's standing. Made inside `trio.run`.
 
-    `open_get_me` opens the only thing that it may call in PASSIVE. `polls`: the leader fetches updates by itself, so
-    that without it nobody knows whether work waits. `step_down_after` is in seconds; 0: never. `told` is given what
-    getMe was answered with.
+    `orders` is where the heartbeats put what operators have ordered. `open_get_me` opens the only thing that it may
+    call in PASSIVE. `polls`: the leader fetches updates by itself, so that without it nobody knows whether work waits.
+    `step_down_after` is in seconds; 0: never. `told` is given what getMe was answered with.
     """
 
     def __init__(
         self,
         instances: Instances,
+        orders: OrdersHeard,
         open_get_me: Callable[[], AbstractAsyncContextManager[GetMe]],
         *,
         polls: bool,
@@ -46,9 +48,9 @@ class Standing:
         self._told = told
         self._rng = rng
         self.reach = Reach()
-        self.heartbeats = Heartbeats(instances, self.reach)
+        self.heartbeats = Heartbeats(instances, self.reach, orders)
         self.candidacy = SteppingDown(
-            self.reach, lambda: self.heartbeats.peers, self._work_waits, after=step_down_after
+            self.reach, lambda: self.heartbeats.peers, orders, self._work_waits, after=step_down_after
         )
 
     def noting(self, api: Sender) -> Sender:
@@ -70,7 +72,9 @@ class Standing:
         await keep_asking(self.reach, ask, self._rng)
 
     async def watch(self, lease: Lease, epoch: int) -> None:
-        """Give up the lead of this term if another can lead and this one cannot; until cancelled."""
+        """Give up the lead of this term if another can lead and this one cannot, or as an operator wants it; until
+        cancelled.
+        """
         await self.candidacy.watch(lease, epoch)
 
     def health(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""A leader that cannot work steps down: for another instance that can, and for nobody else.
+"""A leader steps down that cannot work, or that an operator wants to: for another instance that can lead, and for
+nobody else.
 
 Give up      no call has got through for STEP_DOWN_AFTER, all of it in this term; work is waiting; another instance is
              PASSIVE, alive, and has just got through. So a lead is given up at most once in STEP_DOWN_AFTER, whatever
@@ -6,6 +7,8 @@ Give up      no call has got through for STEP_DOWN_AFTER, all of it in this term
 Come back    who has given up campaigns again once something of its own has got through. If the other one has died by
              then, updates are stored and wait: this one could not answer them either.
 Stand back   who knows that it does not get through leaves the lock to one that does. If there is none it campaigns.
+Obey         an operator's order to give up this term is obeyed as soon as another instance is PASSIVE and alive, and
+             not known to be cut off. For a few seconds the lock is left to such a one.
 
 The first two parts are pure functions of what is known; `SteppingDown` knows it and acts.
 """
@@ -14,14 +17,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 import trio
 
 from svc.leadership.lease import Lease
+from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.reach import Reach
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.instances import Peer
+from svc.waiting import first_of
 
 log = structlog.get_logger()
 
@@ -30,12 +36,22 @@ LOOK_AGAIN_AFTER = 0.25
 # Heartbeats come about once a second, and getMe is asked every five and has five to be answered.
 ALIVE_FOR = 3.0
 FRESH_FOR = 12.0
+# For so long, at most, who was ordered to step down leaves the lock to others.
+STAND_BACK_FOR = 10.0
 
 
 def can_take_over(peer: Peer) -> bool:
     """Whether this instance waits for the lock, lives, and has just got through to the Bot API."""
-    alive = peer.state == "PASSIVE" and peer.seen_for <= ALIVE_FOR
-    return alive and peer.reaches is True and peer.reach_for <= FRESH_FOR
+    return _waits(peer) and peer.reaches is True and peer.reach_for <= FRESH_FOR
+
+
+def may_be_ordered_to(peer: Peer) -> bool:
+    """Whether an operator may hand the lead to this instance: nothing is known against it."""
+    return _waits(peer) and peer.reaches is not False
+
+
+def _waits(peer: Peer) -> bool:
+    return peer.state == "PASSIVE" and peer.seen_for <= ALIVE_FOR
 
 
 def successor(
@@ -69,7 +85,8 @@ def is_candidate(*, gave_up_at: float, through_at: float, reaches: bool | None, 
 
 
 class SteppingDown:
-    """Decides for one instance by its `reach` and what `peers` says of the others. `after` 0: never step down.
+    """Decides for one instance by its `reach`, what `peers` says of the others, and operators' orders. `after` 0: never
+    step down but by order.
 
     `work_waits` asks whether anything is to be done; it may raise DatabaseUnavailable.
     """
@@ -78,18 +95,23 @@ class SteppingDown:
         self,
         reach: Reach,
         peers: Callable[[], Sequence[Peer]],
+        orders: OrdersHeard,
         work_waits: Callable[[], Awaitable[bool]],
         *,
         after: float,
     ) -> None:
         self._reach = reach
         self._peers = peers
+        self._orders = orders
         self._work_waits = work_waits
         self._after = after
         self._gave_up_at = -math.inf
+        self._obeyed_at = -math.inf
 
     def may_lead(self) -> bool:
         """Whether this instance should try for the lock."""
+        if self._stands_back_by_order():
+            return False
         return self._after == 0 or is_candidate(
             gave_up_at=self._gave_up_at,
             through_at=self._reach.through_at,
@@ -101,21 +123,38 @@ class SteppingDown:
         """Return once this instance should try for the lock, at once if it should."""
         if self.may_lead():
             return
-        log.warning("STAND_BACK", error=self._reach.error)
+        log.warning("STAND_BACK", error=self._reach.error, by_order=self._stands_back_by_order())
         while True:
             await trio.sleep(LOOK_AGAIN_AFTER)
             if self.may_lead():
                 return
 
     async def watch(self, lease: Lease, epoch: int) -> None:
-        """Give up the lead of this term where it should be; until cancelled."""
+        """Give up the lead of this term once it should be."""
+        await first_of(partial(self._watch_reach, lease, epoch), partial(self._watch_orders, lease, epoch))
+
+    async def _watch_reach(self, lease: Lease, epoch: int) -> None:
         led_since = trio.current_time()
-        while self._after:
+        while True:
             await trio.sleep(DECIDE_EVERY)
-            heir = await self._successor(led_since)
+            heir = await self._successor(led_since) if self._after else None
             if heir is not None:
                 self._give_up(lease, epoch, heir)
                 return
+
+    async def _watch_orders(self, lease: Lease, epoch: int) -> None:
+        while True:
+            order = self._orders.now.step_down
+            if order is not None and order.epoch == epoch and any(map(may_be_ordered_to, self._peers())):
+                self._obeyed_at = trio.current_time()
+                log.warning("STEP_DOWN", epoch=epoch, by=order.by)
+                lease.give_up(f"an operator wants it: {order.by}")
+                return
+            await self._orders.heard.wait()
+
+    def _stands_back_by_order(self) -> bool:
+        recently = trio.current_time() - self._obeyed_at < STAND_BACK_FOR
+        return recently and any(map(may_be_ordered_to, self._peers()))
 
     async def _successor(self, led_since: float) -> Peer | None:
         def decide(*, work_waits: bool) -> Peer | None:

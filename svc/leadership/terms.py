@@ -1,10 +1,10 @@
 """The loop that walks the states: follow until elected, lead until the term ends, again; until DRAINING.
 
 A term is entered and left here and nowhere else. Entering opens the ACTIVE event, onto which the workers wait. Leaving
-takes, in this order: nothing new begins; in a drain, what is in flight is given a moment to finish; the lease is ended,
-which cancels what still acts; all of it is waited for; only then the lock is released. So when another instance can be
-elected, nothing of this one acts any more. A request that has left may still wait for its answer: that holds up neither
-the lock nor the next term.
+takes, in this order: nothing new begins; in a drain, or where the lead is given up, what is in flight has a moment to
+finish; the lease is ended, which cancels what still acts; all of it is waited for; only then the lock is released. So
+when another instance can be elected, nothing of this one acts any more. A request that has left may still wait for its
+answer: that holds up neither the lock nor the next term.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 # Once its lease has ended all work is cancelled; what then still runs may not live on: another may lead by now.
 CANCEL_DEADLINE = 1.0
-# In a drain, how long the lead is kept for sends to finish. One that hangs must not silence all chats.
+# Given up in order, for how long the lead is kept for sends to finish. One that hangs must not silence all chats.
 HANDOVER_PATIENCE = 1.0
 
 
@@ -90,8 +90,8 @@ class Terms(Generic[Period]):
             self._lifecycle.lock_lost(leader.lease.reason)
 
     async def _lead(self, leader: Leader, period: Period) -> None:
-        """Enter ACTIVE; return once the lease has ended, the lead is to be given up since nothing gets through, or a
-        drain has finished what was in flight.
+        """Enter ACTIVE; return once the lease has ended or, in a drain or where the lead is to be given up, what was in
+        flight is finished.
         """
         lease, draining = leader.lease, self._lifecycle.draining
         if draining.is_set():
@@ -102,7 +102,7 @@ class Terms(Generic[Period]):
             log.info("LOCK_ACQUIRED", epoch=leader.term.epoch)
             await first_of(lease.ended, lease.unwanted, draining.wait)
             period.close()
-            if draining.is_set():
+            if draining.is_set() or lease.unwanted_for is not None:
                 with trio.move_on_after(min(HANDOVER_PATIENCE, self._drain_timeout)):
                     await first_of(lease.ended, lease.emptied)
             nursery.cancel_scope.cancel(reason="the term has ended")

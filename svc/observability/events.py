@@ -52,6 +52,8 @@ EVENTS: dict[str, Look] = {
     "HANDLER_STUCK": Look("WORKER", "🧱"),
     "BOT_PAUSED": Look("WORKER", "⏸️"),
     "BOT_RESUMED": Look("WORKER", "▶️"),
+    "SENDING_PAUSED": Look("WORKER", "⏸️"),
+    "SENDING_RESUMED": Look("WORKER", "▶️"),
     # intake: what is set up at Telegram, and polling
     "WEBHOOK_SET": Look("INTAKE", "🔗"),
     "WEBHOOK_DIFFERS": Look("INTAKE", "⚠️"),

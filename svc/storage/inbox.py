@@ -20,6 +20,7 @@ from uuid import UUID
 from svc.handler.job import FileKind, JobRequest
 from svc.settings.environment import Fallback
 from svc.storage.looks import DueLook, KnownIds, LookOutcome, LookResult
+from svc.storage.orders import NO_ORDERS, Orders
 
 NO_CHAT = 0
 """The `chat_id` of an update that belongs to no chat and no user: it shares no order with any other."""
@@ -103,10 +104,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One period of leadership. A process that wins the lock again gets another epoch and another holder."""
+    """One period of leadership. A process that wins the lock again gets another epoch and another holder.
+
+    `orders` are those of operators that stood when it began.
+    """
 
     epoch: int
     holder: UUID
+    orders: Orders = field(default=NO_ORDERS, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +307,8 @@ class Inbox(Protocol):
         """
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
-        """Begin a new term: whatever older ones left processing is in doubt by that.
+        """Begin a new term: whatever older ones left processing is in doubt by that, and nobody wants an older one to
+        be given up any more. The term knows the orders that stand (`Term.orders`).
 
         With `lock_pid`, the server process of the lock's session, only if that one holds the lock; otherwise
         DatabaseUnavailable.
@@ -357,8 +363,10 @@ class Inbox(Protocol):
         ended while theirs was being called for it.
         """
 
-    async def note_pause(self, term: Term, reason: str | None) -> None:
-        """Note for `svc status` that sending is paused, and why; None: it goes on."""
+    async def note_pause(self, term: Term, reason: str | None, by: str | None = None) -> None:
+        """Note for `svc status` that sending is paused, and why; None: it goes on. `by` is the operator whose pause is
+        obeyed.
+        """
 
     async def prune(self, age: float, limit: int) -> int:
         """Forget up to `limit` processed updates older than `age` seconds; how many."""

@@ -1,8 +1,8 @@
 """The instances of one bot, as they know of each other: each writes down about once a second that it lives.
 
 A heartbeat says which state a process is in, which terms it has led since its start, and whether it gets through to the
-Bot API. The answer tells what the others have said lately. Whether an owner of sends still lives is read there as well
-(`Inbox.due_looks`).
+Bot API. The answer tells what the others have said lately, and what operators have ordered. Whether an owner of sends
+still lives is read there as well (`Inbox.due_looks`).
 
 All ages are seconds by the database's clock, so those of different machines need not agree.
 """
@@ -10,7 +10,9 @@ All ages are seconds by the database's clock, so those of different machines nee
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from svc.storage.orders import NO_ORDERS, Orders
 
 HEARD_WITHIN = 10.0
 """Others that have said nothing for so many seconds are not told of."""
@@ -49,11 +51,18 @@ class Peer:
     reach_for: float
 
 
+class Heard(NamedTuple):
+    """The answer to a heartbeat: what the others have said, and the orders that stand at that moment."""
+
+    peers: list[Peer]
+    orders: Orders = NO_ORDERS
+
+
 class Instances(Protocol):
     """The instances of one bot, as one process of it uses them. Every method may raise DatabaseUnavailable."""
 
-    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
-        """Write down what this process says of itself; returns those others that were heard of within HEARD_WITHIN."""
+    async def beat(self, heartbeat: Heartbeat) -> Heard:
+        """Write down what this process says of itself; hear of those others that have spoken within HEARD_WITHIN."""
 
     async def leave(self) -> None:
         """This process ends, and has nothing left to write: forget it."""

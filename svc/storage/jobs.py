@@ -43,7 +43,7 @@ class DueJob(NamedTuple):
     `secret` is what its callback has to know, `attempts` how often it has been handed in, `task_id` the provider's name
     for it, `hint` the task that a callback named for it, to be verified. `age` and `left` in seconds: since it was
     asked for, and until its deadline; `submitted_ago` since it was last handed in. `polls`: how often its task has been
-    asked for since then, or since its latest callback.
+    asked for since then, or since its latest callback. `paused`: an operator has paused its provider or its model.
     """
 
     job: Job
@@ -55,6 +55,7 @@ class DueJob(NamedTuple):
     left: float
     submitted_ago: float
     polls: int
+    paused: bool = False
 
 
 class LiveJob(NamedTuple):
@@ -124,12 +125,14 @@ class Jobs(Protocol):
         """The jobs that something is to be done about now, those first that have been due for longest; at most `limit`.
 
         None whose id is in `without`. `held` are the tokens of creates that this instance is making: their jobs are not
-        in doubt. None is returned again within CLAIMED_FOR, unless a callback comes. Nothing, unless `term` is the
-        current one.
+        in doubt. None is returned again within CLAIMED_FOR, unless a callback comes. What would have to be created
+        while that is paused waits, in nobody's way, until the pause ends or its deadline comes. Nothing, unless `term`
+        is the current one.
         """
 
     async def begin_create(self, term: Term, job_id: int, token: int) -> bool:
-        """Mark a wanted job as being handed in, by the create `token` of this term; False if that may not be.
+        """Mark a wanted job as being handed in, by the create `token` of this term; False if that may not be, while its
+        model is paused for one.
 
         Repeated, the same answer, until the create is recorded.
         """

@@ -53,13 +53,21 @@ def _due_in(seconds: str) -> str:
     return f"CASE WHEN j.deadline_at > now() THEN least({later}, j.deadline_at) ELSE {later} END"
 
 
+# Whether an operator has paused the provider or the model of the job `j`.
+_PAUSED = """EXISTS (
+        SELECT FROM pauses p
+        WHERE p.bot_id = j.bot_id AND (p.scope, p.name) IN (('provider', j.provider), ('model', j.model)))"""
+
 # $4 are the tokens of creates that are being made, $5 the jobs that are left out, $6 how many, $7 for how many seconds
-# they are claimed. What somebody has locked is left for the next time.
+# they are claimed. What somebody has locked is left for the next time. A job that would have to be created while that
+# is paused is left out until its deadline, and keeps its place: so it is in nobody's way, and is due at once when the
+# pause ends.
 DUE_JOBS = f"""{_TERM}, d AS MATERIALIZED (
     SELECT j.bot_id, j.job_id, j.due_at FROM jobs j
     WHERE j.bot_id = $1 AND {_OPEN} AND j.due_at <= now() AND EXISTS (SELECT FROM term)
       AND (j.state <> 'submitting' OR j.epoch <> $2 OR j.token <> ALL ($4::bigint[]))
       AND j.job_id <> ALL ($5::bigint[])
+      AND (j.state <> 'wanted' OR j.deadline_at <= now() OR NOT {_PAUSED})
     ORDER BY j.due_at LIMIT $6
     FOR UPDATE SKIP LOCKED
 )
@@ -69,17 +77,18 @@ FROM d WHERE j.bot_id = d.bot_id AND j.job_id = d.job_id
 RETURNING d.due_at, {JOB} AS job, j.secret, j.attempts, j.task_id, j.hint,
           extract(epoch FROM now() - j.created_at)::float8 AS age,
           extract(epoch FROM j.deadline_at - now())::float8 AS left,
-          coalesce(extract(epoch FROM now() - j.submitted_at), 0)::float8 AS submitted_ago, j.polls
+          coalesce(extract(epoch FROM now() - j.submitted_at), 0)::float8 AS submitted_ago, j.polls, {_PAUSED} AS paused
 """
 
 # $4 is the job, $5 the create, $6 for how many seconds it is claimed, $7 the instance. Should nothing be heard of the
-# create, the job is due then, and in doubt.
+# create, the job is due then, and in doubt. What is paused by now is not begun.
 BEGIN_CREATE = f"""{_TERM}, handed_in AS (
     UPDATE jobs j
     SET state = 'submitting', epoch = $2, token = $5, attempts = j.attempts + 1, polls = 0, submitted_at = now(),
         due_at = now() + make_interval(secs => $6),
         history = {_story("'handed_in'", ", 'instance', $7::text, 'epoch', $2::bigint")}
     WHERE j.bot_id = $1 AND j.job_id = $4 AND {in_state("wanted")} AND EXISTS (SELECT FROM term)
+      AND NOT {_PAUSED}
     RETURNING j.job_id
 )
 SELECT FROM handed_in

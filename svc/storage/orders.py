@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 PauseScope = Literal["sending", "provider", "model"]
 
 
@@ -53,3 +55,11 @@ class Orders:
 
 
 NO_ORDERS = Orders()
+
+# All pauses of the bot $1, as `read_pauses` takes them.
+PAUSES = """(SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'scope', p.scope, 'name', p.name, 'reason', p.reason, 'by', p.paused_by,
+        'at', extract(epoch FROM p.paused_at)::float8) ORDER BY p.scope, p.name), '[]')::text
+    FROM pauses p WHERE p.bot_id = $1)"""
+
+read_pauses = msgspec.json.Decoder(tuple[Pause, ...]).decode

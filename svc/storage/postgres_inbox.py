@@ -30,6 +30,7 @@ from svc.storage.inbox import (
     Term,
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
+from svc.storage.orders import Orders, read_pauses
 from svc.storage.postgres_doubts import InboxDoubts
 from svc.storage.reading import InboxReader
 from svc.storage.settlements import Settlement, file_arguments, has_effects, settle_arguments
@@ -90,7 +91,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
         rows = await self._database.fetch(term_sql.NEW_TERM, self._bot_id, holder, instance, key, lock_pid)
         if not rows:
             raise DatabaseUnavailable("the lock was lost before its term began")
-        return Term(rows[0]["epoch"], holder)
+        return Term(rows[0]["epoch"], holder, Orders(read_pauses(rows[0]["pauses"])))
 
     async def rehearse(self) -> None:
         # A term that nobody has, and a lock that no session holds: nothing is changed.
@@ -115,9 +116,9 @@ class PostgresInbox(InboxReader, InboxDoubts):
         assert isinstance(blamed, int)
         return blamed
 
-    async def note_pause(self, term: Term, reason: str | None) -> None:
-        text = None if reason is None else storable(reason)
-        await self._database.fetch(term_sql.NOTE_PAUSE, *self._key_of(term), text)
+    async def note_pause(self, term: Term, reason: str | None, by: str | None = None) -> None:
+        texts = [None if text is None else storable(text) for text in (reason, by)]
+        await self._database.fetch(term_sql.NOTE_PAUSE, *self._key_of(term), *texts)
 
     async def prune(self, age: float, limit: int) -> int:
         return await self._prune(inbox_sql.PRUNE, age, limit)

@@ -5,31 +5,13 @@ from __future__ import annotations
 import math
 from uuid import uuid4
 
+import asyncpg
+
 from svc.storage.database import Database
-from svc.storage.instances import EPOCHS_KEPT, HEARD_WITHIN, Heartbeat, Peer
+from svc.storage.instances import EPOCHS_KEPT, HEARD_WITHIN, Heard, Heartbeat, Peer
+from svc.storage.instances_sql import BEAT, FORGET, LEAVE, WORK_WAITS
+from svc.storage.orders import Orders, StepDown, read_pauses
 from svc.storage.storable import storable
-
-# A heartbeat has to survive the process and not the server, so its commit waits for no disk and no standby. The left
-# join gives one row at least, in which that setting is made.
-BEAT = """
-WITH mine AS (
-    INSERT INTO instances AS i
-        (bot_id, process_id, instance_id, state, state_at, epochs, reaches, reach_error, reach_at)
-    VALUES ($1, $2, $3, $4, now() - make_interval(secs => $5), $6, $7, $8, now() - make_interval(secs => $9))
-    ON CONFLICT (bot_id, process_id) DO UPDATE
-    SET state = excluded.state, state_at = excluded.state_at, epochs = excluded.epochs, seen_at = now(),
-        reaches = excluded.reaches, reach_error = excluded.reach_error, reach_at = excluded.reach_at
-    RETURNING 1
-)
-SELECT o.instance_id, o.state, o.reaches, extract(epoch FROM now() - o.seen_at)::float8 AS seen_for,
-       extract(epoch FROM now() - o.reach_at)::float8 AS reach_for, set_config('synchronous_commit', 'off', true)
-FROM mine LEFT JOIN instances o
-  ON o.bot_id = $1 AND o.process_id <> $2 AND o.seen_at > now() - make_interval(secs => $10)
-"""
-
-LEAVE = "DELETE FROM instances WHERE bot_id = $1 AND process_id = $2"
-FORGET = "DELETE FROM instances WHERE bot_id = $1 AND seen_at < now() - make_interval(secs => $2)"
-WORK_WAITS = "SELECT EXISTS (SELECT FROM inbox WHERE bot_id = $1) AS waits"
 
 
 class PostgresInstances:
@@ -41,7 +23,7 @@ class PostgresInstances:
         self._process_id = uuid4()
         self._instance = instance
 
-    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
+    async def beat(self, heartbeat: Heartbeat) -> Heard:
         rows = await self._database.fetch(
             BEAT,
             self._bot_id,
@@ -55,17 +37,7 @@ class PostgresInstances:
             heartbeat.reach_for,
             HEARD_WITHIN,
         )
-        return [
-            Peer(
-                row["instance_id"],
-                row["state"],
-                row["reaches"],
-                row["seen_for"],
-                math.inf if row["reach_for"] is None else row["reach_for"],
-            )
-            for row in rows
-            if row["instance_id"] is not None
-        ]
+        return Heard([_peer(row) for row in rows if row["instance_id"] is not None], _orders(rows[0]))
 
     async def leave(self) -> None:
         await self._database.fetch(LEAVE, self._bot_id, self._process_id)
@@ -76,3 +48,13 @@ class PostgresInstances:
     async def work_waits(self) -> bool:
         ((waits,),) = await self._database.fetch(WORK_WAITS, self._bot_id)
         return bool(waits)
+
+
+def _peer(row: asyncpg.Record) -> Peer:
+    reach_for = math.inf if row["reach_for"] is None else row["reach_for"]
+    return Peer(row["instance_id"], row["state"], row["reaches"], row["seen_for"], reach_for)
+
+
+def _orders(row: asyncpg.Record) -> Orders:
+    epoch = row["step_down_epoch"]
+    return Orders(read_pauses(row["pauses"]), None if epoch is None else StepDown(epoch, row["step_down_by"]))

@@ -173,6 +173,7 @@ def _due_job(row: asyncpg.Record) -> DueJob:
         row["left"],
         row["submitted_ago"],
         row["polls"],
+        row["paused"],
     )
 
 

@@ -12,10 +12,12 @@ from svc.storage.ended_sql import DEAD_COLUMNS, PROCESSED_COLUMNS
 from svc.storage.history import with_entry
 from svc.storage.keys import lock_is_held
 from svc.storage.looks_sql import BY_POLICY, FORGET_LOOKS, LOOKED_FOR, long_ago
+from svc.storage.orders import PAUSES
 
 _HELD = f"($5::int IS NULL OR {lock_is_held('$4', '$5')})"
 
-# Whatever waits, one row is written: with the epoch, all that older terms left processing is in doubt.
+# Whatever waits, one row is written: with the epoch, all that older terms left processing is in doubt. It returns what
+# operators have paused, so that nothing is sent under this term that may not be.
 #
 # $4 is the lock's key, $5 the server process of the session that should hold it: a take-over that was held up on its
 # way must not fence a healthy successor. The row of the term may have to be waited for, since a `begin` of the old term
@@ -24,9 +26,10 @@ NEW_TERM = f"""
 INSERT INTO leadership AS l (bot_id, epoch, holder, instance_id)
 SELECT $1::bigint, 1, $2::uuid, $3::text WHERE {_HELD}
 ON CONFLICT (bot_id) DO UPDATE
-SET epoch = l.epoch + 1, holder = $2, instance_id = $3, acquired_at = now(), paused_reason = NULL, paused_at = NULL
+SET epoch = l.epoch + 1, holder = $2, instance_id = $3, acquired_at = now(), paused_reason = NULL, paused_at = NULL,
+    paused_by = NULL, step_down_epoch = NULL, step_down_by = NULL
 WHERE {_HELD}
-RETURNING epoch
+RETURNING epoch, {PAUSES} AS pauses
 """
 
 # Like `begin`, this reads its own term FOR SHARE: an old leader must not decide for the new one. The tokens that
@@ -110,6 +113,7 @@ SELECT CASE WHEN EXISTS (SELECT FROM noted)
 # Since when it is paused is kept where only the reason changes.
 NOTE_PAUSE = """
 UPDATE leadership
-SET paused_reason = $4, paused_at = CASE WHEN $4::text IS NULL THEN NULL ELSE coalesce(paused_at, now()) END
-WHERE bot_id = $1 AND epoch = $2 AND holder = $3 AND paused_reason IS DISTINCT FROM $4
+SET paused_reason = $4, paused_by = $5,
+    paused_at = CASE WHEN $4::text IS NULL THEN NULL ELSE coalesce(paused_at, now()) END
+WHERE bot_id = $1 AND epoch = $2 AND holder = $3 AND (paused_reason, paused_by) IS DISTINCT FROM ($4, $5::text)
 """

@@ -52,6 +52,7 @@ from svc.storage.looks import (
     LookResult,
     Unsure,
 )
+from svc.storage.orders import NO_ORDERS
 from svc.storage.reading_sql import READ_BYTES, WINDOW
 from telegram_client.message_ids import sequence_of
 from tests.memory.effects import ChatStates, Over, follow
@@ -120,6 +121,8 @@ class MemoryInbox:
         self.jobs: dict[int, JobRow] = {}
         self.term: Term | None = None
         self.paused: str | None = None
+        self.paused_by: str | None = None
+        self.orders = NO_ORDERS
         self._deciding: tuple[int, int | None] = (0, None)
         self.away = False
         self.notified = 0
@@ -282,8 +285,9 @@ class MemoryInbox:
 
     async def take_over(self, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
         await self.crossing()
-        self.term = Term((self.term.epoch if self.term else 0) + 1, holder)
-        self.paused = None
+        self.orders = replace(self.orders, step_down=None)
+        self.term = Term((self.term.epoch if self.term else 0) + 1, holder, self.orders)
+        self.paused = self.paused_by = None
         self.acquired_at = trio.current_time()
         return self.term
 
@@ -456,10 +460,10 @@ class MemoryInbox:
         self._deciding = term.epoch, update_id
         return self.rows[update_id].blamed if update_id in self.rows else 0
 
-    async def note_pause(self, term: Term, reason: str | None) -> None:
+    async def note_pause(self, term: Term, reason: str | None, by: str | None = None) -> None:
         await self.crossing()
         if term == self.term:
-            self.paused = reason
+            self.paused, self.paused_by = reason, by
 
     async def prune(self, age: float, limit: int) -> int:
         await self.crossing()

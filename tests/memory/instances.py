@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from svc.storage.errors import DatabaseUnavailable
-from svc.storage.instances import HEARD_WITHIN, Heartbeat, Instances, Peer
+from svc.storage.instances import HEARD_WITHIN, Heard, Heartbeat, Instances, Peer
+from svc.storage.orders import Orders
 from tests.memory.inbox import MemoryInbox
 
 
@@ -42,14 +43,19 @@ class _OneProcess:
         self._table = table
         self._instance = instance
 
-    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
+    async def beat(self, heartbeat: Heartbeat) -> Heard:
         await self._crossing()
         now = trio.current_time()
         self._table.rows[self] = _Row(self._instance, heartbeat, now)
         for epoch in heartbeat.epochs:
             self._table.inbox.seen[epoch] = now
         others = [row for process, row in self._table.rows.items() if process is not self]
-        return [_peer(row, now) for row in others if now - row.seen < HEARD_WITHIN]
+        return Heard([_peer(row, now) for row in others if now - row.seen < HEARD_WITHIN], self._orders())
+
+    def _orders(self) -> Orders:
+        orders, term = self._table.inbox.orders, self._table.inbox.term
+        is_past = orders.step_down is not None and (term is None or orders.step_down.epoch != term.epoch)
+        return replace(orders, step_down=None) if is_past else orders
 
     async def leave(self) -> None:
         await self._crossing()

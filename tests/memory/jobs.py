@@ -53,7 +53,7 @@ class MemoryJobs:
         claimed = sorted(due, key=lambda row: row.due)[:limit]
         for row in claimed:
             row.due, row.called = trio.current_time() + CLAIMED_FOR, False
-        return [_due_job(row) for row in claimed]
+        return [_due_job(row, paused=self._paused(row)) for row in claimed]
 
     async def begin_create(self, term: Term, job_id: int, token: int) -> bool:
         await self._inbox.crossing()
@@ -62,7 +62,7 @@ class MemoryJobs:
             return False
         if row.job.state == "submitting":
             return (row.epoch, row.token) == (term.epoch, token)
-        if row.job.state != "wanted":
+        if row.job.state != "wanted" or self._paused(row):
             return False
         row.epoch, row.token, row.polls = term.epoch, token, 0
         row.attempts += 1
@@ -150,7 +150,12 @@ class MemoryJobs:
     def _is_due(self, row: JobRow, term: Term, held: Collection[int]) -> bool:
         if row.job.state not in OPEN or row.due > trio.current_time():
             return False
+        if row.job.state == "wanted" and row.deadline > trio.current_time() and self._paused(row):
+            return False
         return row.job.state != "submitting" or row.epoch != term.epoch or row.token not in held
+
+    def _paused(self, row: JobRow) -> bool:
+        return self._inbox.orders.creating(row.job.provider, row.job.model) is not None
 
     def _record(self, job_id: int, token: int, outcome: Created | PutOff) -> None:
         row = self.rows.get(job_id)
@@ -180,7 +185,7 @@ def _end(row: JobRow, ending: JobEnding) -> None:
             row.set("cancelled", state="cancelled", error="cancelled", error_text=storable(text), ended_at=now)
 
 
-def _due_job(row: JobRow) -> DueJob:
+def _due_job(row: JobRow, *, paused: bool) -> DueJob:
     now, job = unix_time(), row.job
     return DueJob(
         job,
@@ -192,4 +197,5 @@ def _due_job(row: JobRow) -> DueJob:
         row.deadline - trio.current_time(),
         now - job.submitted_at if job.submitted_at is not None else 0.0,
         row.polls,
+        paused,
     )

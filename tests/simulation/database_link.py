@@ -23,7 +23,7 @@ from svc.storage.inbox import (
     Term,
     Window,
 )
-from svc.storage.instances import Heartbeat, Instances, Peer
+from svc.storage.instances import Heard, Heartbeat, Instances
 from svc.storage.looks import DueLook, KnownIds, LookOutcome, LookResult
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.link import Link
@@ -114,8 +114,8 @@ class InboxOverLink:
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         return await self._run(lambda: self._inbox.note_deciding(term, update_id))
 
-    async def note_pause(self, term: Term, reason: str | None) -> None:
-        await self._run(lambda: self._inbox.note_pause(term, reason))
+    async def note_pause(self, term: Term, reason: str | None, by: str | None = None) -> None:
+        await self._run(lambda: self._inbox.note_pause(term, reason, by))
 
     async def prune(self, age: float, limit: int) -> int:
         return await self._run(lambda: self._inbox.prune(age, limit))
@@ -154,7 +154,7 @@ class InstancesOverLink:
         self._database = database
         self._link = link
 
-    async def beat(self, heartbeat: Heartbeat) -> list[Peer]:
+    async def beat(self, heartbeat: Heartbeat) -> Heard:
         # Its commit waits for no standby.
         return await self._run(lambda: self._instances.beat(heartbeat))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from svc.bot.catalog import Model
 from svc.bot.request import PROVIDER
 from svc.bot.texts import Texts
 from svc.bot.views.times import duration
@@ -35,11 +36,13 @@ def pressed_twice(known: Known, user_id: int, like: Job | None = None) -> bool:
     )
 
 
-def refusal(known: Known, user_id: int, texts: Texts) -> str | None:
-    """Why this person may not have a job made now, in plain words; None if there is nothing against it."""
+def refusal(known: Known, user_id: int, texts: Texts, model: Model) -> str | None:
+    """Why this person may not have a job made by `model` now, in plain words; None if there is nothing against it."""
     creating = known.creating
     if not is_set_up(creating):
         return texts.creating.not_set_up
+    if creating.rests(PROVIDER, model.model_id):
+        return texts.creating.rests
     own = [job for job in known.jobs if job.user_id == user_id]
     going = sum(job.state in _GOING for job in own)
     if going >= creating.per_user:

@@ -33,7 +33,7 @@ def create(request: Request) -> Reply | None:
         return None
     if not request.private:
         return notice(request, request.texts.creating.only_private)
-    against = refusal(request.known, request.user_id, request.texts)
+    against = refusal(request.known, request.user_id, request.texts, model)
     if against is not None:
         return notice(request, against, model)
     draft, brought = Draft(request.update_id, model.key), request.memory.brought

@@ -46,7 +46,7 @@ def again(request: Request) -> Reply:
         return show(as_new_message(request), gone(request))
     if request.press is not None and pressed_twice(request.known, request.user_id, job):
         return Reply(answer_press(request.press, request.texts.creating.queued, alert=False))
-    against = refusal(request.known, request.user_id, request.texts)
+    against = refusal(request.known, request.user_id, request.texts, model)
     if against is not None:
         return told(request, against)
     try:
@@ -68,7 +68,7 @@ def change(request: Request) -> Reply:
         return show(as_new_message(request), gone(request))
     if model.prompt is None:
         return told(request, request.texts.creating.cannot_repeat)
-    against = refusal(request.known, request.user_id, request.texts)
+    against = refusal(request.known, request.user_id, request.texts, model)
     if against is not None:
         return told(request, against)
     draft = _draft_of(request, job, model)

@@ -44,7 +44,7 @@ def ask_again(request: Request, model: Model, draft: Draft, note: str) -> Reply:
 def start(request: Request, model: Model, draft: Draft) -> Reply:
     """Have it made: the message becomes its status. What stands against it is said over the draft, which stays."""
     texts = request.texts
-    against = refusal(request.known, request.user_id, texts)
+    against = refusal(request.known, request.user_id, texts, model)
     if against is not None:
         return keep(request, drafts.asking(draft, None), draft_view(model, draft, texts, note=escape(against)))
     try:

@@ -150,6 +150,7 @@ CREATING_ENGLISH = CreatingTexts(
     characters=Plural("en", one="{n} character", other="{n} characters"),
     draft_over="This one is finished. Pick a model to begin another.",
     draft_left="Cancelled, nothing was made.",
+    rests="😴 This model is resting for now. Please try again later, or pick another one.",
     not_set_up="Creating is not set up here yet: whoever runs this bot has to give it a key.",
     only_private="Creating works in a private chat with me.",
     too_many_at_once=Plural(
@@ -177,6 +178,7 @@ CREATING_ENGLISH = CreatingTexts(
         "credits": "There is no credit left at the service that makes these. It is not your fault; please try later.",
         "busy": "The service that makes these had no room for too long. Please try again later.",
         "maintenance": "The service that makes these is closed for maintenance. Please try again later.",
+        "paused": "This model was resting for longer than I could wait. Please try again later, or pick another one.",
         "not_set_up": "Creating is not set up here: whoever runs this bot has to give it a key.",
         "failed": "The model could not make it.",
         "too_slow": "It was not ready in time, so I have stopped waiting for it.",

@@ -86,6 +86,7 @@ class CreatingTexts:
 
     # What keeps a job from being asked for.
     not_set_up: str
+    rests: str
     only_private: str
     too_many_at_once: Plural
     too_many_today: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svc.bot.catalog import Model
-from svc.bot.request import Request
+from svc.bot.request import PROVIDER, Request
 from svc.bot.view import Button, View, button, deep_link, escape, token
 from svc.bot.views.options import options_text
 
@@ -32,8 +32,14 @@ def card_text(model: Model, request: Request) -> str:
         makes=texts.makes.get(model.task) or escape(model.task, 200),
         needs=", ".join(texts.inputs.get(each) or escape(each, 100) for each in model.inputs.split("+")),
     )
-    not_set_up = "" if request.can_create else texts.creating.not_set_up
-    return "\n\n".join(filter(None, (text, options_text(model, texts), not_set_up)))
+    return "\n\n".join(filter(None, (text, options_text(model, texts), _why_not(model, request))))
+
+
+def _why_not(model: Model, request: Request) -> str:
+    """Why nothing can be created with it now; empty if it can."""
+    if not request.can_create:
+        return request.texts.creating.not_set_up
+    return request.texts.creating.rests if request.known.creating.rests(PROVIDER, model.model_id) else ""
 
 
 def _create(model: Model, request: Request) -> Button:
