@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
@@ -17,7 +17,8 @@ from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
 from svc.actions.replay import replay_ids
 from svc.operations import inspect
-from svc.operations.life_text import life_text
+from svc.operations.document import plain_text
+from svc.operations.life_text import life_document
 from svc.operations.preflight import preflight
 from svc.reports import history
 from svc.reports import updates as reports
@@ -84,7 +85,7 @@ async def test_the_story_of_a_send_that_was_looked_for(database: Database, setti
                 await database.fetch("UPDATE inbox SET look_at = now() + make_interval(mins => absent - 1)")
         update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
-    lines = [line[len("2026-11-24 12:00:00.000+00:00 ") :] for line in life_text(update).splitlines()]
+    lines = [line[len("2026-11-24 12:00:00.000+00:00 ") :] for line in plain_text(life_document(update)).splitlines()]
     in_doubt = "in doubt: what was sent may have arrived, so it is looked for before anything is sent again"
     for expected in (
         f"{in_doubt} delay=0 error=504",
@@ -126,7 +127,7 @@ async def a_waiting_update(database: Database, settings: Settings, changes: str)
     await database.fetch(f"UPDATE inbox SET {changes}")
     update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
-    return life_text(update)
+    return plain_text(life_document(update))
 
 
 @pytest.mark.parametrize(
@@ -165,13 +166,15 @@ async def test_an_update_that_was_sent_twice_in_doubt_is_explained(database: Dat
         await attempt(inbox, term, 5, Dead("it cannot be told whether it was sent", doubts=1), CallMade("a", "b", 1))
     update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
-    assert "sent 2 times without a clear answer: it cannot be told whether it arrived" in life_text(update)
-    assert "svc updates replay 5 sends it once more" in life_text(update)
+    assert "sent 2 times without a clear answer: it cannot be told whether it arrived" in plain_text(
+        life_document(update)
+    )
+    assert "svc updates replay 5 sends it once more" in plain_text(life_document(update))
     await replay_ids(database, settings.bot_id, [5])
     update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
-    assert "replay by an operator\n" in life_text(update)
-    assert "replayed: its age and its attempts count from" in life_text(update)
+    assert "replay by an operator\n" in plain_text(life_document(update))
+    assert "replayed: its age and its attempts count from" in plain_text(life_document(update))
 
 
 async def test_lists_read_what_they_show(settings: Settings) -> None:
@@ -182,8 +185,9 @@ async def test_lists_read_what_they_show(settings: Settings) -> None:
             await database.fetch(fill, bot, MANY)
         await database.fetch("UPDATE inbox SET state = 'processing', epoch = 1 WHERE update_id % 1000 = 0")
         await database.fetch("ANALYZE")
-        for sql in reports.LIST.values():
-            assert await rows_read(database, sql, bot, 10) <= 12
+        anything = (None, None, None, None, None, reports.LOOKED_AT)
+        for state in get_args(reports.UpdateState):
+            assert await rows_read(database, reports.list_sql(state), bot, 10, *anything) <= 12
         assert await rows_read(database, reports.REASONS, bot, 10, 1000) == 1000
         assert await rows_read(database, reports.SHOW, bot, 7) <= 4
 
@@ -230,7 +234,7 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
     text = capsys.readouterr().out
     assert text.count("->") == 3
     assert "ACTIVE one epoch=1" in text
-    assert "nobody for 1.000 s before" in text
+    assert "nobody for 1 s before" in text
     assert await inspect.show_transitions(settings, as_json=True, limit=2)
     assert [row["to_state"] for row in json.loads(capsys.readouterr().out)] == ["DRAINING", "ACTIVE"]
 

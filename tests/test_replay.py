@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from svc.actions import replay
+from svc.actions.record import Operator
 from svc.actions.replay import Selection, Tally, replay_selected
 from svc.operations import inspect
-from svc.operations.replay_command import replay_selection, replay_updates
+from svc.operations.dead_command import REPLAY, settle_ids, settle_selection
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, DatabaseUnavailable, asyncio_loop, column, open_database
 from svc.storage.inbox import Dead, Done
@@ -19,6 +20,7 @@ from svc.storage.keys import NEW_WORK_CHANNEL
 from tests.operators import DEAD, an_inbox, attempt, received, rows_read, settings_on
 
 ALL = Selection()
+BY = Operator("anna@host", "command")
 HOUR = 3600.0
 HALF_WAY = "half-way"
 MANY = 20_000
@@ -63,9 +65,9 @@ async def test_a_dead_update_is_listed_shown_and_replayed(
         await attempt(inbox, term, 5, Dead("RuntimeError: no luck"))
         assert await inspect.list_updates(settings, state="dead", as_json=False, limit=10)
         assert "RuntimeError: no luck" in capsys.readouterr().out
-        assert await replay_updates(settings, update_ids=[5], as_json=False, dry_run=True)
-        assert await replay_updates(settings, update_ids=[5], as_json=False)
-        assert not await replay_updates(settings, update_ids=[5, 6], as_json=False)
+        assert await settle_ids(settings, REPLAY, BY, update_ids=[5], as_json=False, dry_run=True)
+        assert await settle_ids(settings, REPLAY, BY, update_ids=[5], as_json=False)
+        assert not await settle_ids(settings, REPLAY, BY, update_ids=[5, 6], as_json=False)
         said = "5 would be replayed\n5 replayed\n5 is not dead\n6 is not dead\n"
         assert capsys.readouterr().out == said
         (head,) = await inbox.fetch([5])
@@ -172,11 +174,11 @@ async def test_a_batch_that_fails_is_said_and_the_command_goes_on_later(
     async with open_database(settings.database_url) as other:
         await other.on_connection(lock)
         with pytest.raises(DatabaseUnavailable):
-            await replay_selection(settings, **how)
+            await settle_selection(settings, REPLAY, BY, **how)
     assert capsys.readouterr().err == (
         "svc: stopped: 10 of 10 dead updates so far; the same command goes on with the rest\n"
     )
-    assert await replay_selection(settings, **how)
+    assert await settle_selection(settings, REPLAY, BY, **how)
     assert capsys.readouterr().out.startswith("15 of 15 dead updates replayed\n")
     assert await ids(database, "inbox") == list(range(1, 26))
 
@@ -195,7 +197,7 @@ async def test_the_leader_is_told_once(database: Database, settings: Settings) -
         await run_replay(database, settings, dry_run=True)
         await run_replay(database, settings)
         await run_replay(database, settings)
-        await replay_updates(settings, update_ids=[1, 2], as_json=False)
+        await settle_ids(settings, REPLAY, BY, update_ids=[1, 2], as_json=False)
         await leader.fetch("SELECT 1")
     assert heard == [str(settings.bot_id)]
 
@@ -227,12 +229,12 @@ async def test_what_a_replay_prints(database: Database, settings: Settings, caps
     """How many of how many and why they were dead; the same as JSON."""
     await database.fetch(DEAD, settings.bot_id, 10)
     how: dict[str, Any] = {"selection": Selection("401"), "dry_run": True}
-    assert await replay_selection(settings, as_json=False, **how)
+    assert await settle_selection(settings, REPLAY, BY, as_json=False, **how)
     assert capsys.readouterr().out == "8 of 10 dead updates would be replayed\n  8 dead: 401 Unauthorized\n"
     reasons = [{"reason": "401 Unauthorized", "updates": 8}]
-    assert await replay_selection(settings, as_json=True, **how)
+    assert await settle_selection(settings, REPLAY, BY, as_json=True, **how)
     assert json.loads(capsys.readouterr().out) == {"dead": 10, "would_replay": 8, "reasons": reasons}
-    assert await replay_selection(settings, as_json=True, **(how | {"dry_run": False}))
+    assert await settle_selection(settings, REPLAY, BY, as_json=True, **(how | {"dry_run": False}))
     assert json.loads(capsys.readouterr().out) == {"dead": 10, "replayed": 8, "reasons": reasons}
 
 

@@ -15,7 +15,8 @@ from sandbox.app import Sandbox
 from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations import inspect
-from svc.operations.inspect_text import status_text
+from svc.operations.document import plain_text
+from svc.operations.status_text import status_document
 from svc.reports import status as status_module
 from svc.reports.status import status
 from svc.settings.environment import Settings
@@ -38,6 +39,11 @@ def settings(database_url: str) -> Settings:
 
 async def ask(database: Database, settings: Settings, **how: Any) -> dict[str, Any]:
     return await status(database, settings.bot_id, lock_key(settings.bot_id), **how)
+
+
+def text_of(found: dict[str, Any]) -> str:
+    """What is told of it in a pipe, with nothing paused, no jobs and no webhook."""
+    return plain_text(status_document({"pauses": [], "jobs": [], **found, "webhook": NO_WEBHOOK}))
 
 
 async def test_status(database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +72,7 @@ async def test_what_an_ended_term_has_begun_is_in_doubt(database: Database, sett
         await database.fetch("UPDATE inbox SET state = $2, epoch = $3 WHERE update_id = $1", update_id, state, epoch)
     found = await ask(database, settings)
     assert (found["inbox"], found["in_doubt"], found["looked_for"]) == (4, 2, 0)
-    assert "in doubt  2\n" in status_text({**found, "webhook": NO_WEBHOOK})
+    assert "in doubt  2\n" in text_of(found)
 
 
 async def test_what_is_looked_for_is_told_apart(database: Database, settings: Settings) -> None:
@@ -78,7 +84,7 @@ async def test_what_is_looked_for_is_told_apart(database: Database, settings: Se
     await database.fetch("UPDATE inbox SET watermark = 100, repeatable = update_id = 2 WHERE update_id > 1")
     found = await ask(database, settings)
     assert (found["in_doubt"], found["looked_for"]) == (3, 1)
-    assert "in doubt  3, of which 1 are looked for\n" in status_text({**found, "webhook": NO_WEBHOOK})
+    assert "in doubt  3, of which 1 are looked for\n" in text_of(found)
 
 
 async def test_a_lock_in_another_database_of_the_server_is_not_this_bots(
@@ -101,7 +107,7 @@ async def test_a_pause_comes_first(database: Database, settings: Settings) -> No
     found = await ask(database, settings)
     assert found["paused"]["reason"] == "getMe: 401 Unauthorized"
     assert found["paused"]["seconds"] >= 0
-    first, second = status_text({**found, "webhook": NO_WEBHOOK}).splitlines()[:2]
+    first, second = text_of(found).splitlines()[:2]
     assert first.startswith(f"PAUSED    nothing is sent since {found['paused']['since']}")
     assert first.endswith(": getMe: 401 Unauthorized")
     assert second.startswith("ACTIVE")
@@ -125,9 +131,9 @@ async def test_every_instance_that_lives_is_told(database: Database, settings: S
     assert (two["instance"], two["reaches"], two["reach_error"]) == ("two", True, None)
     assert (three["instance"], three["reaches"], three["reach_seconds"]) == ("three", None, None)
     json.dumps(found)
-    lines = status_text({**found, "webhook": NO_WEBHOOK}).splitlines()[2:5]
-    assert lines[0].startswith(f"instances one ACTIVE since {one['since']} (9")
-    assert "does not reach Telegram (2 s ago): InDoubt: no answer, heard of 0." in lines[0]
+    lines = text_of(found).splitlines()[2:5]
+    assert lines[0].startswith(f"instances one ACTIVE since {one['since']} (1 min 30 s), heard of ")
+    assert lines[0].endswith("ago, does not reach Telegram (2 s ago): InDoubt: no answer")
     assert lines[1].startswith("          two PASSIVE since")
     assert "reaches Telegram (4 s ago)" in lines[1]
     assert "does not know yet whether it reaches Telegram" in lines[2]
@@ -136,15 +142,15 @@ async def test_every_instance_that_lives_is_told(database: Database, settings: S
 async def test_without_instances_that_is_said(database: Database, settings: Settings) -> None:
     """Nobody lives, or that is not known: two different things."""
     found = await ask(database, settings)
-    assert "instances none" in status_text({**found, "webhook": NO_WEBHOOK}).splitlines()
-    text = status_text({**found, "instances": None, "webhook": NO_WEBHOOK})
+    assert "instances none" in text_of(found).splitlines()
+    text = text_of({**found, "instances": None})
     assert "instances not known: no answer in time" in text.splitlines()
 
 
 async def test_why_updates_are_dead_is_seen_at_a_glance(database: Database, settings: Settings) -> None:
     """The most frequent reason first, each with its number."""
     await database.fetch(DEAD, settings.bot_id, 10)
-    text = status_text({**await ask(database, settings), "webhook": NO_WEBHOOK})
+    text = text_of(await ask(database, settings))
     assert "dead      10: 401 Unauthorized (8); RuntimeError: no luck (2) (all: svc updates reasons)" in text
 
 
@@ -158,7 +164,7 @@ async def test_beyond_a_bound_the_count_is_an_estimate(database: Database, setti
     assert (found["inbox"], found["inbox_exact"]) == (3000, False)
     assert (found["dead"], found["dead_exact"]) == (1100, False)
     assert found["oldest_seconds"] >= 1000
-    text = status_text({**found, "webhook": NO_WEBHOOK})
+    text = text_of(found)
     assert "inbox     about 3000 waiting, the oldest for" in text
     assert "dead      about 1100" in text
     exact = await ask(database, settings, counted=3000)
@@ -192,7 +198,7 @@ async def test_what_is_not_found_in_time_keeps_nothing_else_back(database: Datab
         found = await ask(database, settings)
     assert (found["inbox"], found["in_doubt"], found["oldest_seconds"]) == (None, None, None)
     assert (found["last_active"], found["paused"]["reason"], found["dead"]) == ("one", "401", 10)
-    text = status_text({**found, "webhook": NO_WEBHOOK})
+    text = text_of(found)
     assert "inbox     not known: no answer in time\nin doubt  not known" in text
 
 

@@ -43,10 +43,14 @@ def _flush() -> None:
 def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
     """What is to be done, with everything imported that it needs."""
     from svc.operations.arguments import make_parser
+    from svc.operations.completion import complete_if_asked
+
+    parser = make_parser()
+    complete_if_asked(parser)
     from svc.settings.environment import SettingsError, load_settings
 
     try:
-        arguments = make_parser().parse_args(argv)
+        arguments = parser.parse_args(argv)
         prepared: Callable[[], int] = arguments.command(load_settings(required=arguments.required), arguments)
     except SystemExit as end:  # --help, --version, or bad usage; argparse has printed it
         code = end.code if isinstance(end.code, int) else BAD_USAGE

@@ -9,11 +9,15 @@ import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
+from typing import TYPE_CHECKING
 
-from svc.settings.environment import Settings
+if TYPE_CHECKING:
+    from svc.operations.dead_command import Deed
+    from svc.operations.orders_command import Target
+    from svc.settings.environment import Settings
 
 Work = Callable[[], int]
-Command = Callable[[Settings, Namespace], Work]
+Command = Callable[["Settings", Namespace], Work]
 
 
 def demo(_settings: Settings, arguments: Namespace) -> Work:
@@ -40,6 +44,17 @@ def run(settings: Settings, _arguments: Namespace) -> Work:
     from svc.operations.process import run_process
 
     return partial(run_process, settings)
+
+
+def print_completion(_settings: Settings, arguments: Namespace) -> Work:
+    """`svc completion`."""
+    from svc.operations.completion import script
+
+    def work() -> int:
+        print(script(arguments.shell))
+        return 0
+
+    return work
 
 
 def _reporting(choose: Callable[[Settings, Namespace], Callable[[], Awaitable[bool]]]) -> Command:
@@ -72,7 +87,11 @@ def check(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[b
 
 @_reporting
 def status(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc status`."""
+    """`svc status`, once or again and again."""
+    if arguments.watch is not None:
+        from svc.operations.watch import watch_status
+
+        return partial(watch_status, settings, every=arguments.watch, as_json=arguments.json)
     from svc.operations.inspect import show_status
 
     return partial(show_status, settings, as_json=arguments.json)
@@ -90,8 +109,11 @@ def transitions(settings: Settings, arguments: Namespace) -> Callable[[], Awaita
 def updates_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates list`."""
     from svc.operations.inspect import list_updates
+    from svc.reports.updates import Wanted
 
-    return partial(list_updates, settings, state=arguments.state, as_json=arguments.json, limit=arguments.limit)
+    wanted = Wanted(arguments.chat, arguments.person, arguments.kind, arguments.older_than, arguments.younger_than)
+    how = {"state": arguments.state, "limit": arguments.limit, "as_json": arguments.json}
+    return partial(list_updates, settings, wanted=wanted, **how)
 
 
 @_reporting
@@ -113,17 +135,38 @@ def updates_reasons(settings: Settings, arguments: Namespace) -> Callable[[], Aw
 @_reporting
 def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates replay`: these ids, or those that fit."""
+    from svc.operations.dead_command import REPLAY
+
+    return _to_dead_updates(settings, arguments, REPLAY, agreed=True)
+
+
+@_reporting
+def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc updates discard`: these ids, or those that fit, once somebody has agreed."""
+    from svc.operations.dead_command import DISCARD
+    from svc.operations.selection_arguments import agreement_missing
+
+    if fault := agreement_missing(arguments):
+        arguments.bad_usage(fault)
+    return _to_dead_updates(settings, arguments, DISCARD, agreed=arguments.yes)
+
+
+def _to_dead_updates(
+    settings: Settings, arguments: Namespace, deed: Deed, *, agreed: bool
+) -> Callable[[], Awaitable[bool]]:
     from svc.actions.replay import Selection
-    from svc.operations.replay_arguments import fault_of
-    from svc.operations.replay_command import replay_selection, replay_updates
+    from svc.operations.dead_command import settle_ids, settle_selection
+    from svc.operations.operator_name import operator_named
+    from svc.operations.selection_arguments import fault_of
 
     if fault := fault_of(arguments):
         arguments.bad_usage(fault)
-    how = {"as_json": arguments.json, "dry_run": arguments.dry_run}
+    who = operator_named(arguments.operator)
+    how = {"as_json": arguments.json, "dry_run": arguments.dry_run, "agreed": agreed}
     if arguments.ids:
-        return partial(replay_updates, settings, update_ids=arguments.ids, **how)
+        return partial(settle_ids, settings, deed, who, update_ids=arguments.ids, **how)
     selection = Selection(arguments.reason, arguments.older_than, arguments.younger_than)
-    return partial(replay_selection, settings, selection=selection, **how)
+    return partial(settle_selection, settings, deed, who, selection=selection, **how)
 
 
 @_reporting
@@ -148,6 +191,61 @@ def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaita
     from svc.operations.jobs_command import end_job
 
     return partial(end_job, settings, job_id=arguments.id, as_json=arguments.json)
+
+
+@_reporting
+def pause(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc pause`."""
+    from svc.operations import orders_command
+    from svc.operations.operator_name import operator_named
+
+    how = {"reason": arguments.reason, "as_json": arguments.json}
+    return partial(orders_command.pause, settings, operator_named(arguments.operator), _target(arguments), **how)
+
+
+@_reporting
+def resume(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc resume`."""
+    from svc.operations import orders_command
+    from svc.operations.operator_name import operator_named
+
+    who = operator_named(arguments.operator)
+    return partial(orders_command.resume, settings, who, _target(arguments), as_json=arguments.json)
+
+
+def _target(arguments: Namespace) -> Target:
+    from svc.operations.orders_command import Target
+
+    if arguments.provider is not None:
+        return Target("provider", arguments.provider)
+    return Target("model", arguments.model) if arguments.model is not None else Target()
+
+
+@_reporting
+def step_down(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc step-down`."""
+    from svc.operations import orders_command
+    from svc.operations.operator_name import operator_named
+
+    who = operator_named(arguments.operator)
+    return partial(orders_command.step_down, settings, who, as_json=arguments.json)
+
+
+@_reporting
+def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc actions`."""
+    from svc.operations.inspect import list_actions
+
+    return partial(list_actions, settings, as_json=arguments.json, limit=arguments.limit)
+
+
+@_reporting
+def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc replay`."""
+    from svc.rehearsal.compare import rehearse
+
+    how = {"since": arguments.since, "against": arguments.against, "as_json": arguments.json}
+    return partial(rehearse, settings, **how)
 
 
 @_reporting

@@ -1,21 +1,32 @@
-"""`svc status`, `svc transitions` and `svc updates`: each asks the database, prints the answer and returns whether it
-found what it was asked for.
+"""`svc status`, `svc transitions`, `svc updates` and `svc actions`: each asks the database, prints the answer and
+returns whether it found what it was asked for.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from svc.operations.inspect_text import history_text, json_text, reasons_text, status_text, updates_text
-from svc.operations.life_text import life_text
+from svc.actions.record import latest_actions
+from svc.operations.actions_text import actions_document
+from svc.operations.document import Document, line
+from svc.operations.history_text import history_document
+from svc.operations.life_text import life_document
+from svc.operations.printing import answer
+from svc.operations.status_text import status_document
+from svc.operations.updates_text import reasons_document, updates_document
 from svc.reports import updates as reports
 from svc.reports.history import transitions
+from svc.reports.jobs import count_jobs
+from svc.reports.pauses import pauses
 from svc.reports.status import status as ask_for_status
+from svc.reports.views import JobsView, PauseView
 from svc.settings.environment import Settings
-from svc.storage.database import Database, open_database
+from svc.storage.database import Database, DatabaseBusy, open_database
 from svc.storage.keys import lock_key
 from svc.storage.migrate import pending_migrations
 from telegram_client.client import BotApi
@@ -27,72 +38,125 @@ TELEGRAM_DEADLINE = 3.0
 async def show_status(settings: Settings, *, as_json: bool) -> bool:
     """Print who is ACTIVE, since when and in which epoch, and what waits."""
 
-    async def answer(database: Database) -> bool:
-        status = await ask_for_status(database, settings.bot_id, lock_key(settings.bot_id))
-        status["webhook"] = await _ask_for_webhook(settings)
+    async def work(database: Database) -> bool:
+        status = await whole_status(database, settings)
         # A webhook that somebody else has set may have the token in its address.
-        print(settings.hide(json.dumps(status) if as_json else status_text(status)))
+        answer(status, status_document, as_json=as_json, hide=settings.hide)
         return True
 
-    return await with_schema(settings, answer)
+    return await with_schema(settings, work)
+
+
+async def whole_status(database: Database, settings: Settings) -> dict[str, Any]:
+    """What the database and Telegram tell. Raises DatabaseUnavailable."""
+    status = await ask_for_status(database, settings.bot_id, lock_key(settings.bot_id))
+    status["pauses"] = await _in_time(pauses(database, settings.bot_id))
+    status["jobs"] = await _in_time(count_jobs(database, settings.bot_id))
+    status["webhook"] = await _ask_for_webhook(settings)
+    return status
+
+
+async def _in_time(asked: Coroutine[Any, Any, Sequence[PauseView | JobsView]]) -> list[dict[str, Any]] | None:
+    """None: not known, since the answer did not come in time."""
+    try:
+        return [asdict(view) for view in await asked]
+    except DatabaseBusy:
+        return None
 
 
 async def show_transitions(settings: Settings, *, as_json: bool, limit: int) -> bool:
     """Print the history of states of all instances, and who was ACTIVE when, with the gaps."""
 
-    async def answer(database: Database) -> bool:
+    async def work(database: Database) -> bool:
         rows = await transitions(database, settings.bot_id, limit)
-        print(json_text(rows) if as_json else history_text(rows))
+        answer(rows, history_document, as_json=as_json, hide=settings.hide)
         return True
 
-    return await with_schema(settings, answer)
+    return await with_schema(settings, work)
 
 
-async def list_updates(settings: Settings, *, state: reports.UpdateState, as_json: bool, limit: int) -> bool:
-    """Print the updates in one state."""
+async def list_updates(
+    settings: Settings,
+    *,
+    state: reports.UpdateState,
+    as_json: bool,
+    limit: int,
+    wanted: reports.Wanted = reports.ANYTHING,
+) -> bool:
+    """Print the updates in one state that are `wanted`. Where some could not be looked at, stderr says so."""
 
-    async def answer(database: Database) -> bool:
-        rows = await reports.list_updates(database, settings.bot_id, state, limit)
-        print(json_text(rows) if as_json else updates_text(rows) or f"no update is {state}")
+    async def work(database: Database) -> bool:
+        rows = await reports.list_updates(database, settings.bot_id, state, limit, wanted)
+        none = f"no update is {state}" if wanted == reports.ANYTHING else f"no update that is {state} fits"
+        document = _or_none(partial(updates_document, now=datetime.now(UTC)), none)
+        answer(rows, document, as_json=as_json, hide=settings.hide)
+        if len(rows) < limit and await reports.is_cut_off(database, settings.bot_id, state, wanted):
+            print(f"svc: only the {reports.LOOKED_AT} {_first(state)} were looked at", file=sys.stderr)
         return True
 
-    return await with_schema(settings, answer)
+    return await with_schema(settings, work)
 
 
 async def show_update(settings: Settings, *, update_id: int, as_json: bool) -> bool:
     """Explain one update's life; False if nothing is known of it."""
 
-    async def answer(database: Database) -> bool:
+    async def work(database: Database) -> bool:
         update = await reports.show_update(database, settings.bot_id, update_id)
         if update is None:
             print(f"nothing is known of update {update_id}")
             return False
-        print(json_text(update) if as_json else life_text(update))
+        answer(update, life_document, as_json=as_json, hide=settings.hide)
         return True
 
-    return await with_schema(settings, answer)
+    return await with_schema(settings, work)
 
 
 async def list_reasons(settings: Settings, *, as_json: bool, limit: int) -> bool:
     """Print why updates are dead, and how many for each reason."""
 
-    async def answer(database: Database) -> bool:
+    async def work(database: Database) -> bool:
         rows = await reports.dead_reasons(database, settings.bot_id, limit)
-        print(settings.hide(json_text(rows) if as_json else reasons_text(rows) or "no update is dead"))
+        answer(rows, _or_none(reasons_document, "no update is dead"), as_json=as_json, hide=settings.hide)
         return True
 
-    return await with_schema(settings, answer)
+    return await with_schema(settings, work)
 
 
-async def with_schema(settings: Settings, answer: Callable[[Database], Awaitable[bool]]) -> bool:
-    """The result of `answer`, or False and a line that says why if migrations are missing."""
+async def list_actions(settings: Settings, *, as_json: bool, limit: int) -> bool:
+    """Print what operators have done, the latest first."""
+
+    async def work(database: Database) -> bool:
+        rows = await latest_actions(database, settings.bot_id, limit)
+        answer(rows, _or_none(actions_document, "no operator has done anything"), as_json=as_json, hide=settings.hide)
+        return True
+
+    return await with_schema(settings, work)
+
+
+async def with_schema(settings: Settings, work: Callable[[Database], Awaitable[bool]]) -> bool:
+    """The result of `work`, or False and a line that says why if migrations are missing."""
     async with open_database(settings.database_url) as database:
-        missing = await pending_migrations(database)
-        if missing:
-            names = ", ".join(migration.name for migration in missing)
-            print(f"svc: the database lacks {names}: run svc migrate", file=sys.stderr)
+        if fault := await missing_schema(database):
+            print(f"svc: {fault}", file=sys.stderr)
             return False
-        return await answer(database)
+        return await work(database)
+
+
+async def missing_schema(database: Database) -> str | None:
+    """Which migrations are missing, and what to do; None if none are. Raises DatabaseUnavailable."""
+    missing = await pending_migrations(database)
+    names = ", ".join(migration.name for migration in missing)
+    return f"the database lacks {names}: run svc migrate" if missing else None
+
+
+def _or_none(
+    document_of: Callable[[list[dict[str, Any]]], Document], nothing: str
+) -> Callable[[list[dict[str, Any]]], Document]:
+    return lambda rows: document_of(rows) if rows else [line(nothing)]
+
+
+def _first(state: reports.UpdateState) -> str:
+    return f"oldest {state} updates" if state in ("pending", "processing") else f"latest {state} updates"
 
 
 async def _ask_for_webhook(settings: Settings) -> dict[str, Any]:

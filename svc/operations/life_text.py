@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from svc.operations.inspect_text import moment_text
+from svc.operations.document import Document, Line, Tone, Words, line
+from svc.operations.durations import duration_text
+from svc.operations.printing import TO_MILLISECONDS, moment_text
+from svc.operations.updates_text import STATE_TONES
 from svc.storage.inbox import SENDS_IN_DOUBT
 
 EVENTS = {
@@ -21,43 +24,70 @@ EVENTS = {
 }
 """What an event of the history is called, where its own name does not say enough."""
 
+EVENT_TONES: Mapping[str, Tone] = {
+    "done": "good",
+    "found": "good",
+    "dead": "bad",
+    "discard": "bad",
+    "in_doubt": "warn",
+    "looked": "warn",
+    "retry": "warn",
+}
+CALL_TONES: Mapping[str, Tone] = {
+    "ok": "good",
+    "in_doubt": "warn",
+    "not_sent": "warn",
+    "flood": "warn",
+    "refused": "bad",
+}
 
-MORE = ("message_id", "look", "probes", "why", "delay", "error")
+MORE = ("message_id", "look", "probes", "why", "delay", "error", "by")
 """What an event may say besides, in this order."""
 
 
-def life_text(update: dict[str, Any]) -> str:
+def life_document(update: dict[str, Any]) -> Document:
     """One update from its arrival to its end, an event a line, with its payload if it is still there."""
-    return "\n".join(_life(update))
+    return list(_life(update))
 
 
-def _life(update: dict[str, Any]) -> Iterator[str]:
-    yield f"update {update['update_id']} ({update['update_type']}, chat {update['chat_id']}): {update['state']}" + (
-        f", {update['note']}" if update["note"] else ""
+def _life(update: dict[str, Any]) -> Iterator[Line]:
+    yield line(
+        Words(f"update {update['update_id']}", "strong"),
+        f" ({update['update_type']}, chat {update['chat_id']}): ",
+        Words(update["state"], STATE_TONES.get(update["state"], "")),
+        f", {update['note']}" if update["note"] else "",
     )
-    yield f"{moment_text(update['received_at'])} received by {update['received_by']}"
+    yield _event(moment_text(update["received_at"]), f"received by {update['received_by']}")
     for entry in update["history"]:
         yield from _entry(entry)
     if update["ended_at"] is not None and not update["history"]:
-        yield f"{moment_text(update['ended_at'])} {update['note']}"
+        yield _event(moment_text(update["ended_at"]), update["note"])
     elif update["state"] == "pending":
-        yield f"{moment_text(update['available_at'])} due"
-    yield f"{update['attempts']} attempts, {update['doubts']} sends in doubt"
-    yield from _explained(update)
+        yield _event(moment_text(update["available_at"]), "due")
+    yield line(f"{update['attempts']} attempts, {update['doubts']} sends in doubt")
+    for text in _explained(update):
+        yield line(text)
     if update["payload"] is not None:
-        yield update["payload"]
+        yield line(update["payload"])
 
 
-def _entry(entry: dict[str, Any]) -> Iterator[str]:
+def _entry(entry: dict[str, Any]) -> Iterator[Line]:
     where = "".join(f" {name}={entry[name]}" for name in ("instance", "epoch") if name in entry)
     if "began" in entry:
-        yield f"{_time_of(entry['began'])} begun{where}"
+        yield _event(_time_of(entry["began"]), "begun", where=where)
     for call in entry.get("calls", ()):
         message = f", message {call['message_id']}" if "message_id" in call else ""
-        yield f"    {call['method']}: {call['outcome']} in {call['ms']:.0f} ms{message}"
+        outcome = Words(call["outcome"], CALL_TONES.get(call["outcome"], ""))
+        yield line(f"{call['method']}: ", outcome, f" in {duration_text(call['ms'] / 1000)}{message}", indent=4)
     more = "".join(f" {name}={entry[name]}" for name in MORE if name in entry)
-    event = EVENTS.get(entry["event"], entry["event"])
-    yield f"{_time_of(entry['at'])} {event}{'' if 'began' in entry else where}{more}"
+    event, tone = EVENTS.get(entry["event"], entry["event"]), EVENT_TONES.get(entry["event"], "")
+    yield _event(_time_of(entry["at"]), event, tone, where="" if "began" in entry else where, more=more)
+
+
+def _event(moment: str, event: str, tone: Tone = "", *, where: str = "", more: str = "") -> Line:
+    return line(
+        Words(moment, "faint", short=moment[:TO_MILLISECONDS]), " ", Words(event, tone), Words(where, "faint"), more
+    )
 
 
 def _explained(update: dict[str, Any]) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from svc.operations.long_work import telling
 from svc.settings.environment import Settings
-from svc.storage.database import open_database
-from svc.storage.migrate import MIGRATION_SESSIONS, migrate, pending_migrations
+from svc.storage.database import Database, open_database
+from svc.storage.migrate import MIGRATION_SESSIONS, Migration, migrate, pending_migrations
 
 
 async def migrate_database(settings: Settings, *, check: bool) -> bool:
@@ -14,9 +15,15 @@ async def migrate_database(settings: Settings, *, check: bool) -> bool:
     DatabaseRefused.
     """
     async with open_database(settings.database_url, settings=MIGRATION_SESSIONS) as database:
-        found = await (pending_migrations(database) if check else migrate(database))
+        found = await (pending_migrations(database) if check else _apply(database))
     for migration in found:
         print(f"{'missing' if check else 'applied'} {migration.name}")
     if not found:
         print("the database is up to date")
     return not (check and found)
+
+
+async def _apply(database: Database) -> list[Migration]:
+    """An index of a large table takes minutes: on a terminal one sees that it goes on."""
+    with telling(lambda: "applying the migrations"):
+        return await migrate(database)

@@ -9,8 +9,6 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import httpx
-
 WEBHOOK_PATH = "/webhook"
 PUBLIC_API = "api.telegram.org"
 # The ports that Telegram delivers to, https://core.telegram.org/bots/api#setwebhook. A Bot API server of one's own
@@ -27,6 +25,8 @@ def api_root(text: str) -> str:
     parts = _http(text)
     if parts.query or parts.fragment:
         raise ValueError("must end with its path, without ? or #")
+    import httpx  # takes longer than all else that the command line needs to know its own words
+
     try:
         httpx.URL(text)
     except httpx.InvalidURL:

@@ -1,0 +1,150 @@
+"""`svc updates replay` and `svc updates discard`: asks for it, shows how far it is, prints what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from svc.actions.discard import discard_ids, discard_selected
+from svc.actions.record import Operator
+from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
+from svc.operations.document import Document, line
+from svc.operations.inspect import with_schema
+from svc.operations.long_work import telling
+from svc.operations.printing import answer, show
+from svc.operations.updates_text import tally_document
+from svc.settings.environment import Settings
+from svc.storage.database import Database, DatabaseUnavailable
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What can be done to dead updates: to some by their ids, or to those that a selection fits.
+
+    `consequence` is what an operator has to agree to first; empty where there is nothing to be afraid of.
+    """
+
+    verb: str
+    done: str
+    ids: Callable[..., Awaitable[dict[int, bool]]]
+    selected: Callable[..., Awaitable[None]]
+    consequence: str = ""
+
+
+async def _replay_ids(database, bot_id, _operator, *args, **kw):
+    return await replay_ids(database, bot_id, *args, **kw)
+
+
+async def _replay_selected(database, bot_id, _operator, *args, **kw):
+    return await replay_selected(database, bot_id, *args, **kw)
+
+
+REPLAY = Deed("replay", "replayed", _replay_ids, _replay_selected)
+DISCARD = Deed(
+    "discard",
+    "discarded",
+    discard_ids,
+    discard_selected,
+    consequence="Whoever wrote them will get no answer, and what they wrote is deleted. This cannot be undone.",
+)
+
+
+async def settle_ids(
+    settings: Settings,
+    deed: Deed,
+    operator: Operator,
+    *,
+    update_ids: Sequence[int],
+    as_json: bool,
+    dry_run: bool = False,
+    agreed: bool = True,
+) -> bool:
+    """Do it to these dead updates; False if one of them is not dead, or the operator does not agree."""
+
+    async def do(database: Database, *, dry_run: bool) -> dict[int, bool]:
+        return await deed.ids(database, settings.bot_id, operator, update_ids, dry_run=dry_run)
+
+    async def count(database: Database) -> int:
+        return sum((await do(database, dry_run=True)).values())
+
+    async def work(database: Database) -> bool:
+        dead = await do(database, dry_run=dry_run)
+        answer(dead, lambda _: _ids_document(dead, deed, dry_run), as_json=as_json)
+        return all(dead.values())
+
+    if not (dry_run or agreed) and not await _agrees(settings, deed, count):
+        return False
+    return await with_schema(settings, work)
+
+
+async def settle_selection(
+    settings: Settings,
+    deed: Deed,
+    operator: Operator,
+    *,
+    selection: Selection,
+    as_json: bool,
+    dry_run: bool,
+    agreed: bool = True,
+) -> bool:
+    """Do it to the dead updates that `selection` fits, however many; False if the operator does not agree."""
+
+    async def do(database: Database, tally: Tally, *, dry_run: bool) -> None:
+        with telling(lambda: _so_far(tally)) as tell:
+            how = {"dry_run": dry_run, "tally": tally, "tell": tell}
+            await deed.selected(database, settings.bot_id, operator, selection, **how)
+
+    async def count(database: Database) -> int:
+        tally = Tally()
+        await do(database, tally, dry_run=True)
+        show(tally_document(tally, f"would be {deed.done}"), hide=settings.hide)
+        return tally.chosen.total()
+
+    async def work(database: Database) -> bool:
+        tally = Tally()
+        try:
+            await do(database, tally, dry_run=dry_run)
+        except DatabaseUnavailable:
+            print(f"svc: stopped: {_so_far(tally)}; the same command goes on with the rest", file=sys.stderr)
+            raise
+        done = f"would be {deed.done}" if dry_run else deed.done
+        data = _as_dict(tally, f"would_{deed.verb}" if dry_run else deed.done)
+        answer(data, lambda _: tally_document(tally, done), as_json=as_json, hide=settings.hide)
+        return True
+
+    if not (dry_run or agreed) and not await _agrees(settings, deed, count):
+        return False
+    return await with_schema(settings, work)
+
+
+async def _agrees(settings: Settings, deed: Deed, count: Callable[[Database], Awaitable[int]]) -> bool:
+    """Whether whoever sits at the terminal types yes, once told of how many there are and what follows."""
+
+    async def ask(database: Database) -> bool:
+        if not (number := await count(database)):
+            return True  # there is nothing to agree to, and the work says so
+        many = "1 dead update is" if number == 1 else f"{number} dead updates are"
+        print(f"{many} about to be {deed.done}. {deed.consequence}", file=sys.stderr)
+        print(f'Type "yes" to {deed.verb}: ', end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() == "yes":
+            return True
+        print(f"svc: nothing was {deed.done}", file=sys.stderr)
+        return False
+
+    return await with_schema(settings, ask)
+
+
+def _ids_document(dead: dict[int, bool], deed: Deed, dry_run: bool) -> Document:
+    words = {True: f"would be {deed.done}" if dry_run else deed.done, False: "is not dead"}
+    return [line(f"{update_id} {words[found]}") for update_id, found in dead.items()]
+
+
+def _so_far(tally: Tally) -> str:
+    return f"{tally.chosen.total()} of {tally.looked_at} dead updates so far"
+
+
+def _as_dict(tally: Tally, number: str) -> dict[str, Any]:
+    reasons = [{"reason": reason, "updates": updates} for reason, updates in tally.chosen.most_common()]
+    return {"dead": tally.looked_at, number: tally.chosen.total(), "reasons": reasons}
