@@ -17,7 +17,7 @@ _ANY_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # `kubectl exec deployment/svc -- svc status` and `... exec one svc status` are commands of ours too.
 _COMMAND = re.compile(r"(?:^|-- |\bexec \w+ )svc ([a-z].*)")
 _OTHERS = {"SIGTERM", "SIGKILL", "PAUSED", "PATH", "HTTPS_PROXY", "POST", "DOMAIN", "INSTANCES", "POSTGRES_PASSWORD"}
-_OTHERS |= {"REGENERATE", "VACUUM", "ANALYZE"}
+_OTHERS |= {"REGENERATE", "SELECT", "VACUUM", "ANALYZE"}
 _PLACES = {"CHAT", "JOB", "NEW"}
 
 
