@@ -1,7 +1,7 @@
 """The demo's page over HTTP, on the address of the stand-in for Telegram, so that the messenger is part of it.
 
     GET  /                   the page
-    GET  /demo/page/NAME     its style sheets and modules
+    GET  /demo/page/NAME     its style sheets and modules, with those that all pages share (svc/plots/page)
     GET  /demo/actions       what can be done: a list of ActionView
     GET  /demo/states        the states of an instance and the steps between them, for the diagram
     GET  /demo/stream        server-sent events: see demo/stream.py
@@ -62,7 +62,7 @@ class _Page:
         self._nursery = nursery
         self._tour = Tour(system)
         self._streams = Streams(system, self._tour)
-        self._files = Pages("demo")
+        self._files = Pages("demo", "svc.plots")
         self._routes: dict[str, tuple[str, _Route]] = {
             "/": ("GET", self._index),
             "/demo/actions": ("GET", self._actions),

@@ -1,4 +1,4 @@
-"""The files of a page: what a browser gets, from a folder of an installed package."""
+"""The files of a page: what a browser gets, from folders of installed packages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ POLICY = (
 
 
 class Pages:
-    """The files in the folder `page` of a package, read once."""
+    """The files in the folders `page` of packages, read once; no two have a file of the same name."""
 
-    def __init__(self, package: str) -> None:
-        folder = files(package).joinpath("page")
-        self._files = {file.name: file.read_bytes() for file in folder.iterdir() if _type_of(file.name)}
+    def __init__(self, *packages: str) -> None:
+        found = [file for package in packages for file in files(package).joinpath("page").iterdir()]
+        self._files = {file.name: file.read_bytes() for file in found if _type_of(file.name)}
 
     def get(self, name: str) -> HttpResponse:
         """One file, as an answer. Raises LookupError if there is none of that name."""

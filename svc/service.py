@@ -36,7 +36,9 @@ from svc.delivery.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
+from svc.delivery.metered_sender import MeteredSender
 from svc.delivery.prober import Prober
+from svc.delivery.readings import TakeReadings, keep_reading
 from svc.delivery.remote_files import RemoteFiles
 from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
@@ -57,10 +59,15 @@ from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
 from svc.observability.metrics import Metrics
+from svc.ops.routes import add_ops
+from svc.ops.site import make_site
 from svc.queue.chat_queue import ChatQueue
 from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
 from svc.settings.environment import Settings
+from svc.storage.database import Database
+from svc.storage.figures import Figures
+from svc.storage.figures_writer import FiguresWriter
 from svc.storage.inbox import Inbox, Term
 from svc.storage.instances import Instances
 from svc.storage.jobs import Jobs
@@ -102,6 +109,10 @@ class Parts:
     connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
     """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
     database_answers: Callable[[], Awaitable[bool]]
+    take_readings: TakeReadings | None = None
+    """Reads what the metrics tell of the database; None: they tell nothing of it."""
+    figures: Figures | None = None
+    """Where it is written what is counted; None: nowhere."""
     open_transport: OpenTransport | None = None
     """How the Bot API is reached; None: over the network."""
     open_remote: OpenFor = network_transport_for
@@ -114,6 +125,8 @@ class Parts:
     """Opens connections to the servers that hold what was created."""
     callback_readers: Mapping[str, ReadCallback] = field(default_factory=dict)
     """How a callback of each provider is read."""
+    ops_database: Database | None = None
+    """What the ops page reads from and acts on, apart from the engine's; None: there is no such page."""
     now: Callable[[], float] = time.time
     """The time of day, as Unix time."""
     rng: random.Random = field(default_factory=random.Random)
@@ -164,7 +177,9 @@ class Service:
             open_period=self._open_period,
             drain_timeout=settings.drain_timeout,
         )
-        self._intake = Intake(parts.inbox.store, self._hints)
+        database = parts.ops_database
+        self._ops = None if database is None else make_site(settings, database, bot=self._bot_name)
+        self._intake = Intake(parts.inbox.store, self._hints, parts.metrics.updates.count_accepted)
         self.app = make_app(
             self._intake,
             self.lifecycle,
@@ -174,6 +189,7 @@ class Service:
             database_answers=parts.database_answers,
             callbacks=Callbacks(parts.jobs.note_callback, parts.callback_readers),
             more_health=self._more_health,
+            add_pages=None if self._ops is None else partial(add_ops, site=self._ops),
         )
 
     async def run(self, http: Config | None = None) -> None:
@@ -192,6 +208,8 @@ class Service:
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
             nursery.start_soon(self._until_draining, self._work_on_jobs)
             nursery.start_soon(self._until_draining, self._ask_while_passive)
+            if self._ops is not None:
+                nursery.start_soon(self._until_draining, self._ops.run)
             async with self._http(nursery, http):
                 if await self._until_draining(self._boot):
                     self._begin_heartbeats()
@@ -204,13 +222,15 @@ class Service:
 
     def _chores(self) -> Iterator[chores.Chore]:
         """What is done besides answering while ACTIVE, until draining."""
+        parts = self._parts
         chores_by_name: dict[str, chores.Chore] = {
             "HINTS": partial(chores.take_hints, self._hints),
             "BACKFILL": chores.backfill,
             "HELD": chores.release_held,
             "DOUBTS": chores.look_after_doubts,
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
-            "PRUNE": partial(prune, self._settings, self._parts.transition_log, self._parts.jobs),
+            "PRUNE": partial(prune, self._settings, parts.transition_log, parts.jobs, parts.figures),
+            **({"READINGS": partial(keep_reading, parts.take_readings)} if parts.take_readings is not None else {}),
             "PAUSE": self._watch_pause,
             "REACH": self._ask_while_active,
             "STEP_DOWN": self._watch_reach,
@@ -258,7 +278,7 @@ class Service:
             may_send=leader.may_send,
         ) as api:
             took = trio.current_time() - leader.heard
-            sender = LeasedSender(self._standing.noting(api), leader.lease)
+            sender = MeteredSender(LeasedSender(self._standing.noting(api), leader.lease), parts.metrics.bot_api)
             queue = ChatQueue(self._news)
             with parts.metrics.leading(took, lambda: leader.lease.left, queue.__len__):
                 yield ActivePeriod(
@@ -293,6 +313,9 @@ class Service:
         # Until the process ends: what it still sends while it drains is its own.
         assert self._writing is not None
         self._writing.start_soon(keep_up, "HEARTBEAT", self._standing.heartbeats.run, self._parts.rng)
+        if self._parts.figures is not None:
+            writer = FiguresWriter(self._parts.metrics, self._parts.figures)
+            self._writing.start_soon(keep_up, "FIGURES", writer.run, self._parts.rng)
 
     async def _ask_while_passive(self) -> None:
         await keep_up("REACH", partial(self._standing.ask_while_passive, self.lifecycle), self._parts.rng)
@@ -307,6 +330,10 @@ class Service:
         await self._identity.ask(period.sender, self._parts.rng)
         await set_up_commands(period.sender, self._parts.bot.commands, self._parts.rng)
         await trio.sleep_forever()  # it is over with the period
+
+    def _bot_name(self) -> str:
+        me = self._identity.me
+        return f"bot {self._settings.bot_id}" if me is None else f"@{me.username}"
 
     def _more_health(self) -> dict[str, Any]:
         """What /healthz says besides the state: whether Telegram is reached, and why the leader sends nothing."""
@@ -324,7 +351,8 @@ class Service:
             settings.bot_token, root=settings.telegram_api_root, open_transport=parts.open_transport
         ) as poller:
             kinds = kinds_to_ask_for(parts.bot.kinds)
-            await poll(self._standing.noting(poller), self._intake, kinds=kinds, rng=parts.rng)
+            sender = MeteredSender(self._standing.noting(poller), parts.metrics.bot_api)
+            await poll(sender, self._intake, kinds=kinds, rng=parts.rng)
 
     async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
         return await until(self.lifecycle.draining, work)

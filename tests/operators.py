@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import trio
 
+from svc.actions.record import Operator
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, CallMade, Ending, Received, Term
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.harness import settings_for_tests
+
+ANNA = Operator("anna@host", "command")
 
 DEAD = """
 INSERT INTO dead_updates (bot_id, update_id, chat_id, update_type, payload, received_at, received_by, attempts, doubts,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from svc.operations.version import installed_version
+from svc.observability.version import installed_version
 from tests.peers import Peer, refusing_port, silent_port
 from tests.processes import DEADLINE, ROOT, environment_of_checkout, python, run, running
 
@@ -169,7 +169,7 @@ async def test_a_number_that_cannot_be_one_is_bad_usage(
         (("--all", "--younger-than", "2"), "--all is not combined with filters"),
         (("--younger-than", "nan"), "must be hours from 0 to 87600, not 'nan'"),
         (("--older-than", "tomorrow"), "must be hours from 0 to 87600, not 'tomorrow'"),
-        (("--reason", ""), "must be a text that can be printed, not ''"),
+        (("--reason", ""), "must be a text that can be printed, of 300 characters at most, not ''"),
     ],
 )
 async def test_a_replay_of_nothing_in_particular_is_bad_usage(

@@ -26,7 +26,7 @@ from tests.jobs_contract.under_test import (
     ready,
     the_job,
 )
-from tests.operators import settings_on
+from tests.operators import ANNA, settings_on
 
 
 @pytest.fixture
@@ -110,10 +110,10 @@ async def test_a_job_is_ended_by_hand(
 ) -> None:
     """One that is not made yet, once; its person is told as of any end."""
     await at_the_provider(under_test, term, 1)
-    assert await end_job(settings, job_id=1, as_json=False)
+    assert await end_job(settings, ANNA, job_id=1, as_json=False)
     assert capsys.readouterr().out == "job 1 is cancelled\n"
     assert (await the_job(under_test)).state == "cancelled"
     assert [row.update_id for row in await event_rows(under_test.tested.inbox)] == [-1]
     for job_id in (1, 77):
-        assert not await end_job(settings, job_id=job_id, as_json=True)
+        assert not await end_job(settings, ANNA, job_id=job_id, as_json=True)
         assert json.loads(capsys.readouterr().out) == {"job_id": job_id, "cancelled": False}

@@ -27,7 +27,7 @@ from svc.storage.database import Database, asyncio_loop, open_database
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry, Unclear
 from svc.storage.looks import Absent, Found, LookResult, Unsure
 from svc.storage.transition_log import PostgresTransitionLog
-from tests.operators import DEAD, PROCESSED, WAITING, an_inbox, attempt, received, rows_read, settings_on
+from tests.operators import ANNA, DEAD, PROCESSED, WAITING, an_inbox, attempt, received, rows_read, settings_on
 
 MANY = 20_000
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -170,7 +170,7 @@ async def test_an_update_that_was_sent_twice_in_doubt_is_explained(database: Dat
         life_document(update)
     )
     assert "svc updates replay 5 sends it once more" in plain_text(life_document(update))
-    await replay_ids(database, settings.bot_id, [5])
+    await replay_ids(database, settings.bot_id, ANNA, [5])
     update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
     assert "replay by an operator\n" in plain_text(life_document(update))

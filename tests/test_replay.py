@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from svc.actions import replay
-from svc.actions.record import Operator
+from svc.actions import dead_letters, dead_sql
 from svc.actions.replay import Selection, Tally, replay_selected
 from svc.operations import inspect
 from svc.operations.dead_command import REPLAY, settle_ids, settle_selection
@@ -17,10 +16,9 @@ from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, DatabaseUnavailable, asyncio_loop, column, open_database
 from svc.storage.inbox import Dead, Done
 from svc.storage.keys import NEW_WORK_CHANNEL
-from tests.operators import DEAD, an_inbox, attempt, received, rows_read, settings_on
+from tests.operators import ANNA, DEAD, an_inbox, attempt, received, rows_read, settings_on
 
 ALL = Selection()
-BY = Operator("anna@host", "command")
 HOUR = 3600.0
 HALF_WAY = "half-way"
 MANY = 20_000
@@ -35,7 +33,7 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of ten."""
-    monkeypatch.setattr(replay, "BATCH", 10)
+    monkeypatch.setattr(dead_letters, "BATCH", 10)
 
 
 async def ids(database: Database, table: str) -> list[int]:
@@ -52,7 +50,7 @@ async def run_replay(
 ) -> Tally:
     """Replay; returns what was counted."""
     tally = Tally()
-    await replay_selected(database, settings.bot_id, selection, dry_run=dry_run, tally=tally, tell=tell)
+    await replay_selected(database, settings.bot_id, ANNA, selection, dry_run=dry_run, tally=tally, tell=tell)
     return tally
 
 
@@ -65,9 +63,9 @@ async def test_a_dead_update_is_listed_shown_and_replayed(
         await attempt(inbox, term, 5, Dead("RuntimeError: no luck"))
         assert await inspect.list_updates(settings, state="dead", as_json=False, limit=10)
         assert "RuntimeError: no luck" in capsys.readouterr().out
-        assert await settle_ids(settings, REPLAY, BY, update_ids=[5], as_json=False, dry_run=True)
-        assert await settle_ids(settings, REPLAY, BY, update_ids=[5], as_json=False)
-        assert not await settle_ids(settings, REPLAY, BY, update_ids=[5, 6], as_json=False)
+        assert await settle_ids(settings, REPLAY, ANNA, update_ids=[5], as_json=False, dry_run=True)
+        assert await settle_ids(settings, REPLAY, ANNA, update_ids=[5], as_json=False)
+        assert not await settle_ids(settings, REPLAY, ANNA, update_ids=[5, 6], as_json=False)
         said = "5 would be replayed\n5 replayed\n5 is not dead\n6 is not dead\n"
         assert capsys.readouterr().out == said
         (head,) = await inbox.fetch([5])
@@ -153,7 +151,7 @@ async def test_a_batch_is_bounded_in_bytes_too(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand of the longest payloads would be too much for one statement; one goes in any case."""
-    monkeypatch.setattr(replay, "BATCH_BYTES", 1)
+    monkeypatch.setattr(dead_letters, "BATCH_BYTES", 1)
     await database.fetch(DEAD, settings.bot_id, 3)
     told: list[int] = []
     await run_replay(database, settings, tell=lambda: told.append(len(told)))
@@ -174,11 +172,11 @@ async def test_a_batch_that_fails_is_said_and_the_command_goes_on_later(
     async with open_database(settings.database_url) as other:
         await other.on_connection(lock)
         with pytest.raises(DatabaseUnavailable):
-            await settle_selection(settings, REPLAY, BY, **how)
+            await settle_selection(settings, REPLAY, ANNA, **how)
     assert capsys.readouterr().err == (
         "svc: stopped: 10 of 10 dead updates so far; the same command goes on with the rest\n"
     )
-    assert await settle_selection(settings, REPLAY, BY, **how)
+    assert await settle_selection(settings, REPLAY, ANNA, **how)
     assert capsys.readouterr().out.startswith("15 of 15 dead updates replayed\n")
     assert await ids(database, "inbox") == list(range(1, 26))
 
@@ -197,7 +195,7 @@ async def test_the_leader_is_told_once(database: Database, settings: Settings) -
         await run_replay(database, settings, dry_run=True)
         await run_replay(database, settings)
         await run_replay(database, settings)
-        await settle_ids(settings, REPLAY, BY, update_ids=[1, 2], as_json=False)
+        await settle_ids(settings, REPLAY, ANNA, update_ids=[1, 2], as_json=False)
         await leader.fetch("SELECT 1")
     assert heard == [str(settings.bot_id)]
 
@@ -229,12 +227,12 @@ async def test_what_a_replay_prints(database: Database, settings: Settings, caps
     """How many of how many and why they were dead; the same as JSON."""
     await database.fetch(DEAD, settings.bot_id, 10)
     how: dict[str, Any] = {"selection": Selection("401"), "dry_run": True}
-    assert await settle_selection(settings, REPLAY, BY, as_json=False, **how)
+    assert await settle_selection(settings, REPLAY, ANNA, as_json=False, **how)
     assert capsys.readouterr().out == "8 of 10 dead updates would be replayed\n  8 dead: 401 Unauthorized\n"
     reasons = [{"reason": "401 Unauthorized", "updates": 8}]
-    assert await settle_selection(settings, REPLAY, BY, as_json=True, **how)
+    assert await settle_selection(settings, REPLAY, ANNA, as_json=True, **how)
     assert json.loads(capsys.readouterr().out) == {"dead": 10, "would_replay": 8, "reasons": reasons}
-    assert await settle_selection(settings, REPLAY, BY, as_json=True, **(how | {"dry_run": False}))
+    assert await settle_selection(settings, REPLAY, ANNA, as_json=True, **(how | {"dry_run": False}))
     assert json.loads(capsys.readouterr().out) == {"dead": 10, "replayed": 8, "reasons": reasons}
 
 
@@ -250,7 +248,7 @@ async def test_a_batch_reads_its_own_rows(database_url: str, settings: Settings)
         )
         await database.fetch("ANALYZE")
         batch = (bot, 0, 100, 10**6, None, None, None)
-        assert await rows_read(database, replay.FIND, *batch) == 100
+        assert await rows_read(database, dead_sql.FIND, *batch) == 100
         # The batch, its rows in both tables.
-        assert await rows_read(database, replay.REPLAY, *batch) <= 300
-        assert await rows_read(database, replay.REPLAY_IDS, bot, list(range(1000, 1100))) <= 300
+        assert await rows_read(database, dead_sql.REPLAY, *batch) <= 300
+        assert await rows_read(database, dead_sql.REPLAY_IDS, bot, list(range(1000, 1100))) <= 300

@@ -16,8 +16,8 @@ import trio.testing
 from sandbox.app import Sandbox
 from sandbox.transport import InProcessTransport
 from statemachine import State
-from svc.leadership.stepping_down import ALIVE_FOR, FRESH_FOR, can_take_over, is_candidate, successor
-from svc.storage.instances import Peer
+from svc.leadership.stepping_down import FRESH_FOR, can_take_over, is_candidate, successor
+from svc.storage.instances import ALIVE_FOR, Peer
 from tests.harness import RunningBot, running_bot, second_bot
 from tests.memory.transition_log import MemoryTransitionLog
 

@@ -86,8 +86,8 @@ class History:
 def _counts(window: Sequence[tuple[float, _Second]]) -> list[Line]:
     """How many pressed and how many had their menu, by second."""
     return [
-        Line("answered", "line-answered", [(at, second.answered) for at, second in window]),
-        Line("pressed", "line-pressed", [(at, second.pressed) for at, second in window]),
+        Line("answered", "line-first", [(at, second.answered) for at, second in window]),
+        Line("pressed", "line-dotted", [(at, second.pressed) for at, second in window]),
     ]
 
 
@@ -95,8 +95,8 @@ def _percentiles(window: Sequence[tuple[float, list[float]]]) -> list[Line]:
     """p50 and p99 of the durations, by second; a gap where there are none."""
     by_second = [(at, sorted(durations)) for at, durations in window]
     return [
-        Line(name, f"line-{name}", [(at, percentile_ms(durations, share)) for at, durations in by_second])
-        for name, share in (("p50", 0.50), ("p99", 0.99))
+        Line(name, style, [(at, percentile_ms(durations, share)) for at, durations in by_second])
+        for name, style, share in (("p50", "line-second", 0.50), ("p99", "line-third", 0.99))
     ]
 
 

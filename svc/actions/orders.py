@@ -1,55 +1,81 @@
-"""Orders to the ACTIVE instance: pause, resume, step down. They stand in the database, so a new leader obeys them too.
+"""Pausing and resuming: orders that stand in the database, so a new leader obeys them too.
 
-The leader hears of an order with its next heartbeat, in under a second. Who orders can wait until it is obeyed.
+The leader hears of a pause of all sending with its next heartbeat, in under a second; who orders can wait until it is
+obeyed. A pause of a provider or a model is obeyed from the moment at which it is written: the statements that claim
+jobs and begin creates read it themselves. (Stepping down is step_down.py's.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import trio
 
-from svc.actions.record import Operator
+from svc.actions.record import LONGEST_NAME, Operator, recorded
+from svc.actions.step_down import CannotBeDone, SteppedDown, step_down
 from svc.storage.database import Database
+from svc.storage.errors import DatabaseUnavailable
+from svc.storage.instances import ALIVE_FOR
 from svc.storage.orders import PauseScope
+from svc.storage.storable import storable
 
+__all__ = ["CannotBeDone", "SteppedDown", "obeyed", "pause", "resume", "step_down"]
 
-class CannotBeDone(Exception):
-    """What was ordered makes no sense now; the message is one line for whoever ordered it."""
+LOOK_EVERY = 0.1
 
-
-@dataclass(frozen=True)
-class SteppedDown:
-    """Who has given the lead to whom; `seconds` is from the order until the other was ACTIVE."""
-
-    former: str
-    successor: str
-    epoch: int
-    seconds: float
+PAUSE = """
+INSERT INTO pauses AS p (bot_id, scope, name, reason, paused_by) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (bot_id, scope, name) DO UPDATE SET reason = excluded.reason, paused_by = excluded.paused_by
+"""
+RESUME = "DELETE FROM pauses WHERE bot_id = $1 AND scope = $2 AND name = $3 RETURNING name"
+OBEYED = """
+SELECT l.instance_id
+FROM leadership l JOIN instances i ON i.bot_id = l.bot_id AND l.epoch = ANY (i.epochs)
+WHERE l.bot_id = $1 AND (l.paused_by IS NOT NULL) = $2
+  AND i.state = 'ACTIVE' AND i.seen_at > now() - make_interval(secs => $3)
+LIMIT 1
+"""
 
 
 async def pause(database: Database, bot_id: int, operator: Operator, scope: PauseScope, name: str, reason: str) -> None:
     """Pause all sending (`name` is empty), or the creates of one provider or one model. Pausing what is paused replaces
     the reason. Raises CannotBeDone where `name` does not go with `scope`, DatabaseUnavailable.
     """
-    raise NotImplementedError
+    name, reason = _name_in(scope, name), storable(" ".join(reason.split()))
+    detail = {"scope": scope, "name": name, "reason": reason}
+    async with recorded(database, bot_id, operator, "pause", detail) as outcome:
+        await database.fetch(PAUSE, bot_id, scope, name, reason, operator.label)
+        outcome.text = "paused"
 
 
 async def resume(database: Database, bot_id: int, operator: Operator, scope: PauseScope, name: str) -> bool:
-    """End such a pause; False if there was none."""
-    raise NotImplementedError
-
-
-async def step_down(database: Database, bot_id: int, operator: Operator, *, within: float = 10.0) -> SteppedDown:
-    """Have the ACTIVE instance give the lead to another one, and wait until that one is ACTIVE.
-
-    Raises CannotBeDone if nobody is ACTIVE, if no other instance is PASSIVE and alive (then nothing changes), or if it
-    has not come about `within` so many seconds (then the order is taken back).
-    """
-    raise NotImplementedError
+    """End such a pause; False if there was none. Raises as `pause` does."""
+    name = _name_in(scope, name)
+    async with recorded(database, bot_id, operator, "resume", {"scope": scope, "name": name}) as outcome:
+        was_paused = bool(await database.fetch(RESUME, bot_id, scope, name))
+        outcome.text = "resumed" if was_paused else "it was not paused"
+    return was_paused
 
 
 async def obeyed(database: Database, bot_id: int, *, paused: bool, within: float = 5.0) -> str | None:
-    """Wait until the ACTIVE instance has said that it sends nothing any more (`paused`), or that it sends again.
+    """Wait until the ACTIVE instance has said that it begins no send any more (`paused`), or that it sends again.
 
-    Its label, or None if none has within so many seconds: nobody is ACTIVE, or it is stuck.
+    Its label, or None if none has within so many seconds: nobody is ACTIVE, or it is stuck, or the database is away.
     """
-    raise NotImplementedError
+    with trio.move_on_after(within):
+        while True:
+            try:
+                rows = await database.fetch(OBEYED, bot_id, paused, ALIVE_FOR)
+            except DatabaseUnavailable:
+                rows = []
+            if rows:
+                return str(rows[0]["instance_id"])
+            await trio.sleep(LOOK_EVERY)
+    return None
+
+
+def _name_in(scope: PauseScope, name: str) -> str:
+    name = storable(name.strip())
+    if scope == "sending" and name:
+        raise CannotBeDone("all sending is paused, or one provider or model by its name")
+    if scope != "sending" and not 0 < len(name) <= LONGEST_NAME:
+        raise CannotBeDone(f"the name of the {scope} is needed, of {LONGEST_NAME} characters at most")
+    return name

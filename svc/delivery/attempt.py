@@ -12,6 +12,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import can_be_looked_for
+from svc.delivery.outcome_count import count_ending
 from svc.delivery.outcome_log import log_ending, log_job_told
 from svc.delivery.refusals import another_way_may_do, may_be_the_bots
 from svc.delivery.remote_files import NotFetched
@@ -140,6 +141,7 @@ class BegunAttempt:
         return ending
 
     def _say(self, ending: Ending) -> None:
+        count_ending(self._period.metrics.updates, ending)
         log_ending(self._log, self._update, ending, self._failure, self._period.in_doubt)
         waited = trio.current_time() - self._update.arrived
         log_job_told(self._log, self._decision.job, ending, waited, self._period.metrics)

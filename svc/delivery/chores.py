@@ -18,6 +18,7 @@ from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
 from svc.delivery.keep_up import keep_up
 from svc.delivery.looking import look_for_sends
+from svc.delivery.outcome_count import count_resolved
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.delivery.worker import SEND_DEADLINE
 from svc.queue.hints import Hints
@@ -100,6 +101,7 @@ async def _resolve_doubts(period: ActivePeriod) -> None:
         term, period.in_doubt, SEND_DEADLINE, period.tokens, look=period.looks, file_age=LOOK_AFTER_FILE
     )
     for update_id, how in resolved:
+        count_resolved(period.metrics.updates, how)
         if how != "repeat":
             log.warning("IN_DOUBT", update_id=update_id, policy=period.in_doubt, epoch=term.epoch)
         if how == "dead":

@@ -15,6 +15,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.late_duplicates import SentAgain
+from svc.delivery.outcome_count import count_look
 from svc.delivery.outcome_log import log_job_told
 from svc.delivery.probing import Look
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
@@ -85,6 +86,9 @@ class _Looking:
         update_id, began = due.update_id, trio.current_time() - due.age
         if self._period.uppers.of(update_id) is None:
             self._inherited.add(update_id)
+            if due.number == 1:
+                # Its doubt was not the end of an attempt of this period, and nobody has counted it.
+                self._period.metrics.updates.count_doubt("begun")
         look = Look(self._period, due, self._period.uppers.of(update_id))
         try:
             result = await or_later(look.result)
@@ -115,6 +119,7 @@ class _Looking:
         if outcome is None or outcome is LookOutcome.GONE:
             return
         self._say(due, result, outcome, probes, began)
+        count_look(self._period.metrics.updates, outcome)
         if isinstance(result, Found):
             period.message_ids.note_own(due.chat_id, result.message_id)
         if outcome in (LookOutcome.SEND, LookOutcome.RESEND):

@@ -12,6 +12,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.settings.environment import Settings
+from svc.storage.figures import KEPT_FOR, Figures
 from svc.storage.jobs import Jobs
 from svc.storage.transition_log import TransitionLog
 
@@ -39,13 +40,16 @@ class Kept:
     seconds: float
 
 
-async def prune(settings: Settings, transition_log: TransitionLog, jobs: Jobs, period: ActivePeriod) -> None:
+async def prune(
+    settings: Settings, transition_log: TransitionLog, jobs: Jobs, figures: Figures | None, period: ActivePeriod
+) -> None:
     """Forget what is over and old enough, as the settings want it, until cancelled."""
     await Retention(
         Kept(period.inbox.prune, settings.keep_processed * HOUR),
         Kept(transition_log.prune, settings.keep_transitions * HOUR),
         Kept(period.inbox.prune_dead, settings.keep_dead * HOUR or math.inf),
         Kept(jobs.prune_jobs, settings.keep_jobs * HOUR),
+        *([Kept(figures.prune, KEPT_FOR)] if figures is not None else []),
     ).run()
 
 

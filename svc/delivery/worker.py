@@ -23,6 +23,7 @@ from svc.delivery.active_period import ActivePeriod
 from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
+from svc.delivery.outcome_count import count_ending
 from svc.delivery.outcome_log import log_ending, log_job_told
 from svc.handler.job import Job
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
@@ -158,6 +159,7 @@ class _Worker:
             self._log.warning("DB_LOST", update_id=update.update_id, error=str(error))
             return _Left()
         ending = Done("ignored")
+        count_ending(self._period.metrics.updates, ending)
         log_ending(self._log, update, ending, None, self._period.in_doubt)
         log_job_told(self._log, job, ending, trio.current_time() - update.arrived, self._period.metrics)
         return ending
@@ -186,7 +188,9 @@ class _Worker:
                 await trio.sleep_forever()
             case BeginOutcome.DUPLICATE:
                 self._log.info("DEDUP_SKIP", update_id=update.update_id, chat_id=update.chat_id)
-                return Done("duplicate")
+                duplicate = Done("duplicate")
+                count_ending(self._period.metrics.updates, duplicate)
+                return duplicate
             case _:
                 self._period.deciding.note_stale(update)
                 self._log.debug("BUSY", update_id=update.update_id, chat_id=update.chat_id)

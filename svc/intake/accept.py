@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 import trio
 
+from svc.observability.metrics.updates import Accepted
 from svc.storage.inbox import Received, Stored, StoreOutcome
 
 log = structlog.get_logger()
@@ -25,13 +26,24 @@ class SendsHints(Protocol):
         """Pass `update` on; raises trio.WouldBlock where there is no room for it."""
 
 
+def count_nothing(_outcome: Accepted) -> None:
+    """For an intake that nobody watches."""
+
+
 class Intake:
     """Takes updates in.
 
-    `store` commits one; `hints` is the memory channel to the workers, bounded by number and by bytes.
+    `store` commits one; `hints` is the memory channel to the workers, bounded by number and by bytes. `count` is told
+    what became of each: here that it is stored or a duplicate, and by whoever brings it that it is not stored.
     """
 
-    def __init__(self, store: Callable[[Received], Awaitable[Stored]], hints: SendsHints) -> None:
+    def __init__(
+        self,
+        store: Callable[[Received], Awaitable[Stored]],
+        hints: SendsHints,
+        count: Callable[[Accepted], None] = count_nothing,
+    ) -> None:
+        self.count = count
         self._store = store
         self._hints = hints
 
@@ -44,8 +56,10 @@ class Intake:
         """
         outcome, state = await self._store(update)
         if outcome is StoreOutcome.DUPLICATE:
+            self.count("duplicate")
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
+        self.count("stored")
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
         self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))
         return True

@@ -31,16 +31,19 @@ def make_app(
     database_answers: Callable[[], Awaitable[bool]],
     callbacks: Callbacks | None = None,
     more_health: Callable[[], dict[str, Any]] = dict,
+    add_pages: Callable[[QuartTrio], None] | None = None,
 ) -> QuartTrio:
     """The application of one instance: /webhook, /callback/..., /healthz, /readyz and /metrics.
 
     `secret` is the webhook's; `database_answers` is asked by /readyz; /healthz shows what `more_health` returns, too.
-    Without `callbacks` nobody can call back.
+    Without `callbacks` nobody can call back. `add_pages` adds further pages.
     """
     app = QuartTrio("svc")
     _add_health(app, lifecycle, instance, database_answers, more_health)
     _add_metrics(app, metrics)
     _add_errors(app)
+    if add_pages is not None:
+        add_pages(app)
     # Quart's own way to add middleware (the docstring of Quart.asgi_app). The last one added is asked first: an update
     # does not pass through the two that are for Quart's own pages.
     app.asgi_app = ShieldSend(app.asgi_app)  # type: ignore[method-assign]

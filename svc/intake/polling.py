@@ -167,6 +167,8 @@ class _Poller:
             async with trio.open_nursery() as nursery:
                 for chat in chats.values():
                     nursery.start_soon(accept, chat)
+        for _ in range(len(updates) - stored):
+            self._intake.count("not_stored")
         if stored < len(updates):
             reason = describe(errors[0]) if errors else "no commit in time"
             raise _NotStored(f"{len(updates) - stored} of {len(updates)} updates are not stored: {reason}")

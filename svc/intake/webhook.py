@@ -59,6 +59,7 @@ class WebhookMiddleware:
                 body = await read_body(receive, expected, place)
                 await self._accept(_received(body, arrived))
         except Rejected as rejected:
+            self._intake.count("not_stored" if rejected.status == 503 else "rejected")
             log.warning("REJECTED", status=rejected.status, reason=rejected.reason)
             reason = json.dumps({"error": rejected.reason}).encode()
             await answer(send, rejected.status, (JSON, *rejected.headers), reason)

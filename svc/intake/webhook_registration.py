@@ -116,7 +116,7 @@ async def register_webhook(sender: Sender, target: Target | None, *, health: Web
     try:
         await _Registration(sender, target, health, rng).run()
     finally:
-        health.show()
+        health.clear()
 
 
 class _Registration:

@@ -27,6 +27,7 @@ from svc.handler.known import Known
 from svc.jobs.following import Following
 from svc.jobs.handing_in import HandingIn
 from svc.jobs.inputs import has_files
+from svc.jobs.metered_provider import MeteredProvider
 from svc.jobs.next_step import Ask, HandIn, LookLater, Verify, next_step
 from svc.jobs.outcomes import Outcomes
 from svc.jobs.progress import Progress
@@ -99,8 +100,10 @@ async def _work_in(period: ActivePeriod, parts: JobParts) -> None:
         parts.open_results() as results,
         trio.open_nursery() as creates,
     ):
+        calls = period.metrics.providers
+        metered = {name: MeteredProvider(name, provider, calls) for name, provider in providers.items()}
         with period.lease.scope():
-            await first_of(JobRunner(period, parts, providers, results, creates).run, period.lease.unwanted)
+            await first_of(JobRunner(period, parts, metered, results, creates).run, period.lease.unwanted)
 
 
 class JobRunner:

@@ -26,15 +26,14 @@ from svc.leadership.lease import Lease
 from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.reach import Reach
 from svc.storage.errors import DatabaseUnavailable
-from svc.storage.instances import Peer
+from svc.storage.instances import ALIVE_FOR, Peer
 from svc.waiting import first_of
 
 log = structlog.get_logger()
 
 DECIDE_EVERY = 1.0
 LOOK_AGAIN_AFTER = 0.25
-# Heartbeats come about once a second, and getMe is asked every five and has five to be answered.
-ALIVE_FOR = 3.0
+# getMe is asked every five seconds and has five to be answered.
 FRESH_FOR = 12.0
 # For so long, at most, who was ordered to step down leaves the lock to others.
 STAND_BACK_FOR = 10.0

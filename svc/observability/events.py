@@ -89,6 +89,8 @@ EVENTS: dict[str, Look] = {
     "STAND_BACK": Look("LOCK", "🙇"),
     # the process
     "HTTP_UP": Look("HTTP", "🌐"),
+    "OPS_LOGIN": Look("HTTP", "🧑"),
+    "OPS_REFUSED": Look("HTTP", "🚫"),
     "CONNECTION": Look("HTTP", "⚠️"),
     "CONNECTIONS_FULL": Look("HTTP", "⚠️"),
     "OPEN_FILES": Look("HTTP", "⚠️"),

@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 from svc.handler.job import JobState
 from svc.operations import argument_types, commands, completion, selection_arguments
-from svc.operations.version import installed_version
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
 from telegram_client.update_kinds import DEFAULT_KINDS
@@ -212,5 +211,7 @@ class _ShowVersion(argparse.Action):
     """argparse's own `version` action wants the text beforehand, and finding it out takes a while."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from svc.observability.version import installed_version
+
         print(f"svc {installed_version()}")
         parser.exit()

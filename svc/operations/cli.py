@@ -42,22 +42,11 @@ def _flush() -> None:
 
 def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
     """What is to be done, with everything imported that it needs."""
-    from svc.operations.arguments import make_parser
-    from svc.operations.completion import complete_if_asked
-
-    parser = make_parser()
-    complete_if_asked(parser)
-    from svc.settings.environment import SettingsError, load_settings
-
     try:
-        arguments = parser.parse_args(argv)
-        prepared: Callable[[], int] = arguments.command(load_settings(required=arguments.required), arguments)
-    except SystemExit as end:  # --help, --version, or bad usage; argparse has printed it
+        return _choose(argv)
+    except SystemExit as end:  # --help, --version, bad usage, or a shell has been told how a word goes on
         code = end.code if isinstance(end.code, int) else BAD_USAGE
         return lambda: code
-    except SettingsError as error:
-        print("\n".join(error.faults), file=sys.stderr)
-        return lambda: BAD_USAGE
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "statemachine":
             raise
@@ -66,6 +55,23 @@ def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
         advice = "use a clean virtual environment"
         print(f"svc: another package provides `statemachine`{where}: {advice}", file=sys.stderr)
         return lambda: FAILED
+
+
+def _choose(argv: Sequence[str] | None) -> Callable[[], int]:
+    from svc.operations.arguments import make_parser
+    from svc.operations.completion import complete_if_asked
+
+    parser = make_parser()
+    complete_if_asked(parser)
+    arguments = parser.parse_args(argv)
+
+    from svc.settings.environment import SettingsError, load_settings
+
+    try:
+        prepared: Callable[[], int] = arguments.command(load_settings(required=arguments.required), arguments)
+    except SettingsError as error:
+        print("\n".join(error.faults), file=sys.stderr)
+        return lambda: BAD_USAGE
     return prepared
 
 

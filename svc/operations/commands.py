@@ -189,8 +189,10 @@ def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitabl
 def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc jobs cancel`."""
     from svc.operations.jobs_command import end_job
+    from svc.operations.operator_name import operator_named
 
-    return partial(end_job, settings, job_id=arguments.id, as_json=arguments.json)
+    who = operator_named(arguments.operator)
+    return partial(end_job, settings, who, job_id=arguments.id, as_json=arguments.json)
 
 
 @_reporting
@@ -242,10 +244,11 @@ def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[
 @_reporting
 def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc replay`."""
+    from svc.operations.providers import creating
     from svc.rehearsal.compare import rehearse
 
     how = {"since": arguments.since, "against": arguments.against, "as_json": arguments.json}
-    return partial(rehearse, settings, **how)
+    return partial(rehearse, settings, creating=creating(settings), **how)
 
 
 @_reporting

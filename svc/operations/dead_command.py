@@ -33,15 +33,7 @@ class Deed:
     consequence: str = ""
 
 
-async def _replay_ids(database, bot_id, _operator, *args, **kw):
-    return await replay_ids(database, bot_id, *args, **kw)
-
-
-async def _replay_selected(database, bot_id, _operator, *args, **kw):
-    return await replay_selected(database, bot_id, *args, **kw)
-
-
-REPLAY = Deed("replay", "replayed", _replay_ids, _replay_selected)
+REPLAY = Deed("replay", "replayed", replay_ids, replay_selected)
 DISCARD = Deed(
     "discard",
     "discarded",

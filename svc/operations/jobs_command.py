@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from svc.actions.jobs import cancel_job
+from svc.actions.record import Operator
 from svc.handler.job import JobState
 from svc.operations.document import line
 from svc.operations.inspect import with_schema
@@ -9,10 +11,7 @@ from svc.operations.jobs_text import job_document, jobs_document
 from svc.operations.printing import answer
 from svc.settings.environment import Settings
 from svc.storage.database import Database
-from svc.storage.jobs_reading import cancel_job, list_jobs, show_job
-
-# Why a job that an operator has ended is over, where its person and its history are told.
-BY_OPERATOR = "by an operator"
+from svc.storage.jobs_reading import list_jobs, show_job
 
 
 async def print_jobs(settings: Settings, *, state: JobState | None, as_json: bool, limit: int) -> bool:
@@ -41,11 +40,11 @@ async def print_job(settings: Settings, *, job_id: int, as_json: bool) -> bool:
     return await with_schema(settings, work)
 
 
-async def end_job(settings: Settings, *, job_id: int, as_json: bool) -> bool:
+async def end_job(settings: Settings, operator: Operator, *, job_id: int, as_json: bool) -> bool:
     """End a job that is not made yet, and have its person told; False if there is none such."""
 
     async def work(database: Database) -> bool:
-        ended = await cancel_job(database, settings.bot_id, job_id, BY_OPERATOR)
+        ended = await cancel_job(database, settings.bot_id, operator, job_id)
         text = f"job {job_id} is cancelled" if ended else f"job {job_id} is over, made already, or not known"
         answer({"job_id": job_id, "cancelled": ended}, lambda _: [line(text)], as_json=as_json)
         return ended

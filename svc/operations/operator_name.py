@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 
-from svc.actions.record import Operator
+from svc.actions.record import Operator, operator_here
 
 
 def operator_named(name: str | None) -> Operator:
-    """The operator of a command. A user without a name, as in a container, is known by the number."""
-    return Operator(name or os.environ.get("SVC_OPERATOR") or f"{_user()}@{socket.gethostname()}", "command")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # OSError since Python 3.13
-        return f"uid {os.getuid()}"
+    """The operator of a command that was given this name, or none."""
+    given = name or os.environ.get("SVC_OPERATOR")
+    return Operator(given, "command") if given else operator_here()

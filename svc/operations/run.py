@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -15,6 +16,8 @@ from svc.leadership.postgres_lock import connect_lock
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.operations.providers import callback_readers, creating, open_providers
+from svc.ops.site import open_ops_database
+from svc.reports.readings import take_readings
 from svc.service import EXIT_MARGIN, Parts, Service
 from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
@@ -27,6 +30,7 @@ from svc.storage.database import (
     open_database,
     retry_until_up,
 )
+from svc.storage.figures import PostgresFigures
 from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
@@ -46,8 +50,12 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     """
     http = load_config(settings.host, settings.port)
     sessions = {**PLANNER, **idle_transaction_limit(settings.lease)}
-    async with asyncio_loop(), open_database(settings.database_url, settings=sessions) as database:
-        service = Service(real_parts(settings, metrics, database))
+    async with (
+        asyncio_loop(),
+        open_database(settings.database_url, settings=sessions) as database,
+        open_ops_database(settings.database_url) as ops_database,
+    ):
+        service = Service(replace(real_parts(settings, metrics, database), ops_database=ops_database))
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
             await nursery.start(partial(drain_on_signal, service.lifecycle.drain, deadline=deadline))
@@ -58,9 +66,10 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
 
 def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
     """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
-    inbox = PostgresInbox(database, settings.bot_id, settings.instance_id)
-    jobs = PostgresJobs(database, settings.bot_id, settings.instance_id)
-    transition_log = PostgresTransitionLog(database, settings.bot_id, settings.instance_id)
+    ours, observe = (database, settings.bot_id, settings.instance_id), metrics.groups.observe
+    inbox = PostgresInbox(*ours, observe=observe)
+    jobs = PostgresJobs(*ours, observe=observe)
+    transition_log = PostgresTransitionLog(*ours, observe=observe)
 
     async def prepare() -> None:
         await retry_until_up(partial(examine, settings.database_url))
@@ -89,7 +98,7 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         settings=settings,
         metrics=metrics,
         inbox=inbox,
-        instances=PostgresInstances(database, settings.bot_id, settings.instance_id),
+        instances=PostgresInstances(*ours),
         jobs=jobs,
         transition_log=transition_log,
         bot=load_bot(settings.bot),
@@ -97,6 +106,8 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
         writers=writers,
         connect_lock=connect,
         database_answers=answers,
+        take_readings=partial(take_readings, database, settings.bot_id),
+        figures=PostgresFigures(*ours),
         creating=creating(settings),
         open_providers=partial(open_providers, settings),
         callback_readers=callback_readers(settings),

@@ -1,4 +1,4 @@
-"""Time plots as SVG: lines over the last minutes, with a mark for everything that was done to the system.
+"""Time plots as SVG: lines over the last minutes or hours, with a mark for everything that was done to the system.
 
 They take their colours from CSS classes of the page, so they suit light and dark, and scale with the width they get.
 """
@@ -168,14 +168,16 @@ def _value_axis(frame: _Frame, ticks: Sequence[float], *, scale: float) -> Itera
 def _time_axis(frame: _Frame) -> Iterator[str]:
     """The two ends and the middle."""
     for share, style in ((1.0, "plot-start"), (0.5, "plot-middle"), (0.0, "plot-end")):
-        ago = frame.seconds * share
-        yield _text(frame.x(frame.until - ago), HEIGHT - 3, style, _ago(ago))
+        age = frame.seconds * share
+        yield _text(frame.x(frame.until - age), HEIGHT - 3, style, ago(age))
 
 
-def _ago(seconds: float) -> str:
-    if not seconds:
-        return "now"
-    return f"{seconds / 60:g} min ago" if seconds >= 60 else f"{seconds:g} s ago"
+def ago(seconds: float) -> str:
+    """A time on an axis: "now", "30 s ago", "45 min ago", "6 h ago", "3.5 d ago"."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= (2 * length if unit == "d" else length):
+            return f"{seconds / length:g} {unit} ago"
+    return "now"
 
 
 def _paths(frame: _Frame, line: Line) -> Iterator[str]:

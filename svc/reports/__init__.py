@@ -4,9 +4,15 @@
     instances.py  the processes that live
     history.py    who was in which state when, and so who led
     updates.py    updates in one state, why they are dead, one update's life
+    readings.py   what the ACTIVE instance reads every few seconds for the metrics
+    jobs.py       how many jobs of each provider are in which state
+    pauses.py     what is paused
+    dead.py       dead updates that fit a filter
+    database.py   how the database itself is
     life.py       one update's life as spans of time, and what it waits behind
     search.py     what is known of a number: an update, a chat, a person, a job
     overview.py   all that the ops page shows at a glance, in one look
+    views.py      what the ops page is told, as plain data
 
 Every answer costs the same whatever the tables hold.
 """

@@ -14,10 +14,29 @@ SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM 
 WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
 """
 
+# The steps into and out of ACTIVE in the last $2 seconds, $3 at most, and the last two before: a term may have begun
+# long ago.
+_LED = "bot_id = $1 AND 'ACTIVE' IN (from_state, to_state)"
+LEADING = f"""
+SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM (
+    (SELECT * FROM state_transitions WHERE {_LED} AND at >= now() - make_interval(secs => $2)
+     ORDER BY at DESC, id DESC LIMIT $3)
+    UNION ALL
+    (SELECT * FROM state_transitions WHERE {_LED} AND at < now() - make_interval(secs => $2)
+     ORDER BY at DESC, id DESC LIMIT 2)
+) AS led ORDER BY at, id
+"""
+MOST_LEADING = 2000
+
 
 async def transitions(database: Database, bot_id: int, limit: int) -> list[dict[str, Any]]:
     """The latest transitions of all instances, oldest first."""
     return [dict(row) for row in reversed(await database.fetch(TRANSITIONS, bot_id, limit))]
+
+
+async def leading_transitions(database: Database, bot_id: int, seconds: float) -> list[dict[str, Any]]:
+    """What tells who led in the last so many seconds, oldest first; the latest MOST_LEADING of it."""
+    return [dict(row) for row in await database.fetch(LEADING, bot_id, seconds, MOST_LEADING)]
 
 
 @dataclass(frozen=True)

@@ -73,12 +73,12 @@ async def status(database: Database, bot_id: int, lock_key: int, *, counted: int
         "epoch": leader["epoch"],
         "last_active": leader["instance_id"],
         "instances": found.get("instances"),
-        "inbox": await _exact_or_estimate(database, "inbox", bot_id, waiting, counted),
+        "inbox": await exact_or_estimate(database, "inbox", bot_id, waiting, counted),
         "inbox_exact": waiting is not None and waiting["found"] <= counted,
         "oldest_seconds": _rounded(waiting["oldest_seconds"]) if waiting else None,
         "in_doubt": in_doubt["found"] if in_doubt else None,
         "looked_for": in_doubt["looked_for"] if in_doubt else None,
-        "dead": await _exact_or_estimate(database, "dead_updates", bot_id, dead, counted),
+        "dead": await exact_or_estimate(database, "dead_updates", bot_id, dead, counted),
         "dead_exact": dead is not None and dead["found"] <= counted,
         "dead_reasons_of": min(dead["found"], REASONS_OF) if dead else None,
         "dead_reasons": found.get("dead_reasons", []),
@@ -127,7 +127,7 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
 
 
-async def _exact_or_estimate(database: Database, table: str, bot_id: int, row: Any, counted: int) -> int | None:
+async def exact_or_estimate(database: Database, table: str, bot_id: int, row: Any, counted: int) -> int | None:
     """What was found if that is all, or an estimate to three digits."""
     if row is None or row["found"] <= counted:
         return None if row is None else int(row["found"])

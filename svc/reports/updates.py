@@ -83,7 +83,7 @@ WHERE ($4::bigint IS NULL OR {place.sender}) AND ($5::text IS NULL OR update_typ
   AND ($6::float8 IS NULL OR received_at < now() - make_interval(secs => $6))
   AND ($7::float8 IS NULL OR received_at > now() - make_interval(secs => $7))
 ORDER BY {order} LIMIT $2
-"""  # noqa: S608 (of constants)
+"""
 
 
 def more_sql(state: UpdateState, *, of_chat: bool = False) -> str:

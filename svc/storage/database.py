@@ -54,7 +54,7 @@ LOCK_TIMEOUT = 0.5
 IDLE_IN_TRANSACTION = 3.0
 
 
-def session_settings() -> dict[str, str]:
+def session_settings(statement_deadline: float = STATEMENT_DEADLINE) -> dict[str, str]:
     """What every session is told when it is opened. Most are for when this process is stopped, or its host gone: then
     the server ends by itself what it had begun, and lets others have the rows.
     """
@@ -63,7 +63,7 @@ def session_settings() -> dict[str, str]:
         # The statements are written for it; a role or a database may have another default.
         "default_transaction_isolation": "read committed",
         "lock_timeout": milliseconds(LOCK_TIMEOUT),
-        "statement_timeout": milliseconds(2 * STATEMENT_DEADLINE),
+        "statement_timeout": milliseconds(2 * statement_deadline),
         **idle_transaction_limit(IDLE_IN_TRANSACTION),
     }
 
@@ -74,19 +74,28 @@ def idle_transaction_limit(seconds: float) -> dict[str, str]:
 
 
 class Database:
-    """At most POOL_SIZE connections. Every call has a deadline; every loss is DatabaseUnavailable.
+    """At most `size` connections. Every call has a deadline; every loss is DatabaseUnavailable.
 
-    `settings` are what every session is told besides `session_settings()`, or instead of it.
+    `settings` are what every session is told besides `session_settings()`, or instead of it. A statement may take
+    `statement_deadline` seconds.
 
     Not asyncpg's pool: that one starts two tasks and resets the session for every use, which costs as much as the
     statement itself (measured: 365 microseconds a statement against 245).
     """
 
-    def __init__(self, url: str, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        settings: Mapping[str, str] | None = None,
+        size: int = POOL_SIZE,
+        statement_deadline: float = STATEMENT_DEADLINE,
+    ) -> None:
         self.url = url
         self.settings = dict(settings or {})
+        self._statement_deadline = statement_deadline
         self._sessions = Sessions(url)
-        self._limit = trio.CapacityLimiter(POOL_SIZE)
+        self._limit = trio.CapacityLimiter(size)
         self._open: set[Connection] = set()
         # The one used last comes first; each with the time of that use, on asyncio's clock.
         self._free: list[tuple[Connection, float]] = []
@@ -169,16 +178,22 @@ class Database:
 
     async def _connect(self) -> Connection:
         connection = await self._sessions.open(
-            session_settings() | self.settings, statement_deadline=STATEMENT_DEADLINE
+            session_settings(self._statement_deadline) | self.settings, statement_deadline=self._statement_deadline
         )
         self._open.add(connection)
         return connection
 
 
 @asynccontextmanager
-async def open_database(url: str, *, settings: Mapping[str, str] | None = None) -> AsyncIterator[Database]:
+async def open_database(
+    url: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    size: int = POOL_SIZE,
+    statement_deadline: float = STATEMENT_DEADLINE,
+) -> AsyncIterator[Database]:
     """A Database inside asyncio_loop, whose connections are closed at the end of the block."""
-    database = Database(url, settings=settings)
+    database = Database(url, settings=settings, size=size, statement_deadline=statement_deadline)
     try:
         yield database
     finally:

@@ -18,12 +18,18 @@ Names that are 0 may be left out.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+import asyncpg
+
+from svc.storage import figures_sql
 from svc.storage.database import Database
+from svc.storage.storable import storable_json
 
 WRITE_EVERY = 10.0
 KEPT_FOR = 48 * 3600.0
@@ -46,14 +52,67 @@ class Slot:
     telegram: Mapping[str, Any] | None = None
 
 
+class Figures(Protocol):
+    """The table, as one instance uses it. Both may raise DatabaseUnavailable."""
+
+    async def write(self, figures: Mapping[str, Any]) -> None:
+        """Add one row."""
+
+    async def prune(self, age: float, limit: int) -> int:
+        """Forget up to `limit` rows older than `age` seconds; how many."""
+
+
+class PostgresFigures:
+    """`Figures` on a Database, for one instance of one bot."""
+
+    def __init__(self, database: Database, bot_id: int, instance: str) -> None:
+        self._database = database
+        self._bot_id = bot_id
+        self._instance = instance
+
+    async def write(self, figures: Mapping[str, Any]) -> None:
+        """Add one row."""
+        await write_figures(self._database, self._bot_id, self._instance, figures)
+
+    async def prune(self, age: float, limit: int) -> int:
+        """Forget up to `limit` rows older than `age` seconds; how many."""
+        return len(await self._database.fetch(figures_sql.PRUNE, self._bot_id, age, limit))
+
+
 async def write_figures(database: Database, bot_id: int, instance: str, figures: Mapping[str, Any]) -> None:
     """Add one row. Its commit waits for no disk: a crash of the server may lose the last of them."""
-    raise NotImplementedError
+    await database.fetch(figures_sql.WRITE, bot_id, instance, storable_json(figures))
 
 
 async def read_slots(database: Database, bot_id: int, *, seconds: float, slot: float) -> Sequence[Slot]:
     """The last `seconds` in slots of `slot` seconds each, the oldest first, without those of which nothing is known."""
-    raise NotImplementedError
+    rows = await database.fetch(figures_sql.SLOTS, bot_id, seconds, slot)
+    return [_slot(row, slot) for row in sorted(rows, key=lambda row: row["at"])]
+
+
+def _slot(row: asyncpg.Record, seconds: float) -> Slot:
+    return Slot(
+        row["at"],
+        seconds,
+        counts={name: row[name] for name in figures_sql.COUNTS if row[name]},
+        answers={name: row[f"answers_{name}"] for name in figures_sql.ANSWERS if row[f"answers_{name}"]},
+        flood_pauses=row["flood_pauses"] or 0,
+        flood_seconds=row["flood_seconds"] or 0.0,
+        ack=_histogram(row["ack"]),
+        menu=_histogram(row["menu"]),
+        readings=_latest(row["readings"]),
+        telegram=_latest(row["telegram"]),
+    )
+
+
+def _histogram(found: str | None) -> dict[float, int]:
+    """How many by bound, from a JSON object of them; the rest is under null there."""
+    pairs = json.loads(found) if found is not None else []
+    return dict(sorted((math.inf if bound is None else bound, count) for bound, count in pairs))
+
+
+def _latest(found: str | None) -> Mapping[str, Any] | None:
+    return None if found is None else json.loads(found)
 
 
 def percentile(histogram: Mapping[float, int], share: float) -> float | None:
@@ -61,4 +120,12 @@ def percentile(histogram: Mapping[float, int], share: float) -> float | None:
 
     What is above the last bound is told as that bound.
     """
-    raise NotImplementedError
+    wanted = share * sum(histogram.values())
+    if not wanted:
+        return None
+    lower, passed = 0.0, 0
+    for bound, count in sorted(histogram.items()):
+        if count and passed + count >= wanted:
+            return lower if math.isinf(bound) else lower + (bound - lower) * (wanted - passed) / count
+        lower, passed = bound, passed + count
+    return lower

@@ -29,6 +29,16 @@ log = structlog.get_logger()
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Observe = Callable[[int, float], None]
+"""Told of a group, once its statement has been answered or has failed: how many items, and after how many seconds."""
+ObserveGroups = Callable[[str, int, float], None]
+"""The same of several kinds of writes, with the name of the kind first."""
+
+
+def observe_nothing(_write: str, _items: int, _seconds: float) -> None:
+    """For those who do not want to know."""
+
+
 GROUP_SIZE = 100
 WAITING_BOUND = 2000
 # The same in what `weigh` measures, usually bytes.
@@ -61,7 +71,8 @@ class GroupCommit(Generic[Item, Result]):
 
     `weigh` says how many bytes an item holds: at most `bytes_waiting` wait, and `group_bytes` go into a group.
     `abandoned` is called with an item, not durable, whose caller was cancelled while its group was being written, once
-    that has ended, whatever came of it: nobody hears the result. `rng` is for the jitter of tries.
+    that has ended, whatever came of it: nobody hears the result. `observe` is told of each statement. `rng` is for the
+    jitter of tries.
     """
 
     def __init__(
@@ -75,10 +86,12 @@ class GroupCommit(Generic[Item, Result]):
         group_bytes: int = GROUP_WEIGHT,
         durable: bool = False,
         abandoned: Callable[[Item], None] | None = None,
+        observe: Observe | None = None,
         rng: random.Random | None = None,
     ) -> None:
         rng = rng or random.Random()  # noqa: S311 (jitter)
         self._write = write
+        self._observe = observe
         self._size = size
         self._group_bytes = group_bytes
         self._weigh = weigh
@@ -145,6 +158,18 @@ class GroupCommit(Generic[Item, Result]):
         if self._idle.is_set():
             self._idle = trio.Event()
 
+    async def _observed(self, items: Sequence[Item]) -> Sequence[Result]:
+        if self._observe is None:
+            return await self._write(items)
+        began = trio.current_time()
+        try:
+            results = await self._write(items)
+        except Exception:
+            self._observe(len(items), trio.current_time() - began)
+            raise
+        self._observe(len(items), trio.current_time() - began)
+        return results
+
     async def _write_or_wait(self, group: list[Entry[Item, Result]]) -> None:
         untried = await self._write_group(group)
         if untried is None:
@@ -163,7 +188,7 @@ class GroupCommit(Generic[Item, Result]):
     async def _write_group(self, group: Sequence[Entry[Item, Result]]) -> _Untried[Item, Result] | None:
         """Write all of `group`, if need be singly. Returns what is left because the database is away."""
         try:
-            results = await self._write([entry.item for entry in group])
+            results = await self._observed([entry.item for entry in group])
         except Exception as error:
             if isinstance(error, DatabaseUnavailable) and not isinstance(error, StatementFailed):
                 return _Untried(group, error)
@@ -198,7 +223,7 @@ class GroupCommit(Generic[Item, Result]):
         return None
 
     async def _write_one(self, entry: Entry[Item, Result]) -> None:
-        (result,) = await self._write([entry.item])
+        (result,) = await self._observed([entry.item])
         self._finish(entry, result)
 
     def _failed_alone(self, entry: Entry[Item, Result], error: Exception) -> None:

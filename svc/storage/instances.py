@@ -17,6 +17,9 @@ from svc.storage.orders import NO_ORDERS, Orders
 HEARD_WITHIN = 10.0
 """Others that have said nothing for so many seconds are not told of."""
 
+ALIVE_FOR = 3.0
+"""One that has spoken within so many seconds is alive: heartbeats come about once a second."""
+
 EPOCHS_KEPT = 20
 """How many of the terms that it has led an instance names, the latest ones."""
 

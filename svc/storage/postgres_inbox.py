@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +15,7 @@ from svc.storage.chats_sql import chat_state
 from svc.storage.database import Connection, Database
 from svc.storage.effects import encode_effects
 from svc.storage.errors import DatabaseUnavailable, StatementFailed
-from svc.storage.group_commit import GroupCommit
+from svc.storage.group_commit import GroupCommit, ObserveGroups, observe_nothing
 from svc.storage.inbox import (
     GIVEN_UP,
     NO_CHAT,
@@ -44,18 +45,30 @@ class PostgresInbox(InboxReader, InboxDoubts):
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
     The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
-    large inbox.
+    large inbox. `observe` is told of every group that is written.
     """
 
-    def __init__(self, database: Database, bot_id: int, instance: str, *, window: int = reading_sql.WINDOW) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bot_id: int,
+        instance: str,
+        *,
+        window: int = reading_sql.WINDOW,
+        observe: ObserveGroups = observe_nothing,
+    ) -> None:
         InboxReader.__init__(self, database, bot_id, window)
         InboxDoubts.__init__(self, database, bot_id, instance)
         self._stores: GroupCommit[Received, Stored] = GroupCommit(
-            self._store_group, weigh=lambda update: len(update.payload)
+            self._store_group, weigh=lambda update: len(update.payload), observe=partial(observe, "store")
         )
-        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin_group, abandoned=self._put_back)
-        self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle_group, durable=True)
-        self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group)
+        self._begins: GroupCommit[Attempt, Begun] = GroupCommit(
+            self._begin_group, abandoned=self._put_back, observe=partial(observe, "begin")
+        )
+        self._settlements: GroupCommit[Settlement, None] = GroupCommit(
+            self._settle_group, durable=True, observe=partial(observe, "settle")
+        )
+        self._dismissals: GroupCommit[int, None] = GroupCommit(self._dismiss_group, observe=partial(observe, "dismiss"))
 
     async def run(self) -> None:
         """Write groups until cancelled. Nothing is written unless this runs."""

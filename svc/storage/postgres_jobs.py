@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from svc.handler.job import Job, JobError, JobState
 from svc.storage import jobs_sql
 from svc.storage.chats_sql import chat_state
 from svc.storage.database import Database
-from svc.storage.group_commit import GroupCommit
+from svc.storage.group_commit import GroupCommit, ObserveGroups, observe_nothing
 from svc.storage.inbox import Term
 from svc.storage.jobs import (
     CLAIMED_FOR,
@@ -42,13 +43,20 @@ class CreateRecord(NamedTuple):
 
 
 class PostgresJobs:
-    """`Jobs` on a Database, of one bot, as one instance uses them (its label is kept in the rows)."""
+    """`Jobs` on a Database, of one bot, as one instance uses them (its label is kept in the rows).
 
-    def __init__(self, database: Database, bot_id: int, instance: str) -> None:
+    `observe` is told of every group that is written.
+    """
+
+    def __init__(
+        self, database: Database, bot_id: int, instance: str, *, observe: ObserveGroups = observe_nothing
+    ) -> None:
         self._database = database
         self._bot_id = bot_id
         self._instance = instance
-        self._records: GroupCommit[CreateRecord, None] = GroupCommit(self._record_group, durable=True)
+        self._records: GroupCommit[CreateRecord, None] = GroupCommit(
+            self._record_group, durable=True, observe=partial(observe, "create")
+        )
 
     async def run(self) -> None:
         """Write records of creates until cancelled. None is written unless this runs."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from statemachine import Transition
 from svc.storage.database import Database
-from svc.storage.group_commit import GroupCommit
+from svc.storage.group_commit import GroupCommit, ObserveGroups, observe_nothing
 
 INSERT = """
 INSERT INTO state_transitions (bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held)
@@ -52,13 +53,17 @@ class TransitionLog(Protocol):
 
 
 class PostgresTransitionLog:
-    """`TransitionLog` on a Database, for one instance of one bot."""
+    """`TransitionLog` on a Database, for one instance of one bot. `observe` is told of every group that is written."""
 
-    def __init__(self, database: Database, bot_id: int, instance: str) -> None:
+    def __init__(
+        self, database: Database, bot_id: int, instance: str, *, observe: ObserveGroups = observe_nothing
+    ) -> None:
         self._database = database
         self._bot_id = bot_id
         self._instance = instance
-        self._entries: GroupCommit[Entry, None] = GroupCommit(self._write, durable=True)
+        self._entries: GroupCommit[Entry, None] = GroupCommit(
+            self._write, durable=True, observe=partial(observe, "transition")
+        )
 
     async def run(self) -> None:
         await self._entries.run()

@@ -13,6 +13,7 @@ from svc.storage.inbox import CallMade, Dead
 from svc.storage.looks import DueLook, KnownIds
 from tests.inbox_contract.looking import WATERMARK, sending
 from tests.inbox_contract.under_test import PostgresInboxUnderTest, an_update, new_term, postgres_inbox
+from tests.operators import ANNA
 
 ROWS = 10
 SUPERGROUP = -1_000_000_000_005
@@ -90,7 +91,7 @@ async def test_what_was_sent_before_a_replay(database: Database, real: PostgresI
     await inbox.store(an_update(5, message_id=99))
     term = await new_term(inbox)
     await inbox.settle(await sending(inbox, 5, term), Dead("no hope"), [CallMade("sendMessage", "ok", 8, 105)])
-    assert await replay_ids(database, real.bot_id, [5]) == {5: True}
+    assert await replay_ids(database, real.bot_id, ANNA, [5]) == {5: True}
     assert (await real.looking(5))[:] == (None, 0, 0, 0)
     await sending(inbox, 5, term, token=2)
     assert (await known(real)).ids == {105}

@@ -1,47 +1,45 @@
-"""What /metrics shows. One registry per service object, so that several can live in one process of a test."""
+"""All metrics of one service object. Each has a registry of its own, so that several can live in one process of a
+test.
+"""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from statemachine import State
 from svc.observability.events import EVENTS
+from svc.observability.metrics.calls import BotApiCalls, ProviderCalls
+from svc.observability.metrics.groups import DatabaseGroups
+from svc.observability.metrics.readings import LatestReadings
+from svc.observability.metrics.snapshot import Snapshot, take_snapshot
+from svc.observability.metrics.updates import Updates
+from svc.observability.metrics.webhook_health import WebhookHealth
+from svc.observability.version import installed_version
+
+# A second line for each counter and bucket, which says since when it counts: Prometheus notices a restart without.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+# Looking through what is installed takes as long as the rest of a test.
+_version = cache(installed_version)
 
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
-LONGEST_MESSAGE = 200
 DELIVERY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
 MENU_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
-
-
-class WebhookHealth:
-    """What Telegram says about its webhook deliveries. Only the ACTIVE instance asks; the others show nothing."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._pending = Gauge("svc_webhook_pending_updates", "Updates that wait at Telegram", registry=registry)
-        self._error_at = Gauge(
-            "svc_webhook_last_error_timestamp_seconds",
-            "When Telegram's last delivery failed, Unix time; 0 for never",
-            registry=registry,
-        )
-        self._error = Gauge(
-            "svc_webhook_last_error_info",
-            "Why it failed, in Telegram's words; always 1",
-            ["message"],
-            registry=registry,
-        )
-
-    def show(self, pending: int = 0, error_at: int = 0, error: str | None = None) -> None:
-        """Show this and nothing else."""
-        self._pending.set(pending)
-        self._error_at.set(error_at)
-        self._error.clear()
-        if error is not None:
-            # The page is UTF-8, which cannot encode a lone surrogate.
-            self._error.labels(error[:LONGEST_MESSAGE].encode("utf-8", "replace").decode()).set(1)
 
 
 class Metrics:
@@ -70,6 +68,8 @@ class Metrics:
             ["ending", "reason"],
             registry=self.registry,
         )
+        # These an alert waits for: there from the start, so that the first is seen as an increase.
+        self._jobs.labels("unknown", "lost")
         self.job_to_person = Histogram(
             "svc_job_ready_to_delivered_seconds",
             "From a job's result being found at its provider to its delivery",
@@ -99,12 +99,20 @@ class Metrics:
             registry=self.registry,
         )
         self.webhook = WebhookHealth(self.registry)
+        self.updates = Updates(self.registry)
+        self.bot_api = BotApiCalls(self.registry)
+        self.providers = ProviderCalls(self.registry)
+        self.groups = DatabaseGroups(self.registry)
+        self.readings = LatestReadings(self.registry)
         self.lease_left = Gauge(
             "svc_lease_left_seconds", "How long this instance may act without another heartbeat", registry=self.registry
         )
         self.queued = Gauge(
             "svc_queued_updates", "Updates that the ACTIVE instance has in memory to work on", registry=self.registry
         )
+        build = Info("svc_build", "What runs here", registry=self.registry)
+        build.info({"version": _version(), "python": platform.python_version()})
+        ProcessCollector(registry=self.registry)
         self.show_state(State.BOOT)
 
     @contextmanager
@@ -132,6 +140,11 @@ class Metrics:
         """Set the gauge of `state` to 1 and all others to 0."""
         for each in State:
             self._state.labels(each.name).set(each is state)
+
+    def snapshot(self) -> Snapshot:
+        """What has been counted so far, for the table figures."""
+        counted = self.updates.counters, self.bot_api.counters, (self.ack, self.to_menu)
+        return take_snapshot(chain.from_iterable(each.collect() for each in chain(*counted)))
 
     def page(self) -> bytes:
         """All metrics in Prometheus' text format."""

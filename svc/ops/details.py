@@ -1,0 +1,85 @@
+"""What the page shows of one update, of one job and of the dead ones: reports, masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from svc.actions.replay import Selection
+from svc.ops.masking import masked, masked_text, shown_payload
+from svc.reports.dead import dead_updates
+from svc.reports.life import job_spans, update_spans, waits
+from svc.reports.search import job_row
+from svc.reports.updates import show_update
+from svc.reports.views import DeadRow, DeadView, JobView, LifeView
+from svc.storage.database import Database
+from svc.storage.inbox import JOB_ENDED
+from svc.storage.jobs_reading import show_job
+
+LONGEST_IN_LIST = 1000
+"""Characters of a payload in the table of dead updates."""
+
+Hide = Callable[[str], str]
+
+
+async def life_view(database: Database, bot_id: int, update_id: int, hide: Hide) -> LifeView | None:
+    """One update's life; None if nothing is known of it. `hide` takes out the settings' own secrets."""
+    row = await show_update(database, bot_id, update_id)
+    if row is None:
+        return None
+    waiting = await waits(database, bot_id, update_id) if row["ended_at"] is None else None
+    names = ("update_id", "chat_id", "state", "received_by", "attempts", "doubts")
+    return LifeView(
+        kind=row["update_type"],
+        received_at=row["received_at"].isoformat(),
+        note=row["note"] and masked_text(hide(row["note"])),
+        spans=update_spans(row, waiting.began if waiting else None),
+        blocked_by=waiting.blocked_by if waiting else None,
+        payload=shown_payload(row["payload"], hide),
+        job_id=await _job_of(database, bot_id, update_id, row["update_type"]),
+        **{name: row[name] for name in names},
+    )
+
+
+async def _job_of(database: Database, bot_id: int, update_id: int, kind: str) -> int | None:
+    """The job that an update has asked for, or whose end it tells."""
+    if kind == JOB_ENDED:
+        return -update_id
+    return update_id if update_id > 0 and await show_job(database, bot_id, update_id) else None
+
+
+async def job_view(database: Database, bot_id: int, job_id: int, hide: Hide) -> JobView | None:
+    """One job's life; None if nothing is known of it."""
+    job = await show_job(database, bot_id, job_id)
+    if job is None:
+        return None
+    return JobView(
+        job=job_row(job | {"error": job["error_text"] or job["error"]}),
+        task_id=job["task_id"],
+        attempts=job["attempts"],
+        polls=job["polls"],
+        input=hide(json.dumps(masked(job["input"]), ensure_ascii=False, indent=1)),
+        spans=job_spans(job),
+    )
+
+
+async def dead_view(database: Database, bot_id: int, chosen: Selection, hide: Hide) -> DeadView:
+    """The dead updates that fit."""
+    found = await dead_updates(
+        database, bot_id, reason=chosen.reason, older_than=chosen.older_than, younger_than=chosen.younger_than
+    )
+    return DeadView([_dead_row(row, hide) for row in found.rows], found.fitting, found.looked_at)
+
+
+def _dead_row(row: dict[str, Any], hide: Hide) -> DeadRow:
+    names = ("update_id", "chat_id", "attempts", "doubts")
+    payload = row["payload"].decode("utf-8", "replace")
+    return DeadRow(
+        kind=row["update_type"],
+        reason=masked_text(hide(row["reason"])),
+        received_at=row["received_at"].isoformat(),
+        died_at=row["died_at"].isoformat(),
+        payload=shown_payload(payload, hide, LONGEST_IN_LIST) or "",
+        **{name: row[name] for name in names},
+    )

@@ -1,0 +1,60 @@
+"""The ops page of one instance, put together: what it reads from, what it shows, and what has to run beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from jinja2 import Environment
+
+from svc.ops.clients import Network
+from svc.ops.files import Files, make_templates
+from svc.ops.looks import Looks
+from svc.ops.watching import Watch
+from svc.settings.environment import Settings
+from svc.storage.database import Database, open_database
+
+CONNECTIONS = 2
+"""To the database, at most: the page never takes one from the engine."""
+
+STATEMENT_DEADLINE = 3.0
+"""Seconds. Longer than the engine's: nobody's answer waits for it."""
+
+
+def open_ops_database(url: str) -> AbstractAsyncContextManager[Database]:
+    """The page's own way to the database, inside asyncio_loop."""
+    return open_database(url, size=CONNECTIONS, statement_deadline=STATEMENT_DEADLINE)
+
+
+@dataclass
+class Site:
+    """What all routes share. `token` and `proxies` are the settings OPS_TOKEN and TRUSTED_PROXIES; `hide` takes the
+    settings' secrets out of a text.
+    """
+
+    database: Database
+    bot_id: int
+    token: str = field(repr=False)
+    proxies: Sequence[Network]
+    hide: Callable[[str], str]
+    watch: Watch
+    files: Files = field(default_factory=Files)
+    templates: Environment = field(default_factory=make_templates)
+
+    async def run(self) -> None:
+        """Look for the pages that are open, until cancelled: then their streams end."""
+        await self.watch.run()
+
+
+def make_site(settings: Settings, database: Database, *, bot: Callable[[], str]) -> Site:
+    """The ops page of this instance, on a database of its own. `bot` tells what the bot is called."""
+    looks = Looks(database, settings.bot_id, served_by=settings.instance_id, bot=bot, hide=settings.hide)
+    return Site(
+        database,
+        settings.bot_id,
+        token=settings.ops_token,
+        proxies=settings.trusted_proxies,
+        hide=settings.hide,
+        watch=Watch(looks.topics()),
+    )
