@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from sandbox.postgres import EmbeddedPostgres
 from sandbox.postgres_programs import binary
 from tests.deploy_files import COMPOSE, DEPLOY, MANIFESTS, POD
 from tests.mentions import shell_lines, unknown_commands, unknown_names
-from tests.processes import ROOT, python, run
+from tests.processes import ROOT, python, run, running
 
 pytestmark = pytest.mark.processes
 
@@ -92,25 +92,18 @@ def test_what_cannot_be_run_here_names_what_is_deployed(line: str) -> None:
         assert program == "curl"
 
 
-async def with_rows(lines: Iterable[str], database_url: str, bot_id: int) -> Sequence[str]:
-    """The lines with numbers in place of names, and a row for each of these in the database."""
-    made = []
-    for number, line in enumerate(lines, FIRST_ID):
-        for name, sql in A_ROW.items():
-            if name in line.split():
-                await rows(database_url, sql.format(bot=bot_id, id=number))
-        made.append(re.sub(r"\b(ID|JOB|CHAT)\b", str(number), line).replace("NEW", shlex.quote(str(ROOT))))
-    return made
+async def made_ready(line: str, number: int, database_url: str, bot_id: int) -> str:
+    """A command with this number, and a row for it in the database, in place of what it names in capitals."""
+    for name, sql in A_ROW.items():
+        if name in line.split():
+            await rows(database_url, sql.format(bot=bot_id, id=number))
+    return re.sub(r"\b(ID|JOB|CHAT)\b", str(number), line).replace("NEW", shlex.quote(str(ROOT)))
 
 
-async def faults_of(lines: Iterable[str], settings: dict[str, str], folder: Path) -> dict[str, str]:
-    """What each of our commands says that does not end with 0."""
-    faults = {}
-    for line in lines:
-        done = await run(*python("-m", "svc", *shlex.split(line)[1:]), env=settings, folder=folder)
-        if done.returncode != 0:
-            faults[line] = f"exit {done.returncode}\n{done.stdout}{done.stderr}"
-    return faults
+async def fault_of(line: str, settings: dict[str, str], folder: Path) -> str | None:
+    """What one of our commands says, where it does not end with 0."""
+    done = await run(*python("-m", "svc", *shlex.split(line)[1:]), env=settings, folder=folder)
+    return None if done.returncode == 0 else f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 async def settings_at(fleet: Fleet, nursery: trio.Nursery) -> dict[str, str]:
@@ -128,7 +121,21 @@ async def test_our_commands_do_what_they_say(database_url: str, tmp_path: Path, 
         bot_id = int(settings["BOT_TOKEN"].partition(":")[0])
         lines = [line for line in OURS if line not in ORDERS and not line.startswith(WATCHES)]
         assert len(lines) > 20
-        assert await faults_of(await with_rows(lines, database_url, bot_id), settings, tmp_path) == {}
+        for number, line in enumerate(lines, FIRST_ID):
+            ready = await made_ready(line, number, database_url, bot_id)
+            assert await fault_of(ready, settings, tmp_path) is None
+        nursery.cancel_scope.cancel()
+
+
+async def test_watching_ends_with_ctrl_c(database_url: str, nursery: trio.Nursery) -> None:
+    """It goes on until then, whether or not anybody is ACTIVE."""
+    assert WATCHES in LINES
+    async with running_fleet(database_url) as fleet:
+        settings = await settings_at(fleet, nursery)
+        async with running(*python("-m", "svc", *shlex.split(WATCHES)[1:]), env=settings) as watching:
+            await watching.says("in doubt")
+            watching.process.send_signal(signal.SIGINT)
+            assert await watching.exit_code() == 0
         nursery.cancel_scope.cancel()
 
 
@@ -139,8 +146,8 @@ async def test_orders_are_obeyed(empty_database_url: str, tmp_path: Path, nurser
         settings = await settings_at(fleet, nursery)
         await fleet.start_active()
         await (await fleet.start()).ready()
-        faults = await faults_of(["svc pause", *ORDERS, "svc resume"], settings, tmp_path)
-        assert faults == {}
+        for line in ["svc pause", *ORDERS, "svc resume"]:
+            assert await fault_of(line, settings, tmp_path) is None
         fleet.says(7)
         await eventually(lambda: fleet.menus()[7] == 1)
         nursery.cancel_scope.cancel()
