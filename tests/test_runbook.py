@@ -141,14 +141,20 @@ async def test_watching_ends_with_ctrl_c(database_url: str, nursery: trio.Nurser
 
 @pytest.mark.timeout(DEADLINE)
 async def test_orders_are_obeyed(empty_database_url: str, tmp_path: Path, nursery: trio.Nursery) -> None:
-    """In the text's order, by two instances; at the end nothing is paused, and who writes is answered."""
+    """A pause while no instance runs ends with 1 and holds all the same, as after a restore. Then all of them, in the
+    text's order, by two instances. At the end nothing is paused, and who has written is answered.
+    """
     async with running_fleet(empty_database_url) as fleet:
         settings = await settings_at(fleet, nursery)
-        await fleet.start_active()
+        assert await fault_of("svc migrate", settings, tmp_path) is None
+        assert ": exit 1\n" in (await fault_of("svc pause", settings, tmp_path) or "")
+        leader = await fleet.start_active()
         await (await fleet.start()).ready()
-        for line in ["svc pause", *ORDERS, "svc resume"]:
+        await leader.event("SENDING_PAUSED")
+        await leader.event("ENQUEUED", update_id=fleet.says(7))
+        assert not fleet.menus()
+        for line in [*ORDERS, "svc resume"]:
             assert await fault_of(line, settings, tmp_path) is None
-        fleet.says(7)
         await eventually(lambda: fleet.menus()[7] == 1)
         nursery.cancel_scope.cancel()
 
