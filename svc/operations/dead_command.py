@@ -91,7 +91,7 @@ async def settle_selection(
     async def count(database: Database) -> int:
         tally = Tally()
         await do(database, tally, dry_run=True)
-        show(tally_document(tally, f"would be {deed.done}"), hide=settings.hide)
+        show(tally_document(tally, f"would be {deed.done}"), hide=settings.hide, out=sys.stderr)
         return tally.chosen.total()
 
     async def work(database: Database) -> bool:

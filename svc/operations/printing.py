@@ -35,15 +35,16 @@ def answer(data: T, document_of: Callable[[T], Document], *, as_json: bool, hide
         show(document_of(data), hide=hide)
 
 
-def show(document: Document, *, hide: Callable[[str], str] = str) -> None:
-    """Print a document for whoever reads stdout."""
-    if is_terminal(sys.stdout):
+def show(document: Document, *, hide: Callable[[str], str] = str, out: TextIO | None = None) -> None:
+    """Print a document for whoever reads `out` (default: stdout)."""
+    out = out or sys.stdout
+    if is_terminal(out):
         from svc.operations.terminal import written
 
-        console = terminal_console(sys.stdout)
+        console = terminal_console(out)
         console.print(written(document, console, cleaning(hide)))
     else:
-        print(plain_text(document, cleaning(hide)))
+        print(plain_text(document, cleaning(hide)), file=out)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
