@@ -92,6 +92,10 @@ async def test_everything_is_applied(empty_database_url: str) -> None:
             "instances",
             "chats",
             "jobs",
+            "pauses",
+            "operator_actions",
+            "figures",
+            "kept_payloads",
         }
         assert await tables(database) == expected | {"schema_migrations"}
 

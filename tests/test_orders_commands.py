@@ -35,7 +35,7 @@ async def svc(folder: Path, database_url: str, *arguments: str) -> subprocess.Co
 
 
 async def test_operators_pause_resume_and_hand_over(tmp_path: Path, empty_database_url: str) -> None:
-    """Two instances: nothing is sent while sending is paused, all of it once it is resumed; then the other one leads."""
+    """Two instances: nothing is sent while sending is paused, all of it once that is resumed; then the other leads."""
     async with running_fleet(empty_database_url) as fleet:
         one = await fleet.start_active(INSTANCE_ID="one")
         await fleet.start(INSTANCE_ID="two")
@@ -88,6 +88,15 @@ async def test_an_order_that_nobody_obeys_is_exit_1(tmp_path: Path, database_url
     ):
         done = await svc(tmp_path, database_url, *arguments)
         assert (done.returncode, (done.stdout + done.stderr)[: len(said)]) == (code, said)
+
+
+async def test_what_an_encoding_does_not_have_is_escaped(tmp_path: Path, database_url: str) -> None:
+    """A machine that is set up for ASCII shows a reason in Russian all the same, and no traceback."""
+    await svc(tmp_path, database_url, "pause", "--model", "z", "--reason", "да")
+    env = environment(database_url) | {"PYTHONIOENCODING": "ascii"}
+    done = await run(*python("-m", "svc", "status"), env=env, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^pauses    model z, by anna, .* ago: \\u0434\\u0430$", done.stdout, re.MULTILINE)
 
 
 async def test_the_watch_survives_a_database_that_is_away(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -19,6 +20,7 @@ from svc.service import Service
 from svc.settings.environment import Fallback
 from svc.storage.inbox import JOB_ENDED, Attempt, Begun, Received, Stored, StoreOutcome, Term
 from svc.storage.looks import Absent, DueLook, Found, KnownIds, LookOutcome, LookResult
+from svc.storage.orders import NO_ORDERS
 from telegram_client import probes
 from tests.memory import effects
 from tests.memory import inbox as memory_inbox
@@ -240,6 +242,15 @@ def _who_gave_up_tries_again_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SteppingDown, "may_lead", lambda candidacy: True)
 
 
+def _a_term_begins_without_knowing_the_orders(patch: pytest.MonkeyPatch) -> None:
+    take_over = MemoryInbox.take_over
+
+    async def forgetful(inbox: MemoryInbox, holder: UUID, instance: str, lock_pid: int | None = None) -> Term:
+        return replace(await take_over(inbox, holder, instance), orders=NO_ORDERS)
+
+    patch.setattr(MemoryInbox, "take_over", forgetful)
+
+
 def _a_create_in_doubt_is_made_again(patch: pytest.MonkeyPatch) -> None:
     is_due = MemoryJobs._is_due
 
@@ -328,6 +339,7 @@ MUTANTS = [
     (_a_takeover_counts_the_looks_anew, "begin anew"),
     (_a_probe_edits, "looking has edited"),
     (_who_gave_up_tries_again_at_once, "leads again"),
+    (_a_term_begins_without_knowing_the_orders, "O1"),
     *JOB_MUTANTS,
 ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from svc.actions.record import latest_actions
 from svc.actions.replay import Selection
-from svc.operations import dead_command, inspect
+from svc.operations import inspect
 from svc.operations.dead_command import DISCARD, settle_ids, settle_selection
 from svc.reports import updates as reports
 from svc.reports.updates import Wanted, list_updates
@@ -67,7 +67,7 @@ async def test_what_fits_all_filters_is_listed(
     await database.fetch(WAITING, settings.bot_id, 13)
     await a_group(database, settings.bot_id)
     rows = await list_updates(database, settings.bot_id, "pending", 100, wanted)
-    assert column(rows, "update_id") == list(found)
+    assert [row["update_id"] for row in rows] == list(found)
 
 
 async def test_dead_ones_and_done_ones_have_filters_too(database: Database, settings: Settings) -> None:
@@ -77,7 +77,8 @@ async def test_dead_ones_and_done_ones_have_filters_too(database: Database, sett
     await database.fetch(PROCESSED, settings.bot_id, 13)
 
     async def listed(state: reports.UpdateState, **how: Any) -> list[int]:
-        return column(await list_updates(database, settings.bot_id, state, 100, Wanted(**how)), "update_id")
+        rows = await list_updates(database, settings.bot_id, state, 100, Wanted(**how))
+        return [row["update_id"] for row in rows]
 
     assert sorted(await listed("dead", person=2)) == [2, 12]
     assert await listed("dead", chat=GROUP, older_than=11.5 * HOUR) == [13, 12]
@@ -158,7 +159,7 @@ async def test_nothing_is_discarded_without_a_yes(
 ) -> None:
     """Whoever is asked is told of how many and what that means for people."""
     await database.fetch(DEAD, settings.bot_id, 10)
-    monkeypatch.setattr(dead_command.sys, "stdin", io.StringIO(typed))
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     how: dict[str, Any] = {"as_json": True, "agreed": False, "dry_run": False}
     assert await settle_selection(settings, DISCARD, ANNA, selection=Selection("luck"), **how) is discarded
     said = capsys.readouterr()

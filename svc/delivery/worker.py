@@ -144,6 +144,9 @@ class _Worker:
                 return _Left(BUSY_FOR)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
+            if period.pause.ordered is not None and decision.says_something:
+                # It came while the attempt was being begun.
+                return await give_up(period.inbox, attempt)
             deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
             return await BegunAttempt(
                 period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline

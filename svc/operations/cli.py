@@ -6,6 +6,7 @@ quietly too.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from svc.operations.exit_codes import BAD_USAGE, FAILED, INTERRUPTED, PIPE_CLOSE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     code = INTERRUPTED
+    _print_whatever_it_is()
     with _signals_end_the_process():
         try:
             work = _prepare(argv)
@@ -31,6 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             # The interpreter flushes stdout once more at its end, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _print_whatever_it_is() -> None:
+    """A character that the terminal's encoding does not have is written as its escape, and is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _flush() -> None:

@@ -13,8 +13,6 @@ from typing import Literal
 Tone = Literal["", "good", "warn", "bad", "note", "faint", "strong"]
 """What words mean, which a terminal shows as colour. The words say it as well."""
 
-LABEL_WIDTH = 10
-
 # Of what people have written, only what moves no cursor, sets no colour and turns no text around is printed as it is.
 _LINE_BREAK = re.compile(r"\s*[\t\n\v\f\r\u2028\u2029]\s*")
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -94,7 +92,8 @@ def _plain_block(block: Block, clean: Clean) -> list[str]:
         case Table(columns, rows):
             return [_plain_row(columns, row, clean) for row in rows]
         case Facts(facts):
-            return [text for label, content in facts for text in _plain_fact(label, content, clean)]
+            width = max((len(label) for label, _ in facts), default=0) + 1
+            return [text for label, content in facts for text in _plain_fact(f"{label:<{width}}", content, clean)]
 
 
 def _plain_row(columns: Sequence[Column], row: Sequence[Words], clean: Clean) -> str:
@@ -105,7 +104,7 @@ def _plain_row(columns: Sequence[Column], row: Sequence[Words], clean: Clean) ->
 
 def _plain_fact(label: str, content: Line | Table, clean: Clean) -> list[str]:
     texts = _plain_block(content, clean)
-    return [f"{'' if number else label:<{LABEL_WIDTH}}{text}" for number, text in enumerate(texts)]
+    return [f"{' ' * len(label) if number else label}{text}" for number, text in enumerate(texts)]
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ import trio
 
 from providers.provider import ProviderError
 from svc.leadership.postgres_lock import connect_lock
+from svc.operations.document import printable
 from svc.operations.progress import OrderedLines
 from svc.operations.providers import kie_credit
 from svc.settings.environment import Settings
@@ -57,7 +58,7 @@ async def preflight(settings: Settings, checks: Sequence[Check] | None = None) -
         well, line = await _result(check, settings)
         results.append(well)
         # What is set at Telegram may have the token in its address.
-        lines.put(check[0], settings.hide(line))
+        lines.put(check[0], printable(settings.hide(line)))
 
     async with trio.open_nursery() as nursery:
         for check in checks:

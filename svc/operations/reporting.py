@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from svc.observability.errors import leaves
+from svc.operations.document import printable
 from svc.operations.exit_codes import DONE, FAILED
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable, asyncio_loop
 from svc.storage.migrate import MigrationError
@@ -25,7 +26,7 @@ def run_reporting(command: Callable[[], Awaitable[bool]]) -> int:
         code = DONE if trio.run(run) else FAILED
     except* (DatabaseUnavailable, MigrationError) as group:
         for error in leaves(group):
-            print(f"svc: {_explained(error)}", file=sys.stderr)
+            print(f"svc: {printable(_explained(error))}", file=sys.stderr)
     return code
 
 

@@ -28,7 +28,7 @@ HANG = 2
 DETAIL_INDENT = 4
 NARROWEST = 12
 """A column that folds is not made narrower than this for the sake of others."""
-ROOM = 28
+ROOM = 24
 """A detail that folds stays beside the rest where it has so much room."""
 
 
@@ -55,7 +55,7 @@ class _Writer:
             case Facts(facts):
                 label_width = max((cell_len(label) for label, _ in facts), default=0) + GAP
                 for label, content in facts:
-                    label_shown = _padded(Text(label, style="bold"), label_width)
+                    label_shown = _padded(Text.assemble((label, "bold")), label_width)
                     for text in self.block(content, width - label_width):
                         yield label_shown + text
                         label_shown = Text(" " * label_width)

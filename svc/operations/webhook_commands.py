@@ -5,7 +5,6 @@ Results go to stdout, errors to stderr, one line each. Pending updates are never
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,8 @@ import trio
 
 from svc.handler.bot import BotError, load_bot
 from svc.intake.webhook_registration import target_of
+from svc.operations.document import Document, Facts, line, printable
+from svc.operations.printing import answer
 from svc.settings.environment import Settings
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError
@@ -56,7 +57,7 @@ async def show_webhook(settings: Settings, *, as_json: bool, open_transport: Ope
     except TelegramError as error:
         _print_error(str(error))
         return False
-    print(settings.hide(json.dumps(info) if as_json else "\n".join(_lines(info))))
+    answer(info, webhook_document, as_json=as_json, hide=settings.hide)
     return True
 
 
@@ -98,12 +99,12 @@ async def _ask(api: BotApi, method: str, params: Mapping[str, Any] | None = None
     return await api.call(method, params)
 
 
-def _lines(info: Any) -> list[str]:
+def webhook_document(info: Any) -> Document:
+    """Each field that Telegram has told."""
     if not isinstance(info, dict):
-        return ["Telegram said nothing about the webhook"]
+        return [line("Telegram said nothing about the webhook")]
     shown = {"url": "", **info}
-    width = max(map(len, shown))
-    return [f"{name:{width}}  {_readable(name, value)}" for name, value in shown.items()]
+    return [Facts([(printable(name), line(_readable(name, value))) for name, value in shown.items()])]
 
 
 def _readable(name: str, value: Any) -> str:
@@ -117,4 +118,4 @@ def _readable(name: str, value: Any) -> str:
 
 
 def _print_error(text: str) -> None:
-    print(f"svc: {text}", file=sys.stderr)
+    print(f"svc: {printable(text)}", file=sys.stderr)

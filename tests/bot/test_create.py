@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from svc.bot.catalog import Catalog, Model
 from svc.bot.create.allowance import DOUBLE_PRESS
 from svc.bot.create.draft import MAX_DRAFT
 from svc.bot.create.values import check_input
+from svc.bot.languages import texts_for
 from svc.bot.texts import ENGLISH, RUSSIAN
 from svc.handler.job import Job
 from svc.handler.known import Creating
@@ -520,6 +522,38 @@ def test_where_it_is_not_set_up_it_says_so() -> None:
     shown = person.presses_data(f"create:{model.key}", 1)
     assert shown is not None
     assert "not set up here" in shown.text
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "is resting for now"), ("ru", "сейчас отдыхает")])
+@pytest.mark.parametrize("paused", [("model", IMAGE), ("provider", "kie")])
+def test_a_model_that_an_operator_has_paused_rests(paused: tuple[str, str], language: str, words: str) -> None:
+    """Its card says so, and so does Create; what was begun before stays, and can be ordered after the pause."""
+    person = Person(language)
+    person.opens(IMAGE)
+    person.creating = replace(SET_UP, paused=frozenset({paused}))
+    refused = person.says("a fox")
+    assert refused is not None
+    assert words in refused.text
+    assert person.orders == []
+    person.creating = SET_UP
+    person.presses(texts_for(language).creating.buttons.create)
+    assert [order.model for order in person.orders] == [IMAGE]
+
+    person.creating = replace(SET_UP, paused=frozenset({paused}))
+    answer = person.opens(IMAGE)
+    assert answer is not None
+    assert words in answer.text
+    card = person.says(f"/start {next(model.key for model in CATALOG.models if model.model_id == IMAGE)}")
+    assert card is not None
+    assert words in card.text
+
+
+def test_other_models_do_not_rest() -> None:
+    """A pause is of the model that it names."""
+    person = Person(creating=replace(SET_UP, paused=frozenset({("model", EDIT), ("provider", IMAGE)})))
+    person.opens(IMAGE)
+    person.says("a fox")
+    assert len(person.orders) == 1
 
 
 def test_so_many_at_once() -> None:

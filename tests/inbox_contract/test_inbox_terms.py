@@ -8,6 +8,7 @@ import pytest
 
 from svc.settings.environment import Fallback
 from svc.storage.inbox import SENDS_IN_DOUBT, Attempt, BeginOutcome, Begun, Dead, Done, Inbox, Retry, StoreOutcome, Term
+from svc.storage.orders import NO_ORDERS, Orders, Pause
 from tests.inbox_contract.under_test import (
     EVER,
     FOREIGN,
@@ -186,6 +187,19 @@ async def test_an_update_that_is_gone_is_blamed_for_nothing(inbox: Inbox) -> Non
     await inbox.dismiss(1)
     assert await inbox.note_deciding(await new_term(inbox), 99) == 0
     assert await inbox.note_deciding(await new_term(inbox), 2) == 0
+
+
+async def test_a_term_knows_what_is_paused(tested: InboxUnderTest) -> None:
+    """As it stands when the term begins; what another term knew is no matter."""
+    assert (await new_term(tested.inbox)).orders == NO_ORDERS
+    model = Pause("model", "kling", "too slow", "anna@host", 1_700_000_000.5)
+    sending = Pause("sending", "", 'ünicode "quotes"', "Anna (192.0.2.7)", 1_700_000_001.0)
+    await tested.pause(model, sending)
+    term = await new_term(tested.inbox)
+    assert term.orders == Orders((model, sending))
+    assert term.orders.sending == sending
+    await tested.pause()
+    assert (await new_term(tested.inbox)).orders == NO_ORDERS
 
 
 async def test_note_pause(tested: InboxUnderTest) -> None:

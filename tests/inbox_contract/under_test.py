@@ -13,6 +13,7 @@ import trio.testing
 
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Inbox, Received, StoreOutcome, Term
+from svc.storage.orders import Orders, Pause
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.reading_sql import WINDOW
 from tests.flaky_database import FlakyDatabase
@@ -78,6 +79,9 @@ class InboxUnderTest(Protocol):
     async def paused(self) -> str | None:
         """Why sending is paused, as it is noted for operators."""
 
+    async def pause(self, *pauses: Pause) -> None:
+        """These are all the pauses that operators have ordered."""
+
     async def blamed(self, update_id: int) -> int:
         """How often an update in the inbox has been blamed."""
 
@@ -123,6 +127,9 @@ class MemoryInboxUnderTest:
 
     async def paused(self) -> str | None:
         return self.memory.paused
+
+    async def pause(self, *pauses: Pause) -> None:
+        self.memory.orders = Orders(pauses)
 
     async def blamed(self, update_id: int) -> int:
         return self.memory.rows[update_id].blamed
@@ -191,6 +198,12 @@ class PostgresInboxUnderTest:
         ((reason,),) = await self._fetch("SELECT paused_reason FROM leadership WHERE bot_id = $1")
         assert reason is None or isinstance(reason, str)
         return reason
+
+    async def pause(self, *pauses: Pause) -> None:
+        await self._fetch("DELETE FROM pauses WHERE bot_id = $1")
+        put = "INSERT INTO pauses VALUES ($1, $2, $3, $4, $5, to_timestamp($6))"
+        for pause in pauses:
+            await self._fetch(put, pause.scope, pause.name, pause.reason, pause.by, pause.at)
 
     async def blamed(self, update_id: int) -> int:
         rows = await self._fetch("SELECT blamed FROM inbox WHERE bot_id = $1 AND update_id = $2", update_id)

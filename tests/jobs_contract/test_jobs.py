@@ -10,6 +10,7 @@ import trio.testing
 from svc.handler.job import ResultFile
 from svc.storage.inbox import Done, Effects, Inbox, Term
 from svc.storage.jobs import CLAIMED_FOR, FIRST_LOOK_AFTER, Cancelled, Created, Failed, Jobs, PutOff, Ready, Unknown
+from svc.storage.orders import Pause
 from tests.inbox_contract.under_test import FOREIGN, new_term, store
 from tests.jobs_contract.under_test import (
     CHAT,
@@ -49,6 +50,43 @@ async def test_some_are_left_out(under_test: JobsUnderTest, inbox: Inbox, jobs: 
     await asked(under_test, term, 2)
     assert [each.job.job_id for each in await jobs.due_jobs(term, (), 10, without=[1])] == [2]
     assert await due(under_test, term) == [1]
+
+
+@pytest.mark.parametrize("pause", [Pause("model", "kling", "", "anna", 0.0), Pause("provider", "kie", "", "anna", 0.0)])
+async def test_what_is_paused_is_in_nobodys_way(
+    under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs, pause: Pause
+) -> None:
+    """Jobs that would have to be created wait, however long they have been due, and others are claimed in their place;
+    what is at the provider is followed. When the pause ends they are due at once, the oldest first."""
+    term = await new_term(inbox)
+    await asked(under_test, term, 1)
+    await asked(under_test, term, 2)
+    await at_the_provider(under_test, term, 3)
+    other = msgspec.structs.replace(REQUEST, provider="another", model="another")
+    await asked(under_test, term, 4, other)
+    await under_test.tested.pass_time(CLAIMED_FOR)
+    await under_test.tested.pause(pause)
+    assert sorted(await due(under_test, term, limit=2)) == [3, 4]
+    assert not await jobs.begin_create(term, 1, 5)
+    assert await jobs.begin_create(term, 4, 6)
+    await under_test.tested.pause()
+    assert await due(under_test, term, limit=2) == [1, 2]
+    assert await jobs.begin_create(term, 1, 5)
+
+
+async def test_at_its_deadline_a_paused_job_is_due(under_test: JobsUnderTest, inbox: Inbox, jobs: Jobs) -> None:
+    """And is known to be paused: its person is told so."""
+    term = await new_term(inbox)
+    await asked(under_test, term, 1)
+    await under_test.tested.pause(Pause("model", "kling", "", "anna", 0.0), Pause("model", "other", "", "anna", 0.0))
+    assert await jobs.due_jobs(term, (), 10) == []
+    await under_test.tested.pass_time(REQUEST.seconds)
+    (late,) = await jobs.due_jobs(term, (), 10)
+    assert late.paused
+    await under_test.tested.pause()
+    await under_test.tested.pass_time(CLAIMED_FOR)
+    (late,) = await jobs.due_jobs(term, (), 10)
+    assert not late.paused
 
 
 @pytest.mark.parametrize("whose", ["older epoch", "foreign holder"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sandbox.rules import Edits, Ids
 
@@ -63,6 +64,9 @@ BREAKING = 0.15
 # In so many schedules some messages ask for a job, each with this chance.
 WITH_JOBS = 0.5
 ASKS_FOR_JOB = 0.4
+# In so many schedules operators give orders, up to so many.
+WITH_ORDERS = 0.4
+MOST_ORDERS = 5
 CHAT_TYPES = ("private", "private", "private", "private", "group", "supergroup")
 
 
@@ -85,6 +89,17 @@ class UserMessage:
     user: int
     chat_type: str = "private"
     wants_job: bool = False
+
+
+@dataclass(frozen=True)
+class OperatorOrder:
+    """At `at` seconds an operator pauses all sending or the model, and resumes after `lasting` seconds; or wants the
+    leader to step down, and takes that back if it has not come about by then.
+    """
+
+    at: float
+    kind: Literal["pause_sending", "pause_model", "step_down"]
+    lasting: float
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,7 @@ class Schedule:
     messages: tuple[UserMessage, ...]
     incidents: tuple[Incident, ...]
     provider: ProviderTrouble
+    orders: tuple[OperatorOrder, ...] = ()
 
     @property
     def has_jobs(self) -> bool:
@@ -151,7 +167,8 @@ class Schedule:
             f"  {each.at:6.2f} {each.kind} instance {each.who}, {each.lasting:.2f} s, {each.count} times"
             for each in self.incidents
         ]
-        return "\n".join([head, *([f"  {self.provider}"] if self.has_jobs else []), *lines])
+        orders = [f"  {each.at:6.2f} ORDER {each.kind}, {each.lasting:.2f} s" for each in self.orders]
+        return "\n".join([head, *([f"  {self.provider}"] if self.has_jobs else []), *lines, *orders])
 
 
 def make_schedule(seed: int) -> Schedule:
@@ -176,6 +193,7 @@ def make_schedule(seed: int) -> Schedule:
             for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
         ),
         provider=_provider(random.Random(f"provider {seed}")),
+        orders=_orders(random.Random(f"orders {seed}")),
     )
 
 
@@ -191,6 +209,17 @@ def _with_jobs(messages: tuple[UserMessage, ...], rng: random.Random) -> tuple[U
     if rng.random() >= WITH_JOBS:
         return messages
     return tuple(replace(message, wants_job=rng.random() < ASKS_FOR_JOB) for message in messages)
+
+
+def _orders(rng: random.Random) -> tuple[OperatorOrder, ...]:
+    """In some schedules. Drawn by itself too."""
+    if rng.random() >= WITH_ORDERS:
+        return ()
+    return tuple(
+        OperatorOrder(at, rng.choice(("pause_sending", "pause_sending", "pause_model", "step_down")), lasting)
+        for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(1, MOST_ORDERS)))
+        for lasting in (rng.choice((0.5, 3.0, 8.0, 20.0)),)
+    )
 
 
 def _provider(rng: random.Random) -> ProviderTrouble:

@@ -45,6 +45,7 @@ from tests.simulation.jobs_link import JobsOverLink
 from tests.simulation.judgement import Evidence, Message, judge
 from tests.simulation.link import Link, LockSessionOverLink, TransportOverLink
 from tests.simulation.looks import LookAudit
+from tests.simulation.operators import Operators
 from tests.simulation.provider import ProviderOverLink, ResultsOverLink, SimulatedProvider
 from tests.simulation.schedule import CHAOS, Schedule
 
@@ -83,6 +84,7 @@ class World:
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
+        self.operators = Operators(self.inbox)
         self.sandbox.telegram.rules.change(ids=schedule.ids, edits=schedule.edits, unseen_for=schedule.unseen_for)
         self.looks = LookAudit(self.database, self.sandbox.telegram, self.doubts, rules_kept=schedule.rules_kept)
         self._incidents = Incidents(self)
@@ -109,6 +111,7 @@ class World:
             assert self.sandbox.telegram.call(DEMO_TOKEN, "setWebhook", hook).status == 200
             nursery.start_soon(self._chaos)
             nursery.start_soon(self._users)
+            nursery.start_soon(self._operators)
             await trio.sleep_until(CHAOS)
             self._calm()
             await self._settle()
@@ -247,6 +250,7 @@ class World:
     def check_sender(self, number: int, update_id: int) -> None:
         """A call of an instance reaches Telegram: it must be the one that leads, within its lease."""
         self.doubts.sent(update_id)
+        self.operators.check_send(update_id)
         self.note(f"instance {number} sends update {update_id}")
         check_lane(self.inbox, update_id)
         self.lock.expire()
@@ -266,6 +270,12 @@ class World:
             self.note(f"INCIDENT {incident.kind} {incident.who} {incident.lasting} {incident.count}")
             self._incidents.happen(incident)
 
+    async def _operators(self) -> None:
+        for order in self.schedule.orders:
+            await trio.sleep_until(order.at)
+            self.note(f"ORDER {order.kind} {order.lasting}")
+            self._nursery.start_soon(self.operators.give, order)
+
     def later(self, seconds: float, action: Callable[[], object]) -> None:
         """Do this in so many seconds."""
 
@@ -277,6 +287,7 @@ class World:
 
     def _calm(self) -> None:
         self.note("CALM")
+        self.operators.calm()
         self.sandbox.faults.clear()
         self.sandbox.sender.keep_answers()
         self.database.calm()
@@ -331,8 +342,11 @@ class Calls:
         self._number = number
 
     def arrived(self, request: httpx.Request) -> None:
-        if request.url.path.endswith("/sendMessage"):
+        method = request.url.path.rpartition("/")[2]
+        if method == "sendMessage":
             self._world.check_sender(self._number, _update_of(request))
+        elif method.startswith("edit"):
+            self._world.operators.check_call(method)
 
     def unheard(self, request: httpx.Request, waited: float, *, cancelled: bool) -> None:
         if not request.url.path.endswith("/sendMessage"):
