@@ -19,6 +19,7 @@ from sandbox.kie.app import KieSandbox
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State
 from svc.bot.menu_bot import bot as menu_bot
+from svc.delivery.readings import TakeReadings
 from svc.handler.bot import Bot
 from svc.handler.known import Creating
 from svc.intake.callback import ReadCallback
@@ -28,6 +29,7 @@ from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.service import Parts, Service
 from svc.settings.environment import Settings, load_settings
+from svc.storage.figures import Figures
 from svc.storage.jobs import Jobs
 from tests.bots import Decide, TestBot
 from tests.creating import PUBLIC_URL, fetched_from, parts_of
@@ -159,6 +161,8 @@ async def running_bot(
     open_providers: OpenProviders = no_providers,
     open_results: OpenResults = open_result_servers,
     callback_readers: Mapping[str, ReadCallback] | None = None,
+    take_readings: TakeReadings | None = None,
+    figures: Figures | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningBot]:
     """A bot that is ACTIVE, or PASSIVE because somebody else holds the lock. Stops at the end of the block.
@@ -203,6 +207,8 @@ async def running_bot(
             database_answers=lambda: _answers(inbox),
             open_transport=transport or (lambda: sandbox.transport(latency=latency)),
             now=unix_time,
+            take_readings=take_readings,
+            figures=figures,
             **made_by,
         )
         running = RunningBot(sandbox, inbox, lock, instances, parts, logs)

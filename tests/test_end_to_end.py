@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 
 import pytest
+import trio
 
 from fleet.instances import Fleet, running_fleet
 from fleet.traffic import new_users_write
-from fleet.waiting import eventually
+from fleet.waiting import DEADLINE, eventually
 from sandbox.postgres import EmbeddedPostgres
-from sandbox.telegram import Telegram
+from sandbox.telegram import DEMO_TOKEN, Telegram
+from svc.storage.figures import read_slots
+from tests.conftest import open_database
 
 pytestmark = pytest.mark.processes
 
@@ -53,6 +56,35 @@ async def test_start_to_menu_and_an_orderly_end(empty_database_url: str) -> None
         assert names[-4:] == ["MAIN_MENU_SENT", "DONE", "LOCK_RELEASED", "EXIT"]
         assert "IN_DOUBT" not in names
         assert fleet.menus() == {7: 1, 8: 1}
+
+
+async def test_what_it_counts_is_in_the_database(empty_database_url: str) -> None:
+    """The ACTIVE instance shows what it has read, and both write down what they have counted before they end."""
+    async with running_fleet(empty_database_url) as fleet:
+        one = await fleet.start_active()
+        two = await fleet.start()
+        await two.event("STATE", to="PASSIVE")
+        fleet.says(7)
+        await one.event("DONE")
+        await eventually(lambda: fleet.menus()[7] == 1)
+
+        async def shown() -> str:
+            page = await one.get("/metrics")
+            assert page is not None
+            return page.text
+
+        with trio.fail_after(DEADLINE):
+            while "\nsvc_inbox_updates 0.0\n" not in await shown():
+                await trio.sleep(0.1)
+        for service in (two, one):
+            service.send_signal(signal.SIGTERM)
+            assert await service.exit_code() == 0
+    async with open_database(empty_database_url) as database:
+        rows = await database.fetch("SELECT DISTINCT instance_id FROM figures")
+        assert len(rows) == 2
+        slots = await read_slots(database, int(DEMO_TOKEN.partition(":")[0]), seconds=3600, slot=3600)
+        assert sum(slot.counts.get("accepted", 0) for slot in slots) == 1
+        assert sum(slot.counts.get("done", 0) for slot in slots) == 1
 
 
 async def test_restarts_repeat_nothing_and_lose_nothing(empty_database_url: str) -> None:

@@ -239,6 +239,9 @@ async def test_the_next_leader_finds_what_the_last_has_sent(
         assert row.sent_id == sent or not arrived
         assert len(bot.menus(USER)) - before == (0 if arrived else 1)
         assert bot.logs.of("IN_DOUBT") == []
+        for outcome, times in (("begun", 1), ("found", arrived), ("not_found", not arrived)):
+            # Nobody else could count the doubt of the one that was killed.
+            assert bot.metrics.registry.get_sample_value("svc_doubts_total", {"outcome": outcome}) == times
 
 
 async def test_an_apology_of_a_killed_leader_is_not_made_twice(autojump_clock: trio.testing.MockClock) -> None:

@@ -46,7 +46,8 @@ class Slot:
     flood_pauses: int = 0
     flood_seconds: float = 0.0
     ack: Mapping[float, int] = field(default_factory=dict)
-    """How many were at most so many seconds (a bound, infinity for the rest) and above the bound before."""
+    """How many were at most so many seconds (a bound, infinity for the rest) and above the bound before. Bounds between
+    which there are none may be missing."""
     menu: Mapping[float, int] = field(default_factory=dict)
     readings: Mapping[str, Any] | None = None
     telegram: Mapping[str, Any] | None = None
@@ -106,9 +107,14 @@ def _slot(row: asyncpg.Record, seconds: float) -> Slot:
 
 
 def _histogram(found: str | None) -> dict[float, int]:
-    """How many by bound, from a JSON object of them; the rest is under null there."""
-    pairs = json.loads(found) if found is not None else []
-    return dict(sorted((math.inf if bound is None else bound, count) for bound, count in pairs))
+    """How many by bound, with a zero for the bound below where nothing else says so: a percentile lies in between."""
+    counts: dict[float, int] = {}
+    for below, bound, count in json.loads(found) if found is not None else ():
+        if below is not None:
+            counts.setdefault(below, 0)
+        upper = math.inf if bound is None else bound
+        counts[upper] = counts.get(upper, 0) + count
+    return dict(sorted(counts.items()))
 
 
 def _latest(found: str | None) -> Mapping[str, Any] | None:

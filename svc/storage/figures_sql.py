@@ -22,12 +22,14 @@ _SUMS = ",\n       ".join(
     + [f"sum((figures -> 'answers' ->> '{name}')::bigint)::bigint AS answers_{name}" for name in ANSWERS]
 )
 
-# How many in each slot by bound, as a JSON array of pairs; the bound of the rest is null.
+# How many in each slot between two bounds, as a JSON array of triples; below the first bound, and above the last, is
+# null. Where nothing is it is left out: most often that is nearly everywhere.
 _HISTOGRAM = """(
-    SELECT slot, jsonb_agg(jsonb_build_array(bound, count)) AS pairs FROM (
-        SELECT slot, figures -> '{name}' -> 'le' -> (number - 1)::int AS bound, sum(count::bigint)::bigint AS count
+    SELECT slot, jsonb_agg(jsonb_build_array(below, bound, count)) AS triples FROM (
+        SELECT slot, CASE WHEN number > 1 THEN figures -> '{name}' -> 'le' -> (number - 2)::int END AS below,
+               figures -> '{name}' -> 'le' -> (number - 1)::int AS bound, sum(count::bigint)::bigint AS count
         FROM recent, jsonb_array_elements_text(figures -> '{name}' -> 'n') WITH ORDINALITY AS each (count, number)
-        WHERE count <> '0' GROUP BY 1, 2
+        WHERE count <> '0' GROUP BY 1, 2, 3
     ) AS bounds GROUP BY slot
 )"""
 _LATEST = """(
@@ -48,7 +50,7 @@ WITH recent AS MATERIALIZED (
     FROM recent GROUP BY slot
 ), ack AS {_HISTOGRAM.format(name="ack")}, menu AS {_HISTOGRAM.format(name="menu")},
 readings AS {_LATEST.format(name="readings")}, telegram AS {_LATEST.format(name="telegram")}
-SELECT to_timestamp(sums.slot * $3::float8) AS at, sums.*, ack.pairs AS ack, menu.pairs AS menu,
+SELECT to_timestamp(sums.slot * $3::float8) AS at, sums.*, ack.triples AS ack, menu.triples AS menu,
        readings.value AS readings, telegram.value AS telegram
 FROM sums LEFT JOIN ack USING (slot) LEFT JOIN menu USING (slot)
      LEFT JOIN readings USING (slot) LEFT JOIN telegram USING (slot)
