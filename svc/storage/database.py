@@ -54,7 +54,7 @@ LOCK_TIMEOUT = 0.5
 IDLE_IN_TRANSACTION = 3.0
 
 
-def session_settings(statement_deadline: float = STATEMENT_DEADLINE) -> dict[str, str]:
+def session_settings(statement_deadline: float | None = None) -> dict[str, str]:
     """What every session is told when it is opened. Most are for when this process is stopped, or its host gone: then
     the server ends by itself what it had begun, and lets others have the rows.
     """
@@ -63,7 +63,7 @@ def session_settings(statement_deadline: float = STATEMENT_DEADLINE) -> dict[str
         # The statements are written for it; a role or a database may have another default.
         "default_transaction_isolation": "read committed",
         "lock_timeout": milliseconds(LOCK_TIMEOUT),
-        "statement_timeout": milliseconds(2 * statement_deadline),
+        "statement_timeout": milliseconds(2 * (statement_deadline or STATEMENT_DEADLINE)),
         **idle_transaction_limit(IDLE_IN_TRANSACTION),
     }
 
@@ -77,7 +77,7 @@ class Database:
     """At most `size` connections. Every call has a deadline; every loss is DatabaseUnavailable.
 
     `settings` are what every session is told besides `session_settings()`, or instead of it. A statement may take
-    `statement_deadline` seconds.
+    `statement_deadline` seconds, STATEMENT_DEADLINE where nobody says otherwise.
 
     Not asyncpg's pool: that one starts two tasks and resets the session for every use, which costs as much as the
     statement itself (measured: 365 microseconds a statement against 245).
@@ -89,7 +89,7 @@ class Database:
         *,
         settings: Mapping[str, str] | None = None,
         size: int = POOL_SIZE,
-        statement_deadline: float = STATEMENT_DEADLINE,
+        statement_deadline: float | None = None,
     ) -> None:
         self.url = url
         self.settings = dict(settings or {})
@@ -178,7 +178,8 @@ class Database:
 
     async def _connect(self) -> Connection:
         connection = await self._sessions.open(
-            session_settings(self._statement_deadline) | self.settings, statement_deadline=self._statement_deadline
+            session_settings(self._statement_deadline) | self.settings,
+            statement_deadline=self._statement_deadline or STATEMENT_DEADLINE,
         )
         self._open.add(connection)
         return connection
@@ -190,7 +191,7 @@ async def open_database(
     *,
     settings: Mapping[str, str] | None = None,
     size: int = POOL_SIZE,
-    statement_deadline: float = STATEMENT_DEADLINE,
+    statement_deadline: float | None = None,
 ) -> AsyncIterator[Database]:
     """A Database inside asyncio_loop, whose connections are closed at the end of the block."""
     database = Database(url, settings=settings, size=size, statement_deadline=statement_deadline)
