@@ -1,5 +1,5 @@
-"""The commands and their arguments, as argparse sees them. Each names the function that prepares it (`commands`) and
-the settings that it cannot do without.
+"""The commands and their arguments, as argparse sees them. Each names the function that prepares it (of `commands` or
+`acting_commands`) and the settings that it cannot do without.
 
 Nothing heavy is imported here: a shell that completes a word waits for it.
 """
@@ -11,7 +11,8 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 from svc.handler.job import JobState
-from svc.operations import argument_types, commands, completion, selection_arguments
+from svc.operations import acting_commands, argument_types, commands, completion, selection_arguments
+from svc.operations.command import Command
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
 from telegram_client.update_kinds import DEFAULT_KINDS
@@ -55,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    actions: Any, name: str, command: commands.Command, text: str, required: Collection[str] = ()
+    actions: Any, name: str, command: Command, text: str, required: Collection[str] = ()
 ) -> argparse.ArgumentParser:
     epilog = f"settings: {', '.join(required)}; `svc run --help` explains them" if required else None
     added: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text, epilog=epilog)
@@ -123,9 +124,12 @@ def _add_updates(actions: Any) -> None:
     show.add_argument("id", type=argument_types.any_id, metavar="ID")
     reasons = _add(actions, "reasons", commands.updates_reasons, "why updates are dead, and how many", STATUS_NEEDS)
     _add_limit(reasons, "the N most frequent")
-    replay = _add(actions, "replay", commands.updates_replay, "put dead updates back into the inbox", STATUS_NEEDS)
+    replay = _add(
+        actions, "replay", acting_commands.updates_replay, "put dead updates back into the inbox", STATUS_NEEDS
+    )
     selection_arguments.add_selection(replay, selection_arguments.REPLAY)
-    discard = _add(actions, "discard", commands.updates_discard, "give dead updates up for good", STATUS_NEEDS)
+    give_up = acting_commands.updates_discard
+    discard = _add(actions, "discard", give_up, "give dead updates up for good", STATUS_NEEDS)
     selection_arguments.add_selection(discard, selection_arguments.DISCARD)
     discard.add_argument("--yes", action="store_true", help="do not ask")
     for action in (replay, discard):
@@ -150,11 +154,13 @@ def _add_jobs(actions: Any) -> None:
 
 
 def _add_orders(actions: Any) -> None:
-    pause = _add(actions, "pause", commands.pause, "stop sending, or creating by a provider or a model", STATUS_NEEDS)
+    pause = _add(
+        actions, "pause", acting_commands.pause, "stop sending, or creating by a provider or a model", STATUS_NEEDS
+    )
     pause.add_argument(
         "--reason", type=argument_types.short_text, default="by an operator", metavar="TEXT", help="why, for the others"
     )
-    resume = _add(actions, "resume", commands.resume, "end a pause", STATUS_NEEDS)
+    resume = _add(actions, "resume", acting_commands.resume, "end a pause", STATUS_NEEDS)
     for action in (pause, resume):
         which = action.add_mutually_exclusive_group()
         which.add_argument(
@@ -162,7 +168,7 @@ def _add_orders(actions: Any) -> None:
         )
         which.add_argument("--model", type=argument_types.short_text, metavar="ID", help="only what it would create")
     text = "have the ACTIVE instance give the lead to another one"
-    step_down = _add(actions, "step-down", commands.step_down, text, STATUS_NEEDS)
+    step_down = _add(actions, "step-down", acting_commands.step_down, text, STATUS_NEEDS)
     for action in (pause, resume, step_down):
         _add_operator(action)
         _add_json(action)

@@ -1,4 +1,5 @@
-"""What each command does: settings and arguments in, the work out, as a function that returns the exit code.
+"""What each command does that runs something or asks something; those by which an operator acts are in
+`acting_commands`.
 
 Each imports what it needs when it is chosen and not before, so that `svc --help` need not wait for a database driver.
 """
@@ -8,16 +9,13 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from svc.operations.dead_command import Deed
-    from svc.operations.orders_command import Target
-    from svc.settings.environment import Settings
+from svc.operations.command import Work, reporting
 
-Work = Callable[[], int]
-Command = Callable[["Settings", Namespace], Work]
+if TYPE_CHECKING:
+    from svc.settings.environment import Settings
 
 
 def demo(_settings: Settings, arguments: Namespace) -> Work:
@@ -57,19 +55,7 @@ def print_completion(_settings: Settings, arguments: Namespace) -> Work:
     return work
 
 
-def _reporting(choose: Callable[[Settings, Namespace], Callable[[], Awaitable[bool]]]) -> Command:
-    """A command that prints its own findings and returns whether all is well."""
-
-    @wraps(choose)
-    def command(settings: Settings, arguments: Namespace) -> Work:
-        from svc.operations.reporting import run_reporting
-
-        return partial(run_reporting, choose(settings, arguments))
-
-    return command
-
-
-@_reporting
+@reporting
 def migrate(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc migrate`."""
     from svc.operations.migrate import migrate_database
@@ -77,7 +63,7 @@ def migrate(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[
     return partial(migrate_database, settings, check=arguments.check)
 
 
-@_reporting
+@reporting
 def check(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc check`."""
     from svc.operations.preflight import preflight
@@ -85,7 +71,7 @@ def check(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[b
     return partial(preflight, settings)
 
 
-@_reporting
+@reporting
 def status(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc status`, once or again and again."""
     if arguments.watch is not None:
@@ -97,7 +83,7 @@ def status(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[b
     return partial(show_status, settings, as_json=arguments.json)
 
 
-@_reporting
+@reporting
 def transitions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc transitions`."""
     from svc.operations.inspect import show_transitions
@@ -105,7 +91,7 @@ def transitions(settings: Settings, arguments: Namespace) -> Callable[[], Awaita
     return partial(show_transitions, settings, as_json=arguments.json, limit=arguments.limit)
 
 
-@_reporting
+@reporting
 def updates_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates list`."""
     from svc.operations.inspect import list_updates
@@ -116,7 +102,7 @@ def updates_list(settings: Settings, arguments: Namespace) -> Callable[[], Await
     return partial(list_updates, settings, wanted=wanted, **how)
 
 
-@_reporting
+@reporting
 def updates_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates show`."""
     from svc.operations.inspect import show_update
@@ -124,7 +110,7 @@ def updates_show(settings: Settings, arguments: Namespace) -> Callable[[], Await
     return partial(show_update, settings, update_id=arguments.id, as_json=arguments.json)
 
 
-@_reporting
+@reporting
 def updates_reasons(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates reasons`."""
     from svc.operations.inspect import list_reasons
@@ -132,44 +118,7 @@ def updates_reasons(settings: Settings, arguments: Namespace) -> Callable[[], Aw
     return partial(list_reasons, settings, as_json=arguments.json, limit=arguments.limit)
 
 
-@_reporting
-def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc updates replay`: these ids, or those that fit."""
-    from svc.operations.dead_command import REPLAY
-
-    return _to_dead_updates(settings, arguments, REPLAY, agreed=True)
-
-
-@_reporting
-def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc updates discard`: these ids, or those that fit, once somebody has agreed."""
-    from svc.operations.dead_command import DISCARD
-    from svc.operations.selection_arguments import agreement_missing
-
-    if fault := agreement_missing(arguments):
-        arguments.bad_usage(fault)
-    return _to_dead_updates(settings, arguments, DISCARD, agreed=arguments.yes)
-
-
-def _to_dead_updates(
-    settings: Settings, arguments: Namespace, deed: Deed, *, agreed: bool
-) -> Callable[[], Awaitable[bool]]:
-    from svc.actions.replay import Selection
-    from svc.operations.dead_command import settle_ids, settle_selection
-    from svc.operations.operator_name import operator_named
-    from svc.operations.selection_arguments import fault_of
-
-    if fault := fault_of(arguments):
-        arguments.bad_usage(fault)
-    who = operator_named(arguments.operator)
-    how = {"as_json": arguments.json, "dry_run": arguments.dry_run, "agreed": agreed}
-    if arguments.ids:
-        return partial(settle_ids, settings, deed, who, update_ids=arguments.ids, **how)
-    selection = Selection(arguments.reason, arguments.older_than, arguments.younger_than)
-    return partial(settle_selection, settings, deed, who, selection=selection, **how)
-
-
-@_reporting
+@reporting
 def jobs_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc jobs list`."""
     from svc.operations.jobs_command import print_jobs
@@ -177,7 +126,7 @@ def jobs_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitabl
     return partial(print_jobs, settings, state=arguments.state, as_json=arguments.json, limit=arguments.limit)
 
 
-@_reporting
+@reporting
 def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc jobs show`."""
     from svc.operations.jobs_command import print_job
@@ -185,7 +134,7 @@ def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitabl
     return partial(print_job, settings, job_id=arguments.id, as_json=arguments.json)
 
 
-@_reporting
+@reporting
 def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc jobs cancel`."""
     from svc.operations.jobs_command import end_job
@@ -195,45 +144,7 @@ def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaita
     return partial(end_job, settings, who, job_id=arguments.id, as_json=arguments.json)
 
 
-@_reporting
-def pause(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc pause`."""
-    from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
-
-    how = {"reason": arguments.reason, "as_json": arguments.json}
-    return partial(orders_command.pause, settings, operator_named(arguments.operator), _target(arguments), **how)
-
-
-@_reporting
-def resume(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc resume`."""
-    from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
-
-    who = operator_named(arguments.operator)
-    return partial(orders_command.resume, settings, who, _target(arguments), as_json=arguments.json)
-
-
-def _target(arguments: Namespace) -> Target:
-    from svc.operations.orders_command import Target
-
-    if arguments.provider is not None:
-        return Target("provider", arguments.provider)
-    return Target("model", arguments.model) if arguments.model is not None else Target()
-
-
-@_reporting
-def step_down(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc step-down`."""
-    from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
-
-    who = operator_named(arguments.operator)
-    return partial(orders_command.step_down, settings, who, as_json=arguments.json)
-
-
-@_reporting
+@reporting
 def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc actions`."""
     from svc.operations.inspect import list_actions
@@ -241,7 +152,7 @@ def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[
     return partial(list_actions, settings, as_json=arguments.json, limit=arguments.limit)
 
 
-@_reporting
+@reporting
 def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc replay`."""
     from svc.operations.providers import creating
@@ -251,7 +162,7 @@ def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[b
     return partial(rehearse, settings, creating=creating(settings), **how)
 
 
-@_reporting
+@reporting
 def webhook_set(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc webhook set`."""
     from svc.operations.webhook_commands import set_webhook
@@ -259,7 +170,7 @@ def webhook_set(settings: Settings, _arguments: Namespace) -> Callable[[], Await
     return partial(set_webhook, settings)
 
 
-@_reporting
+@reporting
 def webhook_info(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc webhook info`."""
     from svc.operations.webhook_commands import show_webhook
@@ -267,7 +178,7 @@ def webhook_info(settings: Settings, arguments: Namespace) -> Callable[[], Await
     return partial(show_webhook, settings, as_json=arguments.json)
 
 
-@_reporting
+@reporting
 def webhook_delete(settings: Settings, _arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc webhook delete`."""
     from svc.operations.webhook_commands import delete_webhook
