@@ -32,7 +32,7 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
-from svc.delivery.keep_up import keep_up
+from svc.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE

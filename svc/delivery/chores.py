@@ -16,7 +16,7 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
-from svc.delivery.keep_up import keep_up
+from svc.keep_up import keep_up
 from svc.delivery.looking import look_for_sends
 from svc.delivery.outcome_count import count_resolved
 from svc.delivery.outcome_log import ids_of

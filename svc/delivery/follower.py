@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from svc.delivery.database_away import or_later
-from svc.delivery.keep_up import keep_up
+from svc.keep_up import keep_up
 from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
 from svc.storage.inbox import Inbox, Received

@@ -20,7 +20,7 @@ from statemachine import ActiveEvent
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.handler_watchdog import HandlerWatchdog
-from svc.delivery.keep_up import keep_up
+from svc.keep_up import keep_up
 from svc.handler.bot import Bot
 from svc.handler.job import Job
 from svc.handler.known import Known

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import trio
 
-from svc.delivery.keep_up import keep_up
+from svc.keep_up import keep_up
 
 Look = Callable[[], Awaitable[bytes]]
 """Looks at the database and returns the event that pages are told. It raises nothing of the database's."""

@@ -15,11 +15,10 @@ from typing import Any
 
 import trio
 
-import svc
 from svc.rehearsal import decide
 from svc.rehearsal.kept import KeptUpdate
 
-THIS_CODE = Path(svc.__file__).resolve().parent.parent
+THIS_CODE = Path(__file__).resolve().parents[2]
 # In seconds. Handlers take milliseconds; to import a bot may take a while on a machine with other work.
 DECIDE_DEADLINE = 5.0
 START_DEADLINE = 60.0
