@@ -13,7 +13,8 @@ A row's JSON, all of it counted in the `seconds` before it was written:
                "looked_for", "jobs": {provider: {state: how many}}}
     telegram   of the ACTIVE instance only: {"pending", "last_error", "last_error_at": Unix time or null}
 
-Names that are 0 may be left out, and so may a histogram without entries. A row whose answer was lost may be there twice.
+Names that are 0 may be left out, and so may a histogram without entries. A row whose answer was lost may be there
+twice.
 """
 
 from __future__ import annotations
