@@ -4,8 +4,8 @@ of them serves can show all of them, and the last hours too.
 A row's JSON, all of it counted in the `seconds` before it was written:
 
     seconds    how many
-    counts     {"accepted", "duplicates", "not_stored", "done", "refused", "ignored", "retried", "dead", "found",
-               "in_doubt"}
+    counts     {"accepted", "duplicates", "not_stored", "done", "refused", "ignored", "retried", "dead",
+               "in_doubt": doubts that have begun, "found": those of which it was found out whether they had arrived}
     answers    the Bot API's, by kind: {"ok", "refused", "not_sent", "flood", "in_doubt"}
     flood      {"pauses": how many 429, "seconds": how long they asked to wait}
     ack, menu  {"le": [upper bounds in seconds], "n": [how many within each, one more than bounds: the rest]}
@@ -13,7 +13,8 @@ A row's JSON, all of it counted in the `seconds` before it was written:
                "looked_for", "jobs": {provider: {state: how many}}}
     telegram   of the ACTIVE instance only: {"pending", "last_error", "last_error_at": Unix time or null}
 
-Names that are 0 may be left out.
+Names that are 0 may be left out, and so may a histogram without entries. A row whose answer was lost may be there
+twice.
 """
 
 from __future__ import annotations

@@ -26,8 +26,13 @@ class DatabaseGroups:
             buckets=ITEMS_BUCKETS,
             registry=registry,
         )
+        # Looking a child up by its label costs more than observing.
+        self._children: dict[str, tuple[Histogram, Histogram]] = {}
 
     def observe(self, write: str, items: int, seconds: float) -> None:
         """A group of so many has been written, or has failed, after so many seconds."""
-        self._seconds.labels(write).observe(seconds)
-        self._items.labels(write).observe(items)
+        children = self._children.get(write)
+        if children is None:
+            children = self._children[write] = self._seconds.labels(write), self._items.labels(write)
+        children[0].observe(seconds)
+        children[1].observe(items)
