@@ -64,7 +64,7 @@ class Others:
             if not wait_for_menus:
                 load.owed.clear()
             await load.finish()
-            for n, due in (load.owed if wait_for_menus else missing).items():
+            for n, due in list((load.owed if wait_for_menus else missing).items()):
                 load.menu_times.append((due, math.inf))
                 load.owed.pop(n, None)
             for what, times in load.errors.items():
