@@ -4,6 +4,5 @@ score.py      accepted, answered, lost, twice, and how long it took, by what Tel
 ledger.py     what the database says of those who have no answer
 recent.py     durations of the last minute and their percentiles
 handovers.py  how long nobody was answered when the lead went over
-history.py    the last minutes, second by second, with everything that was done
-plots.py      these as SVG
+history.py    the last minutes, second by second, with everything that was done; plots of them
 """
