@@ -32,6 +32,10 @@ TABLES = [
     "deciding",
     "instances",
     "state_transitions",
+    "pauses",
+    "operator_actions",
+    "figures",
+    "kept_payloads",
 ]
 
 
