@@ -10,11 +10,8 @@ stand in an outer nursery: after a crash they still write down what has been sen
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -32,49 +29,39 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
-from svc.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
 from svc.delivery.metered_sender import MeteredSender
 from svc.delivery.prober import Prober
-from svc.delivery.readings import TakeReadings, keep_reading
+from svc.delivery.readings import keep_reading
 from svc.delivery.remote_files import RemoteFiles
-from svc.delivery.retention import Kept, prune
+from svc.delivery.retention import prune
 from svc.delivery.sending_pause import SendingPause
 from svc.delivery.worker import work
-from svc.handler.bot import Bot
-from svc.handler.known import Creating
 from svc.intake.accept import Intake
-from svc.intake.callback import Callbacks, ReadCallback
+from svc.intake.callback import Callbacks
 from svc.intake.http_app import make_app
 from svc.intake.http_server import http_served
 from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
-from svc.jobs.results import open_result_servers
-from svc.jobs.runner import JobParts, OpenProviders, OpenResults, no_providers, work_on_jobs
-from svc.leadership.election import Election, Leader, LockSession
+from svc.jobs.runner import JobParts, work_on_jobs
+from svc.keep_up import keep_up
+from svc.leadership.election import Election, Leader
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
-from svc.observability.metrics import Metrics
 from svc.ops.routes import add_ops
 from svc.ops.site import make_site
+from svc.parts import Parts
 from svc.queue.chat_queue import ChatQueue
 from svc.queue.hints import Hints
 from svc.queue.new_work import NewWork
-from svc.settings.environment import Settings
-from svc.storage.database import Database
-from svc.storage.figures import Figures
 from svc.storage.figures_writer import FiguresWriter
-from svc.storage.inbox import Inbox, Term
-from svc.storage.instances import Instances
-from svc.storage.jobs import Jobs
-from svc.storage.transition_log import TransitionLog
+from svc.storage.inbox import Term
 from svc.waiting import until
-from telegram_client.client import BotApi, OpenTransport
-from telegram_client.downloads import OpenFor, network_transport_for
+from telegram_client.client import BotApi
 from telegram_client.files import BotFiles
 from telegram_client.flood import FloodControl
 from telegram_client.get_me import open_get_me
@@ -89,50 +76,6 @@ LEAST_FLUSH = 1.0
 EXIT_MARGIN = 5.0
 # Of the workers, the part that may be moving files at once.
 FILE_SHARE = 1 / 4
-
-
-@dataclass
-class Parts:
-    """What the service is put together from: the real parts in `svc run`, stand-ins under a test's mock clock."""
-
-    settings: Settings
-    metrics: Metrics
-    inbox: Inbox
-    instances: Instances
-    jobs: Jobs
-    transition_log: TransitionLog
-    bot: Bot
-    prepare: Callable[[], Awaitable[None]]
-    """BOOT's work: wait for the database, bring its schema up to date."""
-    writers: Callable[[], Awaitable[None]]
-    """Writes the groups of inbox, jobs and transition log until cancelled."""
-    connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
-    """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
-    database_answers: Callable[[], Awaitable[bool]]
-    take_readings: TakeReadings | None = None
-    """Reads what the metrics tell of the database; None: they tell nothing of it."""
-    figures: Figures | None = None
-    """Where it is written what is counted; None: nowhere."""
-    open_transport: OpenTransport | None = None
-    """How the Bot API is reached; None: over the network."""
-    open_remote: OpenFor = network_transport_for
-    """How files that lie elsewhere are reached."""
-    creating: Creating = field(default_factory=Creating)
-    """What may be created here."""
-    open_providers: OpenProviders = no_providers
-    """Opens the connections to those who create, for one period."""
-    open_results: OpenResults = open_result_servers
-    """Opens connections to the servers that hold what was created."""
-    callback_readers: Mapping[str, ReadCallback] = field(default_factory=dict)
-    """How a callback of each provider is read."""
-    ops_database: Database | None = None
-    """What the ops page reads from and acts on, apart from the engine's; None: there is no such page."""
-    kept: Sequence[Kept] = ()
-    """What else is forgotten when it is old enough, besides what the parts above keep."""
-    now: Callable[[], float] = time.time
-    """The time of day, as Unix time."""
-    rng: random.Random = field(default_factory=random.Random)
-    """Jitter and tokens."""
 
 
 class Service:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from svc.actions.replay import Tally
-from svc.operations.actions_text import actions_document
-from svc.operations.document import Document
-from svc.operations.history_text import history_document
-from svc.operations.jobs_text import job_document, jobs_document
-from svc.operations.life_text import life_document
-from svc.operations.status_text import status_document
-from svc.operations.updates_text import reasons_document, tally_document, updates_document
+from svc.operations.printing.document import Document
+from svc.operations.texts.actions import actions_document
+from svc.operations.texts.history import history_document
+from svc.operations.texts.jobs import job_document, jobs_document
+from svc.operations.texts.life import life_document
+from svc.operations.texts.status import status_document
+from svc.operations.texts.updates import reasons_document, tally_document, updates_document
 from svc.operations.watch import Look, watch_document
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -27,7 +27,8 @@ from svc.jobs.results import open_result_servers
 from svc.jobs.runner import OpenProviders, OpenResults, no_providers
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
-from svc.service import Parts, Service
+from svc.parts import Parts
+from svc.service import Service
 from svc.settings.environment import Settings, load_settings
 from svc.storage.figures import Figures
 from svc.storage.jobs import Jobs

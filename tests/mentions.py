@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from statemachine import State
 from svc.observability.events import EVENTS
 from svc.observability.metrics import Metrics
-from svc.operations.arguments import make_parser
+from svc.operations.arguments.parser import make_parser
 from svc.settings.table import SETTINGS
 
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -11,7 +11,7 @@ from svc.actions import dead_letters
 from svc.actions.discard import discard_ids, discard_selected
 from svc.actions.jobs import cancel_job
 from svc.actions.orders import CannotBeDone, obeyed, pause, resume, step_down
-from svc.actions.record import LONGEST_NAME, STOPPED, Operator, latest_actions, operator_here, recorded
+from svc.actions.record import LONGEST_NAME, STOPPED, Operator, latest_actions, operator_named, recorded
 from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
 from svc.reports import updates as reports
 from svc.storage.database import Database, DatabaseUnavailable
@@ -126,8 +126,8 @@ async def test_what_cannot_be_recorded_is_not_done(database: Database) -> None:
 
 def test_who_is_here() -> None:
     """A command says who gave it, and on which machine."""
-    assert operator_here().via == "command"
-    assert "@" in operator_here().name
+    assert operator_named(None).via == "command"
+    assert "@" in operator_named(None).name
 
 
 # Pauses

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from svc.operations.preflight import CHECK_DEADLINE, CHECKS, Check, NotFit, preflight
-from svc.operations.progress import ERASE_LINE, OrderedLines
+from svc.operations.printing.ordered_lines import ERASE_LINE, OrderedLines
 from svc.settings.environment import Settings
 from tests.harness import settings_for_tests
 

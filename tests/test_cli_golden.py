@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from svc.operations.document import Document, Facts, Line, Table, Words, line, plain_text, printable
-from svc.operations.terminal import written
+from svc.operations.printing.document import Document, Facts, Line, Table, Words, line, plain_text, printable
+from svc.operations.printing.terminal import written
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = (

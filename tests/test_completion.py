@@ -72,7 +72,7 @@ async def test_every_shell_can_read_its_script(tmp_path: Path, shell: str) -> No
 async def test_a_shell_waits_for_no_driver_and_no_client(tmp_path: Path) -> None:
     """Whatever is imported before the words are known delays every press of the Tab key."""
     heavy = ("asyncpg", "trio", "httpx", "rich", "quart", "structlog", "prometheus_client", "svc.settings.environment")
-    parse = "from svc.operations.arguments import make_parser; make_parser(); import sys"
+    parse = "from svc.operations.arguments.parser import make_parser; make_parser(); import sys"
     code = f"{parse}; print(set({heavy}) & set(sys.modules))"
     done = await run(*python("-c", code), env=environment_of_checkout(), folder=tmp_path)
     assert done.stdout == "set()\n"

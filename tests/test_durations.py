@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svc.operations.durations import duration_text
+from svc.operations.printing.durations import duration_text
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
 from svc.actions.replay import replay_ids
 from svc.operations import inspect
-from svc.operations.document import plain_text
-from svc.operations.life_text import life_document
 from svc.operations.preflight import preflight
+from svc.operations.printing.document import plain_text
+from svc.operations.texts.life import life_document
 from svc.reports import history
 from svc.reports import updates as reports
 from svc.settings.environment import Intake, Settings

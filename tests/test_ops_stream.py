@@ -16,8 +16,8 @@ import trio.testing
 
 from fleet.process import running_service
 from svc.intake import hypercorn_connections, middleware
-from svc.ops.looks import OVERVIEW, Looks
 from svc.ops.stream import HEARTBEAT, MAX_STREAMS, PageStream, Streams
+from svc.ops.topics import OVERVIEW, Topics
 from svc.ops.watching import Watch
 from svc.storage.asyncio_loop import asyncio_loop
 from tests.harness import settings_for_tests
@@ -199,7 +199,7 @@ async def test_a_database_that_is_away() -> None:
     settings = settings_for_tests()
     site = site_without_database()
     async with asyncio_loop(), served(site) as (_, client):
-        looks = Looks(site.database, settings.bot_id, served_by="one", bot=lambda: "@a_bot", hide=str)
+        looks = Topics(site.database, settings.bot_id, served_by="one", bot=lambda: "@a_bot", hide=str)
         first, second = await looks.overview(), await looks.overview()
         assert b"the database does not answer since" in first
         assert b'"served_by": "one"' in first

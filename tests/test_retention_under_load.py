@@ -13,7 +13,7 @@ import trio
 from svc.delivery.retention import PRUNE_ROWS, prune
 from svc.observability.metrics import Metrics
 from svc.operations.run import real_parts
-from svc.service import Parts
+from svc.parts import Parts
 from svc.storage.database import Connection, Database
 from svc.storage.errors import DatabaseBusy
 from svc.storage.inbox import Attempt, BeginOutcome, Done, Term

@@ -16,8 +16,8 @@ from sandbox.app import Sandbox
 from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from svc.operations import inspect
-from svc.operations.document import plain_text
-from svc.operations.status_text import status_document
+from svc.operations.printing.document import plain_text
+from svc.operations.texts.status import status_document
 from svc.reports import status as status_module
 from svc.reports.status import status
 from svc.settings.environment import Settings

@@ -51,13 +51,18 @@ class Operator:
         return storable(" ".join(self.name.split()))[:LONGEST_NAME] or "unknown"
 
 
-def operator_here() -> Operator:
-    """Whoever gives a command on this machine, as the system calls them."""
+def operator_named(name: str | None) -> Operator:
+    """Whoever gives a command on this machine: by this name, by SVC_OPERATOR, or as the system calls them."""
+    given = name or os.environ.get("SVC_OPERATOR")
+    return Operator(given or _user_here(), "command")
+
+
+def _user_here() -> str:
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # as in a container whose user has no name
         user = str(os.getuid())
-    return Operator(f"{user}@{socket.gethostname()}", "command")
+    return f"{user}@{socket.gethostname()}"
 
 
 @dataclass

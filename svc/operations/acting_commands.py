@@ -1,4 +1,4 @@
-"""What each command does by which an operator acts: dead updates, pauses, the lead. Each is recorded with who did it.
+"""What each command does by which an operator acts: dead updates, jobs, pauses, the lead. Each is recorded.
 
 As in `commands`, each imports what it needs when it is chosen.
 """
@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from svc.operations.command import reporting
+from svc.operations.arguments.command import reporting
 
 if TYPE_CHECKING:
-    from svc.operations.dead_command import Deed
+    from svc.operations.dead_command import Action
     from svc.operations.orders_command import Target
     from svc.settings.environment import Settings
 
@@ -29,8 +29,8 @@ def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awa
 @reporting
 def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates discard`: these ids, or those that fit, once somebody has agreed."""
+    from svc.operations.arguments.selection import agreement_missing
     from svc.operations.dead_command import DISCARD
-    from svc.operations.selection_arguments import agreement_missing
 
     if fault := agreement_missing(arguments):
         arguments.bad_usage(fault)
@@ -38,28 +38,28 @@ def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Aw
 
 
 def _to_dead_updates(
-    settings: Settings, arguments: Namespace, deed: Deed, *, agreed: bool
+    settings: Settings, arguments: Namespace, action: Action, *, agreed: bool
 ) -> Callable[[], Awaitable[bool]]:
+    from svc.actions.record import operator_named
     from svc.actions.replay import Selection
+    from svc.operations.arguments.selection import fault_of
     from svc.operations.dead_command import settle_ids, settle_selection
-    from svc.operations.operator_name import operator_named
-    from svc.operations.selection_arguments import fault_of
 
     if fault := fault_of(arguments):
         arguments.bad_usage(fault)
     who = operator_named(arguments.operator)
     how = {"as_json": arguments.json, "dry_run": arguments.dry_run, "agreed": agreed}
     if arguments.ids:
-        return partial(settle_ids, settings, deed, who, update_ids=arguments.ids, **how)
+        return partial(settle_ids, settings, action, who, update_ids=arguments.ids, **how)
     selection = Selection(arguments.reason, arguments.older_than, arguments.younger_than)
-    return partial(settle_selection, settings, deed, who, selection=selection, **how)
+    return partial(settle_selection, settings, action, who, selection=selection, **how)
 
 
 @reporting
 def pause(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc pause`."""
+    from svc.actions.record import operator_named
     from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
 
     how = {"reason": arguments.reason, "as_json": arguments.json}
     return partial(orders_command.pause, settings, operator_named(arguments.operator), _target(arguments), **how)
@@ -68,8 +68,8 @@ def pause(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bo
 @reporting
 def resume(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc resume`."""
+    from svc.actions.record import operator_named
     from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
 
     who = operator_named(arguments.operator)
     return partial(orders_command.resume, settings, who, _target(arguments), as_json=arguments.json)
@@ -86,8 +86,18 @@ def _target(arguments: Namespace) -> Target:
 @reporting
 def step_down(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc step-down`."""
+    from svc.actions.record import operator_named
     from svc.operations import orders_command
-    from svc.operations.operator_name import operator_named
 
     who = operator_named(arguments.operator)
     return partial(orders_command.step_down, settings, who, as_json=arguments.json)
+
+
+@reporting
+def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
+    """`svc jobs cancel`."""
+    from svc.actions.record import operator_named
+    from svc.operations.jobs_command import end_job
+
+    who = operator_named(arguments.operator)
+    return partial(end_job, settings, who, job_id=arguments.id, as_json=arguments.json)

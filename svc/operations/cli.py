@@ -67,8 +67,8 @@ def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
 
 
 def _choose(argv: Sequence[str] | None) -> Callable[[], int]:
-    from svc.operations.arguments import make_parser
-    from svc.operations.completion import complete_if_asked
+    from svc.operations.arguments.completion import complete_if_asked
+    from svc.operations.arguments.parser import make_parser
 
     parser = make_parser()
     complete_if_asked(parser)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from svc.operations.command import Work, reporting
+from svc.operations.arguments.command import Work, reporting
 
 if TYPE_CHECKING:
     from svc.settings.environment import Settings
@@ -46,7 +46,7 @@ def run(settings: Settings, _arguments: Namespace) -> Work:
 
 def print_completion(_settings: Settings, arguments: Namespace) -> Work:
     """`svc completion`."""
-    from svc.operations.completion import script
+    from svc.operations.arguments.completion import script
 
     def work() -> int:
         print(script(arguments.shell))
@@ -132,16 +132,6 @@ def jobs_show(settings: Settings, arguments: Namespace) -> Callable[[], Awaitabl
     from svc.operations.jobs_command import print_job
 
     return partial(print_job, settings, job_id=arguments.id, as_json=arguments.json)
-
-
-@reporting
-def jobs_cancel(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
-    """`svc jobs cancel`."""
-    from svc.operations.jobs_command import end_job
-    from svc.operations.operator_name import operator_named
-
-    who = operator_named(arguments.operator)
-    return partial(end_job, settings, who, job_id=arguments.id, as_json=arguments.json)
 
 
 @reporting

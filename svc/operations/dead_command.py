@@ -10,17 +10,17 @@ from typing import Any
 from svc.actions.discard import discard_ids, discard_selected
 from svc.actions.record import Operator
 from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
-from svc.operations.document import Document, line
 from svc.operations.inspect import with_schema
-from svc.operations.long_work import telling
-from svc.operations.printing import answer, show
-from svc.operations.updates_text import tally_document
+from svc.operations.printing.document import Document, line
+from svc.operations.printing.long_work import telling
+from svc.operations.printing.output import answer, show
+from svc.operations.texts.updates import tally_document
 from svc.settings.environment import Settings
 from svc.storage.database import Database, DatabaseUnavailable
 
 
 @dataclass(frozen=True)
-class Deed:
+class Action:
     """What can be done to dead updates: to some by their ids, or to those that a selection fits.
 
     `consequence` is what an operator has to agree to first; empty where there is nothing to be afraid of.
@@ -33,8 +33,8 @@ class Deed:
     consequence: str = ""
 
 
-REPLAY = Deed("replay", "replayed", replay_ids, replay_selected)
-DISCARD = Deed(
+REPLAY = Action("replay", "replayed", replay_ids, replay_selected)
+DISCARD = Action(
     "discard",
     "discarded",
     discard_ids,
@@ -45,7 +45,7 @@ DISCARD = Deed(
 
 async def settle_ids(
     settings: Settings,
-    deed: Deed,
+    action: Action,
     operator: Operator,
     *,
     update_ids: Sequence[int],
@@ -56,24 +56,24 @@ async def settle_ids(
     """Do it to these dead updates; False if one of them is not dead, or the operator does not agree."""
 
     async def do(database: Database, *, dry_run: bool) -> dict[int, bool]:
-        return await deed.ids(database, settings.bot_id, operator, update_ids, dry_run=dry_run)
+        return await action.ids(database, settings.bot_id, operator, update_ids, dry_run=dry_run)
 
     async def count(database: Database) -> int:
         return sum((await do(database, dry_run=True)).values())
 
     async def work(database: Database) -> bool:
         dead = await do(database, dry_run=dry_run)
-        answer(dead, lambda _: _ids_document(dead, deed, dry_run), as_json=as_json)
+        answer(dead, lambda _: _ids_document(dead, action, dry_run), as_json=as_json)
         return all(dead.values())
 
-    if not (dry_run or agreed) and not await _agrees(settings, deed, count):
+    if not (dry_run or agreed) and not await _agrees(settings, action, count):
         return False
     return await with_schema(settings, work)
 
 
 async def settle_selection(
     settings: Settings,
-    deed: Deed,
+    action: Action,
     operator: Operator,
     *,
     selection: Selection,
@@ -86,12 +86,12 @@ async def settle_selection(
     async def do(database: Database, tally: Tally, *, dry_run: bool) -> None:
         with telling(lambda: _so_far(tally)) as tell:
             how = {"dry_run": dry_run, "tally": tally, "tell": tell}
-            await deed.selected(database, settings.bot_id, operator, selection, **how)
+            await action.selected(database, settings.bot_id, operator, selection, **how)
 
     async def count(database: Database) -> int:
         tally = Tally()
         await do(database, tally, dry_run=True)
-        show(tally_document(tally, f"would be {deed.done}"), hide=settings.hide, out=sys.stderr)
+        show(tally_document(tally, f"would be {action.done}"), hide=settings.hide, out=sys.stderr)
         return tally.chosen.total()
 
     async def work(database: Database) -> bool:
@@ -101,35 +101,35 @@ async def settle_selection(
         except DatabaseUnavailable:
             print(f"svc: stopped: {_so_far(tally)}; the same command goes on with the rest", file=sys.stderr)
             raise
-        done = f"would be {deed.done}" if dry_run else deed.done
-        data = _as_dict(tally, f"would_{deed.verb}" if dry_run else deed.done)
+        done = f"would be {action.done}" if dry_run else action.done
+        data = _as_dict(tally, f"would_{action.verb}" if dry_run else action.done)
         answer(data, lambda _: tally_document(tally, done), as_json=as_json, hide=settings.hide)
         return True
 
-    if not (dry_run or agreed) and not await _agrees(settings, deed, count):
+    if not (dry_run or agreed) and not await _agrees(settings, action, count):
         return False
     return await with_schema(settings, work)
 
 
-async def _agrees(settings: Settings, deed: Deed, count: Callable[[Database], Awaitable[int]]) -> bool:
+async def _agrees(settings: Settings, action: Action, count: Callable[[Database], Awaitable[int]]) -> bool:
     """Whether whoever sits at the terminal types yes, once told of how many there are and what follows."""
 
     async def ask(database: Database) -> bool:
         if not (number := await count(database)):
             return True  # there is nothing to agree to, and the work says so
         many = "1 dead update is" if number == 1 else f"{number} dead updates are"
-        print(f"{many} about to be {deed.done}. {deed.consequence}", file=sys.stderr)
-        print(f'Type "yes" to {deed.verb}: ', end="", file=sys.stderr, flush=True)
+        print(f"{many} about to be {action.done}. {action.consequence}", file=sys.stderr)
+        print(f'Type "yes" to {action.verb}: ', end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() == "yes":
             return True
-        print(f"svc: nothing was {deed.done}", file=sys.stderr)
+        print(f"svc: nothing was {action.done}", file=sys.stderr)
         return False
 
     return await with_schema(settings, ask)
 
 
-def _ids_document(dead: dict[int, bool], deed: Deed, dry_run: bool) -> Document:
-    words = {True: f"would be {deed.done}" if dry_run else deed.done, False: "is not dead"}
+def _ids_document(dead: dict[int, bool], action: Action, dry_run: bool) -> Document:
+    words = {True: f"would be {action.done}" if dry_run else action.done, False: "is not dead"}
     return [line(f"{update_id} {words[found]}") for update_id, found in dead.items()]
 
 

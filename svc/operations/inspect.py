@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 
 from svc.actions.record import latest_actions
-from svc.operations.actions_text import actions_document
-from svc.operations.document import Document, line
-from svc.operations.history_text import history_document
-from svc.operations.life_text import life_document
-from svc.operations.printing import answer
-from svc.operations.status_text import status_document
-from svc.operations.updates_text import reasons_document, updates_document
+from svc.operations.printing.document import Document, line
+from svc.operations.printing.output import answer
+from svc.operations.texts.actions import actions_document
+from svc.operations.texts.history import history_document
+from svc.operations.texts.life import life_document
+from svc.operations.texts.status import status_document
+from svc.operations.texts.updates import reasons_document, updates_document
 from svc.reports import updates as reports
 from svc.reports.history import transitions
 from svc.reports.jobs import count_jobs

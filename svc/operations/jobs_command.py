@@ -5,10 +5,10 @@ from __future__ import annotations
 from svc.actions.jobs import cancel_job
 from svc.actions.record import Operator
 from svc.handler.job import JobState
-from svc.operations.document import line
 from svc.operations.inspect import with_schema
-from svc.operations.jobs_text import job_document, jobs_document
-from svc.operations.printing import answer
+from svc.operations.printing.document import line
+from svc.operations.printing.output import answer
+from svc.operations.texts.jobs import job_document, jobs_document
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from svc.storage.jobs_reading import list_jobs, show_job

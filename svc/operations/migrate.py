@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.operations.long_work import telling
+from svc.operations.printing.long_work import telling
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
 from svc.storage.migrate import MIGRATION_SESSIONS, Migration, migrate, pending_migrations

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from svc.actions import orders
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator
-from svc.operations.document import line
-from svc.operations.durations import duration_text
 from svc.operations.inspect import with_schema
-from svc.operations.printing import answer
+from svc.operations.printing.document import line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import answer
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope

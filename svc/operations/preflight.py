@@ -9,8 +9,8 @@ import trio
 
 from providers.provider import ProviderError
 from svc.leadership.postgres_lock import connect_lock
-from svc.operations.document import printable
-from svc.operations.progress import OrderedLines
+from svc.operations.printing.document import printable
+from svc.operations.printing.ordered_lines import OrderedLines
 from svc.operations.providers import kie_credit
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, DatabaseUnavailable, open_database

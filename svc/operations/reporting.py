@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from svc.observability.errors import leaves
-from svc.operations.document import printable
 from svc.operations.exit_codes import DONE, FAILED
+from svc.operations.printing.document import printable
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable, asyncio_loop
 from svc.storage.migrate import MigrationError
 

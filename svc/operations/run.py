@@ -18,8 +18,9 @@ from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.operations.providers import callback_readers, creating, open_providers
 from svc.ops.site import open_ops_database
+from svc.parts import Parts
 from svc.reports.readings import take_readings
-from svc.service import EXIT_MARGIN, Parts, Service
+from svc.service import EXIT_MARGIN, Service
 from svc.settings.environment import Settings
 from svc.shutdown import drain_on_signal
 from svc.storage.database import (

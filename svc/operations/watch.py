@@ -16,11 +16,11 @@ from typing import Any
 
 import trio
 
-from svc.operations.document import Document, Words, line
-from svc.operations.durations import duration_text
 from svc.operations.inspect import missing_schema, whole_status
-from svc.operations.printing import cleaning, is_terminal, json_text, short_moment, show, terminal_console
-from svc.operations.status_text import status_document
+from svc.operations.printing.document import Document, Words, line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import cleaning, is_terminal, json_text, short_moment, show, terminal_console
+from svc.operations.texts.status import status_document
 from svc.settings.environment import Settings
 from svc.storage.database import Database, DatabaseUnavailable, open_database
 
@@ -104,7 +104,7 @@ def _print(put: Put, look: Look) -> None:
 def _redrawn(settings: Settings, every: float) -> Iterator[Put]:
     from rich.live import Live
 
-    from svc.operations.terminal import written
+    from svc.operations.printing.terminal import written
 
     console = terminal_console(sys.stdout)
     clean = cleaning(settings.hide)

@@ -15,8 +15,8 @@ import trio
 
 from svc.handler.bot import BotError, load_bot
 from svc.intake.webhook_registration import target_of
-from svc.operations.document import Document, Facts, line, printable
-from svc.operations.printing import answer
+from svc.operations.printing.document import Document, Facts, line, printable
+from svc.operations.printing.output import answer
 from svc.settings.environment import Settings
 from telegram_client.client import BotApi, OpenTransport
 from telegram_client.errors import InDoubt, NotSent, Refused, TelegramError

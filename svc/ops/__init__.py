@@ -9,13 +9,13 @@ security_headers.py  what every answer tells a browser
 routes.py     the page over HTTP; what it is told, as plain data, is in svc/reports/views.py
 files.py      the files and templates that a browser gets
 watching.py   one look at the database a second, for all pages that are open
-looks.py      what is looked up for them
+topics.py     what is looked up for them
 stream.py     what a page is told as time goes by
 details.py    one update, one job, the dead ones
 masking.py    what is hidden of what people have sent
-wanted.py     reading what a page asks for
+request_fields.py    reading what a page asks for
 plots.py      the plots and the timeline, from figures and transitions
-deeds.py      what the buttons do: the table of actions
+actions.py    what the buttons do: the table of actions
 templates/    the page and the login, for Jinja2
 page/         style sheets and modules
 """

@@ -35,15 +35,15 @@ from werkzeug.exceptions import HTTPException
 from statemachine import EDGES, State
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator, latest_actions
-from svc.ops import deeds, wanted
+from svc.ops import actions, request_fields
 from svc.ops.details import dead_view, job_view, life_view
 from svc.ops.door import Door, visitor
-from svc.ops.looks import OVERVIEW, plots_of
 from svc.ops.plots import WINDOWS
+from svc.ops.request_fields import BadRequest
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
 from svc.ops.stream import PageStream
-from svc.ops.wanted import BadRequest
+from svc.ops.topics import OVERVIEW, plots_of
 from svc.reports.search import asked_for, search
 from svc.reports.views import ActionRow
 from svc.storage.errors import DatabaseUnavailable
@@ -98,7 +98,7 @@ def _answering(route: Route) -> Route:
             return await route(**names)
         except (BadRequest, ValueError) as error:
             return {"error": str(error)}, 400
-        except deeds.ChangedMeanwhile as error:
+        except actions.ChangedMeanwhile as error:
             return {"error": str(error), "fitting": error.fitting}, 409
         except CannotBeDone as error:
             return {"error": str(error)}, 409
@@ -155,24 +155,26 @@ def _add_reading(pages: Blueprint, site: Site) -> None:
     @pages.get("/updates/<int(signed=True):number>")
     @_answering
     async def update(number: int) -> ResponseReturnValue:
-        view = await life_view(site.database, site.bot_id, wanted.number({"update": number}, "update"), site.hide)
+        view = await life_view(
+            site.database, site.bot_id, request_fields.number({"update": number}, "update"), site.hide
+        )
         return asdict(view) if view else ({"error": f"nothing is known of update {number}"}, 404)
 
     @pages.get("/jobs/<int:number>")
     @_answering
     async def job(number: int) -> ResponseReturnValue:
-        view = await job_view(site.database, site.bot_id, wanted.number({"job": number}, "job"), site.hide)
+        view = await job_view(site.database, site.bot_id, request_fields.number({"job": number}, "job"), site.hide)
         return asdict(view) if view else ({"error": f"nothing is known of job {number}"}, 404)
 
     @pages.get("/dead")
     @_answering
     async def dead() -> ResponseReturnValue:
-        chosen = wanted.selection(request.args)
+        chosen = request_fields.selection(request.args)
         return asdict(await dead_view(site.database, site.bot_id, chosen, site.hide))
 
     @pages.get("/actions")
     @_answering
-    async def actions() -> ResponseReturnValue:
+    async def latest() -> ResponseReturnValue:
         rows = await latest_actions(site.database, site.bot_id, ACTIONS_SHOWN)
         return [asdict(_action_row(row)) for row in rows]
 
@@ -188,6 +190,6 @@ def _add_acting(pages: Blueprint, site: Site) -> None:
     async def act() -> ResponseReturnValue:
         if request.mimetype != "application/json":
             raise BadRequest("the request must be JSON (Content-Type: application/json)")
-        asked = wanted.json_object(await request.get_data())
-        desk = deeds.Desk(site.database, site.bot_id, Operator(visitor().operator, "page"))
-        return {"done": await deeds.do(desk, asked)}
+        asked = request_fields.json_object(await request.get_data())
+        context = actions.Context(site.database, site.bot_id, Operator(visitor().operator, "page"))
+        return {"done": await actions.perform(context, asked)}

@@ -10,8 +10,8 @@ from jinja2 import Environment
 
 from svc.ops.clients import Network
 from svc.ops.files import Files, make_templates
-from svc.ops.looks import Looks
 from svc.ops.stream import Streams
+from svc.ops.topics import Topics
 from svc.ops.watching import Watch
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
@@ -51,8 +51,8 @@ class Site:
 
 def make_site(settings: Settings, database: Database, *, bot: Callable[[], str]) -> Site:
     """The ops page of this instance, on a database of its own. `bot` tells what the bot is called."""
-    looks = Looks(database, settings.bot_id, served_by=settings.instance_id, bot=bot, hide=settings.hide)
-    watch = Watch(looks.topics())
+    topics = Topics(database, settings.bot_id, served_by=settings.instance_id, bot=bot, hide=settings.hide)
+    watch = Watch(topics.by_name())
     return Site(
         database,
         settings.bot_id,

@@ -28,7 +28,8 @@ from svc.leadership.lease import LeaseTimes
 from svc.observability.logs import configure_logging
 from svc.observability.metrics import Metrics
 from svc.operations.providers import kie_reader
-from svc.service import Parts, Service
+from svc.parts import Parts
+from svc.service import Service
 from svc.storage.inbox import Term
 from tests.harness import SECRET, settings_for_tests
 from tests.memory.instances import MemoryInstances

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from svc.operations.document import Column, Document, Table, Words, line
-from svc.operations.durations import duration_text
-from svc.operations.printing import TO_MILLISECONDS, moment_text
-from svc.operations.status_text import STATE_TONES
+from svc.operations.printing.document import Column, Document, Table, Words, line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import TO_MILLISECONDS, moment_text
+from svc.operations.texts.status import STATE_TONES
 from svc.reports.history import LeadershipTerm, leadership_terms
 
 _TRANSITIONS = (

@@ -11,8 +11,9 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 from svc.handler.job import JobState
-from svc.operations import acting_commands, argument_types, commands, completion, selection_arguments
-from svc.operations.command import Command
+from svc.operations import acting_commands, commands
+from svc.operations.arguments import completion, selection, types
+from svc.operations.arguments.command import Command
 from svc.settings.documents import help_text
 from svc.settings.table import REQUIRED
 from telegram_client.update_kinds import DEFAULT_KINDS
@@ -85,7 +86,7 @@ def _add_status(actions: Any) -> None:
     status = _add(actions, "status", commands.status, "who is ACTIVE, what is paused, and what waits", STATUS_NEEDS)
     status.add_argument(
         "--watch",
-        type=argument_types.period,
+        type=types.period,
         nargs="?",
         const=WATCH_EVERY,
         metavar="SECONDS",
@@ -110,27 +111,27 @@ def _add_webhook(actions: Any) -> None:
 def _add_updates(actions: Any) -> None:
     listing = _add(actions, "list", commands.updates_list, "updates in one state that fit all filters", STATUS_NEEDS)
     listing.add_argument("--state", choices=("pending", "processing", "dead", "done"), default="pending")
-    listing.add_argument("--chat", type=argument_types.any_id, metavar="ID", help="those of this chat")
+    listing.add_argument("--chat", type=types.any_id, metavar="ID", help="those of this chat")
     listing.add_argument(
         "--person",
-        type=argument_types.any_id,
+        type=types.any_id,
         metavar="ID",
         help="those of this user: the private chat, and unless they are done also what was sent elsewhere",
     )
     listing.add_argument("--kind", choices=KINDS, metavar="KIND", help="message, callback_query, inline_query, ...")
-    selection_arguments.add_ages(listing)
+    selection.add_ages(listing)
     _add_limit(listing, "at most N")
     show = _add(actions, "show", commands.updates_show, "one update's whole life", STATUS_NEEDS)
-    show.add_argument("id", type=argument_types.any_id, metavar="ID")
+    show.add_argument("id", type=types.any_id, metavar="ID")
     reasons = _add(actions, "reasons", commands.updates_reasons, "why updates are dead, and how many", STATUS_NEEDS)
     _add_limit(reasons, "the N most frequent")
     replay = _add(
         actions, "replay", acting_commands.updates_replay, "put dead updates back into the inbox", STATUS_NEEDS
     )
-    selection_arguments.add_selection(replay, selection_arguments.REPLAY)
+    selection.add_selection(replay, selection.REPLAY)
     give_up = acting_commands.updates_discard
     discard = _add(actions, "discard", give_up, "give dead updates up for good", STATUS_NEEDS)
-    selection_arguments.add_selection(discard, selection_arguments.DISCARD)
+    selection.add_selection(discard, selection.DISCARD)
     discard.add_argument("--yes", action="store_true", help="do not ask")
     for action in (replay, discard):
         _add_operator(action)
@@ -144,10 +145,14 @@ def _add_jobs(actions: Any) -> None:
     _add_limit(listing, "at most N")
     show = _add(actions, "show", commands.jobs_show, "one job's whole life", STATUS_NEEDS)
     cancel = _add(
-        actions, "cancel", commands.jobs_cancel, "end one that is not made yet, and tell its person", STATUS_NEEDS
+        actions,
+        "cancel",
+        acting_commands.jobs_cancel,
+        "end one that is not made yet, and tell its person",
+        STATUS_NEEDS,
     )
     for action in (show, cancel):
-        action.add_argument("id", type=argument_types.job_id, metavar="ID")
+        action.add_argument("id", type=types.job_id, metavar="ID")
     _add_operator(cancel)
     for action in (listing, show, cancel):
         _add_json(action)
@@ -158,15 +163,13 @@ def _add_orders(actions: Any) -> None:
         actions, "pause", acting_commands.pause, "stop sending, or creating by a provider or a model", STATUS_NEEDS
     )
     pause.add_argument(
-        "--reason", type=argument_types.short_text, default="by an operator", metavar="TEXT", help="why, for the others"
+        "--reason", type=types.short_text, default="by an operator", metavar="TEXT", help="why, for the others"
     )
     resume = _add(actions, "resume", acting_commands.resume, "end a pause", STATUS_NEEDS)
     for action in (pause, resume):
         which = action.add_mutually_exclusive_group()
-        which.add_argument(
-            "--provider", type=argument_types.short_text, metavar="NAME", help="only what it would create"
-        )
-        which.add_argument("--model", type=argument_types.short_text, metavar="ID", help="only what it would create")
+        which.add_argument("--provider", type=types.short_text, metavar="NAME", help="only what it would create")
+        which.add_argument("--model", type=types.short_text, metavar="ID", help="only what it would create")
     text = "have the ACTIVE instance give the lead to another one"
     step_down = _add(actions, "step-down", acting_commands.step_down, text, STATUS_NEEDS)
     for action in (pause, resume, step_down):
@@ -184,7 +187,7 @@ def _add_replay(actions: Any) -> None:
     replay = _add(actions, "replay", commands.replay, text, STATUS_NEEDS)
     replay.add_argument(
         "--since",
-        type=argument_types.time_span,
+        type=types.time_span,
         required=True,
         metavar="TIME",
         help="updates of the last 24h, 90m or 7d",
@@ -200,14 +203,14 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_limit(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--limit", type=argument_types.limit, default=50, metavar="N", help=f"{text} (default 50)")
+    parser.add_argument("--limit", type=types.limit, default=50, metavar="N", help=f"{text} (default 50)")
 
 
 def _add_operator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as",
         dest="operator",
-        type=argument_types.short_text,
+        type=types.short_text,
         metavar="NAME",
         help="who does this, for svc actions (default: SVC_OPERATOR, or user@host)",
     )

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from svc.operations.document import Column, Document, Facts, Line, Table, Tone, Words, line
-from svc.operations.durations import duration_text
-from svc.operations.printing import short_moment
+from svc.operations.printing.document import Column, Document, Facts, Line, Table, Tone, Words, line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import short_moment
 from svc.reports.pauses import BOT
 
 STATE_TONES: Mapping[str, Tone] = {"ACTIVE": "good", "PASSIVE": "note", "DRAINING": "warn", "BOOT": "faint"}

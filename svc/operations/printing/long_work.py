@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from svc.operations.printing import is_terminal, terminal_console
+from svc.operations.printing.output import is_terminal, terminal_console
 
 # In seconds, where it is no terminal.
 TELL_EVERY = 2.0

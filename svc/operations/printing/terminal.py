@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from svc.operations.document import Block, Clean, Column, Document, Facts, Line, Table, Tone, Words
+from svc.operations.printing.document import Block, Clean, Column, Document, Facts, Line, Table, Tone, Words
 
 STYLES: dict[Tone, str] = {
     "": "",

@@ -1,6 +1,6 @@
 """What `svc updates` says of many updates: a list of them, why they are dead, what became of a replay or a discard.
 
-`life_text` has one update's life.
+`life` has one update's life.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from svc.actions.replay import Tally
-from svc.operations.document import Column, Document, Line, Table, Tone, Words, line
-from svc.operations.durations import duration_text
-from svc.operations.printing import moment_text, short_moment
+from svc.operations.printing.document import Column, Document, Line, Table, Tone, Words, line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import moment_text, short_moment
 
 SHOWN_REASONS = 20
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from svc.operations.document import Column, Document, Line, Table, Words, line
-from svc.operations.printing import TO_MILLISECONDS, json_text, moment_text, short_moment
-from svc.operations.status_text import JOB_TONES
+from svc.operations.printing.document import Column, Document, Line, Table, Words, line
+from svc.operations.printing.output import TO_MILLISECONDS, json_text, moment_text, short_moment
+from svc.operations.texts.status import JOB_TONES
 
 _MOMENTS = (
     ("created_at", "asked for"),

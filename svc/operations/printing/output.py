@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from svc.operations.document import Document, plain_text, printable
+from svc.operations.printing.document import Document, plain_text, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +39,7 @@ def show(document: Document, *, hide: Callable[[str], str] = str, out: TextIO | 
     """Print a document for whoever reads `out` (default: stdout)."""
     out = out or sys.stdout
     if is_terminal(out):
-        from svc.operations.terminal import written
+        from svc.operations.printing.terminal import written
 
         console = terminal_console(out)
         console.print(written(document, console, cleaning(hide)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from svc.operations.argument_types import any_id, hours, short_text
+from svc.operations.arguments.types import any_id, hours, short_text
 
 REPLAY = """\
 Put dead updates back into the inbox, as if they had just come: attempts and age count from here; history and sends in

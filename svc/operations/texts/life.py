@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from svc.operations.document import Document, Line, Tone, Words, line
-from svc.operations.durations import duration_text
-from svc.operations.printing import TO_MILLISECONDS, moment_text
-from svc.operations.updates_text import STATE_TONES
+from svc.operations.printing.document import Document, Line, Tone, Words, line
+from svc.operations.printing.durations import duration_text
+from svc.operations.printing.output import TO_MILLISECONDS, moment_text
+from svc.operations.texts.updates import STATE_TONES
 from svc.storage.inbox import SENDS_IN_DOUBT
 
 EVENTS = {

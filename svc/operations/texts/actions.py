@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from svc.operations.document import Column, Document, Table, Words
-from svc.operations.printing import json_text, moment_text, short_moment
+from svc.operations.printing.document import Column, Document, Table, Words
+from svc.operations.printing.output import json_text, moment_text, short_moment
 
 NO_END = "has not ended, or was stopped half-way"
 

@@ -29,8 +29,8 @@ def plots_of(hours: int) -> str:
     return f"plots {hours}"
 
 
-class Looks:
-    """Looks for the topics of one bot. `served_by` is this instance, `bot` tells how the bot is called, `hide` takes
+class Topics:
+    """The topics of one bot. `served_by` is this instance, `bot` tells how the bot is called, `hide` takes
     the settings' secrets out of a text.
     """
 
@@ -48,8 +48,8 @@ class Looks:
         self._slow_at = float("-inf")
         self._plots: dict[int, Mapping[str, str]] = {}
 
-    def topics(self) -> dict[str, tuple[Look, float]]:
-        """All looks by the name of their topic, each with the seconds between two of them."""
+    def by_name(self) -> dict[str, tuple[Look, float]]:
+        """How each topic is looked up, with the seconds between two looks."""
         windows = {plots_of(hours): (self._window(hours), PLOTS_EVERY) for hours in WINDOWS}
         return {OVERVIEW: (self.overview, EVERY), **windows}
 

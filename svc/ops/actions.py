@@ -1,7 +1,7 @@
 """What the buttons of the page do: the table of actions.
 
-Each deed reads what it needs from what was sent, has it done by svc/actions, which records it, and answers the sentence
-that says what was done.
+Each reads what it needs from what was sent, has it done by svc/actions, which records it, and answers the sentence that
+says what was done.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from svc.actions.jobs import cancel_job
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator
 from svc.actions.replay import Selection, Tally
-from svc.ops.wanted import BadRequest, ids, number, selection, text
+from svc.ops.request_fields import BadRequest, ids, number, selection, text
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
 
-Wanted = Mapping[str, Any]
+Fields = Mapping[str, Any]
 _SCOPES = ("sending", "provider", "model")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where deeds are done, for which bot, and by whom."""
+class Context:
+    """Where an action is done, for which bot, and by whom."""
 
     database: Database
     bot_id: int
     operator: Operator
 
 
-Deed = Callable[[Desk, Wanted], Awaitable[str]]
+Action = Callable[[Context, Fields], Awaitable[str]]
 
 
 class ChangedMeanwhile(CannotBeDone):
@@ -43,94 +43,94 @@ class ChangedMeanwhile(CannotBeDone):
         self.fitting = fitting
 
 
-async def do(desk: Desk, wanted: Wanted) -> str:
-    """Do what `wanted` names as its `action`; returns the sentence that says what was done.
+async def perform(context: Context, fields: Fields) -> str:
+    """Do what `fields` names as its `action`; returns the sentence that says what was done.
 
     Raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
     """
-    deed = DEEDS.get(text(wanted, "action"))
-    if deed is None:
-        raise BadRequest(f"action must be one of {', '.join(DEEDS)}")
-    return await deed(desk, wanted)
+    action = ACTIONS.get(text(fields, "action"))
+    if action is None:
+        raise BadRequest(f"action must be one of {', '.join(ACTIONS)}")
+    return await action(context, fields)
 
 
-async def _pause(desk: Desk, wanted: Wanted) -> str:
-    scope, name = _paused(wanted)
-    await orders.pause(desk.database, desk.bot_id, desk.operator, scope, name, text(wanted, "reason"))
+async def _pause(context: Context, fields: Fields) -> str:
+    scope, name = _paused(fields)
+    await orders.pause(context.database, context.bot_id, context.operator, scope, name, text(fields, "reason"))
     if scope != "sending":
         return f"The {scope} {name} is paused: nothing new is created there."
-    leader = await orders.obeyed(desk.database, desk.bot_id, paused=True)
+    leader = await orders.obeyed(context.database, context.bot_id, paused=True)
     if leader is None:
         return "Sending is paused. No ACTIVE instance has confirmed it yet; the next one obeys it from its start."
     return f"Sending is paused: {leader} sends nothing any more."
 
 
-async def _resume(desk: Desk, wanted: Wanted) -> str:
-    scope, name = _paused(wanted)
+async def _resume(context: Context, fields: Fields) -> str:
+    scope, name = _paused(fields)
     what = "Sending" if scope == "sending" else f"The {scope} {name}"
-    if not await orders.resume(desk.database, desk.bot_id, desk.operator, scope, name):
+    if not await orders.resume(context.database, context.bot_id, context.operator, scope, name):
         raise CannotBeDone(f"{what} is not paused")
     if scope != "sending":
         return f"{what} goes on."
-    leader = await orders.obeyed(desk.database, desk.bot_id, paused=False)
+    leader = await orders.obeyed(context.database, context.bot_id, paused=False)
     return f"{what} goes on: {leader} sends again." if leader else f"{what} goes on with the next ACTIVE instance."
 
 
-def _paused(wanted: Wanted) -> tuple[PauseScope, str]:
-    scope = text(wanted, "scope")
+def _paused(fields: Fields) -> tuple[PauseScope, str]:
+    scope = text(fields, "scope")
     if scope not in _SCOPES:
         raise BadRequest(f"scope must be one of {', '.join(_SCOPES)}")
-    return cast(PauseScope, scope), text(wanted, "name", empty=scope == "sending")
+    return cast(PauseScope, scope), text(fields, "name", empty=scope == "sending")
 
 
-async def _step_down(desk: Desk, wanted: Wanted) -> str:
-    done = await orders.step_down(desk.database, desk.bot_id, desk.operator)
+async def _step_down(context: Context, fields: Fields) -> str:
+    done = await orders.step_down(context.database, context.bot_id, context.operator)
     return f"{done.former} has given the lead to {done.successor} (epoch {done.epoch}), {done.seconds:.1f} s later."
 
 
-async def _replay(desk: Desk, wanted: Wanted) -> str:
-    if "ids" in wanted:
-        found = await replay.replay_ids(desk.database, desk.bot_id, desk.operator, ids(wanted))
+async def _replay(context: Context, fields: Fields) -> str:
+    if "ids" in fields:
+        found = await replay.replay_ids(context.database, context.bot_id, context.operator, ids(fields))
         return _told("replayed", sum(found.values()), len(found))
-    chosen = await _as_expected(desk, wanted)
+    chosen = await _as_expected(context, fields)
     tally = Tally()
     await replay.replay_selected(
-        desk.database, desk.bot_id, desk.operator, chosen, dry_run=False, tally=tally, tell=_nobody
+        context.database, context.bot_id, context.operator, chosen, dry_run=False, tally=tally, tell=_nobody
     )
     return _told("replayed", tally.chosen.total())
 
 
-async def _discard(desk: Desk, wanted: Wanted) -> str:
-    if "ids" in wanted:
-        found = await discard.discard_ids(desk.database, desk.bot_id, desk.operator, ids(wanted))
+async def _discard(context: Context, fields: Fields) -> str:
+    if "ids" in fields:
+        found = await discard.discard_ids(context.database, context.bot_id, context.operator, ids(fields))
         return _told("discarded", sum(found.values()), len(found))
-    chosen = await _as_expected(desk, wanted)
+    chosen = await _as_expected(context, fields)
     tally = Tally()
     await discard.discard_selected(
-        desk.database, desk.bot_id, desk.operator, chosen, dry_run=False, tally=tally, tell=_nobody
+        context.database, context.bot_id, context.operator, chosen, dry_run=False, tally=tally, tell=_nobody
     )
     return _told("discarded", tally.chosen.total())
 
 
-async def _as_expected(desk: Desk, wanted: Wanted) -> Selection:
+async def _as_expected(context: Context, fields: Fields) -> Selection:
     """What is to be chosen, if it is as much as the operator was told; raises ChangedMeanwhile."""
-    chosen, expected, tally = selection(wanted), number(wanted, "expected"), Tally()
+    chosen, expected, tally = selection(fields), number(fields, "expected"), Tally()
     await replay.replay_selected(
-        desk.database, desk.bot_id, desk.operator, chosen, dry_run=True, tally=tally, tell=_nobody
+        context.database, context.bot_id, context.operator, chosen, dry_run=True, tally=tally, tell=_nobody
     )
     if tally.chosen.total() != expected:
         raise ChangedMeanwhile(tally.chosen.total())
     return chosen
 
 
-async def _cancel_job(desk: Desk, wanted: Wanted) -> str:
-    job_id = number(wanted, "job_id")
-    if not await cancel_job(desk.database, desk.bot_id, desk.operator, job_id):
+async def _cancel_job(context: Context, fields: Fields) -> str:
+    job_id = number(fields, "job_id")
+    if not await cancel_job(context.database, context.bot_id, context.operator, job_id):
         raise CannotBeDone(f"job {job_id} is over, made already, or not known")
     return f"Job {job_id} is cancelled, and its person will be told."
 
 
-DEEDS: Mapping[str, Deed] = {
+ACTIONS: Mapping[str, Action] = {
     "pause": _pause,
     "resume": _resume,
     "step_down": _step_down,
