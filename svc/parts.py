@@ -23,7 +23,7 @@ from svc.storage.inbox import Inbox
 from svc.storage.instances import Instances
 from svc.storage.jobs import Jobs
 from svc.storage.transition_log import TransitionLog
-from telegram_client.client import OpenTransport
+from telegram_client.connections import OpenTransport
 from telegram_client.downloads import OpenFor, network_transport_for
 
 

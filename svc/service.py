@@ -88,6 +88,7 @@ class Service:
         self.lifecycle: Lifecycle[ActivePeriod] = Lifecycle(self._on_transition)
         self._hints = Hints()
         self._news = NewWork()
+        self._follow = partial(follow, self._hints, parts.inbox, settings.passive_hold, parts.rng)
         # These outlive a term: Telegram's patience, what it thinks of the token and which messages there are do too.
         self._flood = FloodControl(settings.send_rate, settings.send_rate_chat, settings.send_rate_group)
         self._pause = SendingPause(parts.metrics, parts.rng)
@@ -152,11 +153,13 @@ class Service:
             for chore in self._chores():
                 nursery.start_soon(self._until_draining, partial(in_each_period, self.lifecycle.active, chore))
             nursery.start_soon(self._until_draining, self._work_on_jobs)
-            nursery.start_soon(self._until_draining, self._ask_while_passive)
+            ask = partial(self._standing.ask_while_passive, self.lifecycle)
+            nursery.start_soon(self._until_draining, partial(keep_up, "REACH", ask, self._parts.rng))
             if self._ops is not None:
                 nursery.start_soon(self._until_draining, self._ops.run)
             async with self._http(nursery, http):
-                if await self._until_draining(self._boot):
+                await self._until_draining(self._parts.prepare)
+                if not self.lifecycle.draining.is_set():
                     self._begin_heartbeats()
                     self.lifecycle.booted()
                     await self._terms.run()
@@ -176,9 +179,9 @@ class Service:
             **({"LOOKS": chores.look_for_sends} if self._settings.in_doubt == "verify" else {}),
             "PRUNE": partial(prune, self._settings, parts.transition_log, parts.jobs, parts.kept),
             **({"READINGS": partial(keep_reading, parts.take_readings)} if parts.take_readings is not None else {}),
-            "PAUSE": self._watch_pause,
-            "REACH": self._ask_while_active,
-            "STEP_DOWN": self._watch_reach,
+            "PAUSE": lambda period: self._pause.watch(period.sender, period.inbox, period.term),
+            "REACH": lambda period: self._standing.ask_while_active(period.sender),
+            "STEP_DOWN": lambda period: self._standing.watch(period.lease, period.term.epoch),
             "SET_UP": self._set_up,
             "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
         }
@@ -203,13 +206,6 @@ class Service:
     def _knowing(self) -> Knowing:
         parts = self._parts
         return Knowing(parts.jobs, parts.creating, self._identity, parts.now, orders=lambda: self._orders.now)
-
-    async def _boot(self) -> bool:
-        await self._parts.prepare()
-        return True
-
-    async def _follow(self) -> None:
-        await follow(self._hints, self._parts.inbox, self._settings.passive_hold, self._parts.rng)
 
     @asynccontextmanager
     async def _open_period(self, leader: Leader) -> AsyncIterator[ActivePeriod]:
@@ -251,9 +247,6 @@ class Service:
                     prober=self._prober,
                 )
 
-    async def _watch_pause(self, period: ActivePeriod) -> None:
-        await self._pause.watch(period.sender, period.inbox, period.term)
-
     def _begin_heartbeats(self) -> None:
         # Until the process ends: what it still sends while it drains is its own.
         assert self._writing is not None
@@ -261,15 +254,6 @@ class Service:
         if self._parts.figures is not None:
             writer = FiguresWriter(self._parts.metrics, self._parts.figures)
             self._writing.start_soon(keep_up, "FIGURES", writer.run, self._parts.rng)
-
-    async def _ask_while_passive(self) -> None:
-        await keep_up("REACH", partial(self._standing.ask_while_passive, self.lifecycle), self._parts.rng)
-
-    async def _ask_while_active(self, period: ActivePeriod) -> None:
-        await self._standing.ask_while_active(period.sender)
-
-    async def _watch_reach(self, period: ActivePeriod) -> None:
-        await self._standing.watch(period.lease, period.term.epoch)
 
     async def _set_up(self, period: ActivePeriod) -> None:
         await self._identity.ask(period.sender, self._parts.rng)
@@ -299,8 +283,8 @@ class Service:
             sender = MeteredSender(self._standing.noting(poller), parts.metrics.bot_api)
             await poll(sender, self._intake, kinds=kinds, rng=parts.rng)
 
-    async def _until_draining(self, work: Callable[[], Awaitable[bool | None]]) -> bool | None:
-        return await until(self.lifecycle.draining, work)
+    async def _until_draining(self, work: Callable[[], Awaitable[None]]) -> None:
+        await until(self.lifecycle.draining, work)
 
     @asynccontextmanager
     async def _writers(self) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from svc.actions.replay import Tally
+from svc.actions.dead_letters import Tally
 from svc.operations.printing.document import Document
 from svc.operations.texts.actions import actions_document
 from svc.operations.texts.history import history_document

@@ -8,11 +8,10 @@ import pytest
 import trio
 
 from svc.actions import dead_letters
-from svc.actions.discard import discard_ids, discard_selected
+from svc.actions.dead_letters import DISCARD, REPLAY, Selection, Tally
 from svc.actions.jobs import cancel_job
 from svc.actions.orders import CannotBeDone, obeyed, pause, resume, step_down
 from svc.actions.record import LONGEST_NAME, STOPPED, Operator, latest_actions, operator_named, recorded
-from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
 from svc.reports import updates as reports
 from svc.storage.database import Database, DatabaseUnavailable
 from svc.storage.inbox import Dead, StoreOutcome, Term
@@ -257,10 +256,10 @@ async def test_discarding(database: Database) -> None:
         bot_id = settings_on(database.url).bot_id
         await inbox.store(received(5))
         await attempt(inbox, term, 5, Dead("RuntimeError: no luck"))
-        assert await discard_ids(database, bot_id, ANNA, [5, 6], dry_run=True) == {5: True, 6: False}
-        assert await discard_ids(database, bot_id, ANNA, [5, 6]) == {5: True, 6: False}
-        assert await discard_ids(database, bot_id, ANNA, [5]) == {5: False}
-        assert await replay_ids(database, bot_id, ANNA, [5]) == {5: False}
+        assert await DISCARD.by_ids(database, bot_id, ANNA, [5, 6], dry_run=True) == {5: True, 6: False}
+        assert await DISCARD.by_ids(database, bot_id, ANNA, [5, 6]) == {5: True, 6: False}
+        assert await DISCARD.by_ids(database, bot_id, ANNA, [5]) == {5: False}
+        assert await REPLAY.by_ids(database, bot_id, ANNA, [5]) == {5: False}
         assert (await inbox.store(received(5))).outcome is StoreOutcome.DUPLICATE
         update = await reports.show_update(database, bot_id, 5)
         rows = await latest_actions(database, bot_id, 10)
@@ -277,7 +276,7 @@ async def test_discarding_what_fits(dead: Database, monkeypatch: pytest.MonkeyPa
     for dry_run in (True, False):
         tally, batches = Tally(), list[int]()
         tell = lambda: batches.append(1)  # noqa: B023, E731 (called right here)
-        await discard_selected(dead, BOT, ANNA, chosen, dry_run=dry_run, tally=tally, tell=tell)
+        await DISCARD.by_selection(dead, BOT, ANNA, chosen, dry_run=dry_run, tally=tally, tell=tell)
         assert (tally.looked_at, tally.chosen.total(), len(batches)) == (20, 4, 7)
     assert [row["n"] for row in await dead.fetch("SELECT count(*) AS n FROM dead_updates")] == [16]
     ((_, action, detail, outcome),) = await told(dead)
@@ -295,7 +294,7 @@ async def test_a_replay_that_is_stopped_says_how_far_it_came(dead: Database, mon
             raise DatabaseUnavailable("away")
 
     with pytest.raises(DatabaseUnavailable):
-        await replay_selected(dead, BOT, ANNA, Selection(), dry_run=False, tally=tally, tell=stop)
+        await REPLAY.by_selection(dead, BOT, ANNA, Selection(), dry_run=False, tally=tally, tell=stop)
     ((_, action, detail, outcome),) = await told(dead)
     assert (action, detail, outcome) == ("replay", {"replayed": 10}, "DatabaseUnavailable: away")
 

@@ -15,7 +15,7 @@ from sandbox.app import Sandbox
 from sandbox.state import WebhookSettings
 from sandbox.telegram import DEMO_TOKEN
 from statemachine import State, Transition
-from svc.actions.replay import replay_ids
+from svc.actions.dead_letters import REPLAY
 from svc.operations import inspect
 from svc.operations.preflight import preflight
 from svc.operations.printing.document import plain_text
@@ -170,7 +170,7 @@ async def test_an_update_that_was_sent_twice_in_doubt_is_explained(database: Dat
         life_document(update)
     )
     assert "svc updates replay 5 sends it once more" in plain_text(life_document(update))
-    await replay_ids(database, settings.bot_id, ANNA, [5])
+    await REPLAY.by_ids(database, settings.bot_id, ANNA, [5])
     update = await reports.show_update(database, settings.bot_id, 5)
     assert update is not None
     assert "replay by an operator\n" in plain_text(life_document(update))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from svc.actions import dead_letters, dead_sql
-from svc.actions.replay import Selection, Tally, replay_selected
+from svc.actions.dead_letters import REPLAY, Selection, Tally
 from svc.operations import inspect
-from svc.operations.dead_command import REPLAY, settle_ids, settle_selection
+from svc.operations.dead_command import settle_ids, settle_selection
 from svc.settings.environment import Settings
 from svc.storage.database import Connection, Database, DatabaseUnavailable, asyncio_loop, column, open_database
 from svc.storage.inbox import Dead, Done
@@ -50,7 +50,7 @@ async def run_replay(
 ) -> Tally:
     """Replay; returns what was counted."""
     tally = Tally()
-    await replay_selected(database, settings.bot_id, ANNA, selection, dry_run=dry_run, tally=tally, tell=tell)
+    await REPLAY.by_selection(database, settings.bot_id, ANNA, selection, dry_run=dry_run, tally=tally, tell=tell)
     return tally
 
 

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import pytest
 
+from svc.actions.dead_letters import DISCARD, Selection
 from svc.actions.record import latest_actions
-from svc.actions.replay import Selection
 from svc.operations import inspect
-from svc.operations.dead_command import DISCARD, settle_ids, settle_selection
+from svc.operations.dead_command import settle_ids, settle_selection
 from svc.reports import updates as reports
 from svc.reports.updates import Wanted, list_updates
 from svc.settings.environment import Settings

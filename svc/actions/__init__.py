@@ -3,9 +3,7 @@
 record.py        who did what, and what came of it
 orders.py        pausing and resuming: what the ACTIVE instance obeys
 step_down.py     the lead goes to another instance
-dead_letters.py  which of the dead updates: by their ids, or all that fit, in batches
-dead_sql.py      the statements that find, replay and discard them
-replay.py        dead updates go back into the inbox
-discard.py       dead updates are given up for good
+dead_letters.py  replaying and discarding dead updates: some by their ids, or all that fit, in batches
+dead_sql.py      the statements for that
 jobs.py          a job is ended before it is made
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from svc.operations.arguments.command import reporting
 
 if TYPE_CHECKING:
-    from svc.operations.dead_command import Action
+    from svc.actions.dead_letters import DeadLetterAction
     from svc.operations.orders_command import Target
     from svc.settings.environment import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @reporting
 def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates replay`: these ids, or those that fit."""
-    from svc.operations.dead_command import REPLAY
+    from svc.actions.dead_letters import REPLAY
 
     return _to_dead_updates(settings, arguments, REPLAY, agreed=True)
 
@@ -29,8 +29,8 @@ def updates_replay(settings: Settings, arguments: Namespace) -> Callable[[], Awa
 @reporting
 def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates discard`: these ids, or those that fit, once somebody has agreed."""
+    from svc.actions.dead_letters import DISCARD
     from svc.operations.arguments.selection import agreement_missing
-    from svc.operations.dead_command import DISCARD
 
     if fault := agreement_missing(arguments):
         arguments.bad_usage(fault)
@@ -38,10 +38,10 @@ def updates_discard(settings: Settings, arguments: Namespace) -> Callable[[], Aw
 
 
 def _to_dead_updates(
-    settings: Settings, arguments: Namespace, action: Action, *, agreed: bool
+    settings: Settings, arguments: Namespace, action: DeadLetterAction, *, agreed: bool
 ) -> Callable[[], Awaitable[bool]]:
+    from svc.actions.dead_letters import Selection
     from svc.actions.record import operator_named
-    from svc.actions.replay import Selection
     from svc.operations.arguments.selection import fault_of
     from svc.operations.dead_command import settle_ids, settle_selection
 

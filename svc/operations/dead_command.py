@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from svc.actions.discard import discard_ids, discard_selected
+from svc.actions.dead_letters import DeadLetterAction, Selection, Tally
 from svc.actions.record import Operator
-from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
 from svc.operations.inspect import with_schema
 from svc.operations.printing.document import Document, line
 from svc.operations.printing.long_work import telling
@@ -19,33 +17,9 @@ from svc.settings.environment import Settings
 from svc.storage.database import Database, DatabaseUnavailable
 
 
-@dataclass(frozen=True)
-class Action:
-    """What can be done to dead updates: to some by their ids, or to those that a selection fits.
-
-    `consequence` is what an operator has to agree to first; empty where there is nothing to be afraid of.
-    """
-
-    verb: str
-    done: str
-    ids: Callable[..., Awaitable[dict[int, bool]]]
-    selected: Callable[..., Awaitable[None]]
-    consequence: str = ""
-
-
-REPLAY = Action("replay", "replayed", replay_ids, replay_selected)
-DISCARD = Action(
-    "discard",
-    "discarded",
-    discard_ids,
-    discard_selected,
-    consequence="Whoever wrote them will get no answer, and what they wrote is deleted. This cannot be undone.",
-)
-
-
 async def settle_ids(
     settings: Settings,
-    action: Action,
+    action: DeadLetterAction,
     operator: Operator,
     *,
     update_ids: Sequence[int],
@@ -56,7 +30,7 @@ async def settle_ids(
     """Do it to these dead updates; False if one of them is not dead, or the operator does not agree."""
 
     async def do(database: Database, *, dry_run: bool) -> dict[int, bool]:
-        return await action.ids(database, settings.bot_id, operator, update_ids, dry_run=dry_run)
+        return await action.by_ids(database, settings.bot_id, operator, update_ids, dry_run=dry_run)
 
     async def count(database: Database) -> int:
         return sum((await do(database, dry_run=True)).values())
@@ -73,7 +47,7 @@ async def settle_ids(
 
 async def settle_selection(
     settings: Settings,
-    action: Action,
+    action: DeadLetterAction,
     operator: Operator,
     *,
     selection: Selection,
@@ -85,8 +59,8 @@ async def settle_selection(
 
     async def do(database: Database, tally: Tally, *, dry_run: bool) -> None:
         with telling(lambda: _so_far(tally)) as tell:
-            how = {"dry_run": dry_run, "tally": tally, "tell": tell}
-            await action.selected(database, settings.bot_id, operator, selection, **how)
+            where = database, settings.bot_id, operator
+            await action.by_selection(*where, selection, dry_run=dry_run, tally=tally, tell=tell)
 
     async def count(database: Database) -> int:
         tally = Tally()
@@ -102,7 +76,7 @@ async def settle_selection(
             print(f"svc: stopped: {_so_far(tally)}; the same command goes on with the rest", file=sys.stderr)
             raise
         done = f"would be {action.done}" if dry_run else action.done
-        data = _as_dict(tally, f"would_{action.verb}" if dry_run else action.done)
+        data = _as_dict(tally, f"would_{action.name}" if dry_run else action.done)
         answer(data, lambda _: tally_document(tally, done), as_json=as_json, hide=settings.hide)
         return True
 
@@ -111,7 +85,7 @@ async def settle_selection(
     return await with_schema(settings, work)
 
 
-async def _agrees(settings: Settings, action: Action, count: Callable[[Database], Awaitable[int]]) -> bool:
+async def _agrees(settings: Settings, action: DeadLetterAction, count: Callable[[Database], Awaitable[int]]) -> bool:
     """Whether whoever sits at the terminal types yes, once told of how many there are and what follows."""
 
     async def ask(database: Database) -> bool:
@@ -119,7 +93,7 @@ async def _agrees(settings: Settings, action: Action, count: Callable[[Database]
             return True  # there is nothing to agree to, and the work says so
         many = "1 dead update is" if number == 1 else f"{number} dead updates are"
         print(f"{many} about to be {action.done}. {action.consequence}", file=sys.stderr)
-        print(f'Type "yes" to {action.verb}: ', end="", file=sys.stderr, flush=True)
+        print(f'Type "yes" to {action.name}: ', end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() == "yes":
             return True
         print(f"svc: nothing was {action.done}", file=sys.stderr)
@@ -128,7 +102,7 @@ async def _agrees(settings: Settings, action: Action, count: Callable[[Database]
     return await with_schema(settings, ask)
 
 
-def _ids_document(dead: dict[int, bool], action: Action, dry_run: bool) -> Document:
+def _ids_document(dead: dict[int, bool], action: DeadLetterAction, dry_run: bool) -> Document:
     words = {True: f"would be {action.done}" if dry_run else action.done, False: "is not dead"}
     return [line(f"{update_id} {words[found]}") for update_id, found in dead.items()]
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any, cast
 
-from svc.actions import discard, orders, replay
+from svc.actions import orders
+from svc.actions.dead_letters import DISCARD, REPLAY, DeadLetterAction, Selection, Tally
 from svc.actions.jobs import cancel_job
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator
-from svc.actions.replay import Selection, Tally
 from svc.ops.request_fields import BadRequest, ids, number, selection, text
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
@@ -88,34 +89,21 @@ async def _step_down(context: Context, fields: Fields) -> str:
     return f"{done.former} has given the lead to {done.successor} (epoch {done.epoch}), {done.seconds:.1f} s later."
 
 
-async def _replay(context: Context, fields: Fields) -> str:
+async def _settle(action: DeadLetterAction, context: Context, fields: Fields) -> str:
+    """Replay or discard."""
+    where = context.database, context.bot_id, context.operator
     if "ids" in fields:
-        found = await replay.replay_ids(context.database, context.bot_id, context.operator, ids(fields))
-        return _told("replayed", sum(found.values()), len(found))
-    chosen = await _as_expected(context, fields)
-    tally = Tally()
-    await replay.replay_selected(
-        context.database, context.bot_id, context.operator, chosen, dry_run=False, tally=tally, tell=_nobody
-    )
-    return _told("replayed", tally.chosen.total())
-
-
-async def _discard(context: Context, fields: Fields) -> str:
-    if "ids" in fields:
-        found = await discard.discard_ids(context.database, context.bot_id, context.operator, ids(fields))
-        return _told("discarded", sum(found.values()), len(found))
-    chosen = await _as_expected(context, fields)
-    tally = Tally()
-    await discard.discard_selected(
-        context.database, context.bot_id, context.operator, chosen, dry_run=False, tally=tally, tell=_nobody
-    )
-    return _told("discarded", tally.chosen.total())
+        found = await action.by_ids(*where, ids(fields))
+        return _told(action, sum(found.values()), len(found))
+    chosen, tally = await _as_expected(context, fields), Tally()
+    await action.by_selection(*where, chosen, dry_run=False, tally=tally, tell=_nobody)
+    return _told(action, tally.chosen.total())
 
 
 async def _as_expected(context: Context, fields: Fields) -> Selection:
     """What is to be chosen, if it is as much as the operator was told; raises ChangedMeanwhile."""
     chosen, expected, tally = selection(fields), number(fields, "expected"), Tally()
-    await replay.replay_selected(
+    await REPLAY.by_selection(
         context.database, context.bot_id, context.operator, chosen, dry_run=True, tally=tally, tell=_nobody
     )
     if tally.chosen.total() != expected:
@@ -134,16 +122,16 @@ ACTIONS: Mapping[str, Action] = {
     "pause": _pause,
     "resume": _resume,
     "step_down": _step_down,
-    "replay": _replay,
-    "discard": _discard,
+    "replay": partial(_settle, REPLAY),
+    "discard": partial(_settle, DISCARD),
     "cancel_job": _cancel_job,
 }
 """What an action's name does."""
 
 
-def _told(done: Literal["replayed", "discarded"], updates: int, of: int | None = None) -> str:
+def _told(action: DeadLetterAction, updates: int, of: int | None = None) -> str:
     rest = f" The other {of - updates} were not dead any more." if of is not None and of != updates else ""
-    return f"{_updates(updates)} {done}.{rest}"
+    return f"{_updates(updates)} {action.done}.{rest}"
 
 
 def _updates(number: int) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from svc.actions.replay import Selection
+from svc.actions.dead_letters import Selection
 from svc.ops.masking import masked, shown_payload
 from svc.reports.dead import dead_updates
 from svc.reports.life import job_spans, update_spans, waits

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from svc.actions.replay import Selection
+from svc.actions.dead_letters import Selection
 
 MOST_IDS = 1000
 LONGEST_TEXT = 500

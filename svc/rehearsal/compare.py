@@ -23,13 +23,11 @@ from svc.rehearsal.texts import as_text, name_unknown, nothing_kept
 from svc.settings.environment import Settings
 from svc.storage.database import Database, open_database
 from svc.storage.migrate import pending_migrations
-from telegram_client.client import BotApi
 from telegram_client.errors import TelegramError
-from telegram_client.get_me import read_me
+from telegram_client.get_me import open_get_me, read_me
 from telegram_client.updates import NotAnUpdate, read_envelope
 
 # In seconds.
-NAME_DEADLINE = 3.0
 TELL_EVERY = 2.0
 UNREADABLE = "unreadable"
 
@@ -119,12 +117,11 @@ def _kind_of(update: KeptUpdate) -> str:
 async def _told(settings: Settings, creating: Creating) -> dict[str, Any]:
     """What both sides are told besides the updates. Telegram is asked for the bot's name, and for nothing else."""
     me = None
-    async with BotApi(settings.bot_token, root=settings.telegram_api_root, connections=1) as api:
+    async with open_get_me(settings.bot_token, root=settings.telegram_api_root) as get_me:
         with suppress(TelegramError):  # it is said at the end what follows from that
-            me = read_me(await api.call("getMe", timeout=NAME_DEADLINE))
-    known = me is not None and me.username is not None
+            me = read_me(await get_me())
     return {
-        "me": {"id": me.id, "username": me.username} if known and me is not None else None,
+        "me": {"id": me.id, "username": me.username} if me is not None else None,
         "providers": sorted(creating.providers),
         "per_user": creating.per_user,
         "per_day": creating.per_day,

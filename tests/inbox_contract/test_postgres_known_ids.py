@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from svc.actions.replay import replay_ids
+from svc.actions.dead_letters import REPLAY
 from svc.storage import postgres_doubts
 from svc.storage.database import Database
 from svc.storage.inbox import CallMade, Dead
@@ -91,7 +91,7 @@ async def test_what_was_sent_before_a_replay(database: Database, real: PostgresI
     await inbox.store(an_update(5, message_id=99))
     term = await new_term(inbox)
     await inbox.settle(await sending(inbox, 5, term), Dead("no hope"), [CallMade("sendMessage", "ok", 8, 105)])
-    assert await replay_ids(database, real.bot_id, ANNA, [5]) == {5: True}
+    assert await REPLAY.by_ids(database, real.bot_id, ANNA, [5]) == {5: True}
     assert (await real.looking(5))[:] == (None, 0, 0, 0)
     await sending(inbox, 5, term, token=2)
     assert (await known(real)).ids == {105}

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from svc.actions.replay import Selection, Tally, replay_ids, replay_selected
+from svc.actions.dead_letters import REPLAY, Selection, Tally
 from svc.reports.updates import list_updates, show_update
 from svc.storage import jobs_reading
 from svc.storage.database import Connection, Database
@@ -139,11 +139,11 @@ async def test_the_dead_end_of_a_job_is_replayed(real: PostgresJobsUnderTest) ->
         await inbox.settle(await begun(inbox, event, term), Dead("gave up"))
         assert (await the_job(real)).error == "not_delivered"
         if by_id:
-            assert await replay_ids(real.database, BOT, ANNA, [event]) == {event: True}
+            assert await REPLAY.by_ids(real.database, BOT, ANNA, [event]) == {event: True}
         else:
             tally = Tally()
             how = {"dry_run": False, "tally": tally, "tell": lambda: None}
-            await replay_selected(real.database, BOT, ANNA, Selection(reason="gave up"), **how)  # type: ignore[arg-type]
+            await REPLAY.by_selection(real.database, BOT, ANNA, Selection(reason="gave up"), **how)  # type: ignore[arg-type]
             assert tally.chosen == {"gave up": 1}
         job = await the_job(real)
         assert (job.state, job.error, job.ended_at) == ("ready", None, None)
@@ -160,7 +160,7 @@ async def test_a_replay_leaves_what_has_failed(real: PostgresJobsUnderTest) -> N
     await at_the_provider(real, term)
     await real.jobs.end_job(term, 1, Failed("credits"))
     await inbox.settle(await begun(inbox, -1, term), Dead("gave up"))
-    await replay_ids(real.database, BOT, ANNA, [-1])
+    await REPLAY.by_ids(real.database, BOT, ANNA, [-1])
     assert (await the_job(real)).state == "failed"
 
 

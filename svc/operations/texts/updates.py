@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from svc.actions.replay import Tally
+from svc.actions.dead_letters import Tally
 from svc.operations.printing.document import Column, Document, Line, Table, Tone, Words, line
 from svc.operations.printing.durations import duration_text
 from svc.operations.printing.output import moment_text, short_moment
