@@ -12,65 +12,78 @@ import yaml
 from tests.processes import ROOT
 
 DEPLOY = ROOT / "deploy"
-
-Document = dict[str, Any]
-
-
-def loaded(name: str) -> Any:
-    """A YAML or TOML file of deploy/."""
-    text = (DEPLOY / name).read_text("utf-8")
-    return tomllib.loads(text) if name.endswith(".toml") else yaml.safe_load(text)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def _unit(name: str) -> dict[str, str]:
-    """The section [Service] of a systemd unit; of a name that stands there twice the last value."""
+def text_of(name: str) -> str:
+    """A file of deploy/."""
+    return (DEPLOY / name).read_text("utf-8")
+
+
+def _image() -> dict[str, list[str]]:
+    """The Dockerfile's instructions, the arguments of each word in order, with continued lines joined."""
+    text = re.sub(r"^\s*#.*\n", "", text_of("Dockerfile"), flags=re.MULTILINE).replace("\\\n", " ")
+    found: dict[str, list[str]] = {}
+    for word, rest in re.findall(r"^(\w+) +(.*\S)", text, re.MULTILINE):
+        found.setdefault(word, []).append(rest)
+    return found
+
+
+def _unit() -> dict[str, str]:
+    """The section [Service] of the systemd unit; of a name that stands there twice the last value."""
     parser = configparser.RawConfigParser(strict=False, interpolation=None)
-    parser.read(DEPLOY / name, "utf-8")
+    parser.read_string(text_of("systemd/svc@.service"))
     return dict(parser["Service"])
 
 
-MANIFESTS: dict[str, Document] = {
-    document["kind"]: document
-    for path in sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
-    for document in yaml.safe_load_all(path.read_text("utf-8"))
-}
+_DOCUMENTS = [yaml.safe_load_all(path.read_text("utf-8")) for path in sorted((DEPLOY / "kubernetes").rglob("*.yaml"))]
+MANIFESTS: dict[str, Any] = {document["kind"]: document for documents in _DOCUMENTS for document in documents}
 """Kubernetes' objects by their kind."""
 POD = MANIFESTS["Deployment"]["spec"]["template"]["spec"]
-(CONTAINER,) = POD["containers"]
-COMPOSE = loaded("compose.yaml")["services"]
-FLY = loaded("fly.toml")
-RENDER = loaded("render.yaml")["services"][0]
-SCRAPE = loaded("prometheus/prometheus.yml")["scrape_configs"][0]
-UNIT = _unit("systemd/svc@.service")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+COMPOSE = yaml.safe_load(text_of("compose.yaml"))["services"]
+FILES: dict[str, Any] = {
+    **MANIFESTS,
+    "pod": POD,
+    "container": POD["containers"][0],
+    "compose": COMPOSE,
+    "image": _image(),
+    "fly": tomllib.loads(text_of("fly.toml")),
+    "render": yaml.safe_load(text_of("render.yaml")),
+    "scrape": yaml.safe_load(text_of("prometheus/prometheus.yml"))["scrape_configs"][0],
+    "unit": _unit(),
+}
 
-OF_COMPOSE = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text("utf-8")))
+
+def at(path: str) -> Any:
+    """What stands there: "fly.metrics.port"; a number counts in a list, and * means each of it. None: nothing."""
+    return _below(FILES, path.split("."))
+
+
+def _below(value: Any, words: list[str]) -> Any:
+    if not words or value is None:
+        return value
+    word, *rest = words
+    if word == "*":
+        return [_below(each, rest) for each in value]
+    return _below(value.get(word) if isinstance(value, dict) else value[int(word)], rest)
+
+
+OF_COMPOSE = set(re.findall(r"\$\{(\w+)", text_of("compose.yaml")))
 """What compose.yaml itself takes from deploy/.env."""
-_EXAMPLE = re.findall(r"^(\w+)=$", (DEPLOY / "compose/env.example").read_text("utf-8"), re.MULTILINE)
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
-    "kubernetes": {entry["name"]: entry.get("value") for entry in CONTAINER["env"]},
-    "render": {entry["key"]: entry.get("value") for entry in RENDER["envVars"]},
-    "compose": dict.fromkeys(_EXAMPLE)
-    | {
-        name: re.sub(r"\$\{\w+[^}]*\}", "host.example.org", value)
-        for name, value in COMPOSE["one"]["environment"].items()
-    },
-    "systemd": {name: value.replace("%i", "8081") for name, value in re.findall(r"(\w+)=(\S+)", UNIT["environment"])},
-    "fly": FLY["env"],
+    "kubernetes": {entry["name"]: entry.get("value") for entry in at("container.env")},
+    "render": {entry["key"]: entry.get("value") for entry in at("render.services.0.envVars")},
+    "compose": dict.fromkeys(re.findall(r"^(\w+)=$", text_of("compose/env.example"), re.MULTILINE))
+    | {name: re.sub(r"\$\{[^}]*\}", "host.example.org", v) for name, v in at("compose.one.environment").items()},
+    "systemd": dict(re.findall(r"(\w+)=(\S+)", at("unit.environment").replace("%i", "8081"))),
+    "fly": at("fly.env"),
 }
 """What each place gives to `svc run`; None: its value is kept elsewhere."""
-GRACE: dict[str, int] = {
-    "kubernetes": POD["terminationGracePeriodSeconds"],
-    "render": RENDER["maxShutdownDelaySeconds"],
-    "compose": int(COMPOSE["one"]["stop_grace_period"].removesuffix("s")),
-    "systemd": int(UNIT["timeoutstopsec"]),
-    "fly": FLY["kill_timeout"],
+GRACE = {
+    "kubernetes": "pod.terminationGracePeriodSeconds",
+    "render": "render.services.0.maxShutdownDelaySeconds",
+    "compose": "compose.one.stop_grace_period",
+    "systemd": "unit.timeoutstopsec",
+    "fly": "fly.kill_timeout",
 }
-"""Seconds from SIGTERM to SIGKILL."""
-
-
-def instructions(word: str) -> list[str]:
-    """The Dockerfile's instructions of this word, without it, with continued lines joined."""
-    text = re.sub(r"^\s*#.*\n", "", (DEPLOY / "Dockerfile").read_text("utf-8"), flags=re.MULTILINE)
-    lines = [line.split(None, 1) for line in text.replace("\\\n", " ").splitlines() if line.strip()]
-    return [rest.strip() for found, rest in lines if found == word]
+"""Where the seconds from SIGTERM to SIGKILL stand."""

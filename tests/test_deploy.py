@@ -21,27 +21,11 @@ from svc.intake.http_server import load_config
 from svc.intake.webhook import PATH
 from svc.observability.metrics import Metrics
 from svc.service import EXIT_MARGIN
-from svc.settings.environment import Settings, SettingsError, load_settings
+from svc.settings.environment import SettingsError, load_settings
 from svc.settings.table import REQUIRED, SETTINGS
 from svc.storage.inbox import Received
 from svc.storage.migrate import FILE_TIMEOUT, OLDEST_POSTGRES
-from tests.deploy_files import (
-    COMPOSE,
-    CONTAINER,
-    DEPLOY,
-    ENVIRONMENTS,
-    FLY,
-    GRACE,
-    MANIFESTS,
-    OF_COMPOSE,
-    POD,
-    PROJECT,
-    RENDER,
-    SCRAPE,
-    UNIT,
-    instructions,
-    loaded,
-)
+from tests.deploy_files import COMPOSE, DEPLOY, ENVIRONMENTS, GRACE, OF_COMPOSE, PROJECT, at, text_of
 from tests.harness import SECRET
 from tests.intake import Store
 from tests.mentions import unknown_commands, unknown_names
@@ -59,47 +43,91 @@ SECRETS = {
     "OPS_TOKEN": "something-that-is-long",
 }
 TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".json")
+PORT = int(load_config(None, None).bind[0].rpartition(":")[2])
+LABELS = at("Deployment.spec.template.metadata.labels")
+INSTANCES = [f"{name}:{PORT}" for name, service in COMPOSE.items() if "build" in service]
+OURS = [name for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"] if "." not in name]
+BUILT_WITH = ["pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "hypercorn.toml"]
+
+FACTS: dict[str, object] = {
+    # The image: no shell between SIGTERM and the service, which nobody replaces by something else, and no root.
+    "image.CMD": ['["svc", "run"]'],
+    "image.STOPSIGNAL": ["SIGTERM"],
+    "image.ENTRYPOINT": None,
+    "image.USER": ["{runAsUser}:{runAsGroup}".format(**at("pod.securityContext"))],
+    "image.WORKDIR.-1": "/app",
+    "image.COPY.-1": "hypercorn.toml ./",
+    "container.command": None,
+    "container.args": None,
+    "compose.one.command": None,
+    "render.services.0.dockerCommand": None,
+    "render.services.0.dockerfilePath": "./deploy/Dockerfile",
+    "fly.build.dockerfile": "Dockerfile",
+    # One port; webhook and callbacks alone are public.
+    "image.EXPOSE": [str(PORT)],
+    "container.ports.*.containerPort": [PORT],
+    "fly.http_service.internal_port": PORT,
+    "fly.metrics.port": PORT,
+    "compose.proxy.environment.INSTANCES": " ".join(INSTANCES),
+    "scrape.static_configs.0.targets": INSTANCES,
+    "Ingress.spec.rules.*.http.paths.*.path": [[PATH, PREFIX]],
+    "Ingress.spec.rules.*.http.paths.*.pathType": [["Exact", "Prefix"]],
+    # There are always two: nothing takes one before there is another (Render would, where there is a disk).
+    "Deployment.spec.replicas": 2,
+    "Deployment.spec.strategy.rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+    "PodDisruptionBudget.spec.minAvailable": 1,
+    "fly.http_service.min_machines_running": 2,
+    "fly.http_service.auto_stop_machines": "off",
+    "render.services.0.disk": None,
+    # Throttling would hold heartbeats up.
+    "container.resources.limits.cpu": None,
+    # All that select the pods find them.
+    "Deployment.spec.selector.matchLabels": LABELS,
+    "PodDisruptionBudget.spec.selector.matchLabels": LABELS,
+    "Service.spec.selector": LABELS,
+    "NetworkPolicy.spec.podSelector.matchLabels": LABELS,
+    "pod.topologySpreadConstraints.*.labelSelector.matchLabels": [LABELS],
+    "ServiceMonitor.spec.selector.matchLabels": at("Service.metadata.labels"),
+}
 
 
-def settings_in(place: str) -> Settings:
-    """The settings that `svc run` makes of a place's environment, with what comes from elsewhere filled in."""
-    given = {name: value for name, value in ENVIRONMENTS[place].items() if value is not None}
-    return load_settings(SECRETS | {"WEBHOOK_URL": "https://bot.example.org/webhook"} | given, dotenv=None)
+@pytest.mark.parametrize("path", FACTS)
+def test_a_file_says_what_the_code_wants(path: str) -> None:
+    """What stands there is what the code, or another file, says; None: nothing stands there."""
+    assert at(path) == FACTS[path]
 
 
 def test_the_image_holds_the_project_and_nothing_else() -> None:
-    """Each package of pyproject.toml, and what its build reads, is copied to its place; nothing else is let in."""
-    packages = [name for name in PROJECT["tool"]["setuptools"]["packages"]["find"]["include"] if "." not in name]
-    files = ["pyproject.toml", PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "hypercorn.toml"]
-    copies = [shlex.split(rest) for rest in instructions("COPY") if not rest.startswith("--from=")]
-    expected = {name: name for name in packages} | dict.fromkeys(files, "./")
+    """Each package, and what its build reads, is copied to its place; nothing else is let in. Images are pinned."""
+    copies = [shlex.split(rest) for rest in at("image.COPY") if not rest.startswith("--from=")]
+    expected = {name: name for name in OURS} | dict.fromkeys(BUILT_WITH, "./")
     assert {source: target for *sources, target in copies for source in sources} == expected
-    rules = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
-    assert [rule for rule in rules if rule and rule[0] not in "#!"] == ["*", "**/__pycache__"]
-    assert {rule[1:] for rule in rules if rule.startswith("!")} == expected.keys()
-
-
-def test_the_image_starts_the_service_itself() -> None:
-    """No shell between SIGTERM and it, no root, a Python that the project supports; images are pinned by digest."""
-    assert [json.loads(rest) for rest in instructions("CMD")] == [["svc", "run"]]
-    assert (instructions("STOPSIGNAL"), instructions("ENTRYPOINT")) == (["SIGTERM"], [])
-    assert (instructions("WORKDIR")[-1], instructions("COPY")[-1]) == ("/app", "hypercorn.toml ./")
-    assert instructions("USER") == ["{runAsUser}:{runAsGroup}".format(**POD["securityContext"])]
-    assert not {"command", "args", "dockerCommand"} & {*CONTAINER, *RENDER, *COMPOSE["one"]}
-    for folder, name in ((ROOT, RENDER["dockerfilePath"]), (DEPLOY, FLY["build"]["dockerfile"])):
-        assert (folder / name).samefile(DEPLOY / "Dockerfile")
-    oldest = int(PROJECT["project"]["requires-python"].removeprefix(">=3."))
-    assert all(int(base.removeprefix("python:3.").partition("-")[0]) >= oldest for base in instructions("FROM"))
-    images = [service["image"] for service in COMPOSE.values() if "build" not in service] + instructions("FROM")
+    rules = text_of("Dockerfile.dockerignore")
+    assert re.findall(r"^[^#!\n].*", rules, re.MULTILINE) == ["*", "**/__pycache__"]
+    assert set(re.findall(r"^!(.*)", rules, re.MULTILINE)) == expected.keys()
+    images = [service["image"] for service in COMPOSE.values() if "build" not in service] + at("image.FROM")
     assert [image for image in images if not re.search(r":[\w.-]+@sha256:[0-9a-f]{64}\b", image)] == []
+
+
+def test_limits_that_the_code_has() -> None:
+    """A Python and a Postgres that it supports; time to migrate and for a slow start; what compose opens to others."""
+    pythons = [int(base.removeprefix("python:3.").partition("-")[0]) for base in at("image.FROM")]
+    assert min(pythons) >= int(PROJECT["project"]["requires-python"].removeprefix(">=3."))
+    assert int(at("render.databases.0.postgresMajorVersion")) >= OLDEST_POSTGRES
+    assert at("Deployment.spec.progressDeadlineSeconds") > FILE_TIMEOUT, "a pod that migrates is not a failed deploy"
+    assert at("container.livenessProbe.periodSeconds") * at("container.livenessProbe.failureThreshold") >= 60
+    published = {each for service in COMPOSE.values() for each in service.get("ports", ())}
+    assert {each for each in published if not each.startswith("127.0.0.1:")} == {"80:80", "443:443"}
+    assert f"@public path {PATH} {PREFIX}*\n" in text_of("compose/Caddyfile")
+    assert f" or {PORT})" in at("image.HEALTHCHECK.0")
 
 
 @pytest.mark.parametrize("check", ["image", "compose"])
 async def test_a_healthcheck_tells_well_from_unwell(check: str, nursery: trio.Nursery) -> None:
     """Run here as it stands: 0 at a 200, not 0 at a 503, and not 0 when nobody listens."""
     command, path = {
-        "image": (json.loads(instructions("HEALTHCHECK")[0].partition("CMD ")[2]), b"/healthz"),
-        "compose": (COMPOSE["one"]["healthcheck"]["test"][1:], b"/readyz"),
+        "image": (json.loads(at("image.HEALTHCHECK.0").partition("CMD ")[2]), b"/healthz"),
+        "compose": (at("compose.one.healthcheck.test")[1:], b"/readyz"),
     }[check]
     assert command[0] == "python"
 
@@ -119,21 +147,24 @@ async def test_a_healthcheck_tells_well_from_unwell(check: str, nursery: trio.Nu
 @pytest.mark.parametrize("place", ENVIRONMENTS)
 def test_each_place_suits_the_service(place: str) -> None:
     """Its names are settings, values are taken, no secret stands there; SIGKILL comes after the process's own end."""
-    given, settings = ENVIRONMENTS[place], settings_in(place)
+    given = ENVIRONMENTS[place]
+    elsewhere = SECRETS | {"WEBHOOK_URL": "https://bot.example.org/webhook"}
+    settings = load_settings(elsewhere | {name: v for name, v in given.items() if v is not None}, dotenv=None)
     assert given.keys() - {setting.name for setting in SETTINGS} - OF_COMPOSE == set()
     assert [name for name in SECRETS if given.get(name) is not None] == (["DATABASE_URL"] if place == "compose" else [])
     assert place in ("systemd", "fly") or given.keys() >= {*REQUIRED}, (
         "there they are in a file, or a store, of their own"
     )
+    seconds = int(str(at(GRACE[place])).removesuffix("s"))
     http_end = load_config(None, None).graceful_timeout
     assert http_end < EXIT_MARGIN, "the process's hard end would cut HTTP's"
-    assert settings.drain_timeout + settings.linger + http_end + EXIT_MARGIN <= GRACE[place] <= 300
+    assert settings.drain_timeout + settings.linger + http_end + EXIT_MARGIN <= seconds <= 300
 
 
 def test_the_example_of_the_secret() -> None:
     """It has each key that the Deployment reads, and is refused unedited."""
-    example = yaml.safe_load((DEPLOY / "kubernetes/secret.yaml.example").read_text("utf-8"))
-    references = {e["name"]: e["valueFrom"]["secretKeyRef"] for e in CONTAINER["env"] if "valueFrom" in e}
+    example = yaml.safe_load(text_of("kubernetes/secret.yaml.example"))
+    references = {e["name"]: e["valueFrom"]["secretKeyRef"] for e in at("container.env") if "valueFrom" in e}
     assert {(each["key"], each["name"]) for each in references.values()} == {
         (name, "svc") for name in example["stringData"]
     }
@@ -155,14 +186,10 @@ async def test_probes_ask_for_what_they_are_to_know() -> None:
     app = make_app(
         Intake(Store(), hints), lifecycle, Metrics(), secret=SECRET, instance="one", database_answers=answers
     )
-    paths = {name: CONTAINER[f"{name}Probe"]["httpGet"]["path"] for name in ("liveness", "startup", "readiness")}
-    alive = {paths["liveness"], paths["startup"]}
-    ready = {paths["readiness"], RENDER["healthCheckPath"], *(each["path"] for each in FLY["http_service"]["checks"])}
-    scraped = {
-        SCRAPE["metrics_path"],
-        FLY["metrics"]["path"],
-        MANIFESTS["ServiceMonitor"]["spec"]["endpoints"][0]["path"],
-    }
+    alive = {at(f"container.{name}Probe.httpGet.path") for name in ("liveness", "startup")}
+    ready = {at("container.readinessProbe.httpGet.path"), at("render.services.0.healthCheckPath")}
+    ready.update(at("fly.http_service.checks.*.path"))
+    scraped = {at("scrape.metrics_path"), at("fly.metrics.path"), *at("ServiceMonitor.spec.endpoints.*.path")}
 
     async def statuses(paths: set[str]) -> set[int]:
         return {(await app.test_client().get(path)).status_code for path in paths}
@@ -174,48 +201,10 @@ async def test_probes_ask_for_what_they_are_to_know() -> None:
     assert [await statuses(each) for each in (alive, ready)] == [{200}, {503}]
 
 
-def test_what_is_public_and_at_which_port() -> None:
-    """Webhook and callbacks alone, by Ingress and Caddyfile; one port from hypercorn.toml to all who ask for it."""
-    (rule,) = MANIFESTS["Ingress"]["spec"]["rules"]
-    public = [(each["path"], each["pathType"]) for each in rule["http"]["paths"]]
-    assert public == [(PATH, "Exact"), (PREFIX, "Prefix")]
-    assert f"@public path {PATH} {PREFIX}*\n" in (DEPLOY / "compose/Caddyfile").read_text("utf-8")
-    published = {each for service in COMPOSE.values() for each in service.get("ports", ())}
-    assert {each for each in published if not each.startswith("127.0.0.1:")} == {"80:80", "443:443"}
-    port = int(load_config(None, None).bind[0].rpartition(":")[2])
-    assert {*instructions("EXPOSE"), *re.findall(r"or (\d+)\)", instructions("HEALTHCHECK")[0])} == {str(port)}
-    assert {FLY["http_service"]["internal_port"], FLY["metrics"]["port"]} == {port}
-    assert {each["containerPort"] for each in CONTAINER["ports"]} == {port}
-    instances = {f"{name}:{port}" for name, service in COMPOSE.items() if "build" in service}
-    assert set(COMPOSE["proxy"]["environment"]["INSTANCES"].split()) == instances
-    assert set(SCRAPE["static_configs"][0]["targets"]) == instances
-
-
-def test_there_are_always_two() -> None:
-    """No rollout, drain or sleep takes one before there is another, and all selectors find the pods."""
-    spec, http = MANIFESTS["Deployment"]["spec"], FLY["http_service"]
-    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-    assert (spec["replicas"], MANIFESTS["PodDisruptionBudget"]["spec"]["minAvailable"]) == (2, 1)
-    assert (http["min_machines_running"], http["auto_stop_machines"]) == (2, "off")
-    assert spec["progressDeadlineSeconds"] > FILE_TIMEOUT, "a pod that migrates is not a failed deploy"
-    assert CONTAINER["livenessProbe"]["periodSeconds"] * CONTAINER["livenessProbe"]["failureThreshold"] >= 60
-    assert "cpu" not in CONTAINER["resources"]["limits"], "throttling holds heartbeats up"
-    assert "disk" not in RENDER, "Render stops the old instance first where there is a disk"
-    assert int(loaded("render.yaml")["databases"][0]["postgresMajorVersion"]) >= OLDEST_POSTGRES
-    assert MANIFESTS["ServiceMonitor"]["spec"]["selector"]["matchLabels"] == MANIFESTS["Service"]["metadata"]["labels"]
-    selectors = [
-        MANIFESTS["Service"]["spec"]["selector"],
-        MANIFESTS["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
-        *(MANIFESTS[kind]["spec"]["selector"]["matchLabels"] for kind in ("Deployment", "PodDisruptionBudget")),
-        *(spread["labelSelector"]["matchLabels"] for spread in POD["topologySpreadConstraints"]),
-    ]
-    assert selectors == [spec["template"]["metadata"]["labels"]] * 5
-
-
 def test_the_cluster_has_the_same_alerts() -> None:
     """The PrometheusRule is alerts.yml, word for word. REGENERATE=1 makes it anew."""
     path = DEPLOY / "kubernetes/monitoring/prometheusrule.yaml"
-    head, rules = path.read_text("utf-8").partition("spec:\n")[0], (DEPLOY / "prometheus/alerts.yml").read_text("utf-8")
+    head, rules = path.read_text("utf-8").partition("spec:\n")[0], text_of("prometheus/alerts.yml")
     expected = f"{head}spec:\n{re.sub('^(?=.)', '  ', rules, flags=re.MULTILINE)}"
     if os.environ.get("REGENERATE"):
         path.write_text(expected, "utf-8")
@@ -227,7 +216,7 @@ async def test_tools_take_the_files(tool: str, tmp_path: Path) -> None:
     """What systemd and Prometheus themselves say of what they are given, where they are installed."""
     if not shutil.which(tool):
         pytest.skip(f"{tool} is not installed")
-    unit = (DEPLOY / "systemd/svc@.service").read_text("utf-8").replace(UNIT["execstart"].split()[0], "/bin/true")
+    unit = text_of("systemd/svc@.service").replace(at("unit.execstart").split()[0], "/bin/true")
     (tmp_path / "svc@8081.service").write_text(unit, "utf-8")
     arguments: dict[str, list[str | Path]] = {
         "systemd-analyze": ["verify", "--man=no", tmp_path / "svc@8081.service"],
