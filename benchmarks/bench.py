@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
-from benchmarks import report, takeover, throughput
+from benchmarks import ending, report, takeover, throughput
 from benchmarks.ceiling import print_ceiling
 from benchmarks.plan import FIGURES, THROUGHPUT_FIGURES, Plan
 from benchmarks.report import Run
@@ -123,18 +122,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def end_as_ctrl_c_does(*_: object) -> None:
-    """What SIGTERM does, so that what was started is ended."""
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 if __name__ == "__main__":
-    # Else SIGTERM would leave behind what was started. A shell lets what it starts with `&` ignore Ctrl-C.
-    signal.signal(signal.SIGTERM, end_as_ctrl_c_does)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = 130
-    try:
-        code = main()
-    except* KeyboardInterrupt:
-        pass  # From within nurseries it comes as a group.
-    sys.exit(code)
+    ending.run(main)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +19,7 @@ from statistics import median
 
 import uvloop
 
-from benchmarks.bench import end_as_ctrl_c_does
+from benchmarks import ending
 from benchmarks.plan import Plan
 from benchmarks.report import Run, errors
 from benchmarks.sides import Side, SideFailed
@@ -137,11 +136,4 @@ def _table(runs: list[Run], ratios: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, end_as_ctrl_c_does)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = 130
-    try:
-        code = main()
-    except* KeyboardInterrupt:
-        pass
-    sys.exit(code)
+    ending.run(main)

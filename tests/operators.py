@@ -39,6 +39,14 @@ FROM generate_series(1, $2::int) n
 """
 
 
+async def fill(database: Database, bot_id: int, many: int) -> None:
+    """So many updates that wait, that are dead and that are done; of those that wait every thousandth is in flight."""
+    for rows in (WAITING, DEAD, PROCESSED):
+        await database.fetch(rows, bot_id, many)
+    await database.fetch("UPDATE inbox SET state = 'processing', epoch = 1 WHERE update_id % 1000 = 0")
+    await database.fetch("ANALYZE")
+
+
 def settings_on(database_url: str) -> Settings:
     """Settings whose database is the test's, with no Telegram behind them."""
     return replace(

@@ -27,7 +27,7 @@ from svc.storage.database import Database, asyncio_loop, open_database
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Retry, Unclear
 from svc.storage.looks import Absent, Found, LookResult, Unsure
 from svc.storage.transition_log import PostgresTransitionLog
-from tests.operators import ANNA, DEAD, PROCESSED, WAITING, an_inbox, attempt, received, rows_read, settings_on
+from tests.operators import ANNA, PROCESSED, an_inbox, attempt, fill, received, rows_read, settings_on
 
 MANY = 20_000
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -181,10 +181,7 @@ async def test_lists_read_what_they_show(settings: Settings) -> None:
     """However much waits, is dead or has been processed; also what is in flight, among all that waits."""
     bot = settings.bot_id
     async with asyncio_loop(), open_database(settings.database_url) as database:
-        for fill in (WAITING, DEAD, PROCESSED):
-            await database.fetch(fill, bot, MANY)
-        await database.fetch("UPDATE inbox SET state = 'processing', epoch = 1 WHERE update_id % 1000 = 0")
-        await database.fetch("ANALYZE")
+        await fill(database, bot, MANY)
         anything = (None, None, None, None, None, reports.LOOKED_AT)
         for state in get_args(reports.UpdateState):
             assert await rows_read(database, reports.list_sql(state), bot, 10, *anything) <= 12

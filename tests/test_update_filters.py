@@ -16,7 +16,7 @@ from svc.reports import updates as reports
 from svc.reports.updates import Wanted, list_updates
 from svc.settings.environment import Settings
 from svc.storage.database import Database, asyncio_loop, column, open_database
-from tests.operators import ANNA, DEAD, PROCESSED, WAITING, rows_read, settings_on
+from tests.operators import ANNA, DEAD, PROCESSED, WAITING, fill, rows_read, settings_on
 
 MANY = 20_000
 HOUR = 3600.0
@@ -105,10 +105,7 @@ async def test_a_filter_reads_a_chats_own_rows(settings: Settings) -> None:
     """However much waits, is dead or has been done: by an index of the chat, or as many rows as are looked at."""
     bot = settings.bot_id
     async with asyncio_loop(), open_database(settings.database_url) as database:
-        for fill in (WAITING, DEAD, PROCESSED):
-            await database.fetch(fill, bot, MANY)
-        await database.fetch("UPDATE inbox SET state = 'processing', epoch = 1 WHERE update_id % 1000 = 0")
-        await database.fetch("ANALYZE")
+        await fill(database, bot, MANY)
         for state in get_args(reports.UpdateState):
             of_chat = reports.list_sql(state, of_chat=True)
             assert await rows_read(database, of_chat, bot, 10, 7000, None, "message", None, None, 1000) <= 3

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import uvloop
 
+from benchmarks import ending
 from benchmarks.scale import report
 from benchmarks.scale.backlog import backlog
 from benchmarks.scale.one_chat import one_chat
@@ -116,17 +116,5 @@ def _share(text: str) -> float:
     return value
 
 
-def _end_as_ctrl_c_does(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 if __name__ == "__main__":
-    # Else SIGTERM would leave behind what was started. A shell lets what it starts with `&` ignore Ctrl-C.
-    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = 130
-    try:
-        code = main()
-    except* KeyboardInterrupt:
-        pass
-    sys.exit(code)
+    ending.run(main)
