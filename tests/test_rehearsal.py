@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from svc.handler.known import Creating
+from svc.operations.printing.long_work import telling
 from svc.rehearsal.compare import rehearse
 from svc.rehearsal.differences import MOST_GROUPS, OTHER, Findings
 from svc.rehearsal.processes import MOST_ENDED, Answer
@@ -102,7 +103,9 @@ async def keep(database: Database, *updates: dict[str, Any], hours: float = 1.0,
 
 async def rehearsed(database: Database, against: Path | str, **changes: Any) -> bool:
     settings = settings_of(database.url, **changes)
-    return await rehearse(settings, since=24 * HOUR, against=str(against), as_json=True, creating=NOTHING_CREATED)
+    return await rehearse(
+        settings, since=24 * HOUR, against=str(against), as_json=True, creating=NOTHING_CREATED, telling=telling
+    )
 
 
 def found(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -247,7 +250,9 @@ async def test_as_text(database: Database, tmp_path: Path, capsys: pytest.Captur
     await keep(database, started(1), pressed(2))
     settings = settings_of(database.url)
     code = str(new_code(tmp_path, leaks))
-    assert not await rehearse(settings, since=HOUR * 24, against=code, as_json=False, creating=NOTHING_CREATED)
+    assert not await rehearse(
+        settings, since=HOUR * 24, against=code, as_json=False, creating=NOTHING_CREATED, telling=telling
+    )
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert lines[0] == f"2 updates of the last 24 h, as this code and {code} would answer them:"

@@ -13,12 +13,13 @@ from svc.reports import dead as dead_module
 from svc.reports import search as search_module
 from svc.reports.dead import dead_updates
 from svc.reports.history import LEADING, leading_transitions
-from svc.reports.life import BLOCKED, blocked_by, job_spans, update_spans, waits
+from svc.reports.life import job_spans, update_spans
 from svc.reports.overview import look, overview, slow_facts, traffic
 from svc.reports.pauses import pauses
 from svc.reports.search import Asked, asked_for, search
 from svc.reports.updates import show_update
 from svc.reports.views import JobsView, Span
+from svc.reports.waits import BLOCKED, blocked_by, waits
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from svc.storage.figures import Slot, write_figures

@@ -145,11 +145,12 @@ def actions(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[
 @reporting
 def replay(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc replay`."""
+    from svc.operations.printing.long_work import telling
     from svc.operations.providers import creating
     from svc.rehearsal.compare import rehearse
 
     how = {"since": arguments.since, "against": arguments.against, "as_json": arguments.json}
-    return partial(rehearse, settings, creating=creating(settings), **how)
+    return partial(rehearse, settings, creating=creating(settings), telling=telling, **how)
 
 
 @reporting

@@ -9,10 +9,11 @@ from typing import Any
 from svc.actions.dead_letters import Selection
 from svc.ops.masking import masked, shown_payload
 from svc.reports.dead import dead_updates
-from svc.reports.life import job_spans, update_spans, waits
+from svc.reports.life import job_spans, update_spans
 from svc.reports.search import job_row
 from svc.reports.updates import show_update
 from svc.reports.views import DeadRow, DeadView, JobView, LifeView
+from svc.reports.waits import waits
 from svc.storage.database import Database
 from svc.storage.inbox import JOB_ENDED
 from svc.storage.jobs_reading import show_job

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +21,26 @@ from svc.rehearsal.processes import THIS_CODE, Answer, Decider, RehearsalFailed,
 from svc.rehearsal.texts import as_json as told_as_json
 from svc.rehearsal.texts import as_text, name_unknown, nothing_kept
 from svc.settings.environment import Settings
-from svc.storage.database import Database, open_database
+from svc.storage.database import open_database
 from svc.storage.migrate import pending_migrations
 from telegram_client.errors import TelegramError
 from telegram_client.get_me import open_get_me, read_me
 from telegram_client.updates import NotAnUpdate, read_envelope
 
-# In seconds.
-TELL_EVERY = 2.0
 UNREADABLE = "unreadable"
 
+Telling = Callable[[Callable[[], str]], AbstractContextManager[Callable[[], None]]]
+"""Says how far long work is; what it yields is called whenever that has come further."""
 
-async def rehearse(settings: Settings, *, since: float, against: str, as_json: bool, creating: Creating) -> bool:
+
+async def rehearse(
+    settings: Settings, *, since: float, against: str, as_json: bool, creating: Creating, telling: Telling
+) -> bool:
     """Decide the updates of the last `since` seconds twice and print what differs.
 
     `against` is a folder with the new code (svc/ is in it), or `package.module:name` of another bot in this one.
-    `creating` is what can be created. False if the new code raises an exception or cannot be used, and where nothing is
-    kept because KEEP_PAYLOADS is 0. Raises DatabaseUnavailable.
+    `creating` is what can be created, `telling` says how far it is. False if the new code raises an exception or cannot
+    be used, and where nothing is kept because KEEP_PAYLOADS is 0. Raises DatabaseUnavailable.
     """
     try:
         new = _side_of(against, settings.bot)
@@ -47,7 +50,8 @@ async def rehearse(settings: Settings, *, since: float, against: str, as_json: b
         if missing := await pending_migrations(database):
             return _complain(f"the database lacks {', '.join(each.name for each in missing)}: run svc migrate")
         told = await _told(settings, creating)
-        findings, stopped = await _compare(database, settings, new, told, since)
+        old = Side("this code", THIS_CODE, settings.bot)
+        findings, stopped = await _compare(KeptUpdates(database, settings.bot_id, since), old, new, told, telling)
     if stopped is None and not findings.updates:
         print(nothing_kept(settings.keep_payloads, since), file=sys.stderr)
     if as_json:
@@ -60,17 +64,16 @@ async def rehearse(settings: Settings, *, since: float, against: str, as_json: b
 
 
 async def _compare(
-    database: Database, settings: Settings, new: Side, told: dict[str, Any], since: float
+    kept: KeptUpdates, old: Side, new: Side, told: dict[str, Any], telling: Telling
 ) -> tuple[Findings, str | None]:
     """What was found, and why it was ended early, if it was."""
-    findings, tell = Findings(), _telling()
-    old = Side("this code", THIS_CODE, settings.bot)
+    findings = Findings()
     try:
         async with deciding(old, told) as before, deciding(new, told) as after:
-            kept = KeptUpdates(database, settings.bot_id, since)
-            while updates := await kept.next_batch():
-                await _decide_twice(updates, before, after, findings)
-                tell(findings.updates)
+            with telling(lambda: f"{findings.updates} updates so far") as tell:
+                while updates := await kept.next_batch():
+                    await _decide_twice(updates, before, after, findings)
+                    tell()
     except RehearsalFailed as failed:
         return findings, str(failed)
     if findings.updates and (unknown := name_unknown(told)):
@@ -126,19 +129,6 @@ async def _told(settings: Settings, creating: Creating) -> dict[str, Any]:
         "per_user": creating.per_user,
         "per_day": creating.per_day,
     }
-
-
-def _telling() -> Callable[[int], None]:
-    """To be called after every batch: says every few seconds how far it is."""
-    told = trio.current_time()
-
-    def tell(updates: int) -> None:
-        nonlocal told
-        if trio.current_time() >= told + TELL_EVERY:
-            told = trio.current_time()
-            print(f"svc: {updates} updates so far", file=sys.stderr, flush=True)
-
-    return tell
 
 
 def _complain(words: str) -> bool:

@@ -9,7 +9,8 @@
     pauses.py     what is paused
     dead.py       dead updates that fit a filter
     database.py   how the database itself is
-    life.py       one update's life as spans of time, and what it waits behind
+    life.py       one update's life, or a job's, as spans of time
+    waits.py      what an update waits behind
     search.py     what is known of a number: an update, a chat, a person, a job
     overview.py   all that the ops page shows at a glance, in one look
     views.py      what the ops page is told, as plain data
