@@ -13,7 +13,7 @@ from svc.actions.record import latest_actions
 from svc.operations import inspect
 from svc.operations.dead_command import settle_ids, settle_selection
 from svc.reports import updates as reports
-from svc.reports.updates import Wanted, list_updates
+from svc.reports.updates import Filters, list_updates
 from svc.settings.environment import Settings
 from svc.storage.database import Database, asyncio_loop, column, open_database
 from tests.operators import ANNA, DEAD, PROCESSED, WAITING, fill, rows_read, settings_on
@@ -45,28 +45,28 @@ async def a_group(database: Database, bot_id: int, table: str = "inbox") -> None
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("filters", "found"),
     [
-        (Wanted(), range(1, 14)),
-        (Wanted(chat=7), [7]),
-        (Wanted(chat=GROUP), [11, 12, 13]),
-        (Wanted(person=2), [2, 12]),
-        (Wanted(person=2, chat=GROUP), [12]),
-        (Wanted(person=12), []),
-        (Wanted(kind="callback_query"), [12]),
-        (Wanted(kind="callback_query", person=3), []),
-        (Wanted(older_than=10.5), [11, 12, 13]),
-        (Wanted(younger_than=3.5), [1, 2, 3]),
-        (Wanted(older_than=1.5, younger_than=3.5), [2, 3]),
+        (Filters(), range(1, 14)),
+        (Filters(chat=7), [7]),
+        (Filters(chat=GROUP), [11, 12, 13]),
+        (Filters(person=2), [2, 12]),
+        (Filters(person=2, chat=GROUP), [12]),
+        (Filters(person=12), []),
+        (Filters(kind="callback_query"), [12]),
+        (Filters(kind="callback_query", person=3), []),
+        (Filters(older_than=10.5), [11, 12, 13]),
+        (Filters(younger_than=3.5), [1, 2, 3]),
+        (Filters(older_than=1.5, younger_than=3.5), [2, 3]),
     ],
 )
 async def test_what_fits_all_filters_is_listed(
-    database: Database, settings: Settings, wanted: Wanted, found: list[int]
+    database: Database, settings: Settings, filters: Filters, found: list[int]
 ) -> None:
     """In the inbox, the oldest first. A person is known by the private chat and by what they have sent elsewhere."""
     await database.fetch(WAITING, settings.bot_id, 13)
     await a_group(database, settings.bot_id)
-    rows = await list_updates(database, settings.bot_id, "pending", 100, wanted)
+    rows = await list_updates(database, settings.bot_id, "pending", 100, filters)
     assert [row["update_id"] for row in rows] == list(found)
 
 
@@ -77,7 +77,7 @@ async def test_dead_ones_and_done_ones_have_filters_too(database: Database, sett
     await database.fetch(PROCESSED, settings.bot_id, 13)
 
     async def listed(state: reports.UpdateState, **how: Any) -> list[int]:
-        rows = await list_updates(database, settings.bot_id, state, 100, Wanted(**how))
+        rows = await list_updates(database, settings.bot_id, state, 100, Filters(**how))
         return [row["update_id"] for row in rows]
 
     assert sorted(await listed("dead", person=2)) == [2, 12]
@@ -93,11 +93,11 @@ async def test_filters_look_at_a_bounded_number(
     monkeypatch.setattr(reports, "LOOKED_AT", 10)
     await database.fetch(DEAD, settings.bot_id, 13)
     how: dict[str, Any] = {"state": "dead", "as_json": False, "limit": 5}
-    assert await inspect.list_updates(settings, **how, wanted=Wanted(kind="poll"))
+    assert await inspect.list_updates(settings, **how, filters=Filters(kind="poll"))
     said = capsys.readouterr()
     assert said.out == "no update that is dead fits\n"
     assert said.err == "svc: only the 10 latest dead updates were looked at\n"
-    assert await inspect.list_updates(settings, **how, wanted=Wanted(chat=3))
+    assert await inspect.list_updates(settings, **how, filters=Filters(chat=3))
     assert capsys.readouterr().err == ""
 
 

@@ -95,11 +95,11 @@ def transitions(settings: Settings, arguments: Namespace) -> Callable[[], Awaita
 def updates_list(settings: Settings, arguments: Namespace) -> Callable[[], Awaitable[bool]]:
     """`svc updates list`."""
     from svc.operations.inspect import list_updates
-    from svc.reports.updates import Wanted
+    from svc.reports.updates import Filters
 
-    wanted = Wanted(arguments.chat, arguments.person, arguments.kind, arguments.older_than, arguments.younger_than)
+    filters = Filters(arguments.chat, arguments.person, arguments.kind, arguments.older_than, arguments.younger_than)
     how = {"state": arguments.state, "limit": arguments.limit, "as_json": arguments.json}
-    return partial(list_updates, settings, wanted=wanted, **how)
+    return partial(list_updates, settings, filters=filters, **how)
 
 
 @reporting

@@ -81,16 +81,16 @@ async def list_updates(
     state: reports.UpdateState,
     as_json: bool,
     limit: int,
-    wanted: reports.Wanted = reports.ANYTHING,
+    filters: reports.Filters = reports.ANYTHING,
 ) -> bool:
-    """Print the updates in one state that are `wanted`. Where some could not be looked at, stderr says so."""
+    """Print the updates in one state that fit all `filters`. Where some could not be looked at, stderr says so."""
 
     async def work(database: Database) -> bool:
-        rows = await reports.list_updates(database, settings.bot_id, state, limit, wanted)
-        none = f"no update is {state}" if wanted == reports.ANYTHING else f"no update that is {state} fits"
+        rows = await reports.list_updates(database, settings.bot_id, state, limit, filters)
+        none = f"no update is {state}" if filters == reports.ANYTHING else f"no update that is {state} fits"
         document = _or_none(partial(updates_document, now=datetime.now(UTC)), none)
         answer(rows, document, as_json=as_json, hide=settings.hide)
-        if len(rows) < limit and await reports.is_cut_off(database, settings.bot_id, state, wanted):
+        if len(rows) < limit and await reports.is_cut_off(database, settings.bot_id, state, filters):
             print(f"svc: only the {reports.LOOKED_AT} {_first(state)} were looked at", file=sys.stderr)
         return True
 

@@ -17,11 +17,11 @@ UpdateState = Literal["pending", "processing", "dead", "done"]
 PAGE = 5000
 
 LOOKED_AT = 100_000
-"""Of so many updates at most it is looked whether they are wanted, in the order in which they are listed."""
+"""Of so many updates at most it is looked whether they fit, in the order in which they are listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Filters:
     """Updates that fit everything given here; None: whatever it is. The ages, in seconds, count from when an update was
     first received.
 
@@ -36,7 +36,7 @@ class Wanted:
     younger_than: float | None = None
 
 
-ANYTHING = Wanted()
+ANYTHING = Filters()
 
 # What an ended term has begun is in doubt, whatever its row says.
 _STATE = """CASE WHEN state = 'processing' AND epoch < (SELECT l.epoch FROM leadership l WHERE l.bot_id = $1)
@@ -123,15 +123,15 @@ FROM processed_updates WHERE bot_id = $1 AND update_id = $2 AND outcome <> 'dead
 
 
 async def list_updates(
-    database: Database, bot_id: int, state: UpdateState, limit: int, wanted: Wanted = ANYTHING
+    database: Database, bot_id: int, state: UpdateState, limit: int, filters: Filters = ANYTHING
 ) -> list[dict[str, Any]]:
-    """Those in one state that are `wanted`: pending or processing with the oldest first, the others the latest first.
+    """Those in one state that fit: pending or processing with the oldest first, the others with the latest first.
 
-    Of LOOKED_AT at most it is looked whether they are wanted: `is_cut_off` says whether there are more.
+    Of LOOKED_AT at most it is looked whether they fit: `is_cut_off` says whether there are more.
     """
-    chat = _chat_of(state, wanted)
+    chat = _chat_of(state, filters)
     sql = list_sql(state, of_chat=chat is not None)
-    args = (limit, chat, wanted.person, wanted.kind, wanted.older_than, wanted.younger_than, LOOKED_AT)
+    args = (limit, chat, filters.person, filters.kind, filters.older_than, filters.younger_than, LOOKED_AT)
 
     async def work(connection: Connection) -> list[dict[str, Any]]:
         # In pages: each has the deadline of a statement, for which a hundred thousand rows are too many.
@@ -140,15 +140,15 @@ async def list_updates(
     return await database.transaction(work)
 
 
-async def is_cut_off(database: Database, bot_id: int, state: UpdateState, wanted: Wanted) -> bool:
+async def is_cut_off(database: Database, bot_id: int, state: UpdateState, filters: Filters) -> bool:
     """Whether there are more in this state than could be looked at."""
-    chat = _chat_of(state, wanted)
+    chat = _chat_of(state, filters)
     return bool(await database.fetch(more_sql(state, of_chat=chat is not None), bot_id, LOOKED_AT, chat))
 
 
-def _chat_of(state: UpdateState, wanted: Wanted) -> int | None:
+def _chat_of(state: UpdateState, filters: Filters) -> int | None:
     """The chat by whose index they are found."""
-    return wanted.person if state == "done" and wanted.chat is None else wanted.chat
+    return filters.person if state == "done" and filters.chat is None else filters.chat
 
 
 async def dead_reasons(
