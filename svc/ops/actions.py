@@ -20,7 +20,7 @@ from svc.ops.request_fields import BadRequest, ids, number, selection, text
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
 
-Fields = Mapping[str, Any]
+Wanted = Mapping[str, Any]
 _SCOPES = ("sending", "provider", "model")
 
 
@@ -33,7 +33,7 @@ class Context:
     operator: Operator
 
 
-Action = Callable[[Context, Fields], Awaitable[str]]
+Action = Callable[[Context, Wanted], Awaitable[str]]
 
 
 class ChangedMeanwhile(CannotBeDone):
@@ -44,20 +44,20 @@ class ChangedMeanwhile(CannotBeDone):
         self.fitting = fitting
 
 
-async def perform(context: Context, fields: Fields) -> str:
-    """Do what `fields` names as its `action`; returns the sentence that says what was done.
+async def perform(context: Context, wanted: Wanted) -> str:
+    """Do what `wanted` names as its `action`; returns the sentence that says what was done.
 
     Raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
     """
-    action = ACTIONS.get(text(fields, "action"))
+    action = ACTIONS.get(text(wanted, "action"))
     if action is None:
         raise BadRequest(f"action must be one of {', '.join(ACTIONS)}")
-    return await action(context, fields)
+    return await action(context, wanted)
 
 
-async def _pause(context: Context, fields: Fields) -> str:
-    scope, name = _paused(fields)
-    await orders.pause(context.database, context.bot_id, context.operator, scope, name, text(fields, "reason"))
+async def _pause(context: Context, wanted: Wanted) -> str:
+    scope, name = _paused(wanted)
+    await orders.pause(context.database, context.bot_id, context.operator, scope, name, text(wanted, "reason"))
     if scope != "sending":
         return f"The {scope} {name} is paused: nothing new is created there."
     leader = await orders.obeyed(context.database, context.bot_id, paused=True)
@@ -66,8 +66,8 @@ async def _pause(context: Context, fields: Fields) -> str:
     return f"Sending is paused: {leader} sends nothing any more."
 
 
-async def _resume(context: Context, fields: Fields) -> str:
-    scope, name = _paused(fields)
+async def _resume(context: Context, wanted: Wanted) -> str:
+    scope, name = _paused(wanted)
     what = "Sending" if scope == "sending" else f"The {scope} {name}"
     if not await orders.resume(context.database, context.bot_id, context.operator, scope, name):
         raise CannotBeDone(f"{what} is not paused")
@@ -77,32 +77,32 @@ async def _resume(context: Context, fields: Fields) -> str:
     return f"{what} goes on: {leader} sends again." if leader else f"{what} goes on with the next ACTIVE instance."
 
 
-def _paused(fields: Fields) -> tuple[PauseScope, str]:
-    scope = text(fields, "scope")
+def _paused(wanted: Wanted) -> tuple[PauseScope, str]:
+    scope = text(wanted, "scope")
     if scope not in _SCOPES:
         raise BadRequest(f"scope must be one of {', '.join(_SCOPES)}")
-    return cast(PauseScope, scope), text(fields, "name", empty=scope == "sending")
+    return cast(PauseScope, scope), text(wanted, "name", empty=scope == "sending")
 
 
-async def _step_down(context: Context, fields: Fields) -> str:
+async def _step_down(context: Context, wanted: Wanted) -> str:
     done = await orders.step_down(context.database, context.bot_id, context.operator)
     return f"{done.former} has given the lead to {done.successor} (epoch {done.epoch}), {done.seconds:.1f} s later."
 
 
-async def _settle(action: DeadLetterAction, context: Context, fields: Fields) -> str:
+async def _settle(action: DeadLetterAction, context: Context, wanted: Wanted) -> str:
     """Replay or discard."""
     where = context.database, context.bot_id, context.operator
-    if "ids" in fields:
-        found = await action.by_ids(*where, ids(fields))
+    if "ids" in wanted:
+        found = await action.by_ids(*where, ids(wanted))
         return _told(action, sum(found.values()), len(found))
-    chosen, tally = await _as_expected(context, fields), Tally()
+    chosen, tally = await _as_expected(context, wanted), Tally()
     await action.by_selection(*where, chosen, dry_run=False, tally=tally, tell=_nobody)
     return _told(action, tally.chosen.total())
 
 
-async def _as_expected(context: Context, fields: Fields) -> Selection:
+async def _as_expected(context: Context, wanted: Wanted) -> Selection:
     """What is to be chosen, if it is as much as the operator was told; raises ChangedMeanwhile."""
-    chosen, expected, tally = selection(fields), number(fields, "expected"), Tally()
+    chosen, expected, tally = selection(wanted), number(wanted, "expected"), Tally()
     await REPLAY.by_selection(
         context.database, context.bot_id, context.operator, chosen, dry_run=True, tally=tally, tell=_nobody
     )
@@ -111,8 +111,8 @@ async def _as_expected(context: Context, fields: Fields) -> Selection:
     return chosen
 
 
-async def _cancel_job(context: Context, fields: Fields) -> str:
-    job_id = number(fields, "job_id")
+async def _cancel_job(context: Context, wanted: Wanted) -> str:
+    job_id = number(wanted, "job_id")
     if not await cancel_job(context.database, context.bot_id, context.operator, job_id):
         raise CannotBeDone(f"job {job_id} is over, made already, or not known")
     return f"Job {job_id} is cancelled, and its person will be told."

@@ -32,9 +32,9 @@ def json_object(body: str | bytes) -> Mapping[str, Any]:
     return found
 
 
-def text(fields: Mapping[str, Any], name: str, *, empty: bool = False) -> str:
+def text(wanted: Mapping[str, Any], name: str, *, empty: bool = False) -> str:
     """A text of up to LONGEST_TEXT characters, without the spaces around it; `empty`: it may be missing."""
-    value = fields.get(name, "" if empty else None)
+    value = wanted.get(name, "" if empty else None)
     if not isinstance(value, str) or not (empty or value.strip()):
         raise BadRequest(f"{name} must be a text")
     if len(value) > LONGEST_TEXT:
@@ -42,17 +42,17 @@ def text(fields: Mapping[str, Any], name: str, *, empty: bool = False) -> str:
     return " ".join(value.split())
 
 
-def number(fields: Mapping[str, Any], name: str) -> int:
+def number(wanted: Mapping[str, Any], name: str) -> int:
     """A whole number of 64 bits."""
-    value = fields.get(name)
+    value = wanted.get(name)
     if not _is_id(value):
         raise BadRequest(f"{name} must be a whole number")
     return cast(int, value)
 
 
-def ids(fields: Mapping[str, Any]) -> list[int]:
+def ids(wanted: Mapping[str, Any]) -> list[int]:
     """`ids`: from 1 to MOST_IDS numbers of updates, each once."""
-    values = fields["ids"]
+    values = wanted["ids"]
     if not isinstance(values, list) or not all(map(_is_id, values)):
         raise BadRequest("ids must be a list of whole numbers")
     found = list(dict.fromkeys(values))
@@ -61,18 +61,18 @@ def ids(fields: Mapping[str, Any]) -> list[int]:
     return found
 
 
-def selection(fields: Mapping[str, Any]) -> Selection:
+def selection(wanted: Mapping[str, Any]) -> Selection:
     """`reason`, and `older_than` and `younger_than` in hours; each may be missing or empty."""
     return Selection(
-        reason=text(fields, "reason", empty=True) or None if fields.get("reason") is not None else None,
-        older_than=_hours(fields, "older_than"),
-        younger_than=_hours(fields, "younger_than"),
+        reason=text(wanted, "reason", empty=True) or None if wanted.get("reason") is not None else None,
+        older_than=_hours(wanted, "older_than"),
+        younger_than=_hours(wanted, "younger_than"),
     )
 
 
-def _hours(fields: Mapping[str, Any], name: str) -> float | None:
+def _hours(wanted: Mapping[str, Any], name: str) -> float | None:
     """Hours, as a number or a text that is one, in seconds."""
-    value = fields.get(name)
+    value = wanted.get(name)
     if value in (None, ""):
         return None
     try:
