@@ -43,15 +43,15 @@ class ChangedMeanwhile(CannotBeDone):
         self.fitting = fitting
 
 
-async def do(desk: Desk, wanted: Wanted) -> str:
-    """Do what `wanted` names as its `action`; returns the sentence that says what was done.
+def deed(wanted: Wanted) -> tuple[str, Deed]:
+    """What `wanted` names as its `action`, and that name; raises BadRequest.
 
-    Raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
+    A deed raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
     """
-    deed = DEEDS.get(text(wanted, "action"))
-    if deed is None:
+    name = text(wanted, "action")
+    if name not in DEEDS:
         raise BadRequest(f"action must be one of {', '.join(DEEDS)}")
-    return await deed(desk, wanted)
+    return name, DEEDS[name]
 
 
 async def _pause(desk: Desk, wanted: Wanted) -> str:
