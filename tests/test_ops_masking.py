@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from svc.ops.masking import HIDDEN, LONGEST, hidden, masked, masked_text, shown_payload
+from svc.ops.masking import HIDDEN, LONGEST, masked, masked_text, shown_json, shown_payload
 from svc.settings.masking import make_mask
 
 CONTACT: dict[str, Any] = {
@@ -120,11 +120,19 @@ def test_json_within_a_text() -> None:
 def test_secrets_that_look_like_json() -> None:
     """A webhook secret may be any word or number; what is told of an update stays JSON with all its names and ids."""
     told = {"state": "the state of 1234", "update_id": 812345, "rows": ({"state": None},)}
-    assert hidden(told, make_mask(["state", "1234"])) == {
+    assert shown_json(told, make_mask(["state", "1234"])) == {
         "state": "the *** of ***",
         "update_id": 812345,
         "rows": [{"state": None}],
     }
+
+
+def test_characters_that_would_spoil_the_rest() -> None:
+    """No control characters, for which a browser refuses a whole SVG, and none that turn the line round."""
+    assert shown_json(["a\x01\x1b[31mb\u202ec\uffff", "two\nlines"], str) == [
+        "a\ufffd\ufffd[31mb\ufffdc\ufffd",
+        "two\nlines",
+    ]
 
 
 def test_what_is_no_json() -> None:

@@ -31,6 +31,8 @@ _IN_TEXT = (
     # A card, an account or a phone number: 7 digits and more, whatever is in front of them and behind.
     re.compile(rf"\+?\(?\d(?:[{_BETWEEN}]{{0,3}}+\d){{6,}}+"),
 )
+# Control characters, which no SVG may hold, and those that turn the direction of what stands behind them.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 # A text that may be JSON: what a web app sends is, and an error may quote it.
 _MAY_BE_JSON = re.compile(r"\s*[{\[]")
 
@@ -92,17 +94,18 @@ def masked_text(text: str) -> str:
     return text
 
 
-def hidden(value: Any, hide: Callable[[str], str]) -> Any:
-    """JSON with what `hide` takes out of its texts. Not out of its spelling, where a secret may look like syntax, like
-    a name or like a part of a number.
+def shown_json(value: Any, hide: Callable[[str], str]) -> Any:
+    """JSON as a browser gets it: without what `hide` takes out of its texts and what would spoil the text around it.
+
+    Not out of its spelling, where a secret may look like syntax, like a name or like a part of a number.
     """
     match value:
         case str():
-            return hide(value)
+            return _UNSEEN.sub("\ufffd", hide(value))
         case dict():
-            return {name: hidden(each, hide) for name, each in value.items()}
+            return {name: shown_json(each, hide) for name, each in value.items()}
         case list() | tuple():
-            return [hidden(each, hide) for each in value]
+            return [shown_json(each, hide) for each in value]
     return value
 
 

@@ -40,7 +40,7 @@ from svc.ops import deeds, wanted
 from svc.ops.details import dead_view, found_view, job_view, life_view
 from svc.ops.door import Door, visitor
 from svc.ops.looks import OVERVIEW, plots_of
-from svc.ops.masking import hidden
+from svc.ops.masking import shown_json
 from svc.ops.plots import WINDOWS
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
@@ -72,7 +72,7 @@ def add_ops(app: QuartTrio, site: Site) -> None:
         if request.path == "/ops" or request.path.startswith("/ops/"):
             answer.headers.update(HEADERS)
             if answer.is_json:
-                answer.set_data(json.dumps(hidden(await answer.get_json(), site.hide)))
+                answer.set_data(json.dumps(shown_json(await answer.get_json(), site.hide)))
         return answer
 
 

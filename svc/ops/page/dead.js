@@ -158,9 +158,9 @@ function payloadOf({ update_id: id, payload }) {
   return element("details", {}, element("summary", { text: "Show" }), text);
 }
 
-/** The longest part of a text of which parts are masked: only that can be looked for. */
+/** The longest part of a text of which parts are masked or cannot be shown: only that can be looked for. */
 function longestShown(text) {
-  const parts = text.split("***").map((part) => part.trim());
+  const parts = text.split(/\*\*\*|\ufffd/).map((part) => part.trim());
   return parts.reduce((longest, part) => (part.length > longest.length ? part : longest));
 }
 
