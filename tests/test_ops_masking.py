@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from svc.ops.masking import HIDDEN, LONGEST, masked, masked_text, shown_payload
+from svc.ops.masking import HIDDEN, LONGEST, masked, masked_text, shown_json, shown_payload
 from svc.settings.masking import make_mask
 
 CONTACT: dict[str, Any] = {
@@ -58,8 +58,8 @@ def test_a_payment() -> None:
     shown = text_of(shown_payload(json.dumps(PAYMENT), str))
     assert "1500" in shown
     assert "order-7" in shown
-    for hidden in ("Ann B", "49151", "ann@", "ch_123456"):
-        assert hidden not in shown
+    for gone in ("Ann B", "49151", "ann@", "ch_123456"):
+        assert gone not in shown
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,14 @@ def test_a_payment() -> None:
         "write to ann.b+bot@mail.example.org!",
         "token 424242:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc",
         "5551234567",
+        "tel:0151/234567",
+        "tel+4915123456789now",
+        "4 9 1 5 1 2 3 4",
+        "0151 \u00b7 234\u200b567",
+        "4\ufe0f\u20e39\ufe0f\u20e31\ufe0f\u20e35\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e3",
+        "\u0664\u0669\u0661\u0665\u0661\u0662\u0663\u0664\u0665\u0666",
+        "DE89370400440532013000",
+        "https://api.telegram.org/bot424242:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc/getMe",
     ],
 )
 def test_in_a_text(text: str) -> None:
@@ -95,6 +103,36 @@ def test_secret_fields_and_the_settings_own() -> None:
     update = {"data": {"token": ["a"], "Secret": 5, "password": None, "text": "the word of the day: xyzzy-plugh"}}
     shown = json.loads(text_of(shown_payload(json.dumps(update), make_mask(["xyzzy-plugh"]))))
     assert shown == {"data": {"token": HIDDEN, "Secret": HIDDEN, "password": None, "text": "the word of the day: ***"}}
+
+
+def test_json_within_a_text() -> None:
+    """What a web app sends is JSON in a text; its fields are looked at too, however deep they are."""
+    inner = json.dumps({"password": "hunter2", "note": "hi", "more": json.dumps({"phone": "110"})})
+    shown = text_of(shown_payload(json.dumps({"web_app_data": {"data": inner}}), str))
+    assert json.loads(json.loads(shown)["web_app_data"]["data"]) == {
+        "password": HIDDEN,
+        "note": "hi",
+        "more": json.dumps({"phone": HIDDEN}),
+    }
+    assert masked("{not json") == "{not json"
+
+
+def test_secrets_that_look_like_json() -> None:
+    """A webhook secret may be any word or number; what is told of an update stays JSON with all its names and ids."""
+    told = {"state": "the state of 1234", "update_id": 812345, "rows": ({"state": None},)}
+    assert shown_json(told, make_mask(["state", "1234"])) == {
+        "state": "the *** of ***",
+        "update_id": 812345,
+        "rows": [{"state": None}],
+    }
+
+
+def test_characters_that_would_spoil_the_rest() -> None:
+    """No control characters, for which a browser refuses a whole SVG, and none that turn the line round."""
+    assert shown_json(["a\x01\x1b[31mb\u202ec\uffff", "two\nlines"], str) == [
+        "a\ufffd\ufffd[31mb\ufffdc\ufffd",
+        "two\nlines",
+    ]
 
 
 def test_what_is_no_json() -> None:

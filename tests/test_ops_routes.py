@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from statemachine import EDGES
 from svc.ops.request_fields import MOST_IDS
@@ -19,10 +21,12 @@ from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database, DatabaseUnavailable
 from svc.storage.inbox import Dead, Done
 from tests.operators import DEAD, an_inbox, attempt, received, settings_on
+from tests.serving import HANGS
 from tests.test_ops_access import served
 
 SECRET = "xyzzy-plugh-secret"
 ACT = "/ops/act"
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -34,8 +38,12 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture
 async def client(database: Database, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """A client of this machine."""
-    async with served(make_site(settings, database, bot=lambda: "@a_bot")) as (_, client):
+    site = make_site(settings, database, bot=lambda: "@a_bot")
+    async with served(site) as (_, client), trio.open_nursery() as nursery:
+        nursery.start_soon(site.run)
+        await trio.testing.wait_all_tasks_blocked()
         yield client
+        nursery.cancel_scope.cancel(reason="the test is over")
 
 
 async def told(client: httpx.AsyncClient, path: str, status: int = 200) -> Any:
@@ -81,13 +89,14 @@ async def test_a_life_is_told(client: httpx.AsyncClient, database: Database, set
         assert life["blocked_by"] == {"why": "update 1 of its chat comes first", "update_id": 1, "until": None}
         assert [span["kind"] for span in life["spans"]] == ["received", "waiting"]
         assert json.loads(life["payload"])["message"] == {"text": "call ***, ***", "contact": {"phone_number": "***"}}
-        await attempt(inbox, term, 1, Dead(f"ValueError: {SECRET}"))
+        await attempt(inbox, term, 1, Dead(f"ValueError: {SECRET}, +49 151 23456789"))
         await attempt(inbox, term, 2, Done())
     life = await told(client, "/ops/updates/2")
     assert (life["state"], life["blocked_by"], life["payload"]) == ("done", None, None)
     (dead,) = (await told(client, "/ops/dead"))["rows"]
-    assert (dead["reason"], "***" in dead["payload"], "+49" in dead["payload"]) == ("ValueError: ***", True, False)
-    assert (await told(client, "/ops/search?q=chat%207"))["updates"][1]["note"] == "ValueError: ***"
+    assert (dead["reason"], "***" in dead["payload"], "+49" in dead["payload"]) == ("ValueError: ***, ***", True, False)
+    assert (await told(client, "/ops/search?q=chat%207"))["updates"][1]["note"] == "ValueError: ***, ***"
+    assert "+49" not in str(await told(client, "/ops/updates/1"))
 
 
 async def test_a_jobs_life_is_told(client: httpx.AsyncClient, database: Database, settings: Settings) -> None:
@@ -133,6 +142,23 @@ async def test_dead_ones_are_replayed_and_discarded(
     assert {(row["operator"], row["via"]) for row in actions} == {("local (127.0.0.1)", "page")}
 
 
+async def test_a_replay_goes_on_without_its_browser(
+    client: httpx.AsyncClient, database: Database, settings: Settings
+) -> None:
+    """Whoever hangs up in the middle finds it done, with its outcome, among what operators did."""
+    await database.fetch(DEAD, settings.bot_id, 30_000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(act, client, 200, action="replay", reason="401", expected=24_000))
+        with trio.fail_after(HANGS):
+            while not await told(client, "/ops/actions"):
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel(reason="the browser goes away")
+    with trio.fail_after(HANGS):
+        while (row := (await told(client, "/ops/actions"))[0])["outcome"] is None:
+            await trio.sleep(0.1)
+    assert (row["outcome"], row["detail"]["replayed"]) == ("replayed 24000 updates", 24_000)
+
+
 async def test_pausing(client: httpx.AsyncClient) -> None:
     """Each button answers a sentence, also where nobody is ACTIVE to obey; what makes no sense is said."""
     said = await act(client, 200, action="pause", scope="model", name="m", reason="too dear")
@@ -151,6 +177,7 @@ async def test_pausing(client: httpx.AsyncClient) -> None:
         {"action": "pause", "scope": "sending"},
         {"action": "pause", "scope": "sending", "reason": " "},
         {"action": "pause", "scope": "sending", "reason": "x" * 501},
+        {"action": "pause", "scope": "sending", "reason": "\0"},
         {"action": "pause", "scope": "model", "reason": "x"},
         {"action": "pause", "scope": "world", "name": "x", "reason": "x"},
         {"action": "replay"},
@@ -198,6 +225,15 @@ async def test_what_is_searched_for_must_be_a_number(client: httpx.AsyncClient) 
     assert "42" in (await told(client, "/ops/search?q=anna", 400))["error"]
     assert "42" in (await told(client, "/ops/search", 400))["error"]
     assert "hours" in (await told(client, "/ops/stream?hours=2", 400))["error"]
+
+
+async def test_texts_that_cannot_be_stored(client: httpx.AsyncClient) -> None:
+    """What Postgres takes in no text, a NUL or half a character, is left out: it is in nobody's reason either."""
+    assert (await told(client, "/ops/dead?reason=%00x"))["fitting"] == 0
+    answer = await client.post(
+        ACT, content=b'{"action": "replay", "reason": "\\ud800 \\u0000", "expected": 0}', headers=JSON
+    )
+    assert (answer.status_code, answer.json()) == (200, {"done": "0 updates replayed."})
 
 
 async def test_its_connections_are_its_own(database_url: str) -> None:

@@ -76,6 +76,6 @@ def _name_in(scope: PauseScope, name: str) -> str:
     name = storable(name.strip())
     if scope == "sending" and name:
         raise CannotBeDone("all sending is paused, or one provider or model by its name")
-    if scope != "sending" and not 0 < len(name) <= LONGEST_NAME:
-        raise CannotBeDone(f"the name of the {scope} is needed, of {LONGEST_NAME} characters at most")
+    if scope != "sending" and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        raise CannotBeDone(f"the name of the {scope} is needed, of {LONGEST_NAME} printable characters at most")
     return name

@@ -16,6 +16,7 @@ masking.py    what is hidden of what people have sent
 request_fields.py    reading what a page asks for
 plots.py      the plots and the timeline, from figures and transitions
 actions.py    what the buttons do: the table of actions
+under_way.py  what is being done goes on when a browser goes away
 templates/    the page and the login, for Jinja2
 page/         style sheets and modules
 """

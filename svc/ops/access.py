@@ -133,19 +133,17 @@ def _cookies(request: Request) -> Iterator[str]:
 def _foreign(request: Request, *, trusted: bool) -> str | None:
     """Why a request is refused as one that another site has a browser send; None: it is not.
 
-    A browser says with every POST where it comes from. What says nothing is no browser, and has to know the token
-    (`trusted`). A link from elsewhere may lead to the page.
+    A browser says with every POST where it comes from, and with a GET that another site could read. What says nothing
+    is no browser, and has to know the token (`trusted`). A link from elsewhere may lead to the page.
     """
-    site, origin = request.value("sec-fetch-site"), request.value("origin")
+    site, origins = request.value("sec-fetch-site"), request.values("origin")
     is_post = request.method not in ("GET", "HEAD")
     if site is not None:
         link = not is_post and (site == "none" or request.path == "/ops")
         return None if link or site == "same-origin" else CROSS_SITE
-    if not is_post:
-        return None
-    if origin is not None:
-        return None if _same_host(origin, request) else CROSS_SITE
-    return None if trusted and not request.values("origin") else NO_ORIGIN
+    if origins:
+        return None if len(origins) == 1 and _same_host(origins[0], request) else CROSS_SITE
+    return None if trusted or not is_post else NO_ORIGIN
 
 
 def _same_host(origin: str, request: Request) -> bool:

@@ -44,15 +44,15 @@ class ChangedMeanwhile(CannotBeDone):
         self.fitting = fitting
 
 
-async def perform(context: Context, wanted: Wanted) -> str:
-    """Do what `wanted` names as its `action`; returns the sentence that says what was done.
+def action(wanted: Wanted) -> tuple[str, Action]:
+    """What `wanted` names as its `action`, and that name; raises BadRequest.
 
-    Raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
+    An action raises BadRequest, CannotBeDone (as ChangedMeanwhile where other updates fit by now), DatabaseUnavailable.
     """
-    action = ACTIONS.get(text(wanted, "action"))
-    if action is None:
+    name = text(wanted, "action")
+    if name not in ACTIONS:
         raise BadRequest(f"action must be one of {', '.join(ACTIONS)}")
-    return await action(context, wanted)
+    return name, ACTIONS[name]
 
 
 async def _pause(context: Context, wanted: Wanted) -> str:

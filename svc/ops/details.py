@@ -1,18 +1,19 @@
-"""What the page shows of one update, of one job and of the dead ones: reports, masked."""
+"""What the page shows of one update, of one job, of the dead ones and of what was searched for: reports, masked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from svc.actions.dead_letters import Selection
-from svc.ops.masking import masked, shown_payload
+from svc.ops.masking import masked, masked_story, masked_text, shown_payload
 from svc.reports.dead import dead_updates
 from svc.reports.life import job_spans, update_spans
-from svc.reports.search import job_row
+from svc.reports.search import Asked, job_row, search
 from svc.reports.updates import show_update
-from svc.reports.views import DeadRow, DeadView, JobView, LifeView
+from svc.reports.views import DeadRow, DeadView, Found, JobView, LifeView
 from svc.reports.waits import waits
 from svc.storage.database import Database
 from svc.storage.inbox import JOB_ENDED
@@ -29,6 +30,7 @@ async def life_view(database: Database, bot_id: int, update_id: int, hide: Hide)
     row = await show_update(database, bot_id, update_id)
     if row is None:
         return None
+    row = masked_story(row)
     waiting = await waits(database, bot_id, update_id) if row["ended_at"] is None else None
     names = ("update_id", "chat_id", "state", "received_by", "attempts", "doubts")
     return LifeView(
@@ -55,6 +57,7 @@ async def job_view(database: Database, bot_id: int, job_id: int, hide: Hide) -> 
     job = await show_job(database, bot_id, job_id)
     if job is None:
         return None
+    job = masked_story(job)
     return JobView(
         job=job_row(job | {"error": job["error_text"] or job["error"]}),
         task_id=job["task_id"],
@@ -63,6 +66,14 @@ async def job_view(database: Database, bot_id: int, job_id: int, hide: Hide) -> 
         input=hide(json.dumps(masked(job["input"]), ensure_ascii=False, indent=1)),
         spans=job_spans(job),
     )
+
+
+async def found_view(database: Database, bot_id: int, asked: Asked) -> Found:
+    """What a search has found."""
+    found = await search(database, bot_id, asked)
+    updates = [replace(row, note=row.note and masked_text(row.note)) for row in found.updates]
+    jobs = [replace(row, error=row.error and masked_text(row.error)) for row in found.jobs]
+    return replace(found, updates=updates, jobs=jobs)
 
 
 async def dead_view(database: Database, bot_id: int, chosen: Selection, hide: Hide) -> DeadView:
@@ -78,7 +89,7 @@ def _dead_row(row: dict[str, Any], hide: Hide) -> DeadRow:
     payload = row["payload"].decode("utf-8", "replace")
     return DeadRow(
         kind=row["update_type"],
-        reason=row["reason"],
+        reason=masked_text(row["reason"]),
         received_at=row["received_at"].isoformat(),
         died_at=row["died_at"].isoformat(),
         payload=shown_payload(payload, hide, LONGEST_IN_LIST) or "",

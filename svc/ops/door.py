@@ -56,6 +56,8 @@ class Door:
         if blocked_for > 0:
             found = access(asked, self._rules, now=self._now(), blocked=True)
         if found.status == 200:
+            if found.operator:
+                self._tries.right(found.client)
             g.ops_access = found
             return None
         if found.wrong:
@@ -76,9 +78,13 @@ class Door:
         found: Access = g.ops_access
         form = await request.form
         name = form.get("name", "")
+        # Others of the same client may have been wrong while the form was on its way.
+        if blocked_for := self._tries.blocked_for(found.client, trio.current_time()):
+            return self._too_many(blocked_for)
         if not is_token(form.get("token", ""), self._rules.token):
             self._wrong(found.client)
             return self._form(401, _WRONG, name)
+        self._tries.right(found.client)
         session = new_session(name, self._now())
         log.info("OPS_LOGIN", operator=session.name, client=found.client)
         answer = _to_the_page()
@@ -99,21 +105,23 @@ class Door:
         log.warning("OPS_REFUSED", client=client, reason="a wrong token")
 
     def _refused(self, found: Access, blocked_for: float) -> ResponseReturnValue:
-        headers = {"Retry-After": str(math.ceil(blocked_for))} if found.status == 429 else {}
         if found.status == 429 and request.path == rules.LOGIN:
-            return self._form(429, f"Too many tries. Try again in {math.ceil(blocked_for)} seconds.", "", headers)
+            return self._too_many(blocked_for)
+        headers = {"Retry-After": str(math.ceil(blocked_for))} if found.status == 429 else {}
         if found.status == 401 and request.path == "/ops":
             return self._form(401, None, "")
         if found.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return {"error": found.error}, found.status, headers
 
-    def _form(
-        self, status: int, error: str | None, name: str, headers: dict[str, str] | None = None
-    ) -> ResponseReturnValue:
-        answer = self._render("login.html", status, error=error, name=name)
-        answer.headers.update(headers or {})
+    def _too_many(self, blocked_for: float) -> Response:
+        seconds = math.ceil(blocked_for)
+        answer = self._form(429, f"Too many tries. Try again in {seconds} seconds.", "")
+        answer.headers["Retry-After"] = str(seconds)
         return answer
+
+    def _form(self, status: int, error: str | None, name: str) -> Response:
+        return self._render("login.html", status, error=error, name=name)
 
     def _render(self, template: str, status: int, **values: Any) -> Response:
         text = self._templates.get_template(template).render(**values)

@@ -38,4 +38,4 @@ def _type_of(name: str) -> str:
 
 def make_templates() -> Environment:
     """The templates of the page and the login: whatever is put into them is text."""
-    return Environment(loader=PackageLoader("svc.ops"), autoescape=True, undefined=StrictUndefined)
+    return Environment(loader=PackageLoader("svc.ops"), autoescape=True, undefined=StrictUndefined, auto_reload=False)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from svc.actions.dead_letters import Selection
+from svc.storage.storable import storable
 
 MOST_IDS = 1000
 LONGEST_TEXT = 500
@@ -33,13 +34,18 @@ def json_object(body: str | bytes) -> Mapping[str, Any]:
 
 
 def text(wanted: Mapping[str, Any], name: str, *, empty: bool = False) -> str:
-    """A text of up to LONGEST_TEXT characters, without the spaces around it; `empty`: it may be missing."""
+    """A text of up to LONGEST_TEXT characters, without the spaces around it and without what cannot be stored;
+    `empty`: it may be missing.
+    """
     value = wanted.get(name, "" if empty else None)
-    if not isinstance(value, str) or not (empty or value.strip()):
+    if not isinstance(value, str):
         raise BadRequest(f"{name} must be a text")
     if len(value) > LONGEST_TEXT:
         raise BadRequest(f"{name} must be at most {LONGEST_TEXT} characters")
-    return " ".join(value.split())
+    found = " ".join(storable(value).split())
+    if not (empty or found):
+        raise BadRequest(f"{name} must be a text")
+    return found
 
 
 def number(wanted: Mapping[str, Any], name: str) -> int:

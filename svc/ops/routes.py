@@ -22,9 +22,10 @@ Errors are JSON with an `error`, but for the login's. What is not allowed is dec
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -36,15 +37,16 @@ from statemachine import EDGES, State
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator, latest_actions
 from svc.ops import actions, request_fields
-from svc.ops.details import dead_view, job_view, life_view
+from svc.ops.details import dead_view, found_view, job_view, life_view
 from svc.ops.door import Door, visitor
+from svc.ops.masking import shown_json
 from svc.ops.plots import WINDOWS
 from svc.ops.request_fields import BadRequest
 from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
 from svc.ops.stream import PageStream
 from svc.ops.topics import OVERVIEW, plots_of
-from svc.reports.search import asked_for, search
+from svc.reports.search import asked_for
 from svc.reports.views import ActionRow
 from svc.storage.errors import DatabaseUnavailable
 
@@ -70,7 +72,7 @@ def add_ops(app: QuartTrio, site: Site) -> None:
         if request.path == "/ops" or request.path.startswith("/ops/"):
             answer.headers.update(HEADERS)
             if answer.is_json:
-                answer.set_data(site.hide(await answer.get_data(as_text=True)))
+                answer.set_data(json.dumps(shown_json(await answer.get_json(), site.hide)))
         return answer
 
 
@@ -128,6 +130,8 @@ def _add_stream(pages: Blueprint, site: Site) -> None:
         hours = request.args.get("hours", "1")
         if hours not in map(str, WINDOWS):
             raise BadRequest(f"hours must be one of {', '.join(map(str, WINDOWS))}")
+        if request.method == "HEAD":
+            return Response(content_type="text/event-stream")
         if site.streams.full:
             return {"error": "too many pages are open"}, 503
         topics = [site.watch.topics[OVERVIEW], site.watch.topics[plots_of(int(hours))]]
@@ -150,7 +154,7 @@ def _add_reading(pages: Blueprint, site: Site) -> None:
     @pages.get("/search")
     @_answering
     async def search_page() -> ResponseReturnValue:
-        return asdict(await search(site.database, site.bot_id, asked_for(request.args.get("q", ""))))
+        return asdict(await found_view(site.database, site.bot_id, asked_for(request.args.get("q", ""))))
 
     @pages.get("/updates/<int(signed=True):number>")
     @_answering
@@ -192,4 +196,5 @@ def _add_acting(pages: Blueprint, site: Site) -> None:
             raise BadRequest("the request must be JSON (Content-Type: application/json)")
         asked = request_fields.json_object(await request.get_data())
         context = actions.Context(site.database, site.bot_id, Operator(visitor().operator, "page"))
-        return {"done": await actions.perform(context, asked)}
+        name, action = actions.action(asked)
+        return {"done": await site.under_way.do(name, partial(action, context, asked))}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 COOKIE = "svc_ops"
@@ -24,6 +24,8 @@ TRIES_EACH = 5
 TRIES = 50
 TRIES_WITHIN = 60.0
 """So many wrong tokens in so many seconds, of one client and of all together, before none is looked at any more."""
+
+MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,22 @@ def _signature(body: str, token: str) -> str:
 
 
 class Tries:
-    """The wrong tokens of the last minute, TRIES of them at most: beyond that none is looked at, so none is wrong."""
+    """The wrong tokens of the last minute, TRIES of them at most: beyond that none is looked at, so none is wrong.
+
+    Who has many addresses could keep it there for ever. So a client that has known the token is not held to what all
+    together have tried: nobody locks out those who have been in.
+    """
 
     def __init__(self) -> None:
         self._wrong: deque[tuple[float, str]] = deque(maxlen=TRIES)
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def right(self, client: str) -> None:
+        """A client has shown that it knows the token. The latest MOST_KNOWN are remembered."""
+        self._known[client] = None
+        self._known.move_to_end(client)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def wrong(self, client: str, now: float) -> None:
         """A client has brought a wrong token. `now` is any clock's time, in seconds."""
@@ -78,6 +92,7 @@ class Tries:
             self._wrong.popleft()
         everybody = [at for at, _ in self._wrong]
         own = [at for at, other in self._wrong if other == client]
+        limits = [(own, TRIES_EACH)] if client in self._known else [(own, TRIES_EACH), (everybody, TRIES)]
         # The oldest of those that are too many has to be forgotten first.
-        waits = [times[-most] for times, most in ((own, TRIES_EACH), (everybody, TRIES)) if len(times) >= most]
+        waits = [times[-most] for times, most in limits if len(times) >= most]
         return max((at + TRIES_WITHIN - now for at in waits), default=0.0)

@@ -18,6 +18,7 @@ from typing import Any
 import trio
 from quart.wrappers.response import ResponseBody
 
+from svc.ops.masking import shown_json
 from svc.ops.watching import News, Topic
 
 MAX_STREAMS = 20
@@ -30,8 +31,8 @@ _FIRST = b"retry: 1000\n\n"
 
 
 def event(name: str, data: Any, hide: Callable[[str], str]) -> bytes:
-    """One event; `data` becomes JSON, out of which `hide` takes the secrets."""
-    return f"event: {name}\ndata: {hide(json.dumps(data))}\n\n".encode()
+    """One event; `data` becomes JSON, out of whose texts `hide` takes the secrets."""
+    return f"event: {name}\ndata: {json.dumps(shown_json(data, hide))}\n\n".encode()
 
 
 class Streams:

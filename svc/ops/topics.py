@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+from svc.ops.masking import masked_text
 from svc.ops.plots import WINDOWS, plots, slot_seconds, terms
 from svc.ops.stream import event
 from svc.ops.watching import Look
@@ -67,7 +68,9 @@ class Topics:
         if not 0 <= now - self._slow_at < PLOTS_EVERY:
             self._slow, self._slow_at = await reports.slow_facts(self._database, self._bot_id), now
         told = await reports.look(self._database, self._bot_id)
-        self._last = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot())
+        seen = reports.overview(told, self._slow, served_by=self._served_by, bot=self._bot())
+        reasons = [replace(row, reason=masked_text(row.reason)) for row in seen.dead_reasons]
+        self._last = replace(seen, dead_reasons=reasons)
         self._away_since = None
 
     def _problem(self, error: Exception) -> str:

@@ -31,7 +31,7 @@ function actsTable(rows) {
     row.via,
     row.action.replaceAll("_", " "),
     details(row.detail),
-    row.outcome ?? "not known",
+    row.outcome ?? "under way, or broken off",
   ]));
 }
 

@@ -47,7 +47,7 @@ export class Dead {
   /** A reason that many have, as a button that shows those. */
   #reason({ reason, updates }) {
     const pick = () => {
-      this.form.elements.reason.value = reason;
+      this.form.elements.reason.value = longestShown(reason);
       this.#look();
     };
     const button = element("button", { type: "button", class: "button small", onclick: pick });
@@ -156,6 +156,12 @@ function summary({ rows, fitting, looked_at: looked }) {
 function payloadOf({ update_id: id, payload }) {
   const text = element("pre", { tabindex: "0", "aria-label": `Payload of update ${id}`, text: payload });
   return element("details", {}, element("summary", { text: "Show" }), text);
+}
+
+/** The longest part of a text of which parts are masked or cannot be shown: only that can be looked for. */
+function longestShown(text) {
+  const parts = text.split(/\*\*\*|\ufffd/).map((part) => part.trim());
+  return parts.reduce((longest, part) => (part.length > longest.length ? part : longest));
 }
 
 /** What the form says, without what is left open. */
