@@ -16,6 +16,7 @@ from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator
 from svc.actions.replay import Selection, Tally
 from svc.ops.wanted import BadRequest, ids, number, selection, text
+from svc.reports.jobs import makers, not_seen
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
 
@@ -56,9 +57,10 @@ async def do(desk: Desk, wanted: Wanted) -> str:
 
 async def _pause(desk: Desk, wanted: Wanted) -> str:
     scope, name = _paused(wanted)
+    slip = "" if scope == "sending" else not_seen(await makers(desk.database, desk.bot_id), scope, name)
     await orders.pause(desk.database, desk.bot_id, desk.operator, scope, name, text(wanted, "reason"))
     if scope != "sending":
-        return f"The {scope} {name} is paused: nothing new is created there."
+        return f"The {scope} {name} is paused: nothing new is created there.{slip and f' But {slip}'}"
     leader = await orders.obeyed(desk.database, desk.bot_id, paused=True)
     if leader is None:
         return "Sending is paused. No ACTIVE instance has confirmed it yet; the next one obeys it from its start."

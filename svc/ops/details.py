@@ -7,15 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from svc.actions.replay import Selection
+from svc.handler.job import JobState
 from svc.ops.masking import masked, shown_payload
 from svc.reports.dead import dead_updates
 from svc.reports.life import job_spans, update_spans, waits
-from svc.reports.search import job_row
+from svc.reports.search import MOST, job_row
 from svc.reports.updates import show_update
-from svc.reports.views import DeadRow, DeadView, JobView, LifeView
+from svc.reports.views import DeadRow, DeadView, JobRow, JobView, LifeView
 from svc.storage.database import Database
 from svc.storage.inbox import JOB_ENDED
-from svc.storage.jobs_reading import show_job
+from svc.storage.jobs_reading import list_jobs, show_job
 
 LONGEST_IN_LIST = 1000
 """Characters of a payload in the table of dead updates."""
@@ -55,13 +56,22 @@ async def job_view(database: Database, bot_id: int, job_id: int, hide: Hide) -> 
     if job is None:
         return None
     return JobView(
-        job=job_row(job | {"error": job["error_text"] or job["error"]}),
+        job=_job_row(job),
         task_id=job["task_id"],
         attempts=job["attempts"],
         polls=job["polls"],
         input=hide(json.dumps(masked(job["input"]), ensure_ascii=False, indent=1)),
         spans=job_spans(job),
     )
+
+
+async def jobs_in(database: Database, bot_id: int, state: JobState) -> list[JobRow]:
+    """The jobs in one state: what goes on by when it is looked at next, what has ended the latest first."""
+    return [_job_row(job) for job in await list_jobs(database, bot_id, state, MOST)]
+
+
+def _job_row(job: dict[str, Any]) -> JobRow:
+    return job_row(job | {"error": job["error_text"] or job["error"]})
 
 
 async def dead_view(database: Database, bot_id: int, chosen: Selection, hide: Hide) -> DeadView:
