@@ -73,7 +73,7 @@ class Looks:
     def _problem(self, error: Exception) -> str:
         self._away_since = self._away_since or time.time()
         since = datetime.fromtimestamp(self._away_since, UTC)
-        return f"the database does not answer since {since:%H:%M:%S} UTC ({error})"
+        return f"the database has not answered since {since:%H:%M:%S} UTC ({error})"
 
     def _window(self, hours: float) -> Look:
         async def look() -> bytes:

@@ -1,6 +1,7 @@
 // The head of the page: the verdict in a sentence, who leads, and whether the page itself is up to date.
 
 import { element, setAttribute, setText } from "./dom.js";
+import { fillOnce } from "./tables.js";
 import { judged } from "./verdict.js";
 import { age, clockTime } from "./words.js";
 
@@ -23,6 +24,7 @@ export class Head {
     setText(this.byId("served"), `Served by ${view.served_by}`);
     setText(this.byId("lead"), leads(view));
     this.#connected("live", "Live");
+    setAttribute(document.body, "data-old", view.problem !== null);
   }
 
   lost() {
@@ -57,22 +59,27 @@ export class Head {
     setAttribute(document.body, "data-old", state !== "live");
   }
 
-  #verdict({ mood, text }) {
+  #verdict({ mood, text, href }) {
     setAttribute(this.byId("verdict"), "data-mood", mood);
     setText(this.byId("verdict-sign"), SIGNS[mood]);
-    setText(this.byId("verdict-sentence"), `${text}.`.replace(/\.\.$/, "."));
+    fillOnce(this.byId("verdict-sentence"), { text, href }, () => [sentence({ text, href })]);
   }
 
   #more(sentences) {
-    const list = this.byId("verdict-more");
-    const told = JSON.stringify(sentences);
-    if (told === this.told) return;
-    this.told = told;
-    list.replaceChildren(...sentences.map(({ mood, text }) => element("li", { "data-mood": mood, text: `${text}.` })));
+    fillOnce(this.byId("verdict-more"), sentences, () => {
+      return sentences.map((each) => element("li", { "data-mood": each.mood }, sentence(each)));
+    });
   }
 }
 
-function leads({ lead: { instance, seconds, epoch, last_instance: last }, instances }) {
+/** A text as a sentence, and as a link where it says where to go on. */
+function sentence({ text, href }) {
+  const ended = `${text}.`.replace(/\.\.$/, ".");
+  return href ? element("a", { href, text: ended }) : ended;
+}
+
+function leads({ problem, lead: { instance, seconds, epoch, last_instance: last }, instances }) {
+  if (problem !== null) return instance ? `The last that was seen ACTIVE is ${instance}, in epoch ${epoch}.` : "";
   if (instance === null) {
     return last === null ? "Nobody has been ACTIVE yet." : `The last to be ACTIVE was ${last}, in epoch ${epoch}.`;
   }

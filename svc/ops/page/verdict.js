@@ -1,12 +1,12 @@
-// What an overview amounts to: sentences, the worst first, each with how bad it is.
+// What an overview amounts to: sentences, the worst first, each with how bad it is, and where on the page to go on.
 
-import { age, counted, duration, moment } from "./words.js";
+import { age, cause, counted, duration, moment } from "./words.js";
 
 const LONG_WAIT = 10; // seconds: what waits for less is at work
 const RECENT = 600; // seconds for which an error that Telegram tells of counts
 const WORST_FIRST = ["bad", "warn", "note"];
 
-/** Sentences as `{mood, text}`; none where all is well. Moods are bad, warn and note. */
+/** Sentences as `{mood, text, href}`; none where all is well. Moods are bad, warn and note; href may be missing. */
 export function judged(view) {
   const found = RULES.flatMap((rule) => rule(view) ?? []);
   return found.sort((one, other) => WORST_FIRST.indexOf(one.mood) - WORST_FIRST.indexOf(other.mood));
@@ -29,7 +29,7 @@ const RULES = [
 ];
 
 function problem({ problem: why }) {
-  return why && bad(`What is shown is old: ${why}`);
+  return why && bad(`What is shown below is old: ${why}`);
 }
 
 function nobody({ problem: why, lead, handovers }) {
@@ -49,16 +49,27 @@ function several({ instances }) {
   return active.length > 1 ? bad(`${active.length} instances say that they are ACTIVE`) : null;
 }
 
-function unreachable({ lead, instances }) {
+function unreachable({ lead, instances, pauses }) {
+  if (pauses.some(isOfTheBot)) return null; // That says more.
   const leader = (instances ?? []).find(({ name }) => name === lead.instance);
-  return leader?.reaches === false ? bad(`The ACTIVE instance cannot reach Telegram: ${leader.reach_error}`) : null;
+  if (leader?.reaches !== false) return null;
+  return bad(`The ACTIVE instance cannot reach Telegram: ${cause(leader.reach_error)}`);
 }
 
 function sending({ pauses }) {
-  return pauses.map(({ scope, by, reason, seconds }) => {
-    if (scope === "bot") return bad(`Nothing has been sent for ${age(seconds)}: ${reason}`);
+  return pauses.map((pause) => {
+    const { scope, by, reason, seconds } = pause;
+    if (isOfTheBot(pause)) {
+      const why = `Telegram does not take the bot’s token (BOT_TOKEN): ${cause(reason)}`;
+      return bad(`Nothing has been sent for ${age(seconds)}, since ${why}`);
+    }
     return scope === "sending" ? bad(`Sending is paused by ${by} (${age(seconds)} ago): ${reason}`) : null;
   }).filter(Boolean);
+}
+
+/** The pause that the service begins itself. */
+function isOfTheBot({ scope }) {
+  return scope === "bot";
 }
 
 function notStored({ traffic: { counts } }) {
@@ -83,7 +94,8 @@ function inDoubt({ in_doubt: doubts, looked_for: looked }) {
 
 function dead({ dead: { count, exact } }) {
   if (!count) return null;
-  return warn(`${about(exact)}${counted(count, "update")} ${count === 1 ? "is" : "are"} dead: given up, not answered`);
+  const are = count === 1 ? "is" : "are";
+  return warn(`${about(exact)}${counted(count, "update")} ${are} dead: given up, not answered`, "#dead-panel");
 }
 
 function flood({ traffic: { flood_pauses: pauses, flood_seconds: asked } }) {
@@ -99,7 +111,9 @@ function telegram({ telegram: { last_error: error, last_error_at: at } }) {
 
 function jobs({ jobs: rows }) {
   const lost = (rows ?? []).filter(({ state }) => state === "unknown").reduce((sum, row) => sum + row.jobs, 0);
-  return lost ? warn(`${counted(lost, "job")} of the last 24 hours: it is not known what became of them`) : null;
+  if (!lost) return null;
+  const them = lost === 1 ? "it" : "them";
+  return warn(`${counted(lost, "job")} of the last 24 hours: it is not known what became of ${them}`, "#jobs=unknown");
 }
 
 function creating({ pauses }) {
@@ -115,5 +129,5 @@ function about(exact) {
 }
 
 const bad = (text) => ({ mood: "bad", text });
-const warn = (text) => ({ mood: "warn", text });
+const warn = (text, href) => ({ mood: "warn", text, href });
 const note = (text) => ({ mood: "note", text });

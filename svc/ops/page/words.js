@@ -54,6 +54,11 @@ export function clockTime(date) {
   return timeOfDay.format(date);
 }
 
+/** Why something was not reached, without the name of the class of error that comes before it. */
+export function cause(error) {
+  return error.replace(/^(InDoubt|NotSent|Refused): /, "");
+}
+
 function significant(value) {
   return value >= 9.95 ? whole.format(value) : String(Number(value.toPrecision(2)));
 }
