@@ -1,8 +1,10 @@
-"""Makes the pictures in docs/pictures, of a demo and of instances at work: `make pictures`. It takes five minutes."""
+"""Makes the pictures in docs/pictures, of a demo and of instances at work: `make pictures`. It takes twenty minutes."""
 
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import random
 import re
 import time
@@ -28,9 +30,9 @@ HIGH_DESKTOP: ViewportSize = {"width": 1280, "height": 1000}
 HIGH_PHONE: ViewportSize = {"width": 390, "height": 1000}
 # Seconds of the animation before the button has the focus, and before it is pressed; after the next one leads.
 BEFORE, AFTER = 1.0, 4.0
-# People who write while the ops page has its picture taken, each at most so many milliseconds after the one before, and
-# how often another instance leads meanwhile; and somebody whose answer is lost.
-PEOPLE, PAUSE, HANDOVERS = 400, 600, 5
+# For so many seconds people write, until the plots of the ops page are filled: each at most so many milliseconds after
+# the one before, and so many seconds after each other another instance leads; and somebody whose answer is lost.
+LONG, PAUSE, TERM = 840.0, 600, 150.0
 PERSON = 5000
 # Milliseconds for which its last frame stands.
 STANDS = 2000
@@ -140,8 +142,8 @@ def take_the_chat(shown: DemoPage, name: str) -> None:
 
 
 def take_the_ops_page() -> None:
-    """Some minutes of people who write, with a handover now and then; in both themes and widths, and a life in which an
-    answer was lost."""
+    """A quarter of an hour of people who write, with a handover now and then; in both themes and widths, and a life in
+    which an answer was lost."""
     with running_instances() as instances, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = browser.new_page(viewport=HIGH_DESKTOP, locale="en-GB", reduced_motion="reduce")
@@ -168,14 +170,19 @@ def take_the_ops_page() -> None:
 
 
 def people_write(instances: Instances, shown: OpsPage) -> None:
-    """Until the plots have something to show."""
-    for person in range(1, PEOPLE):
-        instances.do("says", 1000 + person, "/start")
-        if person % (PEOPLE // HANDOVERS) == 0:
+    """Until the plots have something to show: more of them for some minutes, then fewer again."""
+    began = leads_since = time.time()
+    for person in itertools.count(10_000):
+        now = time.time()
+        if now - began > LONG:
+            return
+        instances.do("says", person, "/start")
+        if now - leads_since > TERM:
+            leads_since = now
             shown.press("Step down …")
             shown.confirm("Step down")
             expect(shown.page.locator("#acted")).to_contain_text("has given the lead")
-        shown.page.wait_for_timeout(random.uniform(0, PAUSE))
+        shown.page.wait_for_timeout(random.uniform(0, PAUSE) * (1.3 + math.cos((now - began) / 70)))
 
 
 @dataclass

@@ -53,6 +53,19 @@ def test_from_start_to_a_picture(demo: str, open_page: OpenPage, viewport: Viewp
     assert chat.evaluate("log => log.scrollHeight - log.clientHeight - log.scrollTop") <= 1
 
 
+def test_an_instance_leads_to_its_own_ops_page(demo: str, open_page: OpenPage) -> None:
+    """The card's link opens it in another tab, which tells who leads and that the other one stands by."""
+    shown = opened(open_page, demo)
+    leader = shown.leader().removeprefix("Instance ")
+    with shown.page.expect_popup() as opening:
+        shown.card("ACTIVE").get_by_role("link", name="ops page").click()
+    ops = opening.value
+    expect(ops.locator("#lead")).to_contain_text(f"{leader} has been ACTIVE for")
+    expect(ops.locator("#served")).to_have_text(f"Served by {leader}")
+    expect(ops.locator("[data-state=PASSIVE] .chip")).not_to_have_count(0)
+    assert ops.evaluate("opener") is None
+
+
 def test_deploy_crash_and_freeze_under_load(demo: str, open_page: OpenPage) -> None:
     """20 people a second press /start throughout: each time another leads; lost 0, twice 0, nobody is left waiting."""
     shown = opened(open_page, demo)

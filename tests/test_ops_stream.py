@@ -201,7 +201,7 @@ async def test_a_database_that_is_away() -> None:
     async with asyncio_loop(), served(site) as (_, client):
         looks = Topics(site.database, settings.bot_id, served_by="one", bot=lambda: "@a_bot", hide=str)
         first, second = await looks.overview(), await looks.overview()
-        assert b"the database does not answer since" in first
+        assert b"the database has not answered since" in first
         assert b'"served_by": "one"' in first
         assert first.split(b"since")[1].split(b"UTC")[0] == second.split(b"since")[1].split(b"UTC")[0]
         answer = await client.get("/ops/search?q=7")

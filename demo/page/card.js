@@ -21,7 +21,9 @@ export class InstanceCard {
     const others = actions.filter((each) => !each.name.startsWith("cut_"));
     this.mark = element("span", { class: "sign", "aria-hidden": "true" });
     this.state = element("span");
-    this.process = element("p", { class: "process" });
+    this.pid = element("span");
+    this.ops = element("a", { target: "_blank", rel: "noopener", text: "ops page" });
+    this.process = element("p", { class: "process" }, this.pid, " · ", this.ops);
     this.diagram = new Diagram(states);
     this.condition = element("p", { class: "condition" });
     this.postgres = link("Postgres", cutButton(action("cut_postgres"), name));
@@ -57,7 +59,9 @@ export class InstanceCard {
     setAttribute(root, "data-frozen", view.frozen_for > 0);
     setText(this.mark, MARKS[view.state] ?? "?");
     setText(this.state, view.state);
-    setText(this.process, `pid ${view.pid} · ${view.address.replace("http://", "")}`);
+    setText(this.pid, `pid ${view.pid}`);
+    setAttribute(this.ops, "href", view.state === "ENDED" ? null : `${view.address}/ops`);
+    setAttribute(this.ops, "title", view.address);
     this.diagram.show(view.state);
     setText(this.condition, condition(view, now));
     setText(this.ended, `It ${view.ended || "has ended"}.`);
@@ -69,7 +73,8 @@ export class InstanceCard {
 
   /** The buttons of who is alive go away when it dies: who has pressed one of them is led on. */
   #keepFocus(state) {
-    if (state === "ENDED" && this.alive.contains(document.activeElement)) this.restart.focus();
+    const focused = document.activeElement;
+    if (state === "ENDED" && (focused === this.ops || this.alive.contains(focused))) this.restart.focus();
   }
 
   #showFacts({ epoch, lease_left: lease, waiting }) {

@@ -16,6 +16,7 @@ from svc.operations.inspect import with_schema
 from svc.operations.printing.document import line
 from svc.operations.printing.durations import duration_text
 from svc.operations.printing.output import answer
+from svc.reports.jobs import makers, not_seen
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
@@ -36,6 +37,7 @@ async def pause(settings: Settings, operator: Operator, target: Target, *, reaso
     """Pause it; False where it cannot be, or no ACTIVE instance has said in time that it has stopped sending."""
 
     async def work(database: Database) -> bool:
+        await _warn_of_a_slip(settings, database, target)
         await orders.pause(database, settings.bot_id, operator, target.scope, target.name, reason)
         obeyed_by = await _obeyed(settings, database, target, paused=True)
         if obeyed_by is None:
@@ -87,6 +89,14 @@ async def _ordered(settings: Settings, work: Callable[[Database], Awaitable[bool
     except CannotBeDone as error:
         print(f"svc: {error}", file=sys.stderr)
         return False
+
+
+async def _warn_of_a_slip(settings: Settings, database: Database, target: Target) -> None:
+    """Say so where nothing is known by that name. It is paused all the same: it may be new."""
+    if target.scope == "sending":
+        return
+    if slip := not_seen(await makers(database, settings.bot_id), target.scope, target.name):
+        print(f"svc: {slip}", file=sys.stderr)
 
 
 async def _obeyed(settings: Settings, database: Database, target: Target, *, paused: bool) -> str | None:

@@ -17,6 +17,7 @@ from svc.actions.jobs import cancel_job
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator
 from svc.ops.request_fields import BadRequest, ids, number, selection, text
+from svc.reports.jobs import makers, not_seen
 from svc.storage.database import Database
 from svc.storage.orders import PauseScope
 
@@ -57,9 +58,10 @@ def action(wanted: Wanted) -> tuple[str, Action]:
 
 async def _pause(context: Context, wanted: Wanted) -> str:
     scope, name = _paused(wanted)
+    slip = "" if scope == "sending" else not_seen(await makers(context.database, context.bot_id), scope, name)
     await orders.pause(context.database, context.bot_id, context.operator, scope, name, text(wanted, "reason"))
     if scope != "sending":
-        return f"The {scope} {name} is paused: nothing new is created there."
+        return f"The {scope} {name} is paused: nothing new is created there.{slip and f' But {slip}'}"
     leader = await orders.obeyed(context.database, context.bot_id, paused=True)
     if leader is None:
         return "Sending is paused. No ACTIVE instance has confirmed it yet; the next one obeys it from its start."

@@ -8,16 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from svc.actions.dead_letters import Selection
+from svc.handler.job import JobState
 from svc.ops.masking import masked, masked_story, masked_text, shown_payload
 from svc.reports.dead import dead_updates
 from svc.reports.life import job_spans, update_spans
-from svc.reports.search import Asked, job_row, search
+from svc.reports.search import MOST, Asked, job_row, search
 from svc.reports.updates import show_update
-from svc.reports.views import DeadRow, DeadView, Found, JobView, LifeView
+from svc.reports.views import DeadRow, DeadView, Found, JobRow, JobView, LifeView
 from svc.reports.waits import waits
 from svc.storage.database import Database
 from svc.storage.inbox import JOB_ENDED
-from svc.storage.jobs_reading import show_job
+from svc.storage.jobs_reading import list_jobs, show_job
 
 LONGEST_IN_LIST = 1000
 """Characters of a payload in the table of dead updates."""
@@ -59,7 +60,7 @@ async def job_view(database: Database, bot_id: int, job_id: int, hide: Hide) -> 
         return None
     job = masked_story(job)
     return JobView(
-        job=job_row(job | {"error": job["error_text"] or job["error"]}),
+        job=_job_row(job),
         task_id=job["task_id"],
         attempts=job["attempts"],
         polls=job["polls"],
@@ -74,6 +75,16 @@ async def found_view(database: Database, bot_id: int, asked: Asked) -> Found:
     updates = [replace(row, note=row.note and masked_text(row.note)) for row in found.updates]
     jobs = [replace(row, error=row.error and masked_text(row.error)) for row in found.jobs]
     return replace(found, updates=updates, jobs=jobs)
+
+
+async def jobs_in(database: Database, bot_id: int, state: JobState) -> list[JobRow]:
+    """The jobs in one state: what goes on by when it is looked at next, what has ended the latest first."""
+    return [_job_row(job) for job in await list_jobs(database, bot_id, state, MOST)]
+
+
+def _job_row(job: dict[str, Any]) -> JobRow:
+    error = job["error_text"] or job["error"]
+    return job_row(job | {"error": error and masked_text(error)})
 
 
 async def dead_view(database: Database, bot_id: int, chosen: Selection, hide: Hide) -> DeadView:

@@ -16,6 +16,7 @@ from quart.typing import ResponseReturnValue
 
 from svc.ops import access as rules
 from svc.ops.access import Access, Rules, access, is_token
+from svc.ops.plots import PLOTS
 from svc.ops.sessions import COOKIE, LASTS, Tries, new_session, write_session
 
 log = structlog.get_logger()
@@ -67,7 +68,7 @@ class Door:
     async def page(self) -> ResponseReturnValue:
         """The page itself."""
         who = visitor()
-        return self._render("ops.html", 200, operator=who.operator if who.signed_in else None)
+        return self._render("ops.html", 200, operator=who.operator if who.signed_in else None, plots=PLOTS)
 
     async def to_the_page(self) -> ResponseReturnValue:
         """Lead on whoever has written a stroke too many."""

@@ -6,26 +6,27 @@ The event `plots` of the stream carries what `plots` returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from svc.plots.time_plot import Line, plot
 from svc.plots.timeline import NARROW, WIDE, Term, timeline
 from svc.reports.history import leadership_terms
-from svc.storage.figures import Slot, percentile
+from svc.storage.figures import WRITE_EVERY, Slot, percentile
 
 POINTS: Final = 120
 """So many slots over the whole window."""
-WINDOWS: Final = (1, 6, 24, 168)
-"""The hours that can be chosen."""
+WINDOWS: Final = (0.25, 1, 6, 24, 168)
+"""The hours that can be chosen, the first of them to begin with."""
 
 _Value = Callable[[Slot], float | None]
 _Line = tuple[str, str, _Value]
 """The name of a line, its CSS class, and its value."""
 
 
-def slot_seconds(hours: int) -> float:
-    """How long the slots are that a window of so many hours is drawn from."""
-    return hours * 3600 / POINTS
+def slot_seconds(hours: float) -> float:
+    """How long the slots are that a window of so many hours is drawn from: each holds a row of every instance."""
+    return max(hours * 3600 / POINTS, 2 * WRITE_EVERY)
 
 
 def terms(transitions: Sequence[Mapping[str, Any]]) -> list[Term]:
@@ -50,14 +51,15 @@ def terms(transitions: Sequence[Mapping[str, Any]]) -> list[Term]:
     ]
 
 
-def plots(slots: Sequence[Slot], terms: Sequence[Term], *, until: float, hours: int) -> dict[str, str]:
+def plots(slots: Sequence[Slot], terms: Sequence[Term], *, until: float, hours: float) -> dict[str, str]:
     """Every plot of the last `hours` before `until` (Unix time), as SVG by its name.
 
     `timeline`, `timeline_narrow` (for a phone), and those of the table below. `slots` are of `slot_seconds(hours)`.
     """
     seconds = hours * 3600.0
+    so_far = [_so_far(slot, until) for slot in slots]
     lines = {
-        name: plot(title, unit, _lines(slots, hours, lines), [], until=until, seconds=seconds, labelled=False)
+        name: plot(title, unit, _lines(so_far, hours, lines), [], until=until, seconds=seconds, labelled=False)
         for name, (title, unit, lines) in _PLOTS.items()
     }
     over_time = {
@@ -67,15 +69,20 @@ def plots(slots: Sequence[Slot], terms: Sequence[Term], *, until: float, hours: 
     return over_time | lines
 
 
-def _lines(slots: Sequence[Slot], hours: int, lines: Sequence[_Line]) -> list[Line]:
+def _so_far(slot: Slot, until: float) -> Slot:
+    """A slot with as many seconds as have gone by of it: in one that goes on, a rate is that of its rows so far."""
+    return replace(slot, seconds=min(slot.seconds, max(until - slot.at.timestamp(), WRITE_EVERY)))
+
+
+def _lines(slots: Sequence[Slot], hours: float, lines: Sequence[_Line]) -> list[Line]:
     return [Line(name, style, _points(slots, hours, value)) for name, style, value in lines]
 
 
-def _points(slots: Sequence[Slot], hours: int, value: _Value) -> list[tuple[float, float | None]]:
-    """The value of each slot at its middle, with a gap where a slot is missing."""
+def _points(slots: Sequence[Slot], hours: float, value: _Value) -> list[tuple[float, float | None]]:
+    """The value of each slot at the middle of what has gone by of it, with a gap where a slot is missing."""
     found: list[tuple[float, float | None]] = []
     for slot in slots:
-        at = slot.at.timestamp() + slot_seconds(hours) / 2
+        at = slot.at.timestamp() + slot.seconds / 2
         if found and at - found[-1][0] > 1.5 * slot_seconds(hours):
             found.append((at - slot_seconds(hours), None))
         found.append((at, value(slot)))
@@ -130,12 +137,12 @@ _PLOTS: Final[Mapping[str, tuple[str, str, Sequence[_Line]]]] = {
         ],
     ),
     "ack": (
-        "Until accepted",
+        "Time to accept",
         "ms",
         [("p50", _SECOND, _latency("ack", 0.5)), ("p99", _THIRD, _latency("ack", 0.99))],
     ),
     "menu": (
-        "Until the menu",
+        "Time to the menu",
         "ms",
         [("p50", _SECOND, _latency("menu", 0.5)), ("p99", _THIRD, _latency("menu", 0.99))],
     ),
@@ -149,5 +156,8 @@ _PLOTS: Final[Mapping[str, tuple[str, str, Sequence[_Line]]]] = {
             ("failed", "line-bad", _failed),
         ],
     ),
-    "flood": ("Told to wait (429)", "s", [("asked", _THIRD, lambda slot: slot.flood_seconds)]),
+    "flood": ("Waits asked for (429)", "s", [("asked", _THIRD, lambda slot: slot.flood_seconds)]),
 }
+
+PLOTS: Final = tuple(_PLOTS)
+"""The names of the plots over time, in their order on the page."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from svc.actions.dead_letters import Selection
+from svc.handler.job import JobState
 from svc.storage.storable import storable
 
 MOST_IDS = 1000
@@ -65,6 +66,14 @@ def ids(wanted: Mapping[str, Any]) -> list[int]:
     if not 0 < len(found) <= MOST_IDS:
         raise BadRequest(f"ids must be 1 to {MOST_IDS} numbers")
     return found
+
+
+def job_state(wanted: Mapping[str, Any]) -> JobState:
+    """`state`: one of those that a job may be in."""
+    states = get_args(JobState)
+    if wanted.get("state") not in states:
+        raise BadRequest(f"state must be one of {', '.join(states)}")
+    return cast(JobState, wanted["state"])
 
 
 def selection(wanted: Mapping[str, Any]) -> Selection:

@@ -2,11 +2,13 @@
 
     GET  /ops                   the page
     GET  /ops/page/NAME         its style sheets and modules; those of the plots are among them
-    GET  /ops/stream?hours=1    server-sent events (see stream.py); hours: 1, 6, 24, 168
+    GET  /ops/stream?hours=1    server-sent events (see stream.py); hours: 0.25, 1, 6, 24, 168
     GET  /ops/states            {"states": [...], "edges": [{"source", "target", "trigger", "meaning"}]}
     GET  /ops/search?q=TEXT     Found
     GET  /ops/updates/ID        LifeView; 404
     GET  /ops/jobs/ID           JobView; 404
+    GET  /ops/jobs?state=NAME   a list of JobRow, 50 at most: what goes on by when it is looked at next, else the latest
+    GET  /ops/makers            a list of MakerView: what the latest jobs are made with
     GET  /ops/dead?reason=TEXT&older_than=HOURS&younger_than=HOURS    DeadView, of 100 rows at most
     GET  /ops/actions           a list of ActionRow, the latest 50
     POST /ops/act               {"action": NAME, ...}: 200 {"done": "in a sentence"}, 409 {"error": "..."}, 400
@@ -37,7 +39,7 @@ from statemachine import EDGES, State
 from svc.actions.orders import CannotBeDone
 from svc.actions.record import Operator, latest_actions
 from svc.ops import actions, request_fields
-from svc.ops.details import dead_view, found_view, job_view, life_view
+from svc.ops.details import dead_view, found_view, job_view, jobs_in, life_view
 from svc.ops.door import Door, visitor
 from svc.ops.masking import shown_json
 from svc.ops.plots import WINDOWS
@@ -46,6 +48,7 @@ from svc.ops.security_headers import HEADERS
 from svc.ops.site import Site
 from svc.ops.stream import PageStream
 from svc.ops.topics import OVERVIEW, plots_of
+from svc.reports.jobs import makers
 from svc.reports.search import asked_for
 from svc.reports.views import ActionRow
 from svc.storage.errors import DatabaseUnavailable
@@ -127,14 +130,14 @@ def _add_stream(pages: Blueprint, site: Site) -> None:
     @pages.get("/stream")
     @_answering
     async def stream() -> ResponseReturnValue:
-        hours = request.args.get("hours", "1")
+        hours = request.args.get("hours", str(WINDOWS[0]))
         if hours not in map(str, WINDOWS):
             raise BadRequest(f"hours must be one of {', '.join(map(str, WINDOWS))}")
         if request.method == "HEAD":
             return Response(content_type="text/event-stream")
         if site.streams.full:
             return {"error": "too many pages are open"}, 503
-        topics = [site.watch.topics[OVERVIEW], site.watch.topics[plots_of(int(hours))]]
+        topics = [site.watch.topics[OVERVIEW], site.watch.topics[plots_of(float(hours))]]
         body = PageStream(site.streams, topics, seconds=visitor().seconds_left)
         response = Response(body, content_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
         response.timeout = None
@@ -169,6 +172,17 @@ def _add_reading(pages: Blueprint, site: Site) -> None:
     async def job(number: int) -> ResponseReturnValue:
         view = await job_view(site.database, site.bot_id, request_fields.number({"job": number}, "job"), site.hide)
         return asdict(view) if view else ({"error": f"nothing is known of job {number}"}, 404)
+
+    @pages.get("/jobs")
+    @_answering
+    async def jobs() -> ResponseReturnValue:
+        state = request_fields.job_state(request.args)
+        return [asdict(row) for row in await jobs_in(site.database, site.bot_id, state)]
+
+    @pages.get("/makers")
+    @_answering
+    async def all_makers() -> ResponseReturnValue:
+        return [asdict(row) for row in await makers(site.database, site.bot_id)]
 
     @pages.get("/dead")
     @_answering

@@ -25,9 +25,9 @@ EVERY = 1.0
 PLOTS_EVERY = 10.0
 
 
-def plots_of(hours: int) -> str:
+def plots_of(hours: float) -> str:
     """The name of the topic of one window's plots."""
-    return f"plots {hours}"
+    return f"plots {hours:g}"
 
 
 class Topics:
@@ -47,7 +47,7 @@ class Topics:
         self._away_since: float | None = None
         self._slow = reports.SlowFacts()
         self._slow_at = float("-inf")
-        self._plots: dict[int, Mapping[str, str]] = {}
+        self._plots: dict[float, Mapping[str, str]] = {}
 
     def by_name(self) -> dict[str, tuple[Look, float]]:
         """How each topic is looked up, with the seconds between two looks."""
@@ -76,9 +76,9 @@ class Topics:
     def _problem(self, error: Exception) -> str:
         self._away_since = self._away_since or time.time()
         since = datetime.fromtimestamp(self._away_since, UTC)
-        return f"the database does not answer since {since:%H:%M:%S} UTC ({error})"
+        return f"the database has not answered since {since:%H:%M:%S} UTC ({error})"
 
-    def _window(self, hours: int) -> Look:
+    def _window(self, hours: float) -> Look:
         async def look() -> bytes:
             # The overview tells of a database that is away; the plots end where they ended.
             with suppress(DatabaseUnavailable):
@@ -87,7 +87,7 @@ class Topics:
 
         return look
 
-    async def _draw(self, hours: int) -> Mapping[str, str]:
+    async def _draw(self, hours: float) -> Mapping[str, str]:
         seconds = hours * 3600.0
         slots = await read_slots(self._database, self._bot_id, seconds=seconds, slot=slot_seconds(hours))
         led = await leading_transitions(self._database, self._bot_id, seconds)

@@ -166,10 +166,10 @@ def _gaps(frame: _Frame, terms: Sequence[Term]) -> Iterator[str]:
         wide = LETTER * len(words)
         if right + wide < after:
             yield _text(right, LANE / 2 + 3.5, "plot-start", words)
-            free = right + wide
+            right += wide
         elif left - wide > free:
             yield _text(left, LANE / 2 + 3.5, "plot-end", words)
-            free = right
+        free = right
 
 
 def _times_without(frame: _Frame, terms: Sequence[Term]) -> Iterator[tuple[float, float, str]]:

@@ -5,7 +5,7 @@
     history.py    who was in which state when, and so who led
     updates.py    updates in one state, why they are dead, one update's life
     readings.py   what the ACTIVE instance reads every few seconds for the metrics
-    jobs.py       how many jobs of each provider are in which state
+    jobs.py       how many jobs of each provider are in which state, and what the latest are made with
     pauses.py     what is paused
     dead.py       dead updates that fit a filter
     database.py   how the database itself is

@@ -23,7 +23,7 @@ COUNTED = 100_000
 """Counts are exact up to here."""
 # The dead updates whose reasons are told with the status, and how many of the reasons.
 REASONS_OF = 10_000
-REASONS = 3
+REASONS = 12
 
 # $1 the bot, $2 its lock's key. pg_locks shows the locks of all databases of the server, and the key in two halves.
 LEADER = """

@@ -92,6 +92,15 @@ class JobsView:
 
 
 @dataclass(frozen=True)
+class MakerView:
+    """A model at a provider, and how many of the latest jobs are of it."""
+
+    provider: str
+    model: str
+    jobs: int
+
+
+@dataclass(frozen=True)
 class DatabaseView:
     """The database as it is seen from here."""
 

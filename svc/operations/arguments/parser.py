@@ -168,8 +168,12 @@ def _add_orders(actions: Any) -> None:
     resume = _add(actions, "resume", acting_commands.resume, "end a pause", STATUS_NEEDS)
     for action in (pause, resume):
         which = action.add_mutually_exclusive_group()
-        which.add_argument("--provider", type=types.short_text, metavar="NAME", help="only what it would create")
-        which.add_argument("--model", type=types.short_text, metavar="ID", help="only what it would create")
+        named: dict[str, Any] = {
+            "type": types.short_text,
+            "help": "only what it would create; as `svc jobs list` names it",
+        }
+        which.add_argument("--provider", metavar="NAME", **named)
+        which.add_argument("--model", metavar="ID", **named)
     text = "have the ACTIVE instance give the lead to another one"
     step_down = _add(actions, "step-down", acting_commands.step_down, text, STATUS_NEEDS)
     for action in (pause, resume, step_down):

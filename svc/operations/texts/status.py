@@ -25,6 +25,9 @@ JOB_TONES: Mapping[str, Tone] = {
     "cancelled": "faint",
     "unknown": "warn",
 }
+REASONS = 3
+"""Why updates are dead: so many of the reasons are told."""
+
 NOT_KNOWN = Words("not known: no answer in time", "warn")
 
 _INSTANCES = (
@@ -134,7 +137,8 @@ def _dead(status: Mapping[str, Any]) -> Iterator[Words | str]:
         return
     if status["dead_reasons_of"] != status["dead"]:
         yield f", of the latest {status['dead_reasons_of']}"
-    yield ": " + "; ".join(f"{each['reason']} ({each['updates']})" for each in status["dead_reasons"])
+    most = status["dead_reasons"][:REASONS]
+    yield ": " + "; ".join(f"{each['reason']} ({each['updates']})" for each in most)
     yield Words(" (all: svc updates reasons)", "faint")
 
 

@@ -1,5 +1,6 @@
 // The buttons of an operator: pause and resume, step down. Each asks first, and says what follows.
 
+import { get } from "./api.js";
 import { confirm, field } from "./confirm.js";
 import { element, setAttribute } from "./dom.js";
 import { fillOnce } from "./tables.js";
@@ -11,10 +12,10 @@ export class Controls {
     Object.assign(this, { buttons, said });
   }
 
-  show({ pauses, lead, instances, jobs }) {
+  show({ pauses, lead, instances }) {
     const ours = pauses.filter(({ scope }) => scope !== "bot").map(({ scope, name }) => ({ scope, name }));
     const others = (instances ?? []).filter(({ state, name }) => state === "PASSIVE" && name !== lead.instance);
-    this.now = { lead: lead.instance, others: others.map(({ name }) => name), jobs: jobs ?? [] };
+    this.now = { lead: lead.instance, others: others.map(({ name }) => name) };
     fillOnce(this.buttons, ours, () => this.#buttons(ours));
     setAttribute(this.buttons.querySelector("[data-step-down]"), "disabled", !lead.instance || !others.length);
   }
@@ -51,11 +52,18 @@ export class Controls {
     });
   }
 
-  #pauseCreating() {
-    const scope = field("What", { options: [["provider", "Provider"], ["model", "Model"]] });
-    const providers = [...new Set(this.now.jobs.map(({ provider }) => provider))];
-    const name = field("Its name", { required: true, maxlength: 200, list: providers });
+  async #pauseCreating() {
+    const target = field("What", { options: targets(await makers()) });
+    const name = field("Its name, as the provider has it", { maxlength: 200 });
     const reason = field("Reason, for the others", REASON);
+    const wanted = () => target.input.value.split(" ");
+    const choose = () => {
+      const [, ...known] = wanted();
+      name.root.hidden = known.length > 0;
+      name.input.required = !known.length;
+    };
+    target.input.addEventListener("change", choose);
+    choose();
     this.#ask({
       title: "Pause a provider or a model?",
       consequences: [
@@ -63,10 +71,11 @@ export class Controls {
         "Jobs that it works on are followed to their end.",
         "Whoever asks for something new is told that it rests for now.",
       ],
-      fields: [scope, name, reason],
+      fields: [target, name, reason],
       confirm: "Pause it",
       wanted: () => {
-        return { action: "pause", scope: scope.input.value, name: name.input.value.trim(), reason: reason.input.value };
+        const [scope, ...known] = wanted();
+        return { action: "pause", scope, name: known.join(" ") || name.input.value.trim(), reason: reason.input.value };
       },
     });
   }
@@ -98,6 +107,24 @@ export class Controls {
       wanted: () => ({ action: "step_down" }),
     });
   }
+}
+
+/** What the latest jobs are made with; nothing where that cannot be told: a name can be written all the same. */
+async function makers() {
+  try {
+    return await get("/ops/makers");
+  } catch {
+    return [];
+  }
+}
+
+/** What can be paused, as values and texts: "provider kie" and "model z-image"; without a name, another one. */
+function targets(known) {
+  const providers = [...new Set(known.map(({ provider }) => provider))].map((name) => ["provider", name]);
+  const models = [...new Set(known.map(({ model }) => model))].map((name) => ["model", name]);
+  const [provider, model] = [["provider", "Another provider …"], ["model", "Another model …"]];
+  const named = [...providers, ...models].map(([scope, name]) => [`${scope} ${name}`, `${scope} ${name}`]);
+  return [...named, provider, model];
 }
 
 function named({ scope, name }) {

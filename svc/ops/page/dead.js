@@ -4,9 +4,10 @@ import { get } from "./api.js";
 import { confirm } from "./confirm.js";
 import { element, setAttribute, setText } from "./dom.js";
 import { fillOnce, link, table } from "./tables.js";
-import { counted, moment } from "./words.js";
+import { count, counted, moment } from "./words.js";
 
 const HEADS = ["Chosen", "Update", "Chat", "Kind", "Reason", "Received", "Died", "Tries", "What came, masked"];
+const AT_FIRST = 20; // rows; the others once they are asked for
 const CONSEQUENCES = {
   replay: [
     "Whoever wrote is answered now, however old it is.",
@@ -37,10 +38,11 @@ export class Dead {
   }
 
   /** Look again when their number has changed. */
-  show({ dead: { count }, dead_reasons: reasons }) {
+  show({ dead, dead_reasons: reasons }) {
     fillOnce(this.reasons, reasons, () => reasons.map((row) => this.#reason(row)));
-    if (count === this.count) return;
-    this.count = count;
+    // Who is choosing is not disturbed.
+    if (dead.count === this.number || this.chosen.size || this.place.contains(document.activeElement)) return;
+    this.number = dead.count;
     this.#look();
   }
 
@@ -51,7 +53,7 @@ export class Dead {
       this.#look();
     };
     const button = element("button", { type: "button", class: "button small", onclick: pick });
-    button.append(element("b", { text: `${updates} × ` }), reason);
+    button.append(element("b", { text: `${count(updates)} × ` }), reason);
     return element("li", {}, button);
   }
 
@@ -70,9 +72,26 @@ export class Dead {
     this.chosen = new Set([...this.chosen].filter((id) => shown.has(id)));
     fillOnce(this.place, this.view, ({ rows }) => {
       const words = element("p", { class: "taken-for", text: summary(this.view) });
-      return rows.length ? [words, table("Dead updates", HEADS, rows.map((row) => this.#row(row)))] : [words];
+      return rows.length ? [words, ...this.#table(rows)] : [words];
     });
     this.#count();
+  }
+
+  /** The table, with the first rows only and a button for the others where they are many. */
+  #table(rows) {
+    const all = table("Dead updates", HEADS, rows.map((row) => this.#row(row)));
+    const later = this.unfolded ? [] : [...all.tBodies[0].rows].slice(AT_FIRST);
+    if (!later.length) return [all];
+    for (const row of later) row.hidden = true;
+    const show = () => {
+      this.unfolded = true;
+      for (const row of later) row.hidden = false;
+      more.remove();
+      later[0].querySelector("input").focus();
+    };
+    const text = `Show the other ${later.length}`;
+    const more = element("button", { type: "button", class: "button", text, onclick: show });
+    return [all, more];
   }
 
   #row(row) {
@@ -103,7 +122,7 @@ export class Dead {
 
   #count() {
     for (const bulk of this.ofChosen) bulk.show(this.chosen.size, `${this.chosen.size} chosen`);
-    for (const bulk of this.ofAll) bulk.show(this.view.fitting, `all ${this.view.fitting} that fit`);
+    for (const bulk of this.ofAll) bulk.show(this.view.fitting, `all ${count(this.view.fitting)} that fit`);
   }
 
   #ids() {
@@ -149,8 +168,8 @@ class Bulk {
 
 function summary({ rows, fitting, looked_at: looked }) {
   if (!looked) return "None. Everybody has been answered.";
-  if (rows.length < fitting) return `The latest ${rows.length} of ${fitting} that fit.`;
-  return `${fitting} of ${counted(looked, "update")} ${fitting === 1 ? "fits" : "fit"}.`;
+  if (rows.length < fitting) return `The latest ${rows.length} of ${count(fitting)} that fit.`;
+  return `${count(fitting)} of ${counted(looked, "update")} ${fitting === 1 ? "fits" : "fit"}.`;
 }
 
 function payloadOf({ update_id: id, payload }) {

@@ -7,6 +7,7 @@ import { duration, moment, NONE } from "./words.js";
 
 const SCALE = 1000; // units over the whole life
 const THINNEST = 5;
+const SOON = 0.0005; // seconds
 const LIVE = new Set(["pending", "processing", "in_doubt"]);
 const LIVE_JOBS = new Set(["wanted", "submitting", "running", "ready"]);
 const CANCELLABLE = new Set(["wanted", "submitting", "running"]);
@@ -31,8 +32,8 @@ export function updateFacts(view) {
     ["Received", `${moment(view.received_at)}, by ${view.received_by}`],
     ["Tries", String(view.attempts)],
     ["Doubts", String(view.doubts)],
-    ["Note", view.note ?? NONE],
   ];
+  if (view.note !== null && view.note !== view.state) facts.push(["Note", view.note]);
   if (view.job_id !== null) facts.push(["Job", link("job", view.job_id)]);
   return { ...view, title: `Update ${view.update_id}`, facts, goesOn, since: view.received_at };
 }
@@ -95,7 +96,7 @@ function row(span, total) {
   if (outcome) words.append(badge(outcome));
   if (detail) words.append(element("span", { class: "detail", text: detail }));
   const took = end === null ? "goes on" : end > start ? duration(end - start) : "";
-  const [since, length] = [`+ ${duration(start)}`, took].map((text) => element("span", { text }));
+  const [since, length] = [start >= SOON ? `+ ${duration(start)}` : "", took].map((text) => element("span", { text }));
   const time = element("div", { class: "span-time", title: at ? moment(at) : null }, since, length);
   const place = { class: "span", "data-kind": kind, "data-level": Math.min(level, 3) };
   return element("li", place, words, bar(span, total), time);

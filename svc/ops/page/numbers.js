@@ -11,8 +11,8 @@ const NOW = [
   ["dead", "Given up: whoever wrote got no answer", (v) => count(v.dead.count, v.dead.exact), (v) => v.dead.count > 0],
 ];
 const LATENCIES = [
-  ["until accepted", "From the arrival of an update until Telegram had its 200", "ack"],
-  ["until the menu", "From the arrival of a /start until its answer was sent", "menu"],
+  ["time to accept", "From the arrival of an update until Telegram was told that it is stored", "ack"],
+  ["time to the menu", "From the arrival of a /start until its answer was sent", "menu"],
 ];
 const COUNTS = [
   ["accepted", "Stored for the first time"],
@@ -29,7 +29,7 @@ const COUNTS = [
 const ANSWERS = [
   ["ok", "Done by Telegram"],
   ["refused", "Refused by Telegram for good"],
-  ["flood", "429: told to wait"],
+  ["flood", "Too many requests: Telegram asked to wait before the next call"],
   ["not_sent", "Telegram was not reached"],
   ["in_doubt", "No answer came: it is not known whether it was done"],
 ];
@@ -42,7 +42,7 @@ export class Numbers {
     this.counts = COUNTS.map(([name, text]) => ({ ...row(named(name), text), name }));
     this.answers = ANSWERS.map(([name, text]) => ({ ...row(name === "flood" ? "429" : named(name), text), name }));
     this.latencies = LATENCIES.map(([label, text, name]) => ({ ...row(label, text), name }));
-    this.flood = row("told to wait", "How long Telegram asked to wait, in answers of 429");
+    this.flood = row("waits asked for", "How long Telegram asked to wait, in all its answers of 429");
     root.append(
       group("Now", "now", this.now),
       group("Latencies, p50 · p99", "latencies", this.latencies),

@@ -1,5 +1,5 @@
 // Search, and what is found. What is shown is in the address, so that it can be linked to and the back button works:
-// #find=TEXT, #chat=5, #person=5, #update=7, #job=7.
+// #find=TEXT, #chat=5, #person=5, #update=7, #job=7, #jobs=running.
 
 import { get } from "./api.js";
 import { element } from "./dom.js";
@@ -60,9 +60,12 @@ async function shown(kind, value, search) {
   try {
     if (LISTED.has(kind)) return listed(await get(`/ops/search?q=${encodeURIComponent(asked(kind, value))}`));
     if (kind === "update") return life(updateFacts(await get(`/ops/updates/${encodeURIComponent(value)}`)), search);
+    if (kind === "jobs") return jobsIn(value, await get(`/ops/jobs?state=${encodeURIComponent(value)}`));
     if (kind === "job") return life(jobFacts(await get(`/ops/jobs/${encodeURIComponent(value)}`)), search);
     return null;
   } catch (problem) {
+    // What somebody has been told of may be stored in a moment.
+    search.goesOn = problem.status === 404;
     return [element("p", { class: "error", text: problem.message })];
   }
 }
@@ -74,6 +77,10 @@ function asked(kind, value) {
 function life(facts, search) {
   search.goesOn = facts.goesOn;
   return [new Life(facts).root];
+}
+
+function jobsIn(state, jobs) {
+  return [element("h3", { text: `Jobs that are ${state}, at most 50` }), jobsTable(jobs)];
 }
 
 function listed({ text, updates, jobs }) {

@@ -1,7 +1,7 @@
 // The states, the steps between them, and each instance as a chip on the state it is in.
 
 import { block, element, explain, keepChildren, setAttribute, setText } from "./dom.js";
-import { age } from "./words.js";
+import { age, cause } from "./words.js";
 
 const LOST = 5; // seconds without a heartbeat
 const MOVES = 350; // milliseconds
@@ -75,7 +75,7 @@ class Chip {
 
 function reach({ reaches, reach_error: error }) {
   if (reaches === null) return "Telegram not tried yet";
-  return reaches ? "reaches Telegram" : `cannot reach Telegram: ${error}`;
+  return reaches ? "reaches Telegram" : `cannot reach Telegram: ${cause(error)}`;
 }
 
 /** Move a node from where it was to where it is now. */

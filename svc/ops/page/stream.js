@@ -13,7 +13,7 @@ const RETRY = 1000;
 export class Stream {
   constructor(told) {
     this.told = told;
-    this.hours = 1;
+    this.hours = 0;
     this.ended = false;
     document.addEventListener("visibilitychange", () => this.#start());
   }
@@ -32,7 +32,8 @@ export class Stream {
 
   #start() {
     this.#stop();
-    if (document.hidden || this.ended) return;
+    if (document.hidden) this.told.lost();
+    if (document.hidden || this.ended || !this.hours) return;
     this.source = new EventSource(`/ops/stream?hours=${this.hours}`);
     this.source.onerror = () => this.#lose();
     for (const name of ["overview", "plots"]) {

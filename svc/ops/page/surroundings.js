@@ -1,7 +1,7 @@
 // Jobs at the providers, the database, and what Telegram says of its deliveries.
 
 import { element } from "./dom.js";
-import { fillOnce, table } from "./tables.js";
+import { fillOnce, link, table } from "./tables.js";
 import { age, bytes, count, duration, milliseconds, moment, NONE } from "./words.js";
 
 const LARGEST = 5;
@@ -21,7 +21,7 @@ export class Surroundings {
 function jobsTable(jobs) {
   if (jobs === null) return element("p", { class: "nothing", text: "Not known now." });
   if (!jobs.length) return element("p", { class: "nothing", text: "No jobs in the last 24 hours." });
-  const rows = jobs.map(({ provider, state, jobs: number }) => [provider, state, count(number)]);
+  const rows = jobs.map(({ provider, state, jobs: number }) => [provider, link("jobs", state), count(number)]);
   return table("Jobs by provider and state", ["Provider", "State", "Jobs"], rows);
 }
 

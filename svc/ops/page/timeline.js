@@ -6,7 +6,8 @@ import { drawing } from "./plots.js";
 import { fillOnce } from "./tables.js";
 
 const TIMELINES = { timeline: "wide-only", timeline_narrow: "narrow-only" };
-const HOURS = { 1: "1 h", 6: "6 h", 24: "24 h", 168: "7 d" };
+// The hours of a window, in words; the first is shown to begin with.
+const HOURS = [["0.25", "15 min"], ["1", "1 h"], ["6", "6 h"], ["24", "24 h"], ["168", "7 d"]];
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
 export class Timeline {
@@ -19,12 +20,12 @@ export class Timeline {
   }
 
   #offer(root, choose) {
-    const buttons = Object.entries(HOURS).map(([hours, text]) => {
+    const buttons = HOURS.map(([hours, text]) => {
       const kind = { type: "button", class: "button small", "data-hours": hours };
       return element("button", { ...kind, text, onclick: () => pick(hours) });
     });
     root.append(...buttons);
-    pick("1");
+    pick(HOURS[0][0]);
 
     function pick(hours) {
       for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.hours === hours));

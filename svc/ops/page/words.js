@@ -1,6 +1,7 @@
 // Counts, times and sizes in words.
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const timeOfDay = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 export const NONE = "–";
@@ -46,6 +47,16 @@ export function bytes(value) {
 /** A moment in the time of who looks. */
 export function moment(iso) {
   return iso ? clock.format(new Date(iso)) : NONE;
+}
+
+/** The time of day of a Date, where who looks is: "03:12:07". */
+export function clockTime(date) {
+  return timeOfDay.format(date);
+}
+
+/** Why something was not reached, without the name of the class of error that comes before it. */
+export function cause(error) {
+  return error.replace(/^(InDoubt|NotSent|Refused): /, "");
 }
 
 function significant(value) {

@@ -5,7 +5,8 @@ import { element } from "./dom.js";
 export class Plots {
   constructor(root) {
     this.root = root;
-    this.places = new Map();
+    // The page may hold empty places, each with its plot's name, so that nothing moves when the plots come.
+    this.places = new Map([...root.children].map((place) => [place.dataset.plot, place]));
   }
 
   /** `plots` are SVG texts by name; one that cannot be read leaves the one before in its place. */
