@@ -32,7 +32,6 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
-from svc.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
@@ -53,6 +52,7 @@ from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.jobs.results import open_result_servers
 from svc.jobs.runner import JobParts, OpenProviders, OpenResults, no_providers, work_on_jobs
+from svc.keep_up import keep_up
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.orders_heard import OrdersHeard
@@ -106,8 +106,10 @@ class Parts:
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
     """Writes the groups of inbox, jobs and transition log until cancelled."""
-    connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
-    """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
+    connect_lock: Callable[[Callable[[Sequence[int]], None], Callable[[], None]], Awaitable[LockSession]]
+    """Opens a session to the lock server; the first argument is called with the updates that other instances have
+    stored, the second when an operator has ordered something.
+    """
     database_answers: Callable[[], Awaitable[bool]]
     take_readings: TakeReadings | None = None
     """Reads what the metrics tell of the database; None: they tell nothing of it."""
@@ -169,7 +171,7 @@ class Service:
         self._terms = Terms(
             self.lifecycle,
             Election(
-                partial(parts.connect_lock, self._news.tell),
+                partial(parts.connect_lock, self._news.tell, self._standing.heartbeats.beat_now),
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,
