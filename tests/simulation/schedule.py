@@ -96,8 +96,8 @@ class UserMessage:
 
 @dataclass(frozen=True)
 class OperatorOrder:
-    """At `at` seconds an operator pauses all sending, the provider or the model, and resumes after `lasting` seconds; or
-    wants the leader to step down, and takes that back if it has not come about by then.
+    """At `at` seconds an operator pauses all sending, the provider or the model, and resumes after `lasting` seconds;
+    or wants the leader to step down, and takes that back if it has not come about by then.
     """
 
     at: float
