@@ -42,8 +42,10 @@ class Parts:
     """BOOT's work: wait for the database, bring its schema up to date."""
     writers: Callable[[], Awaitable[None]]
     """Writes the groups of inbox, jobs and transition log until cancelled."""
-    connect_lock: Callable[[Callable[[Sequence[int]], None]], Awaitable[LockSession]]
-    """Opens a session to the lock server; its argument is called with the updates that other instances have stored."""
+    connect_lock: Callable[[Callable[[Sequence[int]], None], Callable[[], None]], Awaitable[LockSession]]
+    """Opens a session to the lock server; the first argument is called with the updates that other instances have
+    stored, the second when an operator has ordered something.
+    """
     database_answers: Callable[[], Awaitable[bool]]
     take_readings: TakeReadings | None = None
     """Reads what the metrics tell of the database; None: they tell nothing of it."""

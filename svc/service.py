@@ -113,7 +113,7 @@ class Service:
         self._terms = Terms(
             self.lifecycle,
             Election(
-                partial(parts.connect_lock, self._news.tell),
+                partial(parts.connect_lock, self._news.tell, self._standing.heartbeats.beat_now),
                 self._take_over,
                 LeaseTimes(settings.lease),
                 rng=parts.rng,

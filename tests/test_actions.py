@@ -167,6 +167,20 @@ async def test_a_pause_that_makes_no_sense(database: Database, scope: str, name:
     assert await told(database) == []
 
 
+async def test_a_leader_that_knows_no_pauses_does_not_obey_one(
+    database: Database, one: Instance, two: Instance
+) -> None:
+    """In the middle of a deploy an instance of the release before this one takes the lead of one that had paused: its
+    term clears the reason, and knows nothing of who has paused."""
+    term = await one.leads()
+    await one.notes_pause(term, "anna@host")
+    await database.fetch("UPDATE leadership SET epoch = epoch + 1, paused_reason = NULL, paused_at = NULL")
+    await one.says("PASSIVE", term.epoch)
+    await two.says("ACTIVE", term.epoch + 1)
+    assert await obeyed(database, BOT, paused=True, within=0.1) is None
+    assert await obeyed(database, BOT, paused=False) is not None
+
+
 async def test_waiting_until_it_is_obeyed(database: Database, one: Instance, two: Instance) -> None:
     """By whoever leads now, as it has said itself: not by one that led before, nor by one that is dead."""
     assert await obeyed(database, BOT, paused=False, within=0.1) is None

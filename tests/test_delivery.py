@@ -99,7 +99,7 @@ class ScriptedSender:
             seconds=seconds,
             made=self.made,
             message_ids=self.message_ids,
-            log=structlog.get_logger(),
+            log=structlog.get_logger,
             turn=turn,
         )
         return await delivery.make(calls)

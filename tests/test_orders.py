@@ -276,6 +276,23 @@ async def test_a_pause_that_outlasts_a_job_is_told(autojump_clock: trio.testing.
         assert world.provider.creates == []
 
 
+async def test_an_announced_pause_is_heard_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """Whenever it comes between two heartbeats: what is announced is not waited for."""
+    async with running_bot() as bot:
+        await bot.send(7)
+        await bot.settled()
+        for past in (0.1, 0.3, 0.5, 0.65):
+            await trio.sleep(10 + past)
+            bot.inbox.orders = Orders((pause_of(),))
+            bot.lock.notify_orders()
+            await trio.sleep(0.05)
+            assert bot.inbox.paused_by == "anna@host"
+            bot.inbox.orders = NO_ORDERS
+            bot.lock.notify_orders()
+            await trio.sleep(0.05)
+            assert bot.inbox.paused_by is None
+
+
 # Stepping down
 
 

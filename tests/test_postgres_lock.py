@@ -18,11 +18,13 @@ import trio
 import trio_asyncio
 
 from sandbox.postgres import EmbeddedPostgres
+from svc.actions.orders import pause, resume
 from svc.leadership.postgres_lock import PoolerInTheWay, PostgresLockSession, connect_lock
 from svc.storage.database import Connection, Database, DatabaseRefused, DatabaseUnavailable
 from svc.storage.inbox import Term
-from svc.storage.keys import IDS_TOLD, NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key
+from svc.storage.keys import IDS_TOLD, NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_key, new_work_ids, orders_payload
 from svc.storage.postgres_inbox import PostgresInbox
+from tests.operators import ANNA
 from tests.peers import Peer, refusing_port
 
 BOT = 4503599627370495
@@ -43,9 +45,9 @@ class LockBench:
     sessions: list[PostgresLockSession] = field(default_factory=list)
 
     async def session(
-        self, bot_id: int = BOT, *, timeout: float = 60.0, on_new_work: Callable[[Sequence[int]], None] = ignore
+        self, bot_id: int = BOT, *, timeout: float = 60.0, **told: Callable[..., None]
     ) -> PostgresLockSession:
-        session = await connect_lock(self.url, bot_id, server_timeout=timeout, on_new_work=on_new_work)
+        session = await connect_lock(self.url, bot_id, server_timeout=timeout, **told)
         self.sessions.append(session)
         return session
 
@@ -366,6 +368,26 @@ async def test_a_notification_that_cannot_be_read_tells_of_something(bench: Lock
     one._hear(None, 0, NEW_WORK_CHANNEL, payload)
     one._hear(None, 0, NEW_WORK_CHANNEL, f"1{payload}")
     assert heard == [[]]
+
+
+async def test_an_order_is_announced_to_the_bots_sessions(bench: LockBench) -> None:
+    """By whoever gives it, to the sessions of that bot; to a release that does not know the word it is new work."""
+    heard: list[str] = []
+    one = await bench.session(on_new_work=lambda _: heard.append("work"), on_orders=lambda: heard.append("orders"))
+    other = await bench.session(2, on_orders=lambda: heard.append("another bot's"))
+    await pause(bench.database, BOT, ANNA, "model", "a model", "too dear")
+    assert not await resume(bench.database, BOT, ANNA, "model", "another model")
+    assert await resume(bench.database, BOT, ANNA, "model", "a model")
+    for session in (one, other):
+        await session.beat(Term(1, UUID(int=1)))
+
+    async def all_heard() -> bool:
+        await trio.lowlevel.checkpoint()
+        return len(heard) >= 2
+
+    await until(all_heard, QUICKLY)
+    assert heard == ["orders", "orders"]
+    assert new_work_ids(orders_payload(BOT), BOT) == []
 
 
 async def test_a_listener_that_raises_does_no_harm(bench: LockBench) -> None:

@@ -13,6 +13,7 @@ import trio
 
 from statemachine import ActiveEvent
 from svc.delivery import chores, retry_policy
+from svc.delivery.worker import _Worker
 from svc.jobs import next_step
 from svc.leadership.lease import Lease, LeaseTimes
 from svc.leadership.stepping_down import SteppingDown
@@ -251,6 +252,14 @@ def _a_term_begins_without_knowing_the_orders(patch: pytest.MonkeyPatch) -> None
     patch.setattr(MemoryInbox, "take_over", forgetful)
 
 
+def _what_was_begun_when_the_pause_came_is_sent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_Worker, "_paused_meanwhile", lambda worker, decision: False)
+
+
+def _a_paused_model_is_created(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryJobs, "_paused", lambda jobs, row: False)
+
+
 def _a_create_in_doubt_is_made_again(patch: pytest.MonkeyPatch) -> None:
     is_due = MemoryJobs._is_due
 
@@ -340,6 +349,8 @@ MUTANTS = [
     (_a_probe_edits, "looking has edited"),
     (_who_gave_up_tries_again_at_once, "leads again"),
     (_a_term_begins_without_knowing_the_orders, "O1"),
+    (_what_was_begun_when_the_pause_came_is_sent, "O1"),
+    (_a_paused_model_is_created, "O2"),
     *JOB_MUTANTS,
 ]
 

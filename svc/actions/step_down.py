@@ -1,8 +1,8 @@
 """Stepping down: the ACTIVE instance gives the lead to another one, in order, and lives on.
 
-The order names a term. The leader hears of it with its next heartbeat, in under a second, and obeys if it knows of
-another instance that can take over (svc/leadership/stepping_down.py). It stands until the term has ended, or is taken
-back by whoever gave it.
+The order names a term. The leader hears of it at once, or else with its next heartbeat, in under a second, and obeys if
+it knows of another instance that can take over (svc/leadership/stepping_down.py). It stands until the term has ended,
+or is taken back by whoever gave it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from svc.actions.record import Operator, recorded
 from svc.storage.database import Database
 from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
 from svc.storage.instances import ALIVE_FOR
+from svc.storage.keys import NEW_WORK_CHANNEL, orders_payload
 
 LOOK_EVERY = 0.05
 TAKE_BACK_DEADLINE = 2.0
@@ -23,8 +24,8 @@ TAKE_BACK_DEADLINE = 2.0
 NOBODY_ACTIVE = "no instance is ACTIVE"
 NOBODY_ELSE = "no other instance is PASSIVE, alive, and as far as it knows able to reach Telegram"
 
-# $2 is who orders it, $3 for how long an instance that is silent counts as alive. Nothing changes where there is nobody
-# to step down, or nobody to take over.
+# $2 is who orders it, $3 for how long an instance that is silent counts as alive, $4 and $5 the channel and what is
+# said on it. Nothing changes where there is nobody to step down, or nobody to take over.
 ORDER = """
 WITH leader AS (
     SELECT l.epoch, l.instance_id FROM leadership l JOIN instances i ON i.bot_id = l.bot_id AND l.epoch = ANY (i.epochs)
@@ -39,7 +40,7 @@ WITH leader AS (
     RETURNING l.epoch
 )
 SELECT leader.epoch, leader.instance_id, EXISTS (SELECT FROM heirs) AS has_heir, ordered.epoch IS NOT NULL AS ordered,
-       now() AS at
+       now() AS at, CASE WHEN ordered.epoch IS NOT NULL THEN pg_notify($4, $5)::text END
 FROM leader LEFT JOIN ordered ON true
 """
 # $2 is the term that was to end, $3 when that was ordered.
@@ -98,11 +99,16 @@ async def step_down(database: Database, bot_id: int, operator: Operator, *, with
     return done
 
 
+def announced(bot_id: int) -> tuple[str, str]:
+    """The channel on which instances are told that there is an order, and what is said there."""
+    return NEW_WORK_CHANNEL, orders_payload(bot_id)
+
+
 async def _give(database: Database, bot_id: int, operator: Operator, until: float) -> _Order:
     """Give the order. Where the leader holds the row of its term just then, try again."""
     while True:
         try:
-            rows = await database.fetch(ORDER, bot_id, operator.label, ALIVE_FOR)
+            rows = await database.fetch(ORDER, bot_id, operator.label, ALIVE_FOR, *announced(bot_id))
         except DatabaseBusy:
             if trio.current_time() >= until:
                 raise

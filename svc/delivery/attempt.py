@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 import structlog
@@ -186,7 +187,7 @@ class BegunAttempt:
             made=self._made,
             message_ids=period.message_ids,
             files=period.remote_files,
-            log=self._log.bind(**self._ids),
+            log=partial(self._log.bind, **self._ids),
             turn=turn,
         )
 

@@ -7,7 +7,7 @@ client, which knows how much of the request was written, says whether a call was
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,8 @@ class Delivery:
 
     `turn` is the one that was waited for before the update was begun; every further call to a chat, retries included,
     waits for a turn of its own. Each call is noted in `made`, its retries with it; the messages that answers tell of in
-    `message_ids`. Remote files are fetched by `files`. `log` knows which attempt it is.
+    `message_ids`. Remote files are fetched by `files`. `log` gives the logger that knows which attempt it is; it is
+    called only where there is something to say.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Delivery:
         made: list[CallMade],
         message_ids: MessageIds,
         files: RemoteFiles,
-        log: structlog.stdlib.BoundLogger,
+        log: Callable[[], structlog.stdlib.BoundLogger],
         turn: Turn | None = None,
     ) -> None:
         self._sender = sender
@@ -123,7 +124,7 @@ class Delivery:
                 or not await self._wait_again(call, pause)
             ):
                 break
-            self._log.debug("CALL_AGAIN", method=call.method, error=describe(failure.error))
+            self._log().debug("CALL_AGAIN", method=call.method, error=describe(failure.error))
             if isinstance(failure.error, InDoubt):
                 in_doubt = failure
             failure = await self._send(call)
@@ -178,12 +179,12 @@ class Delivery:
         except Refused as error:
             if not comes_too_late(error):
                 return Failure(error, call.repeatable)
-            self._log.info("REFUSED", method=call.method, error=describe(error))
+            self._log().info("REFUSED", method=call.method, error=describe(error))
         except Exception as error:
             if isinstance(error, NotSent) and error.status == FLOOD:
                 self._flood.pause(error.retry_after, call.params.get("chat_id", self._chat_id))
             elif not isinstance(error, TelegramError):
-                self._log.exception("HANDLER_FAILED", method=call.method)
+                self._log().exception("HANDLER_FAILED", method=call.method)
             return Failure(error, call.repeatable, moves_file(call))
         return None
 

@@ -144,8 +144,7 @@ class _Worker:
                 return _Left(BUSY_FOR)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
-            if period.pause.ordered is not None and decision.says_something:
-                # It came while the attempt was being begun.
+            if self._paused_meanwhile(decision):
                 return await give_up(period.inbox, attempt)
             deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
             return await BegunAttempt(
@@ -154,6 +153,10 @@ class _Worker:
         finally:
             if update_id not in period.unsure:
                 period.tokens.discard(attempt.token)
+
+    def _paused_meanwhile(self, decision: Decision) -> bool:
+        """Whether an operator's pause that keeps the reply back came while the attempt was being begun."""
+        return self._period.pause.ordered is not None and decision.says_something
 
     async def _dismiss(self, update: Received, job: Job | None) -> Ending | _Left:
         try:

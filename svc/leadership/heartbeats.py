@@ -2,8 +2,9 @@
 what operators have ordered.
 
 From PASSIVE on until the process ends, in every state: while it drains its sends are still its own. A heartbeat that
-cannot be written is left out; nothing that acts waits for it. (The lease has a heartbeat of its own, on the lock's
-connection: election.py.)
+cannot be written is left out; nothing that acts waits for it. Where an order is announced the next one comes at once:
+the announcement says only that there may be something to hear, and may get lost. (The lease has a heartbeat of its own,
+on the lock's connection: election.py.)
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Heartbeats:
         self._state = State.BOOT
         self._entered = trio.current_time()
         self._epochs: tuple[int, ...] = ()
-        self._changed = Wakeup()
+        self._now = Wakeup()
         self._peers: list[Peer] = []
         self._heard_at = trio.current_time()
         self._forget_at = trio.current_time()
@@ -53,9 +54,13 @@ class Heartbeats:
         """
         self._state, self._entered = step.target, trio.current_time()
         if step.target is not State.ACTIVE:
-            self._changed.set()
+            self.beat_now()
         elif step.epoch is not None:
             self._epochs = (*self._epochs, step.epoch)[-EPOCHS_KEPT:]
+
+    def beat_now(self) -> None:
+        """There may be something to say or to hear: do not wait for the next heartbeat's time."""
+        self._now.set()
 
     @property
     def peers(self) -> list[Peer]:
@@ -71,7 +76,7 @@ class Heartbeats:
             while True:
                 await self._try_to_beat()
                 with trio.move_on_after(BEAT_EVERY):
-                    await self._changed.wait()
+                    await self._now.wait()
         finally:
             with trio.move_on_after(LEAVE_DEADLINE, shield=True):
                 await self._try_to_leave()

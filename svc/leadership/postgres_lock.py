@@ -21,7 +21,7 @@ from svc.storage.database import STATEMENT_DEADLINE, DatabaseRefused, DatabaseUn
 from svc.storage.errors import mapped_errors
 from svc.storage.hosts import Hosts
 from svc.storage.inbox import Term
-from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_is_held, lock_key, new_work_ids
+from svc.storage.keys import NEW_WORK_CHANNEL, RELEASED_CHANNEL, lock_is_held, lock_key, new_work_ids, orders_payload
 from svc.waiting import Wakeup
 
 STATEMENT_TIMEOUT = 1.0
@@ -44,13 +44,17 @@ class PostgresLockSession:
     """The connection for one bot's lock. Implements `svc.leadership.election.LockSession`.
 
     `on_new_work` is called with the ids of updates that other instances stored; with none where it is not said which.
+    `on_orders` is called when an operator has ordered something.
     """
 
-    def __init__(self, connection: Any, bot_id: int, on_new_work: Callable[[Sequence[int]], None]) -> None:
+    def __init__(
+        self, connection: Any, bot_id: int, on_new_work: Callable[[Sequence[int]], None], on_orders: Callable[[], None]
+    ) -> None:
         self._connection = connection
         self._bot_id = bot_id
         self._key = lock_key(bot_id)
         self._on_new_work = on_new_work
+        self._on_orders = on_orders
         self._released = Wakeup()
         self.closed = trio.Event()
         connection.add_termination_listener(self._closed)
@@ -83,7 +87,7 @@ class PostgresLockSession:
         self._connection.terminate()
 
     async def listen(self) -> None:
-        """Hear of released locks and of new work that other instances stored. On the asyncio side."""
+        """Hear of released locks, of new work that other instances stored and of orders. On the asyncio side."""
         await self._connection.add_listener(RELEASED_CHANNEL, self._hear)
         await self._connection.add_listener(NEW_WORK_CHANNEL, self._hear)
 
@@ -94,6 +98,8 @@ class PostgresLockSession:
         if channel == RELEASED_CHANNEL:
             if payload == str(self._bot_id):
                 self._released.set()
+        elif payload == orders_payload(self._bot_id):
+            self._on_orders()
         elif (update_ids := new_work_ids(str(payload), self._bot_id)) is not None:
             self._on_new_work(update_ids)
 
@@ -122,8 +128,17 @@ def is_closed_by_peer(connection: Any) -> bool:
     return bool(poll.poll(0))
 
 
+def ignore(_update_ids: Sequence[int] = ()) -> None:
+    """For a session that is only tried."""
+
+
 async def connect_lock(
-    url: str, bot_id: int, *, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]
+    url: str,
+    bot_id: int,
+    *,
+    server_timeout: float,
+    on_new_work: Callable[[Sequence[int]], None] = ignore,
+    on_orders: Callable[[], None] = ignore,
 ) -> PostgresLockSession:
     """Open the connection and prove that it is what the lease needs.
 
@@ -131,12 +146,18 @@ async def connect_lock(
     kinds PoolerInTheWay if the address leads to a pooler.
     """
     with mapped_errors():
-        session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(url, bot_id, server_timeout, on_new_work)
+        session: PostgresLockSession = await trio_asyncio.aio_as_trio(_open)(
+            url, bot_id, server_timeout, on_new_work, on_orders
+        )
         return session
 
 
 async def _open(
-    url: str, bot_id: int, server_timeout: float, on_new_work: Callable[[Sequence[int]], None]
+    url: str,
+    bot_id: int,
+    server_timeout: float,
+    on_new_work: Callable[[Sequence[int]], None],
+    on_orders: Callable[[], None],
 ) -> PostgresLockSession:
     milliseconds = {
         "idle_session_timeout": round(server_timeout * 1000),
@@ -155,7 +176,7 @@ async def _open(
     try:
         async with asyncio.timeout(STATEMENT_DEADLINE):
             await _prove(connection, url, milliseconds)
-            session = PostgresLockSession(connection, bot_id, on_new_work)
+            session = PostgresLockSession(connection, bot_id, on_new_work, on_orders)
             await session.listen()
     except BaseException:
         connection.terminate()

@@ -112,12 +112,7 @@ async def _look_at_database(connection: Connection) -> str:
 
 async def check_lock(settings: Settings) -> str:
     """That a session on the lock's address is a session of its own, with the timeouts that the lease needs."""
-    session = await connect_lock(
-        settings.leader_database_url,
-        settings.bot_id,
-        server_timeout=settings.lease,
-        on_new_work=lambda _update_ids: None,
-    )
+    session = await connect_lock(settings.leader_database_url, settings.bot_id, server_timeout=settings.lease)
     session.abandon()
     return "no pooler in the way, the session's timeouts are taken"
 

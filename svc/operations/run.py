@@ -13,7 +13,7 @@ from svc.delivery.retention import HOUR, Kept
 from svc.handler.bot import load_bot
 from svc.intake.http_server import load_config
 from svc.leadership.election import LockSession
-from svc.leadership.postgres_lock import connect_lock
+from svc.leadership.postgres_lock import connect_lock, ignore
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.operations.providers import callback_readers, creating, open_providers
@@ -133,7 +133,7 @@ async def _try_lock_address(settings: Settings) -> None:
     this instance can store updates.
     """
     try:
-        session = await _connect_lock(settings, lambda _update_ids: None)
+        session = await _connect_lock(settings, ignore, ignore)
     except DatabaseRefused:
         raise
     except DatabaseUnavailable as error:
@@ -142,7 +142,13 @@ async def _try_lock_address(settings: Settings) -> None:
         session.abandon()
 
 
-async def _connect_lock(settings: Settings, on_new_work: Callable[[Sequence[int]], None]) -> LockSession:
+async def _connect_lock(
+    settings: Settings, on_new_work: Callable[[Sequence[int]], None], on_orders: Callable[[], None]
+) -> LockSession:
     return await connect_lock(
-        settings.leader_database_url, settings.bot_id, server_timeout=settings.lease, on_new_work=on_new_work
+        settings.leader_database_url,
+        settings.bot_id,
+        server_timeout=settings.lease,
+        on_new_work=on_new_work,
+        on_orders=on_orders,
     )

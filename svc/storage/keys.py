@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 NEW_WORK_CHANNEL = "svc_new_work"
 RELEASED_CHANNEL = "svc_lock_released"
+_ORDERS = "orders"
 
 # Over the 52 bits that a bot's id can have: keeps clear of other users of advisory locks in the database.
 _LOCK_CLASS = 0x2A5 << 52
@@ -35,6 +36,13 @@ def new_work_payload(bot_id: int, update_ids: Sequence[int]) -> str:
     payload = f"{bot_id}:{','.join(map(str, update_ids))}" if update_ids else str(bot_id)
     fits = len(update_ids) <= IDS_TOLD and len(payload) <= _LONGEST_PAYLOAD
     return payload if fits else str(bot_id)
+
+
+def orders_payload(bot_id: int) -> str:
+    """What is said on NEW_WORK_CHANNEL when an operator has ordered something. A release that does not know the word
+    looks for new work.
+    """
+    return f"{bot_id}:{_ORDERS}"
 
 
 def new_work_ids(payload: str, bot_id: int) -> list[int] | None:

@@ -22,10 +22,12 @@ class MemoryLockServer:
     blocked: bool = False
     """While True nobody is given the lock: somebody else holds it."""
 
-    async def connect(self, on_new_work: Callable[[Sequence[int]], None]) -> MemoryLockSession:
+    async def connect(
+        self, on_new_work: Callable[[Sequence[int]], None], on_orders: Callable[[], None] = lambda: None
+    ) -> MemoryLockSession:
         """Open a session."""
         await trio.lowlevel.checkpoint()
-        session = MemoryLockSession(self, on_new_work)
+        session = MemoryLockSession(self, on_new_work, on_orders)
         self.sessions.append(session)
         return session
 
@@ -33,6 +35,11 @@ class MemoryLockServer:
         """What `NOTIFY` does for every listening session."""
         for session in self.sessions:
             session.on_new_work(update_ids)
+
+    def notify_orders(self) -> None:
+        """The same where an operator has ordered something."""
+        for session in self.sessions:
+            session.on_orders()
 
     def unblock(self) -> None:
         """Somebody else lets the lock go, and notifies those who wait."""
@@ -54,9 +61,12 @@ class MemoryLockServer:
 class MemoryLockSession:
     """`LockSession` on a MemoryLockServer. `cut` is a connection on which nothing arrives any more."""
 
-    def __init__(self, server: MemoryLockServer, on_new_work: Callable[[Sequence[int]], None]) -> None:
+    def __init__(
+        self, server: MemoryLockServer, on_new_work: Callable[[Sequence[int]], None], on_orders: Callable[[], None]
+    ) -> None:
         self.server = server
         self.on_new_work = on_new_work
+        self.on_orders = on_orders
         self.released = trio.Event()
         self.heard = trio.current_time()
         self.closed = trio.Event()

@@ -25,13 +25,15 @@ class SimulatedDatabase:
     """One primary, perhaps with a standby that its commits wait for. `run` is what every statement goes through.
 
     `refusing`: the server answers every statement with a refusal. `locked`: updates whose rows somebody else has
-    locked. `standby_away`: what is written is committed here, and its confirmation never comes.
+    locked. `standby_away`: what is written is committed here, and its confirmation never comes. `heard_begun`: when
+    some instance first heard of an update that it was begun.
     """
 
     def __init__(self) -> None:
         self.inbox = MemoryInbox(window=WINDOW)
         self.refusing = False
         self.locked: set[int] = set()
+        self.heard_begun: dict[int, float] = {}
         self.failovers = 0
         self._confirmed: dict[str, Any] | None = None
         self._troubled_at = -AFTERMATH

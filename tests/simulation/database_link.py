@@ -14,6 +14,7 @@ from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
     Attempt,
+    BeginOutcome,
     Begun,
     CallMade,
     Ending,
@@ -54,7 +55,10 @@ class InboxOverLink:
         return await self._stores.submit(update)
 
     async def begin(self, attempt: Attempt) -> Begun:
-        return await self._begins.submit(attempt)
+        begun = await self._begins.submit(attempt)
+        if begun.outcome is BeginOutcome.BEGUN:
+            self._database.heard_begun.setdefault(attempt.update_id, trio.current_time())
+        return begun
 
     async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
         await self._settlements.submit((attempt, ending, calls))

@@ -113,7 +113,7 @@ class LockSessionOverLink:
         if not self._link.closed and not self._link.is_cut("lock"):
             self.session.abandon()
         else:
-            self.session.on_new_work = _nothing
+            self.session.on_new_work = self.session.on_orders = _nothing
 
 
 class Observer(Protocol):
@@ -155,5 +155,5 @@ class TransportOverLink(httpx.AsyncBaseTransport):
         return response
 
 
-def _nothing(_update_ids: Sequence[int]) -> None:
+def _nothing(_update_ids: Sequence[int] = ()) -> None:
     """Nobody listens any more."""

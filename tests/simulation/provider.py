@@ -45,7 +45,7 @@ class SimulatedTask:
 class SimulatedProvider:
     """All tasks. `created` counts them by job; `unheard` has the jobs of whose create the answer did not get through.
 
-    `calm` ends all trouble but what has been decided already.
+    `calm` ends all trouble but what has been decided already. `on_create` is told of each create that arrives.
     """
 
     def __init__(self, trouble: ProviderTrouble, seed: int, nursery: trio.Nursery, deliver: Deliver) -> None:
@@ -57,6 +57,7 @@ class SimulatedProvider:
         self._nursery = nursery
         self._deliver = deliver
         self._numbers = itertools.count(1)
+        self.on_create: Callable[[int], object] = lambda _: None
 
     def calm(self) -> None:
         """From now on creates and queries go well."""
@@ -68,6 +69,7 @@ class SimulatedProvider:
 
     def create(self, job_id: int, callback_url: str) -> SimulatedTask:
         """A task is made, and its callbacks are on their way."""
+        self.on_create(job_id)
         now, trouble = trio.current_time(), self.trouble
         task_id = f"task-{next(self._numbers)}"
         over_at = now + self._rng.uniform(*trouble.lasting)

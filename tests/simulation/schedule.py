@@ -48,6 +48,8 @@ KINDS = (
     "lose_acks",  # the webhook's 200 does not reach Telegram
 )
 
+Order = Literal["pause_sending", "pause_provider", "pause_model", "step_down"]
+
 # How a Telegram may break the rules on ids and on edits. Most schedules keep them.
 BROKEN_RULES = (
     (Ids.BY_CHAT, Edits.DOCUMENTED),
@@ -67,6 +69,7 @@ ASKS_FOR_JOB = 0.4
 # In so many schedules operators give orders, up to so many.
 WITH_ORDERS = 0.4
 MOST_ORDERS = 5
+ORDERS: tuple[Order, ...] = ("pause_sending", "pause_sending", "pause_provider", "pause_model", "step_down")
 CHAT_TYPES = ("private", "private", "private", "private", "group", "supergroup")
 
 
@@ -93,12 +96,12 @@ class UserMessage:
 
 @dataclass(frozen=True)
 class OperatorOrder:
-    """At `at` seconds an operator pauses all sending or the model, and resumes after `lasting` seconds; or wants the
-    leader to step down, and takes that back if it has not come about by then.
+    """At `at` seconds an operator pauses all sending, the provider or the model, and resumes after `lasting` seconds;
+    or wants the leader to step down, and takes that back if it has not come about by then.
     """
 
     at: float
-    kind: Literal["pause_sending", "pause_model", "step_down"]
+    kind: Order
     lasting: float
 
 
@@ -216,7 +219,7 @@ def _orders(rng: random.Random) -> tuple[OperatorOrder, ...]:
     if rng.random() >= WITH_ORDERS:
         return ()
     return tuple(
-        OperatorOrder(at, rng.choice(("pause_sending", "pause_sending", "pause_model", "step_down")), lasting)
+        OperatorOrder(at, rng.choice(ORDERS), lasting)
         for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(1, MOST_ORDERS)))
         for lasting in (rng.choice((0.5, 3.0, 8.0, 20.0)),)
     )

@@ -85,7 +85,7 @@ class World:
         self.lock = MemoryLockServer()
         self.inbox.on_notify = self.lock.notify_new_work
         self.doubts = DoubtAudit(self.database)
-        self.operators = Operators(self.inbox)
+        self.operators = Operators(self.database, self.lock.notify_orders)
         self.sandbox.telegram.rules.change(ids=schedule.ids, edits=schedule.edits, unseen_for=schedule.unseen_for)
         self.looks = LookAudit(self.database, self.sandbox.telegram, self.doubts, rules_kept=schedule.rules_kept)
         self._incidents = Incidents(self)
@@ -105,6 +105,7 @@ class World:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self.provider = SimulatedProvider(self.schedule.provider, self.schedule.seed, nursery, self._call_back)
+            self.provider.on_create = self.operators.check_create
             for _ in range(self.schedule.instances):
                 self.start_instance()
             await nursery.start(self.sandbox.run_sender, self._deliver)
@@ -156,9 +157,11 @@ class World:
         inbox = InboxOverLink(self.database, link)
         jobs = JobsOverLink(MemoryJobs(self.inbox), self.database, link)
 
-        async def connect(on_new_work: Callable[[Sequence[int]], None]) -> LockSessionOverLink:
+        async def connect(
+            on_new_work: Callable[[Sequence[int]], None], on_orders: Callable[[], None]
+        ) -> LockSessionOverLink:
             await link.leg("lock")
-            session = LockSessionOverLink(await self.lock.connect(on_new_work), link)
+            session = LockSessionOverLink(await self.lock.connect(on_new_work, on_orders), link)
             instance = self.instance(number)
             assert instance is not None
             instance.lock_sessions.append(session)
