@@ -2,7 +2,8 @@
 
 Both are up at once, each on a database of its own of one Postgres, and get 500 /start a second in turns, for a few
 seconds each; who goes first changes every time. Their log goes into a file as JSON. What counts is the median of the
-pairs' ratios: the machine's noise hits both of a pair, or is outweighed by the other pairs.
+pairs' ratios: the machine's noise hits both of a pair, or is outweighed by the other pairs. How sure it is, its
+interval says: nine times in ten the true median lies in one that is made like it.
 
 `python -m benchmarks.logging_cost --help` names the options.
 """
@@ -14,6 +15,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
+from math import comb
 from pathlib import Path
 from statistics import median
 
@@ -30,11 +32,14 @@ from sandbox.ports import free_port
 from sandbox.postgres import EmbeddedPostgres, temporary_postgres
 
 RATE = 500.0
-WARM_UP, SECONDS = 0.5, 4.0
+WARM_UP, SECONDS = 0.5, 2.5
 DEADLINE = 1800.0
 LEVELS = {"logs": "info", "silent": "error"}
 MOST = 1.05
 """With logging the acknowledgements' p99 may be so many times what it is without."""
+UNSURE = 0.1
+KEEPS_UP_MS = 250.0
+"""Where menus take longer than this without logging, updates queue up: then the ratio is that of two queues."""
 FIGURES = (
     ("ack_p50", "ack p50 ms"),
     ("ack_p99", "ack p99 ms"),
@@ -46,9 +51,9 @@ FIGURES = (
 def main() -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.logging_cost", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=20, metavar="N", help="how many pairs (20)")
+    parser.add_argument("--pairs", type=int, default=30, metavar="N", help="how many pairs (30)")
     parser.add_argument(
-        "--check", action="store_true", help=f"exit 1 if the ack's p99 grows by more than {MOST - 1:.0%}"
+        "--check", action="store_true", help=f"exit 1 unless the ack's p99 grows by {MOST - 1:.0%} at most"
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="svc-logging-") as folder, temporary_postgres() as server:
@@ -60,10 +65,11 @@ def main() -> int:
             return 1
     ratios = {key: _ratios(bench.runs, key) for key, _ in FIGURES}
     print(_table(bench.runs, ratios))
+    met, words = _verdict(ratios["ack_p99"], median(_values(bench.runs, "silent", "menu_p99")))
+    print(words)
     for complaint in (complaints := errors(bench.runs)):
         print(complaint, file=sys.stderr)
-    missed = options.check and median(ratios["ack_p99"]) > MOST
-    return 1 if complaints or missed else 0
+    return 1 if complaints or (options.check and not met) else 0
 
 
 async def _measure_pairs(bench: Bench, server: EmbeddedPostgres, folder: Path, pairs: int) -> None:
@@ -124,14 +130,33 @@ def _ratios(runs: list[Run], key: str) -> list[float]:
     return [by_round[number, "logs"] / by_round[number, "silent"] for number in rounds]
 
 
+def _interval(ratios: list[float]) -> tuple[float, float]:
+    """Between which of the ratios their median lies, but for a chance of UNSURE, however they are distributed."""
+    ordered, chance, rank = sorted(ratios), 0.0, 0
+    # That fewer than `rank` of them are below the median (or above it) is a toss of as many coins.
+    while (chance := chance + 2 * comb(len(ordered), rank) / 2 ** len(ordered)) <= UNSURE:
+        rank += 1
+    bound = max(0, rank - 1)
+    return ordered[bound], ordered[-1 - bound]
+
+
+def _verdict(ratios: list[float], silent_menu_ms: float) -> tuple[bool, str]:
+    """Whether the goal is met for sure, and what can be said of it."""
+    low, high = _interval(ratios)
+    goal = f"the ack's p99 grows by {MOST - 1:.0%} at most"
+    if silent_menu_ms > KEEPS_UP_MS:
+        return False, f"no verdict: this machine does not keep up with {RATE:.0f} updates a second even without a log"
+    if high <= MOST:
+        return True, f"met: {goal}"
+    return False, f"missed: {goal}" if low > MOST else f"not clear, more --pairs are needed: {goal}"
+
+
 def _table(runs: list[Run], ratios: dict[str, list[float]]) -> str:
-    lines = [f"{'':<16}{'logs':>10}{'silent':>10}{'ratio':>8}   middle half of the pairs' ratios"]
+    lines = [f"{'':<16}{'logs':>10}{'silent':>10}{'ratio':>8}   its interval"]
     for key, words in FIGURES:
         logs, silent = (median(_values(runs, side, key)) for side in LEVELS)
-        ordered = sorted(ratios[key])
-        quarter = len(ordered) // 4
-        middle = f"{ordered[quarter]:.3f}..{ordered[-1 - quarter]:.3f}"
-        lines.append(f"{words:<16}{logs:>10.2f}{silent:>10.2f}{median(ordered):>8.3f}   {middle}")
+        low, high = _interval(ratios[key])
+        lines.append(f"{words:<16}{logs:>10.2f}{silent:>10.2f}{median(ratios[key]):>8.3f}   {low:.3f}..{high:.3f}")
     return "\n".join(lines)
 
 

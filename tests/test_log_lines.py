@@ -12,7 +12,7 @@ import trio.testing
 from statemachine import EDGES, State
 from svc.handler.reply import Call, Reply
 from svc.observability.events import EVENTS
-from svc.observability.logs import console_line
+from svc.observability.log_lines import console_line
 from svc.service import Service
 from telegram_client.updates import Update
 from tests.fake_provider import Script
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 USER, OTHER = 7, 8
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 # Of those that say something of updates and jobs, these are about all of them, or about a message.
-ABOUT_NO_ONE = {"BOT_PAUSED", "BOT_RESUMED", "PROBE_EDITED", "IDS_NOT_GROWING"}
+ABOUT_NO_ONE = {"BOT_PAUSED", "BOT_RESUMED", "SENDING_PAUSED", "SENDING_RESUMED", "PROBE_EDITED", "IDS_NOT_GROWING"}
 # Here the logger itself knows what it is about.
 BOUND = {"sending.py"}
 
@@ -187,7 +187,7 @@ async def test_every_step_of_the_states(autojump_clock: trio.testing.MockClock) 
         led = line["trigger"] == "lock_acquired" or line["from"] == "ACTIVE"
         assert line["epoch"] is None or line["epoch"] >= 1
         assert not led or line["epoch"] >= 1
-        shown = console_line(None, "info", dict(line))
+        shown = console_line(dict(line))
         for name in ("from", "to", "trigger", "reason", "held"):
             assert f" {name}=" in shown
         assert (f" epoch={line['epoch']}" in shown) is (line["epoch"] is not None)

@@ -322,6 +322,34 @@ def test_two_threads_at_once() -> None:
         assert [line["number"] for line in read if line["x"] == name * size] == list(range(lines))
 
 
+def test_a_line_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    """The disk is full: the first lines wait in the buffer, the others are lost, and how many is said afterwards."""
+    with Path("/dev/full").open("w", encoding="utf-8") as out:
+        configure_logging(log_format="json", out=out)
+        log = structlog.get_logger()
+        for number in range(500):
+            log.info("DONE", x="x" * 100, number=number)
+        with (tmp_path / "log").open("wb") as room:
+            os.dup2(room.fileno(), out.fileno())
+        log.info("DONE", number=500)
+    *waited, latest, lost = map(json.loads, (tmp_path / "log").read_text("utf-8").splitlines())
+    assert [line["number"] for line in waited] == list(range(len(waited)))
+    assert latest["number"] == 500
+    assert (lost["event"], lost["lines"]) == ("LINES_LOST", 500 - len(waited))
+    assert 0 < len(waited) < 500
+
+
+def test_a_pipe_that_nobody_reads_any_more_stops_nobody() -> None:
+    """Who read the log has gone: the service goes on."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    out = os.fdopen(writer, "w", encoding="utf-8")
+    configure_logging(log_format="json", out=out)
+    structlog.get_logger().info("DONE")
+    with pytest.raises(BrokenPipeError):
+        out.close()
+
+
 # The table of events
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.views import LogLineView
-from svc.observability.logs import console_line
+from svc.observability.log_lines import console_line
 
 KEPT = 500
 """Lines that are kept for the page."""
@@ -98,4 +98,4 @@ def _is_the_services(event: Event) -> bool:
 def _as_text(event: Event) -> str:
     """As the service itself writes it on a terminal, with the local time."""
     when = datetime.fromisoformat(event["timestamp"]).astimezone()
-    return console_line(None, "", {**event, "timestamp": f"{when:%H:%M:%S}"})
+    return console_line({**event, "timestamp": f"{when:%H:%M:%S}"})

@@ -106,5 +106,6 @@ EVENTS: dict[str, Look] = {
     "DRAIN_TIMEOUT": Look("STATE", "⌛"),
     "EXIT": Look("STATE", "👋"),
     "FAILED": Look("STATE", "💥"),
+    "LINES_LOST": Look("LOG", "🕳️"),
     "LIBRARY": Look("LIBRARY", "📚"),  # a warning or an error of a library's own logger
 }

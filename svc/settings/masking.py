@@ -16,8 +16,15 @@ def make_mask(secrets: Iterable[str]) -> Callable[[str], str]:
     spelled = {text for secret in secrets if len(secret) >= SHORTEST for text in _spellings(secret)}
     # The longest first: one may be a part of another.
     texts = sorted(spelled, key=len, reverse=True)
+    # What has none of these in it has none of the others, which have one of these in them.
+    least = [text for text in texts if not any(other in text for other in spelled - {text})]
 
     def hide(line: str) -> str:
+        for text in least:
+            if text in line:
+                break
+        else:
+            return line
         for text in texts:
             line = line.replace(text, HIDDEN)
         return line
