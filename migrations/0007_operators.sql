@@ -19,6 +19,10 @@ ALTER TABLE leadership
     -- Who has paused all sending, while the leader obeys that; paused_reason is why nothing is sent, whoever's doing it is.
     ADD COLUMN paused_by       text;
 
+ALTER TABLE state_transitions
+    -- Of a step to ACTIVE: when the leader of the term before was last heard of. One that is killed writes no end.
+    ADD COLUMN former_seen_at timestamptz;
+
 CREATE TABLE operator_actions (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     bot_id     bigint      NOT NULL,

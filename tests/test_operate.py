@@ -236,21 +236,20 @@ async def test_transitions(database: Database, settings: Settings, capsys: pytes
     assert [row["to_state"] for row in json.loads(capsys.readouterr().out)] == ["DRAINING", "ACTIVE"]
 
 
-def test_the_term_of_a_killed_instance_ends_where_the_next_begins() -> None:
-    """It wrote nothing about its end."""
+@pytest.mark.parametrize(("seen", "ended"), [(None, 9), (6, 6), (-3, 0), (12, 9)])
+def test_the_term_of_a_killed_instance_ends_when_it_was_last_heard_of(seen: int | None, ended: int) -> None:
+    """It wrote no end. Whatever the clocks say, it ends within its time; not known: where the next begins."""
 
-    def row(seconds: int, instance: str, source: str, target: str, epoch: int) -> dict[str, Any]:
+    def row(seconds: int, instance: str, epoch: int, seen: int | None) -> dict[str, Any]:
+        states = {"from_state": "PASSIVE", "to_state": "ACTIVE"}
+        former = {"former_seen_at": None if seen is None else NOON + timedelta(seconds=seen)}
         at = NOON + timedelta(seconds=seconds)
-        return {
-            "at": at, "instance_id": instance, "from_state": source, "to_state": target, "epoch": epoch, "reason": "r",
-        }  # fmt: skip
+        return {"at": at, "instance_id": instance, "epoch": epoch, "reason": "r"} | states | former
 
-    first, second = history.leadership_terms(
-        [row(0, "one", "PASSIVE", "ACTIVE", 1), row(9, "two", "PASSIVE", "ACTIVE", 2)]
-    )
-    assert first.end == second.start
+    first, second = history.leadership_terms([row(0, "one", 1, None), row(9, "two", 2, seen)])
+    assert first.end == NOON + timedelta(seconds=ended)
     assert "killed" in first.ended_by
-    assert second.gap == 0
+    assert second.gap == 9 - ended
     assert second.end is None
 
 

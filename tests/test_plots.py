@@ -321,13 +321,13 @@ def test_ages_of_an_axis(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
-def test_terms_know_what_began_them() -> None:
+def test_terms_know_what_began_and_what_ended_them() -> None:
     at = datetime.fromtimestamp(NOW, UTC)
     row = {"instance_id": "one", "epoch": 3, "held": 0.0}
     begun = {"from_state": "PASSIVE", "to_state": "ACTIVE", "trigger": "lock_acquired", "reason": "it was free"}
     ended = {"from_state": "ACTIVE", "to_state": "PASSIVE", "trigger": "lock_lost", "reason": "the lease ran out"}
     (found,) = terms([row | begun | {"at": at}, row | ended | {"at": at + timedelta(seconds=5)}])
-    assert found == Term("one", 3, NOW, NOW + 5, "lock_acquired: it was free", "the lease ran out", None)
+    assert found == Term("one", 3, NOW, NOW + 5, "lock_acquired: it was free", "lock_lost: the lease ran out", None)
 
 
 def test_figures_become_plots() -> None:

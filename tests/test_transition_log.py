@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import trio
 import trio.testing
 
 from statemachine import State, Transition
+from svc.reports.history import leadership_terms
+from svc.reports.history import transitions as latest_transitions
 from svc.storage.database import Database
+from svc.storage.instances import Heartbeat
+from svc.storage.postgres_instances import PostgresInstances
 from svc.storage.transition_log import PostgresTransitionLog
 from tests.flaky_database import FlakyDatabase
 
@@ -17,6 +23,7 @@ AT = datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 BOOTED = Transition(State.BOOT, State.PASSIVE, "booted", "ready", None, 0.5)
 WON = Transition(State.PASSIVE, State.ACTIVE, "lock_acquired", "lock acquired", 7, 12.25)
 COLUMNS = "bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held"
+HEARD_OF = "UPDATE instances SET seen_at = $2 WHERE bot_id = 42 AND $1 = ANY (epochs)"
 
 
 async def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -35,6 +42,25 @@ async def test_every_column_is_written(database: Database) -> None:
         (42, "one", "BOOT", "PASSIVE", "booted", "ready", None, AT, 0.5),
         (42, "one", "PASSIVE", "ACTIVE", "lock_acquired", "lock acquired", 7, AT + timedelta(seconds=1), 12.25),
     ]
+
+
+async def test_a_leader_that_was_killed_wrote_no_end(database: Database) -> None:
+    """Its term ends when it was last heard of: the next leader notes that, and until there is one its silence tells."""
+    now = datetime.now(UTC)
+    transitions = PostgresTransitionLog(database, 42, "one")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(transitions.run)
+        for epoch, started, seen in ((7, 200, 150), (8, 100, 60)):
+            await PostgresInstances(database, 42, "one").beat(Heartbeat("ACTIVE", 1.0, (epoch,)))
+            await database.fetch(HEARD_OF, epoch, now - timedelta(seconds=seen))
+            await transitions.record(replace(WON, epoch=epoch), now - timedelta(seconds=started))
+        nursery.cancel_scope.cancel()
+    await database.fetch(
+        "INSERT INTO leadership (bot_id, epoch, holder, instance_id) VALUES (42, 8, $1, 'one')", uuid4()
+    )
+    first, second = leadership_terms(await latest_transitions(database, 42, 10))
+    assert [(now - moment).total_seconds() for moment in (first.end, second.end) if moment] == [150, 60]
+    assert second.gap == 50
 
 
 async def test_transitions_wait_for_the_database(database: Database) -> None:

@@ -32,19 +32,16 @@ def slot_seconds(hours: float) -> float:
 def terms(transitions: Sequence[Mapping[str, Any]]) -> list[Term]:
     """The terms in transitions of all instances, the oldest first, with what began and what ended each."""
     rows = [dict(row) for row in transitions]
-    began = {
-        (row["instance_id"], row["at"]): f"{row['trigger']}: {row['reason']}"
-        for row in rows
-        if row["to_state"] == "ACTIVE"
-    }
+    why = {(row["instance_id"], row["at"]): f"{row['trigger']}: {row['reason']}" for row in rows}
     return [
         Term(
             term.instance,
             term.epoch,
             term.start.timestamp(),
             None if term.end is None else term.end.timestamp(),
-            began[term.instance, term.start],
-            term.ended_by,
+            why[term.instance, term.start],
+            # An end that nobody wrote has no trigger.
+            why.get((term.instance, term.end), term.ended_by) if term.end else "",
             term.gap,
         )
         for term in leadership_terms(rows)

@@ -9,16 +9,26 @@ from typing import Any
 
 from svc.storage.database import Database
 
-TRANSITIONS = """
-SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM state_transitions
-WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
+SILENT_AFTER = 5.0
+"""Seconds without a heartbeat after which the latest leader's term is taken for over."""
+
+# `silent_since`: when the latest leader was last heard of, if that is long ago. One that is killed writes no end.
+_COLUMNS = f"""
+at, instance_id, from_state, to_state, trigger, reason, epoch, held, former_seen_at,
+CASE WHEN to_state = 'ACTIVE' AND epoch = (SELECT l.epoch FROM leadership l WHERE l.bot_id = $1)
+     THEN (SELECT max(i.seen_at) FROM instances i WHERE i.bot_id = $1 AND epoch = ANY (i.epochs)
+           HAVING max(i.seen_at) < now() - make_interval(secs => {SILENT_AFTER})) END AS silent_since
+"""
+
+TRANSITIONS = f"""
+SELECT {_COLUMNS} FROM state_transitions WHERE bot_id = $1 ORDER BY at DESC, id DESC LIMIT $2
 """
 
 # The steps into and out of ACTIVE in the last $2 seconds, $3 at most, and the last two before: a term may have begun
 # long ago.
 _LED = "bot_id = $1 AND 'ACTIVE' IN (from_state, to_state)"
 LEADING = f"""
-SELECT at, instance_id, from_state, to_state, trigger, reason, epoch, held FROM (
+SELECT {_COLUMNS} FROM (
     (SELECT * FROM state_transitions WHERE {_LED} AND at >= now() - make_interval(secs => $2)
      ORDER BY at DESC, id DESC LIMIT $3)
     UNION ALL
@@ -57,16 +67,27 @@ class LeadershipTerm:
 def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTerm]:
     """Who was ACTIVE when, from transitions in their order.
 
-    An instance that was killed wrote nothing about its end: its term ends, at the latest, where the next one begins.
+    An instance that was killed wrote nothing about its end: its term ends when it was last heard of, and if that is not
+    known, where the next one begins.
     """
     terms: list[LeadershipTerm] = []
+    silent_since: datetime | None = None
     for row in transitions:
         latest = terms[-1] if terms else None
         if row["to_state"] == "ACTIVE":
             if latest is not None and latest.end is None:
-                latest = terms[-1] = replace(latest, end=row["at"], ended_by="killed, or cut off: it wrote no end")
+                latest = terms[-1] = _cut_short(latest, row.get("former_seen_at") or row["at"], row["at"])
             gap = (row["at"] - latest.end).total_seconds() if latest is not None and latest.end is not None else None
             terms.append(LeadershipTerm(row["instance_id"], row["epoch"], row["at"], None, "", gap))
+            silent_since = row.get("silent_since")
         elif row["from_state"] == "ACTIVE" and latest is not None and latest.instance == row["instance_id"]:
             terms[-1] = replace(latest, end=row["at"], ended_by=row["reason"])
+    if silent_since is not None and terms[-1].end is None:
+        terms[-1] = _cut_short(terms[-1], silent_since, silent_since)
     return terms
+
+
+def _cut_short(term: LeadershipTerm, seen_at: datetime, next_start: datetime) -> LeadershipTerm:
+    """The term of an instance that wrote no end and was last heard of at `seen_at`. Clocks of machines may differ."""
+    end = max(term.start, min(seen_at, next_start))
+    return replace(term, end=end, ended_by="killed, or cut off: it wrote no end")

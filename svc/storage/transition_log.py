@@ -11,10 +11,14 @@ from statemachine import Transition
 from svc.storage.database import Database
 from svc.storage.group_commit import GroupCommit, ObserveGroups, observe_nothing
 
+# Who begins a term notes when the leader of the term before was last heard of: one that was killed wrote no end.
 INSERT = """
-INSERT INTO state_transitions (bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held)
-SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
-                             $9::float8[])
+INSERT INTO state_transitions (bot_id, instance_id, from_state, to_state, trigger, reason, epoch, at, held,
+                               former_seen_at)
+SELECT $1, $2, s.*, (SELECT max(i.seen_at) FROM instances i
+                     WHERE s.to_state = 'ACTIVE' AND i.bot_id = $1 AND s.epoch - 1 = ANY (i.epochs))
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[], $9::float8[])
+     AS s (from_state, to_state, trigger, reason, epoch, at, held)
 """
 
 # The latest stay however old they are: they are what `svc status` shows of an instance that has led for months.
