@@ -18,6 +18,7 @@ from fleet.promises import rows
 from fleet.waiting import eventually
 from sandbox.postgres import EmbeddedPostgres
 from sandbox.postgres_programs import binary
+from tests.commands_in_turn import CommandsInTurn, commands_in_turn
 from tests.deploy_files import COMPOSE, DEPLOY, MANIFESTS, POD
 from tests.mentions import shell_lines, unknown_commands, unknown_names
 from tests.processes import ROOT, python, run, running
@@ -100,10 +101,10 @@ async def made_ready(line: str, number: int, database_url: str, bot_id: int) -> 
     return re.sub(r"\b(ID|JOB|CHAT)\b", str(number), line).replace("NEW", shlex.quote(str(ROOT)))
 
 
-async def fault_of(line: str, settings: dict[str, str], folder: Path) -> str | None:
+async def fault_of(line: str, commands: CommandsInTurn) -> str | None:
     """What one of our commands says, where it does not end with 0."""
-    done = await run(*python("-m", "svc", *shlex.split(line)[1:]), env=settings, folder=folder)
-    return None if done.returncode == 0 else f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    code, printed = await commands.run(line)
+    return None if code == 0 else f"{line}: exit {code}\n{printed}"
 
 
 async def settings_at(fleet: Fleet, nursery: trio.Nursery) -> dict[str, str]:
@@ -121,9 +122,10 @@ async def test_our_commands_do_what_they_say(database_url: str, tmp_path: Path, 
         bot_id = int(settings["BOT_TOKEN"].partition(":")[0])
         lines = [line for line in OURS if line not in ORDERS and not line.startswith(WATCHES)]
         assert len(lines) > 20
-        for number, line in enumerate(lines, FIRST_ID):
-            ready = await made_ready(line, number, database_url, bot_id)
-            assert await fault_of(ready, settings, tmp_path) is None
+        async with commands_in_turn(settings, tmp_path) as commands:
+            for number, line in enumerate(lines, FIRST_ID):
+                ready = await made_ready(line, number, database_url, bot_id)
+                assert await fault_of(ready, commands) is None
         nursery.cancel_scope.cancel()
 
 
@@ -144,17 +146,19 @@ async def test_orders_are_obeyed(empty_database_url: str, tmp_path: Path, nurser
     """A pause while no instance runs ends with 1 and holds all the same, as after a restore. Then all of them, in the
     text's order, by two instances. At the end nothing is paused, and who has written is answered.
     """
-    async with running_fleet(empty_database_url) as fleet:
-        settings = await settings_at(fleet, nursery)
-        assert await fault_of("svc migrate", settings, tmp_path) is None
-        assert ": exit 1\n" in (await fault_of("svc pause", settings, tmp_path) or "")
+    async with (
+        running_fleet(empty_database_url) as fleet,
+        commands_in_turn(await settings_at(fleet, nursery), tmp_path) as commands,
+    ):
+        assert await fault_of("svc migrate", commands) is None
+        assert ": exit 1\n" in (await fault_of("svc pause", commands) or "")
         leader = await fleet.start_active()
         await (await fleet.start()).ready()
         await leader.event("SENDING_PAUSED")
         await leader.event("ENQUEUED", update_id=fleet.says(7))
         assert not fleet.menus()
         for line in [*ORDERS, "svc resume"]:
-            assert await fault_of(line, settings, tmp_path) is None
+            assert await fault_of(line, commands) is None
         await eventually(lambda: fleet.menus()[7] == 1)
         nursery.cancel_scope.cancel()
 
