@@ -165,6 +165,16 @@ async def test_bytes_behind_the_last_request_cost_no_answer(asked: bytes, behind
         assert server.logs.errors() == []
 
 
+async def test_a_request_with_two_lengths_is_refused() -> None:
+    """What stands behind the shorter one is not taken for a request: to a proxy it may have been the body."""
+    lengths = b"Content-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    async with serving() as server:
+        async with await server.client() as client:
+            assert await client.ask(b"POST /healthz HTTP/1.1\r\nHost: x\r\n" + lengths + HEALTHZ) == 400
+            await client.closed()
+        await server.is_well()
+
+
 def late_app(_server: Server) -> QuartTrio:
     """One that answers an update without reading it, once all of it that has room is waiting."""
     app = QuartTrio("late")

@@ -129,10 +129,8 @@ def test_secrets_that_look_like_json() -> None:
 
 def test_characters_that_would_spoil_the_rest() -> None:
     """No control characters, for which a browser refuses a whole SVG, and none that turn the line round."""
-    assert shown_json(["a\x01\x1b[31mb\u202ec\uffff", "two\nlines"], str) == [
-        "a\ufffd\ufffd[31mb\ufffdc\ufffd",
-        "two\nlines",
-    ]
+    assert shown_json("a\x01\x1b[31mb\u202ec\uffff", str) == "a\ufffd\ufffd[31mb\ufffdc\ufffd"
+    assert shown_json("two\n\tlines", str) == "two\n\tlines"
 
 
 def test_what_is_no_json() -> None:

@@ -29,12 +29,20 @@ from svc.intake.hypercorn_connections import FastConnection, ServerContext
 # Safety: what one client does must not harm the others.
 
 
+_LENGTHS = {b"content-length", b"transfer-encoding"}
+
+
 class LastRequest(h11.Connection):
     """HTTP/1.1 as h11 reads it, where bytes may come behind a request that is the last of its connection.
 
     For h11 they are an error, at which Hypercorn answers 400 in place of the application, or closes the connection
     within its answer. Here they are left until the answer is out, after which the connection is closed anyway.
     Test: test_bytes_behind_the_last_request_cost_no_answer.
+
+    A request that says twice how long it is may look longer or shorter to a proxy in front: what one takes for its body
+    the other takes for a request of its own, which no proxy has seen and whose headers nobody has written. h11 believes
+    one of the two; here it is refused, and the connection closed (RFC 9112, 6.1).
+    Test: test_a_request_with_two_lengths_is_refused.
     """
 
     answered = False
@@ -43,7 +51,10 @@ class LastRequest(h11.Connection):
         """The next event of the request, or PAUSED for what is not to be looked at yet."""
         if self.their_state is h11.MUST_CLOSE and not self.answered and self.trailing_data[0]:
             return h11.PAUSED
-        return super().next_event()
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {name for name, _ in event.headers} >= _LENGTHS:
+            raise h11.RemoteProtocolError("two lengths", error_status_hint=400)
+        return event
 
 
 class PlainHttp11(H11Protocol):
