@@ -23,16 +23,37 @@ printf '%%s\\n' "${COMPREPLY[@]}"
 """
 
 
-async def completed(folder: Path, words: str) -> list[str]:
-    """What bash offers after these words, with `svc` found on its path."""
+# A zsh at a terminal: the words with their Tab are typed, and it is waited for what it makes of them.
+IN_ZSH = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell 'autoload -Uz compinit; compinit -u -D; eval "$(svc completion zsh)"; print loaded-$((1 + 1))'
+zpty -r shell said '*loaded-2*'
+zpty -w -n shell $'svc updates list --kind callb\\t'
+zpty -r shell said '*callback_query*'
+zpty -d shell
+"""
+IN_FISH = """
+svc completion fish | source
+complete -C 'svc updates list --kind callb' | string match --quiet 'callback_query*'
+"""
+
+
+async def in_shell(shell: str, *args: str, folder: Path) -> str:
+    """What a shell prints, with `svc` found on its path; a failure if it fails."""
     program = folder / "svc"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m svc "$@"\n')
     program.chmod(0o755)
     env = environment_of_checkout()
-    script = PRESS_TAB % shlex.quote(words)
-    done = await run("bash", "-c", script, env=env | {"PATH": f"{folder}:{env['PATH']}"}, folder=folder)
+    path = {"PATH": f"{folder}:{env['PATH']}", "HOME": str(folder), "TERM": "xterm"}
+    done = await run(shell, *args, env=env | path, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.split()
+    return done.stdout
+
+
+async def completed(folder: Path, words: str) -> list[str]:
+    """What bash offers after these words."""
+    return (await in_shell("bash", "-c", PRESS_TAB % shlex.quote(words), folder=folder)).split()
 
 
 @pytest.mark.parametrize(
@@ -52,6 +73,14 @@ async def completed(folder: Path, words: str) -> list[str]:
 async def test_bash_completes_commands_flags_and_values(tmp_path: Path, words: str, offered: set[str]) -> None:
     """Without any settings, and without files' names where none belong."""
     assert set(await completed(tmp_path, words)) == offered
+
+
+@pytest.mark.parametrize(("shell", "options", "script"), [("zsh", "-fc", IN_ZSH), ("fish", "-Nc", IN_FISH)])
+async def test_the_other_shells_complete_a_value(tmp_path: Path, shell: str, options: str, script: str) -> None:
+    """Where they are installed."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    await in_shell(shell, options, script, folder=tmp_path)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -147,12 +147,12 @@ async def test_killed_with_sends_in_flight(empty_database_url: str) -> None:
         assert ": done" in story
         assert "in doubt: what was sent may have arrived" in story
         assert re.search(rf"found: the message is there.* message_id={message_id} look=\d probes=\d", story)
-        assert "1 attempts, 0 sends in doubt" in story
+        assert "attempts: 1, sends that stayed in doubt: 0" in story
         story = await shown(fleet, lost[0])
         assert re.search(r"looked for: not found so far.* look=1 probes=\d", story)
         assert re.search(r"not found: nothing is there, so it is sent again.* look=\d probes=\d", story)
         assert "sendMessage: ok in " in story
-        assert "2 attempts, 0 sends in doubt" in story
+        assert "attempts: 2, sends that stayed in doubt: 0" in story
 
 
 async def test_without_an_answer_and_without_a_restart(empty_database_url: str) -> None:

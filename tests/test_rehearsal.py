@@ -14,7 +14,7 @@ from svc.operations.printing.long_work import telling
 from svc.rehearsal.compare import rehearse
 from svc.rehearsal.differences import MOST_GROUPS, OTHER, Findings
 from svc.rehearsal.processes import MOST_ENDED, Answer
-from svc.rehearsal.texts import as_text
+from svc.rehearsal.texts import as_text, nothing_kept
 from svc.settings.environment import Settings
 from svc.storage.database import Database
 from tests.harness import settings_for_tests
@@ -236,6 +236,7 @@ async def test_nothing_is_kept(database: Database, capsys: pytest.CaptureFixture
     assert "KEEP_PAYLOADS is 0" in capsys.readouterr().err
     assert await rehearsed(database, BOT)
     assert "no update was decided in the last 24 h" in capsys.readouterr().err
+    assert nothing_kept(24.0, since=300.0) == "no update was decided in the last 5 min"
 
 
 async def test_as_text(database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from svc.rehearsal.differences import Example, Findings, Group, Groups, Parts
 
 LONGEST_PART = 160
-HOUR = 3600.0
+MINUTE, HOUR = 60.0, 3600.0
 
 _PHONE = re.compile(r"\+\d[\d ()-]{7,}\d")
 _PHONE_FIELD = re.compile(r'("phone_number": ")[^"]*')
@@ -19,7 +19,7 @@ _PHONE_FIELD = re.compile(r'("phone_number": ")[^"]*')
 def as_text(findings: Findings, since: float, against: str) -> str:
     """For a terminal, several lines."""
     lines = [
-        f"{findings.updates} updates of the last {since / HOUR:g} h, as this code and {against} would answer them:",
+        f"{findings.updates} updates of the last {_span(since)}, as this code and {against} would answer them:",
         f"  {findings.same} the same, {findings.differing} different, {findings.exceptions} with an exception in the "
         f"new code ({findings.raised_before} of them in this one too)",
         "Each was decided by the state that its chat had then; the new code's own states are not carried on.",
@@ -87,7 +87,12 @@ def nothing_kept(settings_hours: float, since: float) -> str:
     """Why there is nothing to compare."""
     if not settings_hours:
         return "nothing is kept to be decided again: KEEP_PAYLOADS is 0 (the hours for which it is to be kept)"
-    return f"no update was decided in the last {since / HOUR:g} h"
+    return f"no update was decided in the last {_span(since)}"
+
+
+def _span(seconds: float) -> str:
+    """A length of time as `--since` takes it."""
+    return f"{seconds / HOUR:g} h" if seconds >= HOUR else f"{seconds / MINUTE:g} min"
 
 
 def name_unknown(told: Mapping[str, Any]) -> str | None:

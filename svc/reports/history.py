@@ -53,7 +53,8 @@ async def leading_transitions(database: Database, bot_id: int, seconds: float) -
 class LeadershipTerm:
     """Which instance led from when until when (None: it still does, as far as the history says), and how that ended.
 
-    `gap` is how long nobody had led before it, in seconds; None for the first term in the history.
+    `gap` is how long nobody had led before it, in seconds; None for the first term in the history, and where it is not
+    known when the one before ended.
     """
 
     instance: str
@@ -75,19 +76,30 @@ def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTe
     for row in transitions:
         latest = terms[-1] if terms else None
         if row["to_state"] == "ACTIVE":
-            if latest is not None and latest.end is None:
-                latest = terms[-1] = _cut_short(latest, row.get("former_seen_at") or row["at"], row["at"])
-            gap = (row["at"] - latest.end).total_seconds() if latest is not None and latest.end is not None else None
+            gap = None
+            if latest is not None:
+                terms[-1], gap = _succeeded(latest, row["at"], row.get("former_seen_at"))
             terms.append(LeadershipTerm(row["instance_id"], row["epoch"], row["at"], None, "", gap))
             silent_since = row.get("silent_since")
         elif row["from_state"] == "ACTIVE" and latest is not None and latest.instance == row["instance_id"]:
             terms[-1] = replace(latest, end=row["at"], ended_by=row["reason"])
     if silent_since is not None and terms[-1].end is None:
-        terms[-1] = _cut_short(terms[-1], silent_since, silent_since)
+        terms[-1] = _cut_short(terms[-1], silent_since)
     return terms
 
 
-def _cut_short(term: LeadershipTerm, seen_at: datetime, next_start: datetime) -> LeadershipTerm:
-    """The term of an instance that wrote no end and was last heard of at `seen_at`. Clocks of machines may differ."""
-    end = max(term.start, min(seen_at, next_start))
-    return replace(term, end=end, ended_by="killed, or cut off: it wrote no end")
+def _succeeded(
+    term: LeadershipTerm, next_start: datetime, seen_at: datetime | None
+) -> tuple[LeadershipTerm, float | None]:
+    """A term whose end is known at the latest by the next one's start, and the gap between the two, if it is known."""
+    if term.end is not None:
+        return term, (next_start - term.end).total_seconds()
+    if seen_at is None:
+        return _cut_short(term, next_start), None
+    ended = _cut_short(term, min(seen_at, next_start))  # clocks of machines may differ
+    return ended, (next_start - (ended.end or next_start)).total_seconds()
+
+
+def _cut_short(term: LeadershipTerm, end: datetime) -> LeadershipTerm:
+    """The term of an instance that wrote no end."""
+    return replace(term, end=max(term.start, end), ended_by="killed, or cut off: it wrote no end")

@@ -64,7 +64,7 @@ def _life(update: dict[str, Any]) -> Iterator[Line]:
         yield _event(moment_text(update["ended_at"]), update["note"])
     elif update["state"] == "pending":
         yield _event(moment_text(update["available_at"]), "due")
-    yield line(f"{update['attempts']} attempts, {update['doubts']} sends in doubt")
+    yield line(f"attempts: {update['attempts']}, sends that stayed in doubt: {update['doubts']}")
     for text in _explained(update):
         yield line(text)
     if update["payload"] is not None:
