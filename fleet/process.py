@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,6 +89,13 @@ class ServiceProcess:
     def lines(self, event: str, **fields: Any) -> list[LogLine]:
         """The lines of `event` with these fields so far."""
         return [line for line in self.log if line["event"] == event and fields.items() <= line.items()]
+
+    def times_by_chat(self, event: str) -> dict[int, list[float]]:
+        """The true times of the lines of `event`, by the chat that they are about."""
+        times: dict[int, list[float]] = defaultdict(list)
+        for line in self.lines(event):
+            times[line["chat_id"]].append(self._when(line))
+        return times
 
     async def event(self, event: str, count: int = 1, **fields: Any) -> LogLine:
         """Wait for the `count`-th line of `event` with these fields."""

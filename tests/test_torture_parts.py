@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fleet.bot_api import BotApiCall
 from fleet.call_faults import SETTINGS, CallFaults, drawn
 from fleet.torture.in_flight import in_flight
+from fleet.torture.operator import Span, sent_while_paused
 from fleet.torture.people import LINES, OTHER, Sent, Written, answer_of, script
 from fleet.torture.scenes import SCENES, schedule_of
 from fleet.torture.schedule import KINDS, Target, kills, mixed
@@ -200,6 +203,20 @@ def test_what_is_not_about_messages_is_a_breach_too() -> None:
     """A call by who was not ACTIVE, an edit, an instance that ended, and what is not settled."""
     verdict = Verdict(0, 0, 0, strays=["a call"], edits=1, ended=["instance 1 ended"], unsettled="not settled")
     assert len(verdict.breaches()) == 4
+
+
+def test_what_is_begun_in_a_pause_is_a_breach() -> None:
+    """What was in flight when the pause was known to be obeyed may arrive, also by a call that comes later."""
+    span = Span(100.0, 200.0)
+    begins = {1: [50.0, 99.0], 2: [99.0, 101.0], 4: [99.0, 250.0]}
+    calls = [BotApiCall("sendMessage", chat_id, at) for chat_id, at in ((1, 110.0), (2, 110.0), (3, 110.0), (4, 260.0))]
+    service = SimpleNamespace(sends=calls, times_by_chat=lambda _event: begins)
+    found = list(sent_while_paused([service], [span]))  # type: ignore[list-item]
+    assert [sentence.split(" s into")[0] for sentence in found] == [
+        "instance 1 sent to chat 2 10.00",
+        "instance 1 sent to chat 3 10.00",
+    ]
+    assert Verdict(0, 0, 0, paused=found).breaches() == ["2 messages were begun while sending was paused"]
 
 
 def test_a_percentile_is_a_value_that_was_there() -> None:

@@ -6,6 +6,7 @@ people.py     who writes what, and which answer belongs to which message
 cast.py       the instances, each behind links of its own; those that end are replaced
 clock.py      a process whose clock can be set, where libfaketime is installed
 inflict.py    what is done for each kind of fault
+operator.py   who pauses, resumes and hands over, and the verdict on that
 verdict.py    lost, twice, out of order, sent by who might not
 in_flight.py  who had to wait because an instance was killed
 jobs.py       the scene of jobs: who asks for what, and the verdict on it

@@ -9,6 +9,7 @@ import trio
 
 from fleet.postgres_pair import PostgresCluster
 from fleet.torture.cast import Cast, Member
+from fleet.torture.operator import OperatorsWork
 from fleet.torture.schedule import KINDS, PlannedFault, Target
 
 SHARE = {"hang": 0.05}
@@ -20,14 +21,18 @@ UNSEEN_FOR = 0.9
 
 
 class Inflictor:
-    """Carries out faults. `done` is how many there were; `say` is told of each in a line."""
+    """Carries out faults. `done` is how many there were, `operator` knows those that were orders; `say` is told of each
+    in a line.
+    """
 
     def __init__(self, cast: Cast, cluster: PostgresCluster, say: Callable[[str], object]) -> None:
         self.done = 0
         self._cast = cast
         self._cluster = cluster
         self._say = say
+        self.operator = OperatorsWork(cluster)
         self._database = trio.Lock()
+        self._pausing = trio.Lock()
 
     async def run(self, schedule: list[PlannedFault]) -> None:
         """All of them, each at its time from now on. Returns when the last is over."""
@@ -42,6 +47,9 @@ class Inflictor:
             async with self._database:
                 self._tell(fault, None)
                 await self._hit_database(fault)
+        elif fault.who is Target.OPERATOR:
+            self._tell(fault, None)
+            await self._order(fault)
         elif fault.who is Target.BOT_API:
             self._tell(fault, None)
             await self._hit_bot_api(fault)
@@ -75,6 +83,13 @@ class Inflictor:
             return
         does = {"restart": self._cluster.restart, "crash": self._cluster.crash, "failover": self._cluster.fail_over}
         await trio.to_thread.run_sync(does[fault.kind])
+
+    async def _order(self, fault: PlannedFault) -> None:
+        if fault.kind == "handed_over":
+            await self.operator.hand_over()
+            return
+        async with self._pausing:
+            await self.operator.pause_for(fault.lasting)
 
     async def _hit_bot_api(self, fault: PlannedFault) -> None:
         fleet = self._cast.fleet

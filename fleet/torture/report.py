@@ -28,6 +28,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("unasked", str(len(verdict.not_asked_for)), "messages that nobody asked for"),
         ("not ACTIVE", str(len(verdict.strays)), "calls by an instance that was not ACTIVE"),
         *[("", "", stray) for stray in verdict.strays[:3]],
+        *_orders(outcome),
         ("edited", str(verdict.edits), f"messages edited by looking ({outcome.probes} probes)"),
         ("found out", str(outcome.found), "as the service says"),
         ("could not tell", str(outcome.doubts), "as the service says"),
@@ -39,6 +40,19 @@ def _rows(outcome: Outcome) -> list[tuple[str, str, str]]:
         ("", _seconds(percentile(verdict.waits_from_200, 0.99)), "p99"),
         *_after_kills(outcome),
         *_jobs(outcome),
+    ]
+
+
+def _orders(outcome: Outcome) -> list[tuple[str, str, str]]:
+    operator = outcome.operator
+    if not operator.spans and not operator.handovers and not operator.not_done:
+        return []
+    return [
+        ("orders", str(len(operator.spans)), "pauses of all sending that were obeyed"),
+        ("", str(operator.handovers), "times the lead was handed over"),
+        ("", str(operator.not_done), "could not be done just then"),
+        ("while paused", str(len(outcome.verdict.paused)), "messages were begun"),
+        *[("", "", each) for each in outcome.verdict.paused[:3]],
     ]
 
 

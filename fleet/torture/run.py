@@ -24,12 +24,14 @@ from fleet.torture.clock import libfaketime
 from fleet.torture.in_flight import waits_after_kills
 from fleet.torture.inflict import Inflictor, possible_kinds
 from fleet.torture.jobs import Asked, JobsVerdict, answers, ask, judge_jobs, told
+from fleet.torture.operator import OperatorsWork, sent_while_paused
 from fleet.torture.people import Written, sent, write
 from fleet.torture.provider import TorturedKie
 from fleet.torture.scenes import SCENES, Scene, schedule_of
 from fleet.torture.schedule import PlannedFault
 from fleet.torture.verdict import Verdict, judge
 from fleet.waiting import DEADLINE
+from svc.storage.database import asyncio_loop
 
 CALM = 120.0
 """Seconds after the last fault in which everything must be settled. Telegram's own pauses grow to 64 s."""
@@ -93,6 +95,7 @@ class Outcome:
     doubts: int
     found: int
     reasons: Counter[str]
+    operator: OperatorsWork
     jobs: JobsVerdict | None = None
 
     def breaches(self, *, strict: bool = False) -> list[str]:
@@ -131,7 +134,11 @@ async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Calla
     schedule = plan.schedule
     settings = {**plan.conditions.settings, **plan.settings}
     with trio.fail_after(START + plan.seconds + plan.calm + DEADLINE):
-        async with running_fleet(cluster.primary.url, THIS, **settings) as fleet, trio.open_nursery() as nursery:
+        async with (
+            asyncio_loop(),
+            running_fleet(cluster.primary.url, THIS, **settings) as fleet,
+            trio.open_nursery() as nursery,
+        ):
             _make_telegram(fleet, plan)
             provider = None
             if plan.conditions.has_jobs:
@@ -145,7 +152,7 @@ async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Calla
             written, asked = await _chaos(plan, cast, inflictor, provider)
             say("no more faults: calm")
             unsettled = await _calm(plan, fleet, cluster)
-            outcome = await _outcome(plan, cast, cluster, written, inflictor.done)
+            outcome = await _outcome(plan, cast, cluster, written, inflictor)
             if provider is not None:
                 outcome.jobs = await _judge_jobs(cast, cluster, provider, asked)
             outcome.verdict.unsettled = unsettled
@@ -223,7 +230,9 @@ async def _judge_jobs(cast: Cast, cluster: PostgresCluster, provider: TorturedKi
     return judge_jobs(asked, told(calls), provider.made(), cast.fleet.accepted, doubts, excuses)
 
 
-async def _outcome(plan: Plan, cast: Cast, cluster: PostgresCluster, written: list[Written], faults: int) -> Outcome:
+async def _outcome(
+    plan: Plan, cast: Cast, cluster: PostgresCluster, written: list[Written], inflictor: Inflictor
+) -> Outcome:
     calls = cast.fleet.sandbox.telegram.call_log
     ledger = await read_ledger(cluster.primary.url)
     doubts = {update_id: entry.doubts for update_id, entry in ledger.kept.items() if entry.doubts}
@@ -232,13 +241,15 @@ async def _outcome(plan: Plan, cast: Cast, cluster: PostgresCluster, written: li
     got = answers(calls) if plan.conditions.has_jobs else sent(calls)
     verdict = judge(written, got, cast.fleet.accepted, doubts)
     verdict.strays = list(stray_calls(histories))
+    verdict.paused = list(sent_while_paused(services, inflictor.operator.spans))
     verdict.edits = len(calls.find(PROBE, status=200))
     verdict.ended = cast.ended
     verdict.ids_broken = bool(plan.broken_rules)
     return Outcome(
         plan,
         verdict,
-        faults=faults,
+        faults=inflictor.done,
+        operator=inflictor.operator,
         instances=len(services),
         terms=sum(len(history.spans) for history in histories),
         kills=sum(member.killed_at is not None for member in cast.members),

@@ -15,6 +15,7 @@ class Target(StrEnum):
     PASSIVE = "PASSIVE"
     DATABASE = "database"
     BOT_API = "Bot API"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ KINDS = {
     "hang": Kind("neither carried out nor answered", Target.BOT_API, (0.3, 1.0)),
     "unseen": Kind("new messages are not found at first", Target.BOT_API, (3.0, 8.0)),
     "duplicates": Kind("Telegram delivers updates again", Target.BOT_API),
+    # What an operator orders.
+    "paused": Kind("all sending is paused, then resumed", Target.OPERATOR, (1.0, 4.0)),
+    "handed_over": Kind("the leader is to step down", Target.OPERATOR),
 }
 FIRST_AT = (0.5, 2.0)
 PAUSE = (1.5, 3.0)

@@ -27,6 +27,7 @@ class Verdict:
     out_of_order: list[tuple[Written, Written]] = field(default_factory=list)
     not_asked_for: list[Sent] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    paused: list[str] = field(default_factory=list)
     edits: int = 0
     ended: list[str] = field(default_factory=list)
     unsettled: str = ""
@@ -48,6 +49,7 @@ class Verdict:
             "answers were out of their chat's order": len(self.out_of_order),
             "messages that nobody asked for": len(self.not_asked_for),
             "calls by an instance that was not ACTIVE": len(self.strays),
+            "messages were begun while sending was paused": len(self.paused),
             "messages were edited by looking for others": 0 if self.ids_broken else self.edits,
         }
         found = [f"{count} {words}" for words, count in counted.items() if count]
