@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -337,6 +338,15 @@ def test_a_line_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     assert latest["number"] == 500
     assert (lost["event"], lost["lines"]) == ("LINES_LOST", 500 - len(waited))
     assert 0 < len(waited) < 500
+
+
+def test_without_stdout_the_log_goes_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started the process has closed it (`svc run >&-`)."""
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", errors := io.StringIO())
+    configure_logging(log_format="json")
+    structlog.get_logger().info("DONE")
+    assert json.loads(errors.getvalue())["event"] == "DONE"
 
 
 def test_a_pipe_that_nobody_reads_any_more_stops_nobody() -> None:

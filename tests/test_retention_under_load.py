@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -131,7 +132,7 @@ async def test_who_waits_for_one_that_forgets_is_seen(database: Database) -> Non
     pruned, seen = trio.Event(), trio.Event()
 
     async def forgets_and_stays(connection: Connection) -> None:
-        await connection.fetch(PRUNE, BOT, 3600.0, PRUNE_ROWS)
+        await connection.fetch(PRUNE, BOT, 3600.0, PRUNE_ROWS, datetime.min.replace(tzinfo=UTC))
         pruned.set()
         while not seen.is_set():
             await connection.fetch("SELECT 1 /* WITH gone AS */")

@@ -1,7 +1,8 @@
 """The rows that a scene begins with, made by the server itself. All that the scenes know of the tables stands here.
 
-The indexes are in place while the rows go in, and afterwards everything is vacuumed and analyzed, as autovacuum would
-do it sooner or later, and written to disk, so that no scene pays for the filling of its ground.
+The indexes of the inbox are in place while the rows go in; those of processed updates but their key are made anew
+afterwards, which is quicker. Then everything is vacuumed and analyzed, as autovacuum would do it sooner or later, and
+written to disk, so that no scene pays for the filling of its ground.
 
 Ids: processed updates from FIRST_PROCESSED on, pending ones from FIRST_PENDING, both below those of the load.
 """
@@ -55,6 +56,9 @@ FROM (SELECT id, now() - make_interval(secs => 3600 * ($4 + 1 - (id - $5::bigint
           AS history) AS same_for_all
 """
 
+OTHER_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'processed_updates' AND indexdef NOT LIKE 'CREATE UNIQUE%'
+"""
 DELETED = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'processed_updates'"
 
 
@@ -82,7 +86,12 @@ async def add_processed(database_url: str, rows: int, *, hours_ago: float) -> No
     """Add `rows` processed updates, the last of them `hours_ago` and the first an hour before it."""
     connection = await connect(database_url)
     try:
+        indexes = await connection.fetch(OTHER_INDEXES)
+        for index in indexes:
+            await connection.execute(f"DROP INDEX {index['indexname']}")
         await _fill(connection, PROCESSED, FIRST_PROCESSED, rows, hours_ago)
+        for index in indexes:
+            await connection.execute(index["indexdef"])
         await _tidy_up(connection, "processed_updates")
     finally:
         await connection.close(timeout=CONNECT_DEADLINE)

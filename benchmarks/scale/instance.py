@@ -79,14 +79,14 @@ class Instance:
 
 @asynccontextmanager
 async def running_instance(
-    checkout: Checkout, database_url: str, stem: Path, load_menu: Callable[[int], None], state: str
+    checkout: Checkout, database_url: str, stem: Path, load_menu: Callable[[int], None], state: str, **more: str
 ) -> AsyncIterator[Instance]:
     """An instance of the code in `checkout`, without flood control, that has reached `state`; ended with the block.
 
-    Its log and timings are files whose names begin with `stem`.
+    `more` are settings. Its log and timings are files whose names begin with `stem`.
     """
     timings_file = stem.with_suffix(".timings")
-    settings = UNLIMITED | {"PYTHONPATH": str(INSIDE), "TIMINGS": str(timings_file)}
+    settings = UNLIMITED | {"PYTHONPATH": str(INSIDE), "TIMINGS": str(timings_file), **more}
     side = Side(stem.name, checkout, ("timed_service",), settings, None, free_port(), database_url)
     side.log = stem.with_suffix(".log")
     instance = Instance(side, timings_file, load_menu)

@@ -17,6 +17,8 @@ FILL_DEADLINE = 1800.0
 STEP_DEADLINE = 300.0
 FULL_WINDOW = 1800.0
 RATE = 500.0
+UNPRUNED_WINDOW = 30.0
+KEEP_ALL = "100000"
 LOOK_EVERY = 1.0
 # Updates are kept for 48 hours.
 HOURS_AGO = 72.0
@@ -29,9 +31,22 @@ async def pruning(stage: Stage) -> None:
     with stage.fresh_database("pruning"):
         async with stage.step("making expired updates", (), FILL_DEADLINE):
             await add_processed(stage.database_url, rows, hours_ago=HOURS_AGO)
+        async with stage.step("writing while nothing is pruned", ("unpruned_ack_p99",), STEP_DEADLINE):
+            await _write(stage)
         keys = ("pruned", "prune_minutes", "prune_ack_p99", "reading_pruning")
         async with stage.step("pruning", keys, STEP_DEADLINE + window):
             await _prune(stage, rows, window)
+
+
+async def _write(stage: Stage) -> None:
+    others = stage.others()
+    async with stage.instance(KEEP_PROCESSED=KEEP_ALL) as leader:
+        since = monotonic()
+        async with others.writing([leader.port], RATE):
+            await asyncio.sleep(UNPRUNED_WINDOW)
+            until = monotonic()
+        await others.done(wait_for_menus=True)
+    stage.found("unpruned_ack_p99", milliseconds(others.waits(since, until).acks, 0.99))
 
 
 async def _prune(stage: Stage, rows: int, window: float) -> None:

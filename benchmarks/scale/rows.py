@@ -69,6 +69,7 @@ ROWS = (
     Row("pruned", "pruning 10 M beside 500 updates/s", "/s"),
     Row("prune_minutes", "  until pruning is done", "min", 1, most=20),
     Row("prune_ack_p99", "  ack p99 while pruning", "ms", 1, most=20),
+    Row("unpruned_ack_p99", "  and while nothing is pruned", "ms", 1),
     Row("status", "svc status, 5 M pending", "s", 2, most=1),
 )
 

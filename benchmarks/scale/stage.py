@@ -63,10 +63,12 @@ class Stage:
         return self._others
 
     @asynccontextmanager
-    async def instance(self, state: str = "ACTIVE") -> AsyncIterator[Instance]:
-        """An instance that has reached `state`; raises SideFailed if it does not within 30 s."""
+    async def instance(self, state: str = "ACTIVE", **settings: str) -> AsyncIterator[Instance]:
+        """An instance with these `settings` that has reached `state`; raises SideFailed if it does not within 30 s."""
         stem = self.folder / f"{self.name}-{next(self._count)}"
-        async with running_instance(self.checkout, self.database_url, stem, self._load_menu, state) as instance:
+        async with running_instance(
+            self.checkout, self.database_url, stem, self._load_menu, state, **settings
+        ) as instance:
             yield instance
 
     @asynccontextmanager

@@ -46,7 +46,7 @@ def configure_logging(
     `log_format` None means console on a terminal, else JSON. `secrets` are replaced wherever they occur in a line.
     `count` is called with the name of every event.
     """
-    stream = out or sys.stdout
+    stream = out or sys.stdout or sys.stderr  # whoever started us may have closed stdout: then it is None
     count = count or _count_nothing
     console = log_format == "console" or (log_format is None and stream.isatty())
     mask = make_mask(secrets)

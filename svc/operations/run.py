@@ -36,7 +36,7 @@ from svc.storage.figures import KEPT_FOR, PostgresFigures
 from svc.storage.fitness import examine
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
-from svc.storage.old_rows_sql import ACTIONS_KEPT_FOR, PRUNE_ACTIONS, PRUNE_PAYLOADS, forget_rows
+from svc.storage.old_rows_sql import ACTIONS_KEPT_FOR, PRUNE_ACTIONS, PRUNE_PAYLOADS, OldRows
 from svc.storage.postgres_inbox import PostgresInbox
 from svc.storage.postgres_instances import PostgresInstances
 from svc.storage.postgres_jobs import PostgresJobs
@@ -121,10 +121,10 @@ def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Part
 
 def _kept(settings: Settings, database: Database) -> Sequence[Kept]:
     """What people have written goes at once where it is not to be kept (any more): everything is older than 0 hours."""
-    prune = partial(forget_rows, database, settings.bot_id)
+    payloads, actions = (OldRows(database, settings.bot_id, sql) for sql in (PRUNE_PAYLOADS, PRUNE_ACTIONS))
     return (
-        Kept(partial(prune, PRUNE_PAYLOADS), settings.keep_payloads * HOUR),
-        Kept(partial(prune, PRUNE_ACTIONS), ACTIONS_KEPT_FOR),
+        Kept(payloads.forget, settings.keep_payloads * HOUR),
+        Kept(actions.forget, ACTIONS_KEPT_FOR),
     )
 
 

@@ -31,7 +31,7 @@ from svc.storage.inbox import (
     Term,
 )
 from svc.storage.keys import NEW_WORK_CHANNEL, lock_key, new_work_payload
-from svc.storage.old_rows_sql import forget_rows
+from svc.storage.old_rows_sql import OldRows
 from svc.storage.orders import Orders, read_pauses
 from svc.storage.postgres_doubts import InboxDoubts
 from svc.storage.reading import InboxReader
@@ -65,6 +65,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
         InboxReader.__init__(self, database, bot_id, window)
         InboxDoubts.__init__(self, database, bot_id, instance)
         self._keep_payloads = keep_payloads
+        self._processed = OldRows(database, bot_id, inbox_sql.PRUNE)
+        self._dead = OldRows(database, bot_id, inbox_sql.PRUNE_DEAD)
         self._stores: GroupCommit[Received, Stored] = GroupCommit(
             self._store_group, weigh=lambda update: len(update.payload), observe=partial(observe, "store")
         )
@@ -147,10 +149,10 @@ class PostgresInbox(InboxReader, InboxDoubts):
         await self._database.fetch(term_sql.NOTE_PAUSE, *self._key_of(term), *texts)
 
     async def prune(self, age: float, limit: int) -> int:
-        return await forget_rows(self._database, self._bot_id, inbox_sql.PRUNE, age, limit)
+        return await self._processed.forget(age, limit)
 
     async def prune_dead(self, age: float, limit: int) -> int:
-        return await forget_rows(self._database, self._bot_id, inbox_sql.PRUNE_DEAD, age, limit)
+        return await self._dead.forget(age, limit)
 
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
         payload = new_work_payload(self._bot_id, update_ids)

@@ -16,7 +16,7 @@ from svc.observability.metrics import Metrics
 from svc.operations.run import real_parts
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Dead, Done, Effects, Ending, Retry
-from svc.storage.old_rows_sql import PRUNE_PAYLOADS, forget_rows
+from svc.storage.old_rows_sql import PRUNE_PAYLOADS, OldRows
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.harness import settings_for_tests
 from tests.inbox_contract.under_test import an_update, new_term, postgres_inbox
@@ -98,10 +98,11 @@ async def test_forgotten_by_age_and_at_once_when_off(database: Database, inbox: 
     await database.fetch(
         "UPDATE kept_payloads SET decided_at = now() - update_id * interval '1 hour' WHERE bot_id = 42"
     )
-    assert await forget_rows(database, BOT, PRUNE_PAYLOADS, 3.5 * 3600, 1) == 1
-    assert await forget_rows(database, BOT, PRUNE_PAYLOADS, 3.5 * 3600, 100) == 1
+    old = OldRows(database, BOT, PRUNE_PAYLOADS)
+    assert await old.forget(3.5 * 3600, 1) == 1
+    assert await old.forget(3.5 * 3600, 100) == 1
     assert [row[0] for row in await kept(database)] == [1, 1, 2, 3]
-    assert await forget_rows(database, BOT, PRUNE_PAYLOADS, 0.0, 100) == 3
+    assert await old.forget(0.0, 100) == 3
     assert [row[0] for row in await kept(database)] == [1]
 
 
