@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 USER, OTHER = 7, 8
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 # Of those that say something of updates and jobs, these are about all of them, or about a message.
-ABOUT_NO_ONE = {"BOT_PAUSED", "BOT_RESUMED", "PROBE_EDITED", "IDS_NOT_GROWING"}
+ABOUT_NO_ONE = {"BOT_PAUSED", "BOT_RESUMED", "SENDING_PAUSED", "SENDING_RESUMED", "PROBE_EDITED", "IDS_NOT_GROWING"}
 # Here the logger itself knows what it is about.
 BOUND = {"sending.py"}
 
