@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import trio
 
-DEADLINE = 45.0
+DEADLINE = 90.0
 """Seconds after which whatever is waited for counts as broken. A machine under load takes a fraction of it."""
 _EVERY = 0.005
 

@@ -1,15 +1,14 @@
 """Many commands, one after the other in one process, which has to import everything but once: most of the time that a
 command takes by itself.
 
-`python -m tests.commands_in_turn` runs each line that it reads as the command of that name would be, and answers with a
-line of JSON: the exit code, and what was printed.
+`python -m tests.commands_in_turn` takes each line that it reads, a JSON list, for the arguments of `svc`, and answers
+with one: the exit code, and what was printed to stdout and to stderr.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -29,13 +28,13 @@ class CommandsInTurn:
     def __init__(self, process: trio.Process) -> None:
         self._process = process
 
-    async def run(self, line: str) -> tuple[int, str]:
-        """The exit code of `svc ...`, and what it has printed to stdout and stderr."""
+    async def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(f"{line}\n".encode())
         with trio.fail_after(DEADLINE):
-            code, printed = json.loads(await self._line())
-        return code, printed
+            await self._process.stdin.send_all(f"{json.dumps(arguments)}\n".encode())
+            code, stdout, stderr = json.loads(await self._line())
+        return subprocess.CompletedProcess(["svc", *arguments], code, stdout, stderr)
 
     async def _line(self) -> bytes:
         assert self._process.stdout is not None
@@ -59,15 +58,14 @@ async def commands_in_turn(env: Mapping[str, str], folder: Path) -> AsyncIterato
         await process.stdin.aclose()
 
 
-def run(line: str) -> tuple[int, str]:
+def run(arguments: list[str]) -> tuple[int, str, str]:
     """Run one command here."""
-    printed = io.StringIO()
-    with redirect_stdout(printed), redirect_stderr(printed):
-        code = main(shlex.split(line)[1:])
-    return code, printed.getvalue()
+    with redirect_stdout(io.StringIO()) as stdout, redirect_stderr(io.StringIO()) as stderr:
+        code = main(arguments)
+    return code, stdout.getvalue(), stderr.getvalue()
 
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        answer = json.dumps(run(line))
+        answer = json.dumps(run(json.loads(line)))
         print(answer, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 
 from statemachine import State
 from svc.observability.events import EVENTS
@@ -39,9 +40,12 @@ def unknown_commands(text: str) -> Iterator[str]:
             yield span
 
 
+_parser = cache(make_parser)
+
+
 def _is_taken(arguments: str) -> bool:
     try:
-        make_parser().parse_args(shlex.split(arguments))
+        _parser().parse_args(shlex.split(arguments))
     except SystemExit:
         return False
     return True

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import trio
 
-from fleet.instances import Fleet, running_fleet
+from fleet.instances import running_fleet
 from fleet.tcp_proxy import TcpProxy
 from fleet.waiting import eventually
 from sandbox.telegram import DEMO_TOKEN
+from tests.commands_in_turn import CommandsInTurn, commands_in_turn
 from tests.processes import DEADLINE, RunningProcess, environment_of_checkout, python, run, running
 
 pytestmark = pytest.mark.processes
@@ -36,29 +37,32 @@ async def svc(folder: Path, database_url: str, *arguments: str) -> subprocess.Co
 
 async def test_operators_pause_resume_and_hand_over(tmp_path: Path, empty_database_url: str) -> None:
     """Two instances: nothing is sent while sending is paused, all of it once that is resumed; then the other leads."""
-    async with running_fleet(empty_database_url) as fleet:
+    async with (
+        running_fleet(empty_database_url) as fleet,
+        commands_in_turn(environment(empty_database_url), tmp_path) as commands,
+    ):
         one = await fleet.start_active(INSTANCE_ID="one")
         await fleet.start(INSTANCE_ID="two")
-        await both_known(tmp_path, fleet)
+        await both_known(commands)
 
-        paused = await svc(tmp_path, fleet.database_url, "pause", "--reason", "the database moves")
+        paused = await commands.run("pause", "--reason", "the database moves")
         assert paused.stdout == "sending is paused; one has stopped, and updates are stored until svc resume\n"
         fleet.says(1)
         await one.event("ENQUEUED")
-        status = (await svc(tmp_path, fleet.database_url, "status")).stdout
+        status = (await commands.run("status")).stdout
         assert re.search(r"^PAUSED    nothing is sent since .*the database moves$", status, re.MULTILINE)
         assert re.search(r"^pauses    all sending, by anna, .* ago: the database moves$", status, re.MULTILINE)
         assert fleet.menus()[1] == 0
 
-        resumed = await svc(tmp_path, fleet.database_url, "resume")
+        resumed = await commands.run("resume")
         assert resumed.stdout == "sending is resumed; one sends again\n"
         await eventually(lambda: fleet.menus()[1] == 1)
 
-        handed = await svc(tmp_path, fleet.database_url, "step-down", "--json", "--as", "boris")
+        handed = await commands.run("step-down", "--json", "--as", "boris")
         assert handed.returncode == 0, handed.stderr
         found = json.loads(handed.stdout)
         assert (found["former"], found["successor"]) == ("one", "two")
-        actions = (await svc(tmp_path, fleet.database_url, "actions", "--json")).stdout
+        actions = (await commands.run("actions", "--json")).stdout
         assert [(row["operator"], row["action"]) for row in json.loads(actions)] == [
             ("boris", "step_down"),
             ("anna", "resume"),
@@ -66,28 +70,29 @@ async def test_operators_pause_resume_and_hand_over(tmp_path: Path, empty_databa
         ]
 
 
-async def both_known(folder: Path, fleet: Fleet) -> None:
+async def both_known(commands: CommandsInTurn) -> None:
     """Wait until both have said that they live."""
     states: list[str] = []
     with trio.fail_after(DEADLINE):
         while sorted(states) != ["ACTIVE", "PASSIVE"]:
-            found = json.loads((await svc(folder, fleet.database_url, "status", "--json")).stdout)
+            found = json.loads((await commands.run("status", "--json")).stdout)
             states = [each["state"] for each in found["instances"]]
 
 
 async def test_an_order_that_nobody_obeys_is_exit_1(tmp_path: Path, database_url: str) -> None:
     """It stands all the same; one that needs nobody to be ACTIVE is done at once; what makes no sense is said."""
-    for arguments, code, said in (
-        (("pause",), 1, "svc: sending is to be paused, but no ACTIVE instance has said that it stopped: svc status"),
-        (("resume",), 1, "svc: sending is no longer paused, but no ACTIVE instance has said that it goes on"),
-        (("resume",), 1, "svc: sending was not paused by an operator"),
-        (("step-down",), 1, "svc: no instance is ACTIVE"),
-        (("pause", "--provider", "kie", "--reason", "x"), 0, "creating with provider kie is paused"),
-        (("resume", "--provider", "kie"), 0, "creating with provider kie is resumed"),
-        (("pause", "--provider", "kie", "--model", "z"), 2, "usage: svc pause"),
-    ):
-        done = await svc(tmp_path, database_url, *arguments)
-        assert (done.returncode, (done.stdout + done.stderr)[: len(said)]) == (code, said)
+    async with commands_in_turn(environment(database_url), tmp_path) as commands:
+        for arguments, code, said in (
+            (("pause",), 1, "svc: sending is to be paused, but no ACTIVE instance has said that it stopped"),
+            (("resume",), 1, "svc: sending is no longer paused, but no ACTIVE instance has said that it goes on"),
+            (("resume",), 1, "svc: sending was not paused by an operator"),
+            (("step-down",), 1, "svc: no instance is ACTIVE"),
+            (("pause", "--provider", "kie", "--reason", "x"), 0, "creating with provider kie is paused"),
+            (("resume", "--provider", "kie"), 0, "creating with provider kie is resumed"),
+            (("pause", "--provider", "kie", "--model", "z"), 2, "usage: svc pause"),
+        ):
+            done = await commands.run(*arguments)
+            assert (done.returncode, (done.stdout + done.stderr)[: len(said)]) == (code, said)
 
 
 async def test_what_an_encoding_does_not_have_is_escaped(tmp_path: Path, database_url: str) -> None:

@@ -103,8 +103,8 @@ async def made_ready(line: str, number: int, database_url: str, bot_id: int) -> 
 
 async def fault_of(line: str, commands: CommandsInTurn) -> str | None:
     """What one of our commands says, where it does not end with 0."""
-    code, printed = await commands.run(line)
-    return None if code == 0 else f"{line}: exit {code}\n{printed}"
+    done = await commands.run(*shlex.split(line)[1:])
+    return None if done.returncode == 0 else f"{line}: exit {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 async def settings_at(fleet: Fleet, nursery: trio.Nursery) -> dict[str, str]:
