@@ -253,7 +253,7 @@ def test_the_term_of_a_killed_instance_ends_where_the_next_begins() -> None:
     )
     assert first.end == second.start
     assert "killed" in first.ended_by
-    assert second.gap == 0
+    assert second.gap is None
     assert second.end is None
 
 

@@ -105,6 +105,10 @@ async def test_a_jobs_life_is_told(client: httpx.AsyncClient, database: Database
     assert "hush" not in str(job)
     assert "own" not in str(job)
     assert (await told(client, "/ops/updates/1"))["job_id"] == 1
+    assert [row["job_id"] for row in await told(client, "/ops/jobs?state=wanted")] == [1]
+    assert await told(client, "/ops/jobs?state=running") == []
+    assert "state" in (await told(client, "/ops/jobs?state=stuck", 400))["error"]
+    assert await told(client, "/ops/makers") == [{"provider": "kie", "model": "m", "jobs": 1}]
     assert "will be told" in (await act(client, 200, action="cancel_job", job_id=1))["done"]
     assert "over" in (await act(client, 409, action="cancel_job", job_id=1))["error"]
 

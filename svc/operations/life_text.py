@@ -55,7 +55,7 @@ def _life(update: dict[str, Any]) -> Iterator[Line]:
         Words(f"update {update['update_id']}", "strong"),
         f" ({update['update_type']}, chat {update['chat_id']}): ",
         Words(update["state"], STATE_TONES.get(update["state"], "")),
-        f", {update['note']}" if update["note"] else "",
+        f", {update['note']}" if update["note"] and update["note"] != update["state"] else "",
     )
     yield _event(moment_text(update["received_at"]), f"received by {update['received_by']}")
     for entry in update["history"]:
@@ -64,7 +64,7 @@ def _life(update: dict[str, Any]) -> Iterator[Line]:
         yield _event(moment_text(update["ended_at"]), update["note"])
     elif update["state"] == "pending":
         yield _event(moment_text(update["available_at"]), "due")
-    yield line(f"{update['attempts']} attempts, {update['doubts']} sends in doubt")
+    yield line(f"{_counted(update['attempts'], 'attempt')}, {_counted(update['doubts'], 'send')} in doubt")
     for text in _explained(update):
         yield line(text)
     if update["payload"] is not None:
@@ -130,3 +130,7 @@ def _what_follows(update: dict[str, Any]) -> str:
 
 def _time_of(iso: str) -> str:
     return moment_text(datetime.fromisoformat(iso))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -43,7 +43,8 @@ async def leading_transitions(database: Database, bot_id: int, seconds: float) -
 class LeadershipTerm:
     """Which instance led from when until when (None: it still does, as far as the history says), and how that ended.
 
-    `gap` is how long nobody had led before it, in seconds; None for the first term in the history.
+    `gap` is how long nobody had led before it, in seconds; None for the first term in the history, and where the one
+    before wrote no end.
     """
 
     instance: str
@@ -63,9 +64,9 @@ def leadership_terms(transitions: Sequence[dict[str, Any]]) -> list[LeadershipTe
     for row in transitions:
         latest = terms[-1] if terms else None
         if row["to_state"] == "ACTIVE":
-            if latest is not None and latest.end is None:
-                latest = terms[-1] = replace(latest, end=row["at"], ended_by="killed, or cut off: it wrote no end")
             gap = (row["at"] - latest.end).total_seconds() if latest is not None and latest.end is not None else None
+            if latest is not None and latest.end is None:
+                terms[-1] = replace(latest, end=row["at"], ended_by="killed, or cut off: it wrote no end")
             terms.append(LeadershipTerm(row["instance_id"], row["epoch"], row["at"], None, "", gap))
         elif row["from_state"] == "ACTIVE" and latest is not None and latest.instance == row["instance_id"]:
             terms[-1] = replace(latest, end=row["at"], ended_by=row["reason"])
