@@ -341,11 +341,11 @@ def test_a_slot_that_goes_on_is_not_taken_for_a_whole_one() -> None:
 
 
 def test_the_length_of_a_gap_is_not_written_over_another() -> None:
-    """Four handovers close together, the lengths of which have no room between them: only the last is told."""
-    found = [term(f"i{number}", number * 2.0, number * 2.0 + 1.9, gap=0.1) for number in range(20, 24)]
-    text = over([*found, term("last", 48, None, gap=0.1)])
+    """Handovers close together, the lengths of which have no room between them: the first and the last are told."""
+    found = [term(f"i{number}", number * 4.0, number * 4.0 + 3.9, gap=0.1) for number in range(10, 15)]
+    text = over([*found, term("last", 60, None, gap=0.1)])
     words = [node.text for node in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
-    assert words.count("0.1 s") == 1
+    assert words.count("0.1 s") == 2
 
 
 def test_figures_become_plots() -> None:
