@@ -140,7 +140,9 @@ async def test_dead_ones_are_replayed_and_discarded(
 async def test_pausing(client: httpx.AsyncClient) -> None:
     """Each button answers a sentence, also where nobody is ACTIVE to obey; what makes no sense is said."""
     said = await act(client, 200, action="pause", scope="model", name="m", reason="too dear")
-    assert said["done"].startswith("The model m is paused: nothing new is created there. But none of the latest jobs is")
+    assert said["done"].startswith(
+        "The model m is paused: nothing new is created there. But none of the latest jobs is"
+    )
     assert (await act(client, 200, action="resume", scope="model", name="m"))["done"] == "The model m goes on."
     assert (await act(client, 409, action="resume", scope="model", name="m"))["error"] == "The model m is not paused"
     assert "ACTIVE" in (await act(client, 409, action="step_down"))["error"]

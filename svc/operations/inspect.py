@@ -22,6 +22,7 @@ from svc.operations.updates_text import reasons_document, updates_document
 from svc.reports import updates as reports
 from svc.reports.history import transitions
 from svc.reports.jobs import count_jobs
+from svc.reports.life import waits
 from svc.reports.pauses import pauses
 from svc.reports.status import status as ask_for_status
 from svc.reports.views import JobsView, PauseView
@@ -105,6 +106,8 @@ async def show_update(settings: Settings, *, update_id: int, as_json: bool) -> b
         if update is None:
             print(f"nothing is known of update {update_id}")
             return False
+        waiting = await waits(database, settings.bot_id, update_id) if update["ended_at"] is None else None
+        update["blocked_by"] = asdict(waiting.blocked_by) if waiting else None
         answer(update, life_document, as_json=as_json, hide=settings.hide)
         return True
 
