@@ -26,6 +26,11 @@ INSERT INTO dead_updates (bot_id, update_id, chat_id, update_type, payload, rece
 SELECT bot_id, $1, $2, 'message', $3, now() - make_interval(hours => $5), 'one', 5, 0, $4, '[]' FROM leadership
 """
 
+JOB = """
+INSERT INTO jobs (bot_id, job_id, chat_id, user_id, provider, model, input, secret, due_at, deadline_at)
+SELECT bot_id, $1, 1, 1, $2, $3, '{}', 'secret', now() + interval '1 hour', now() + interval '2 hours' FROM leadership
+"""
+
 
 class World:
     """What a test can have done."""
@@ -37,6 +42,7 @@ class World:
             "menus": self.menus,
             "loses_an_answer": self.loses_an_answer,
             "dies": self.dies,
+            "asks_for": self.asks_for,
         }
 
     async def says(self, user: int, text: str) -> int:
@@ -64,6 +70,11 @@ class World:
         payload = json.dumps({"update_id": update_id, "message": message}).encode()
         async with asyncio_loop(), open_database(self._fleet.database_url) as database:
             await database.fetch(DEAD, update_id, chat, payload, reason, hours)
+
+    async def asks_for(self, job_id: int, provider: str, model: str) -> None:
+        """Let there be a job that nobody works on for an hour."""
+        async with asyncio_loop(), open_database(self._fleet.database_url) as database:
+            await database.fetch(JOB, job_id, provider, model)
 
 
 async def main() -> None:

@@ -118,6 +118,19 @@ async def test_updates_are_listed_by_state(
     assert "nothing is known of update 9" in capsys.readouterr().out
 
 
+async def test_what_an_update_waits_for_is_told(
+    database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on the ops page: in the table's words, and under a name in JSON."""
+    async with an_inbox(database, settings) as (inbox, _):
+        for number in (1, 2):
+            await inbox.store(replace(received(number), chat_id=7))
+        assert await inspect.show_update(settings, update_id=2, as_json=False)
+        assert "now: update 1 of its chat comes first\n" in capsys.readouterr().out
+        assert await inspect.show_update(settings, update_id=2, as_json=True)
+    assert json.loads(capsys.readouterr().out)["blocked_by"]["update_id"] == 1
+
+
 async def a_waiting_update(database: Database, settings: Settings, changes: str) -> str:
     """What is told of an update, begun by the first of two terms, whose row has these `changes`."""
     async with an_inbox(database, settings) as (inbox, term):

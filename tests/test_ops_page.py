@@ -113,6 +113,101 @@ def test_sending_is_paused_and_resumed(instances: Instances, open_page: OpenPage
     assert instances.do("menus", 502) == 1
 
 
+def test_a_model_is_paused(instances: Instances, open_page: OpenPage) -> None:
+    """One that jobs are made with is offered by its name, another can be written, and a slip is told of. The other page
+    shows both, and ends one."""
+    instances.do("asks_for", 700_001, "kie", "z-image")
+    one, other = (opened(open_page, address) for address in instances.addresses)
+    one.press("Pause a provider or model …")
+    dialog = one.page.get_by_role("dialog")
+    expect(dialog.get_by_label("Its name")).to_be_hidden()
+    dialog.get_by_label("What").select_option("model z-image")
+    one.confirm("Pause it", Reason="too dear")
+    expect(one.page.locator("#acted")).to_have_text("The model z-image is paused: nothing new is created there.")
+    one.press("Pause a provider or model …")
+    dialog.get_by_label("What").select_option("Another model …")
+    one.confirm("Pause it", Its_name="zimage", Reason="a slip")
+    expect(one.page.locator("#acted")).to_contain_text("is it 'z-image' that you mean?")
+    expect(other.page.locator("#verdict")).to_contain_text("The model z-image is paused by")
+    for name in ("zimage", "z-image"):
+        other.press(f"Resume model {name} …")
+        other.confirm("Resume")
+        expect(one.page.get_by_role("button", name=f"Resume model {name} …")).to_have_count(0)
+    expect(one.page.locator("#acts tbody tr").first).to_contain_text("resume")
+    one.page.get_by_role("link", name="wanted").click()
+    expect(one.page.locator("#found")).to_contain_text("z-image")
+
+
+def test_what_is_not_stored_yet_is_looked_for_again(instances: Instances, browser: Browser) -> None:
+    """Who follows a link to an update before it has come sees its life as soon as it has. (The browser itself notes the
+    404 on its console.)"""
+    update_id = instances.do("says", 504, "/start")
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    page.goto(f"{instances.addresses[0]}/ops#update={update_id + 1}")
+    expect(page.locator("#found")).to_contain_text("nothing is known of update")
+    assert instances.do("says", 504, "/start") == update_id + 1
+    expect(page.get_by_role("article", name=f"Update {update_id + 1}").locator(".facts")).to_contain_text("done")
+    context.close()
+
+
+def test_a_page_that_slept_says_so(instances: Instances, open_page: OpenPage) -> None:
+    """While nobody sees it, it is not told anything; who comes back reads since when it is old, until it is not."""
+    shown = opened(open_page, instances.addresses[0])
+    page = shown.page
+    page.evaluate(SLEEPS, True)
+    expect(page.locator("#connection")).to_contain_text("what is shown is of")
+    page.evaluate("document.querySelector('#verdict-sentence').textContent = 'old'")
+    page.evaluate(SLEEPS, False)
+    shown.is_live()
+
+
+SLEEPS = """hidden => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_the_verdict(instances: Instances, open_page: OpenPage) -> None:
+    """Each trouble as a sentence, the worst first; what the bot's token is to blame for is said as that."""
+    page = opened(open_page, instances.addresses[0]).page
+    sentences = [each["text"] for each in page.evaluate(JUDGES, TROUBLE)]
+    assert sentences == [
+        "Nobody has been ACTIVE for 40 s: nobody is answered",
+        "Nothing has been sent for 70 s, since Telegram does not take the bot’s token (BOT_TOKEN): getMe: 401",
+        "Sending is paused by Anna (5 s ago): prices",
+        "3 updates could not be stored in the last minute: Telegram delivers them again",
+        "About 200,000 updates wait, the oldest for 66 min",
+        "1 update is in doubt (looked for now): it is not known whether the answer arrived",
+        "1 update is dead: given up, not answered",
+        "Telegram has asked to wait (429) 1 time in the last minute, 4 s in all",
+        "1 job of the last 24 hours: it is not known what became of it",
+        "The model m is paused by Ivan (5 s ago): dear",
+    ]
+
+
+JUDGES = "async view => (await import('/ops/page/verdict.js')).judged(view)"
+TROUBLE = {
+    "problem": None,
+    "lead": {"instance": None, "seconds": 40},
+    "handovers": [],
+    "instances": [],
+    "pauses": [
+        {"scope": "model", "name": "m", "by": "Ivan", "reason": "dear", "seconds": 5},
+        {"scope": "bot", "name": "", "by": "", "reason": "Refused: getMe: 401", "seconds": 70},
+        {"scope": "sending", "name": "", "by": "Anna", "reason": "prices", "seconds": 5},
+    ],
+    "inbox": {"count": 200_000, "exact": False},
+    "oldest_seconds": 3960,
+    "in_doubt": 1,
+    "looked_for": 1,
+    "dead": {"count": 1, "exact": True},
+    "traffic": {"counts": {"not_stored": 3}, "flood_pauses": 1, "flood_seconds": 4},
+    "telegram": {"last_error": None, "last_error_at": None},
+    "jobs": [{"provider": "kie", "state": "unknown", "jobs": 1}],
+}
+
+
 def test_dead_updates_are_replayed_and_discarded(instances: Instances, open_page: OpenPage) -> None:
     """One is replayed and its person has a menu; another is chosen and discarded; of the rest all that fit a reason are
     replayed. What they wrote is shown as text."""

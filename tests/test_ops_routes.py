@@ -114,6 +114,10 @@ async def test_a_jobs_life_is_told(client: httpx.AsyncClient, database: Database
     assert "hush" not in str(job)
     assert "own" not in str(job)
     assert (await told(client, "/ops/updates/1"))["job_id"] == 1
+    assert [row["job_id"] for row in await told(client, "/ops/jobs?state=wanted")] == [1]
+    assert await told(client, "/ops/jobs?state=running") == []
+    assert "state" in (await told(client, "/ops/jobs?state=stuck", 400))["error"]
+    assert await told(client, "/ops/makers") == [{"provider": "kie", "model": "m", "jobs": 1}]
     assert "will be told" in (await act(client, 200, action="cancel_job", job_id=1))["done"]
     assert "over" in (await act(client, 409, action="cancel_job", job_id=1))["error"]
 
@@ -162,7 +166,9 @@ async def test_a_replay_goes_on_without_its_browser(
 async def test_pausing(client: httpx.AsyncClient) -> None:
     """Each button answers a sentence, also where nobody is ACTIVE to obey; what makes no sense is said."""
     said = await act(client, 200, action="pause", scope="model", name="m", reason="too dear")
-    assert said["done"] == "The model m is paused: nothing new is created there."
+    assert said["done"].startswith(
+        "The model m is paused: nothing new is created there. But none of the latest jobs is"
+    )
     assert (await act(client, 200, action="resume", scope="model", name="m"))["done"] == "The model m goes on."
     assert (await act(client, 409, action="resume", scope="model", name="m"))["error"] == "The model m is not paused"
     assert "ACTIVE" in (await act(client, 409, action="step_down"))["error"]

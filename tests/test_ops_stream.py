@@ -24,7 +24,7 @@ from tests.harness import settings_for_tests
 from tests.serving import HANGS
 from tests.test_ops_access import served, site_without_database
 
-PLOTS = "plots 1"
+PLOTS = "plots 0.25"
 NOWHERE = "http://127.0.0.1:1"
 
 

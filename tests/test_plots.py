@@ -16,7 +16,7 @@ from demo.score.history import SECONDS, History
 from svc.ops.plots import plots, slot_seconds, terms
 from svc.plots.time_plot import BOTTOM, LANES, LEFT, RIGHT, TOP, Line, Mark, ago, amount, lanes, nice_ticks, plot, width
 from svc.plots.timeline import MAX_LANES, NARROW, WIDE, Term, lanes_of, length, timeline
-from svc.storage.figures import Slot
+from svc.storage.figures import WRITE_EVERY, Slot
 
 NOW = 1_700_000_000
 SVG = "{http://www.w3.org/2000/svg}"
@@ -328,6 +328,24 @@ def test_terms_know_what_began_and_what_ended_them() -> None:
     ended = {"from_state": "ACTIVE", "to_state": "PASSIVE", "trigger": "lock_lost", "reason": "the lease ran out"}
     (found,) = terms([row | begun | {"at": at}, row | ended | {"at": at + timedelta(seconds=5)}])
     assert found == Term("one", 3, NOW, NOW + 5, "lock_acquired: it was free", "lock_lost: the lease ran out", None)
+
+
+def test_a_slot_that_goes_on_is_not_taken_for_a_whole_one() -> None:
+    """Half of it has gone by: its rate is that of the half, and it is drawn within the plot. Two rows of an instance
+    are in the shortest."""
+    long = slot_seconds(24)
+    begun = Slot(datetime.fromtimestamp(NOW - long / 2, UTC), long, counts={"accepted": round(long)})
+    drawn = ET.fromstring(plots([begun], [], until=NOW, hours=24)["updates"])
+    assert said(drawn).endswith("accepted: latest 2/s, highest 2/s.")
+    assert slot_seconds(0.25) == 2 * WRITE_EVERY
+
+
+def test_the_length_of_a_gap_is_not_written_over_another() -> None:
+    """Handovers close together, the lengths of which have no room between them: the first and the last are told."""
+    found = [term(f"i{number}", number * 4.0, number * 4.0 + 3.9, gap=0.1) for number in range(10, 15)]
+    text = over([*found, term("last", 60, None, gap=0.1)])
+    words = [node.text for node in ET.fromstring(text).iter("{http://www.w3.org/2000/svg}text")]
+    assert words.count("0.1 s") == 2
 
 
 def test_figures_become_plots() -> None:

@@ -23,7 +23,8 @@ export class InstanceCard {
     this.state = element("span");
     this.pid = element("span");
     this.ops = element("a", { target: "_blank", rel: "noopener", text: "ops page" });
-    this.process = element("p", { class: "process" }, this.pid, " · ", this.ops);
+    this.way = element("span", {}, " · ", this.ops);
+    this.process = element("p", { class: "process" }, this.pid, this.way);
     this.diagram = new Diagram(states);
     this.condition = element("p", { class: "condition" });
     this.postgres = link("Postgres", cutButton(action("cut_postgres"), name));
@@ -60,7 +61,8 @@ export class InstanceCard {
     setText(this.mark, MARKS[view.state] ?? "?");
     setText(this.state, view.state);
     setText(this.pid, `pid ${view.pid}`);
-    setAttribute(this.ops, "href", view.state === "ENDED" ? null : `${view.address}/ops`);
+    setAttribute(this.way, "hidden", view.state === "ENDED");
+    setAttribute(this.ops, "href", `${view.address}/ops`);
     setAttribute(this.ops, "title", view.address);
     this.diagram.show(view.state);
     setText(this.condition, condition(view, now));

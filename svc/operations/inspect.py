@@ -25,6 +25,7 @@ from svc.reports.jobs import count_jobs
 from svc.reports.pauses import pauses
 from svc.reports.status import status as ask_for_status
 from svc.reports.views import JobsView, PauseView
+from svc.reports.waits import waits
 from svc.settings.environment import Settings
 from svc.storage.database import Database, DatabaseBusy, open_database
 from svc.storage.keys import lock_key
@@ -105,6 +106,8 @@ async def show_update(settings: Settings, *, update_id: int, as_json: bool) -> b
         if update is None:
             print(f"nothing is known of update {update_id}")
             return False
+        waiting = await waits(database, settings.bot_id, update_id) if update["ended_at"] is None else None
+        update["blocked_by"] = asdict(waiting.blocked_by) if waiting else None
         answer(update, life_document, as_json=as_json, hide=settings.hide)
         return True
 

@@ -55,7 +55,7 @@ def _life(update: dict[str, Any]) -> Iterator[Line]:
         Words(f"update {update['update_id']}", "strong"),
         f" ({update['update_type']}, chat {update['chat_id']}): ",
         Words(update["state"], STATE_TONES.get(update["state"], "")),
-        f", {update['note']}" if update["note"] else "",
+        f", {update['note']}" if update["note"] and update["note"] != update["state"] else "",
     )
     yield _event(moment_text(update["received_at"]), f"received by {update['received_by']}")
     for entry in update["history"]:
@@ -64,11 +64,19 @@ def _life(update: dict[str, Any]) -> Iterator[Line]:
         yield _event(moment_text(update["ended_at"]), update["note"])
     elif update["state"] == "pending":
         yield _event(moment_text(update["available_at"]), "due")
+    if blocked_by := update.get("blocked_by"):
+        yield _blocked(blocked_by)
     yield line(f"attempts: {update['attempts']}, sends that stayed in doubt: {update['doubts']}")
     for text in _explained(update):
         yield line(text)
     if update["payload"] is not None:
         yield line(update["payload"])
+
+
+def _blocked(blocked_by: dict[str, Any]) -> Line:
+    """What it waits for, if for anything."""
+    until = f", until {moment_text(datetime.fromisoformat(blocked_by['until']))}" if blocked_by["until"] else ""
+    return line(Words("now: ", "note"), f"{blocked_by['why']}{until}")
 
 
 def _entry(entry: dict[str, Any]) -> Iterator[Line]:

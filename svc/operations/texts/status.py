@@ -28,6 +28,9 @@ JOB_TONES: Mapping[str, Tone] = {
 REASONS = 3
 """Why updates are dead: so many of the reasons are told."""
 
+SILENT = 5.0
+"""Seconds without a heartbeat after which an instance is hardly in the state any more that it told last."""
+
 NOT_KNOWN = Words("not known: no answer in time", "warn")
 
 _INSTANCES = (
@@ -91,12 +94,13 @@ def _instances(instances: Sequence[Mapping[str, Any]] | None) -> Line | Table:
 
 
 def _instance(instance: Mapping[str, Any]) -> list[Words]:
+    silent = instance["heard_seconds"] > SILENT
     return [
         Words(instance["instance"]),
-        Words(instance["state"], STATE_TONES.get(instance["state"], "")),
+        Words(instance["state"], "faint" if silent else STATE_TONES.get(instance["state"], "")),
         Words(instance["since"], short=""),  # a person reads how long that is
         Words(duration_text(instance["state_seconds"])),
-        Words(duration_text(instance["heard_seconds"]), short=f"{duration_text(instance['heard_seconds'])} ago"),
+        Words(heard := duration_text(instance["heard_seconds"]), "warn" if silent else "", short=f"{heard} ago"),
         _reach(instance),
     ]
 

@@ -49,6 +49,7 @@ export class Head {
     const { time, worst, bot } = this.last;
     this.#verdict({ mood: "unknown", text: "How it is now is not known here" });
     this.#more([{ mood: "note", text: `At ${time}: ${worst.text}` }]);
+    setText(this.byId("lead"), "");
     document.title = `? ${bot}: operations`;
   }
 

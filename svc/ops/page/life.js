@@ -69,8 +69,8 @@ export class Life {
 }
 
 function blockedBy({ why, update_id: id, until }) {
-  const words = element("p", { class: "blocked" }, element("b", { text: "Waits: " }), why);
-  if (id !== null) words.append(" ", link("update", id, `Blocked by update ${id}`), ".");
+  const words = element("p", { class: "blocked" }, element("b", { text: "Waits: " }), `${why}.`);
+  if (id !== null) words.append(" ", link("update", id, `Show update ${id}`), ".");
   if (until !== null) words.append(` Until ${moment(until)}.`);
   return words;
 }
