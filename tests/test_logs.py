@@ -385,6 +385,7 @@ def _events_of(call: ast.Call) -> list[str]:
 
 
 def _is_log(node: ast.expr) -> bool:
+    node = node.func if isinstance(node, ast.Call) else node
     return (isinstance(node, ast.Name) and node.id == "log") or (
         isinstance(node, ast.Attribute) and node.attr == "_log"
     )
