@@ -97,6 +97,7 @@ SOMEBODY_BEHIND = [
     Row(401, host="localhost:8080/x"),
     Row(401, headers={"host": "evil.example"}),
     Row(401, "127.0.0.9"),  # it is a proxy, whatever it says
+    Row(401, "::ffff:127.0.0.9"),
     Row(403, headers={"x-forwarded-for": "127.0.0.1"}, token=False),
     Row(403, http="1.0", token=False),
 ]

@@ -11,7 +11,8 @@
     GET  /ops/makers            a list of MakerView: what the latest jobs are made with
     GET  /ops/dead?reason=TEXT&older_than=HOURS&younger_than=HOURS    DeadView, of 100 rows at most
     GET  /ops/actions           a list of ActionRow, the latest 50
-    POST /ops/act               {"action": NAME, ...}: 200 {"done": "in a sentence"}, 409 {"error": "..."}, 400
+    POST /ops/act               {"action": NAME, ...}: 200 {"done": "in a sentence"}, 409 {"error": "..."}, 400;
+                                it is done to its end, whoever waits for that (see under_way.py)
                                 pause {"scope", "name", "reason"}, resume {"scope", "name"}, step_down {},
                                 replay or discard {"ids": [...]} or {"reason", "older_than", "younger_than", "expected":
                                 how many the operator was told that fit; 409 with {"error", "fitting"} where that

@@ -219,7 +219,9 @@ SETTINGS = (
         "TRUSTED_PROXIES",
         networks,
         (),
-        "addresses or networks, with commas between them, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed",
+        "addresses or networks, with commas between them, whose `X-Forwarded-For` and `X-Forwarded-Proto` are "
+        "believed, and nobody else's; with `127.0.0.1`, for a proxy on this machine, `/ops` wants the token from "
+        "here too",
         "none",
     ),
     Setting(
