@@ -49,11 +49,15 @@ class OperatorsWork:
 
     async def pause_for(self, seconds: float) -> None:
         """Pause all sending, wait until that is obeyed, and resume after so many seconds, however long that takes."""
+
+        async def pause_and_wait(database: Database) -> str | None:
+            await pause(database, BOT_ID, WHO, "sending", "", "torture")
+            return await obeyed(database, BOT_ID, paused=True, within=OBEYED_WITHIN)
+
         began = None
         try:
-            if await self._tried(lambda database: pause(database, BOT_ID, WHO, "sending", "", "torture")):
-                heard = await self._tried(lambda database: obeyed(database, BOT_ID, paused=True, within=OBEYED_WITHIN))
-                began = time.time() if heard else None
+            if await self._tried(pause_and_wait):
+                began = time.time()
                 await trio.sleep(seconds)
         finally:
             ended = time.time()
