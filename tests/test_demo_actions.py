@@ -29,7 +29,7 @@ DEADLINE = 100.0
 
 @pytest.fixture
 async def system(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[System]:
-    """A system of two instances, with people who press /start. One may take as long to come up as a loaded machine needs."""
+    """A system of two instances, with people who press /start. On a slow machine one may take long to come up."""
     monkeypatch.setattr("demo.instances.instance.START_DEADLINE", DEADLINE)
     async with running_system(None, lambda _: None) as system:
         system.people.set_rate(20)
