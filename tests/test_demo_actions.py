@@ -28,8 +28,9 @@ DEADLINE = 100.0
 
 
 @pytest.fixture
-async def system() -> AsyncIterator[System]:
-    """A system of two instances, with people who press /start."""
+async def system(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[System]:
+    """A system of two instances, with people who press /start. On a slow machine one may take long to come up."""
+    monkeypatch.setattr("demo.instances.instance.START_DEADLINE", DEADLINE)
     async with running_system(None, lambda _: None) as system:
         system.people.set_rate(20)
         await eventually(lambda: score(system).answered > 10, DEADLINE)

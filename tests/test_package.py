@@ -20,7 +20,9 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
+import httpx
 import pytest
 import trio
 
@@ -233,16 +235,29 @@ async def test_svc_help(installation: Installation, folder: Path) -> None:
 
 
 async def test_svc_run(installation: Installation, folder: Path, empty_database_url: str) -> None:
-    """It migrates an empty database, becomes ACTIVE without a hypercorn.toml, and ends with 0 at SIGTERM."""
-    async with (
-        sandbox_telegram() as telegram,
-        running(installation.svc, "run", env=settings(empty_database_url, telegram)) as service,
-    ):
-        await service.says('"to":"ACTIVE"')
-        assert '"MIGRATED"' in service.printed
-        service.process.send_signal(signal.SIGTERM)
-        assert await service.exit_code() == 0
-        assert '"EXIT"' in service.printed
+    """It migrates an empty database, becomes ACTIVE without a hypercorn.toml, serves the operators' page, and ends with
+    0 at SIGTERM.
+    """
+    async with sandbox_telegram() as telegram:
+        env = settings(empty_database_url, telegram)
+        async with running(installation.svc, "run", env=env) as service:
+            await service.says('"to":"ACTIVE"')
+            await has_its_page(f"http://127.0.0.1:{env['PORT']}/ops")
+            assert '"MIGRATED"' in service.printed
+            service.process.send_signal(signal.SIGTERM)
+            assert await service.exit_code() == 0
+            assert '"EXIT"' in service.printed
+
+
+async def has_its_page(address: str) -> None:
+    """The page is there, and so is all that it loads."""
+    async with httpx.AsyncClient(trust_env=False, timeout=DEADLINE) as client:
+        page = await client.get(address)
+        assert page.status_code == 200, page.text
+        loaded = re.findall(r'(?:href|src)="([^"#][^"]*)"', page.text)
+        assert {Path(path).suffix for path in loaded} >= {".css", ".js"}
+        for path in loaded:
+            assert (await client.get(urljoin(address, path))).status_code == 200, path
 
 
 async def test_svc_check(installation: Installation, folder: Path, database_url: str) -> None:
