@@ -32,7 +32,6 @@ from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
-from svc.keep_up import keep_up
 from svc.delivery.knowing import Knowing
 from svc.delivery.leased_sender import LeasedSender
 from svc.delivery.looking import LOOKS_AT_ONCE
@@ -53,6 +52,7 @@ from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.jobs.results import open_result_servers
 from svc.jobs.runner import JobParts, OpenProviders, OpenResults, no_providers, work_on_jobs
+from svc.keep_up import keep_up
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.lease import LeaseTimes
 from svc.leadership.orders_heard import OrdersHeard

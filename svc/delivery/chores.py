@@ -16,12 +16,12 @@ import trio
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import backfill
 from svc.delivery.database_away import or_later
-from svc.keep_up import keep_up
 from svc.delivery.looking import look_for_sends
 from svc.delivery.outcome_count import count_resolved
 from svc.delivery.outcome_log import ids_of
 from svc.delivery.retry_policy import LOOK_AFTER_FILE
 from svc.delivery.worker import SEND_DEADLINE
+from svc.keep_up import keep_up
 from svc.queue.hints import Hints
 from svc.storage.inbox import CANNOT_BE_TOLD
 from svc.waiting import first_of

@@ -20,7 +20,6 @@ from statemachine import ActiveEvent
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
 from svc.delivery.handler_watchdog import HandlerWatchdog
-from svc.keep_up import keep_up
 from svc.handler.bot import Bot
 from svc.handler.job import Job
 from svc.handler.known import Known
@@ -32,6 +31,7 @@ from svc.jobs.next_step import Ask, HandIn, LookLater, Verify, next_step
 from svc.jobs.outcomes import Outcomes
 from svc.jobs.progress import Progress
 from svc.jobs.results import ResultServers
+from svc.keep_up import keep_up
 from svc.storage.inbox import ChatState
 from svc.storage.jobs import DueJob, Failed, Jobs, Unknown
 from svc.waiting import first_of
