@@ -72,12 +72,14 @@ def sample_names() -> set[str]:
 
 
 @needs_promtool
+@pytest.mark.processes
 def test_the_rules_are_valid() -> None:
     """Every expression and every text parses."""
     assert f"{len(RULES)} rules found" in promtool("check", "rules", "alerts.yml")
 
 
 @needs_promtool
+@pytest.mark.processes
 def test_each_alert_fires_when_it_should_and_only_then() -> None:
     """Over half an hour of made-up samples for each: for the bot that is ill, and not for the one that is well."""
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yml")
@@ -125,6 +127,7 @@ def test_whatever_the_queries_name_exists() -> None:
 
 
 @needs_promtool
+@pytest.mark.processes
 def test_the_dashboards_queries_are_promql(tmp_path: Path) -> None:
     """As rules that record something, for want of a checker of dashboards."""
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
