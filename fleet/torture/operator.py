@@ -54,19 +54,18 @@ class OperatorsWork:
             await pause(database, BOT_ID, WHO, "sending", "", "torture")
             return await obeyed(database, BOT_ID, paused=True, within=OBEYED_WITHIN)
 
-        began = None
-        try:
-            if await self._tried(pause_and_wait):
-                began = time.time()
-                await trio.sleep(seconds)
-        finally:
-            ended = time.time()
-            while not await self._tried(lambda database: resume(database, BOT_ID, WHO, "sending", "")):
-                await trio.sleep(AGAIN_AFTER)
-        if began is None:
-            self.not_done += 1
-        else:
+        obeys, began = await self._tried(pause_and_wait), time.time()
+        if obeys:
+            await trio.sleep(seconds)
+        ended = time.time()
+        while True:
+            if await self._tried(lambda database: resume(database, BOT_ID, WHO, "sending", "")):
+                break
+            await trio.sleep(AGAIN_AFTER)
+        if obeys:
             self.spans.append(Span(began, ended))
+        else:
+            self.not_done += 1
 
     async def hand_over(self) -> None:
         """Have the leader step down, if there is anybody else to lead."""
