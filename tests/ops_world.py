@@ -42,6 +42,7 @@ class World:
             "menus": self.menus,
             "loses_an_answer": self.loses_an_answer,
             "dies": self.dies,
+            "many_die": self.many_die,
             "asks_for": self.asks_for,
         }
 
@@ -70,6 +71,12 @@ class World:
         payload = json.dumps({"update_id": update_id, "message": message}).encode()
         async with asyncio_loop(), open_database(self._fleet.database_url) as database:
             await database.fetch(DEAD, update_id, chat, payload, reason, hours)
+
+    async def many_die(self, first: int, number: int, reason: str) -> None:
+        """Let there be so many dead updates, each of a chat of its own."""
+        async with asyncio_loop(), open_database(self._fleet.database_url) as database:
+            for update_id in range(first, first + number):
+                await database.fetch(DEAD, update_id, update_id, b"{}", reason, 1)
 
     async def asks_for(self, job_id: int, provider: str, model: str) -> None:
         """Let there be a job that nobody works on for an hour."""

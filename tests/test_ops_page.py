@@ -241,6 +241,25 @@ def test_dead_updates_are_replayed_and_discarded(instances: Instances, open_page
     assert instances.do("menus", 602) == 1
 
 
+def test_many_dead_updates_are_unfolded(instances: Instances, open_page: OpenPage) -> None:
+    """The first of them are shown, so that a phone has an end to scroll to; the keyboard goes on with the first of the
+    others. Their reason is a button that picks them."""
+    instances.do("many_die", 30_001, 25, "LookupError: no such card")
+    shown = opened(open_page, instances.addresses[0], PHONE)
+    page = shown.page
+    page.get_by_role("button", name="25 × LookupError").click()
+    rows = page.locator("#dead tbody tr").locator("visible=true")
+    expect(rows).to_have_count(20)
+    shown.press("Show the other 5")
+    expect(rows).to_have_count(25)
+    expect(rows.nth(20).get_by_role("checkbox")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Discard 1 chosen …")).to_be_enabled()
+    shown.press("Discard all 25 that fit …")
+    shown.confirm("Discard 25 updates")
+    expect(page.locator("#dead-said")).to_have_text("25 updates discarded.")
+
+
 def test_what_is_not_as_the_operator_was_told_is_not_done(instances: Instances, browser: Browser) -> None:
     """One more fits by now: that is said in the dialog, and all are dead still; what is confirmed next is the new
     number. (The browser itself notes the 409 on its console.)"""
