@@ -99,6 +99,7 @@ def test_sending_is_paused_and_resumed(instances: Instances, open_page: OpenPage
     shown.confirm("Pause sending")
     expect(page.get_by_role("dialog")).to_be_visible()
     shown.confirm("Pause sending", Reason=f"new prices {HOSTILE}")
+    expect(page.locator("#acted")).to_contain_text("sends nothing any more")
     expect(shown.verdict).to_contain_text("Sending is paused by")
     expect(shown.verdict).to_contain_text(HOSTILE)
     is_nothing_but_text(page)
