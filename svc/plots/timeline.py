@@ -31,8 +31,8 @@ LETTER: Final = 5.6
 LONG_GAP: Final = 1.0
 """Seconds from which on a gap is drawn as one that somebody may have felt."""
 THINNEST: Final = 2.0
-TICK: Final = 110
-"""About so many units are between two times on the axis."""
+_UNITS: Final = (86_400, 3600, 60, 1)
+"""A day, an hour, a minute, a second."""
 
 _NOBODY: Final = "nobody"
 _EARLIER: Final = "earlier ones"
@@ -116,9 +116,11 @@ def description(terms: Sequence[Term], *, until: float, seconds: float) -> str:
 
 
 def length(seconds: float) -> str:
-    """A length of time as one reads it: "0.08 s", "4.2 s", "41 s", "12 min", "3.2 h", "2 d"."""
+    """A length of time as one reads it: "< 1 ms", "80 ms", "4.2 s", "41 s", "12 min", "3.2 h", "2 d"."""
+    if seconds < 0.001:
+        return "< 1 ms"
     if seconds < 0.995:
-        return f"{max(seconds, 0):.2g} s"
+        return f"{seconds * 1000:.0f} ms"
     for unit, size, limit in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
         if seconds < limit:
             value = seconds / size
@@ -203,13 +205,23 @@ def _names(lanes: dict[str, int]) -> Iterator[str]:
 
 def _axis(frame: _Frame, height: int) -> Iterator[str]:
     """An upright line at each age, and the age."""
-    parts = 4 if frame.width - NAMES >= 4 * TICK else 2
+    parts = _parts(frame.seconds) if frame.width > NARROW else 2
     for part in range(parts + 1):
         age = frame.seconds * (parts - part) / parts
         x = frame.x(frame.until - age)
         anchor = "plot-end" if part == parts else "plot-start" if part == 0 else "plot-middle"
         yield f'<path class="plot-grid" d="M{x:g} 0V{height - AXIS + 4}"/>'
         yield _text(x, height - 4, anchor, ago(age))
+
+
+def _parts(seconds: float) -> int:
+    """Into how many the axis is divided, so that each is a whole number of days, hours, minutes or seconds."""
+
+    def whole(parts: int) -> bool:
+        step = seconds / parts
+        return step % next((unit for unit in _UNITS if unit <= step), 1) == 0
+
+    return next(filter(whole, (4, 3, 7)), 2)
 
 
 def _text(x: float, y: float, style: str, text: str) -> str:
