@@ -255,7 +255,7 @@ def test_the_timeline_tells_of_terms_and_gaps() -> None:
     assert {"80 ms", "10 s"} <= set(texts(ET.fromstring(text)))
     assert [path.get("class") for path in of_class(ET.fromstring(text), "gap-long")] == ["gap gap-long"]
     assert said(ET.fromstring(text)) == (
-        "Who was ACTIVE: Nobody is ACTIVE now. 2 terms. Without anybody ACTIVE: 0.08 s, 0.08 s at most."
+        "Who was ACTIVE: Nobody is ACTIVE now. 2 terms. Without anybody ACTIVE: 80 ms, 80 ms at most."
     )
 
 

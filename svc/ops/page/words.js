@@ -17,10 +17,10 @@ export function counted(value, one, many = `${one}s`) {
   return `${whole.format(value)} ${value === 1 ? one : many}`;
 }
 
-/** A length of time, in the unit that suits it: "0.08 s", "4.2 s", "41 s", "12 min", "3.2 h", "5 d". */
+/** A length of time, in the unit that suits it: "80 ms", "4.2 s", "41 s", "12 min", "3.2 h", "5 d". */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return NONE;
-  if (seconds < 0.0995) return `${significant(Math.max(seconds, 0) * 1000)} ms`;
+  if (seconds < 0.995) return `${significant(Math.max(seconds, 0) * 1000)} ms`;
   if (seconds < 120) return `${significant(seconds)} s`;
   if (seconds < 7200) return `${significant(seconds / 60)} min`;
   if (seconds < 172_800) return `${significant(seconds / 3600)} h`;
