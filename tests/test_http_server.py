@@ -115,18 +115,6 @@ async def test_a_webhook_that_breaks_off_is_one_line() -> None:
         assert server.store.stored == {}
 
 
-@pytest.mark.parametrize("length", [15, 100])
-async def test_a_body_with_two_lengths_is_answered(length: int) -> None:
-    """Chunked and with a Content-Length, true or not: 400, once, and the end of the connection; nothing is stored."""
-    request_head, _, body = post(b'{"update_id":1}', length=length).partition(b"\r\n\r\n")
-    async with serving() as server, await server.client() as client:
-        chunked = b"\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        assert await client.ask(request_head + chunked + HEALTHZ) == 400
-        await client.closed()
-        assert server.store.stored == {}
-        assert server.logs.names() == ["REJECTED"]
-
-
 async def test_a_client_that_has_ended_its_side_is_answered() -> None:
     """Whoever sends its request and then the end of its stream still gets the answer."""
     async with serving() as server, await server.client() as client:

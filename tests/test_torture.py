@@ -65,7 +65,7 @@ async def test_the_seed_makes_the_schedule() -> None:
     ]
     assert first.returncode == 0, first.stderr
     assert first.stdout == again.stdout != other.stdout
-    assert "kill" in first.stdout
+    assert len(first.stdout.splitlines()) > 5
 
 
 @pytest.mark.parametrize("options", [("--rate", "0"), ("--scene", "nothing"), ("--set", "A"), ("--seconds", "3600")])

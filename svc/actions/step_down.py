@@ -19,6 +19,8 @@ from svc.storage.instances import ALIVE_FOR
 from svc.storage.keys import NEW_WORK_CHANNEL, orders_payload
 
 LOOK_EVERY = 0.05
+# Who has just won the lead says so with its next heartbeat, a moment later: the menus come first.
+LEADER_SAYS_SO = 2.0
 TAKE_BACK_DEADLINE = 2.0
 
 NOBODY_ACTIVE = "no instance is ACTIVE"
@@ -105,7 +107,10 @@ def announced(bot_id: int) -> tuple[str, str]:
 
 
 async def _give(database: Database, bot_id: int, operator: Operator, until: float) -> _Order:
-    """Give the order. Where the leader holds the row of its term just then, try again."""
+    """Give the order. Where the leader holds the row of its term just then, or has not said yet that it leads, try
+    again.
+    """
+    unsaid = trio.current_time() + LEADER_SAYS_SO
     while True:
         try:
             rows = await database.fetch(ORDER, bot_id, operator.label, ALIVE_FOR, *announced(bot_id))
@@ -115,7 +120,10 @@ async def _give(database: Database, bot_id: int, operator: Operator, until: floa
             await trio.sleep(LOOK_EVERY)
             continue
         if not rows:
-            raise CannotBeDone(NOBODY_ACTIVE)
+            if trio.current_time() >= min(unsaid, until):
+                raise CannotBeDone(NOBODY_ACTIVE)
+            await trio.sleep(LOOK_EVERY)
+            continue
         (row,) = rows
         if not row["has_heir"]:
             raise CannotBeDone(NOBODY_ELSE)
