@@ -17,7 +17,7 @@ from sandbox.app import Sandbox
 from sandbox.transport import InProcessTransport
 from statemachine import State
 from svc.leadership.stepping_down import FRESH_FOR, can_take_over, is_candidate, successor
-from svc.storage.instances import ALIVE_FOR, Peer
+from svc.storage.instances import ALIVE_FOR, HEARD_WITHIN, Peer
 from tests.harness import RunningBot, running_bot, second_bot
 from tests.memory.transition_log import MemoryTransitionLog
 
@@ -105,6 +105,8 @@ def test_of_several_the_one_that_got_through_last() -> None:
         (10.0, 11.0, True, (ABLE,), True),
         (10.0, 11.0, False, (), True),
         (10.0, 11.0, False, (ABLE,), False),
+        (-math.inf, 5.0, False, (replace(ABLE, seen_for=ALIVE_FOR + 0.1),), False),  # it may only be slow
+        (-math.inf, 5.0, False, (replace(ABLE, seen_for=HEARD_WITHIN + 0.1),), True),
     ],
 )
 def test_who_tries_for_the_lock(

@@ -6,7 +6,8 @@ Give up      no call has got through for STEP_DOWN_AFTER, all of it in this term
              flaps.
 Come back    who has given up campaigns again once something of its own has got through. If the other one has died by
              then, updates are stored and wait: this one could not answer them either.
-Stand back   who knows that it does not get through leaves the lock to one that does. If there is none it campaigns.
+Stand back   who knows that it does not get through leaves the lock to one that does, also to one that has been
+             silent for a few seconds. If there is none it campaigns.
 Obey         an operator's order to give up this term is obeyed as soon as another instance is PASSIVE and alive, and
              not known to be cut off. For a few seconds the lock is left to such a one.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -26,7 +28,7 @@ from svc.leadership.lease import Lease
 from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.reach import Reach
 from svc.storage.errors import DatabaseUnavailable
-from svc.storage.instances import ALIVE_FOR, Peer
+from svc.storage.instances import ALIVE_FOR, HEARD_WITHIN, Peer
 from svc.waiting import first_of
 
 log = structlog.get_logger()
@@ -51,6 +53,13 @@ def may_be_ordered_to(peer: Peer) -> bool:
 
 def _waits(peer: Peer) -> bool:
     return peer.state == "PASSIVE" and peer.seen_for <= ALIVE_FOR
+
+
+def _may_lead_soon(peer: Peer) -> bool:
+    """Whether one that gets through is to be expected yet. One that has been silent for a few seconds may only be slow,
+    and who does not get through loses nothing by waiting for it.
+    """
+    return peer.seen_for <= HEARD_WITHIN and can_take_over(replace(peer, seen_for=0.0))
 
 
 def successor(
@@ -80,7 +89,7 @@ def is_candidate(*, gave_up_at: float, through_at: float, reaches: bool | None, 
     """
     if gave_up_at > -math.inf and through_at <= gave_up_at:
         return False
-    return reaches is not False or not any(map(can_take_over, peers))
+    return reaches is not False or not any(map(_may_lead_soon, peers))
 
 
 class SteppingDown:
