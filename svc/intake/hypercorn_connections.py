@@ -15,7 +15,7 @@ import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
 from svc.intake.open_connections import OpenConnections, most_connections_here
@@ -128,8 +128,23 @@ class FastConnection(SafeConnection):
         self.idle_task = IdleWatch(self)  # type: ignore[assignment]
 
     async def _read_data(self) -> None:
-        await super()._read_data()
+        """Read until the end. Hypercorn opens a cancel scope for each read, also where `read_timeout` is not set."""
+        if self.config.read_timeout:
+            await super()._read_data()
+        else:
+            while data := await self._next_data():
+                await self.protocol.handle(RawData(data))
+            await self.protocol.handle(Closed())
         self.idle_task.end()  # type: ignore[attr-defined]
+
+    async def _next_data(self) -> bytes:
+        try:
+            data = bytes(await self.stream.receive_some(MAX_RECV))
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            return b""
+        if not data:
+            await self.protocol.handle(RawData(b""))
+        return data
 
     @property
     def has_asked(self) -> bool:

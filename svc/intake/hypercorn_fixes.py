@@ -8,10 +8,12 @@ against a newer Hypercorn, with and without the fixes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 import h11
 import hypercorn.protocol
@@ -19,12 +21,14 @@ import hypercorn.trio.run
 import hypercorn.trio.tcp_server
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.task_group import TaskGroup, _handle
 
 from svc.intake.hypercorn_connections import FastConnection, ServerContext
+from svc.intake.whole_posts import WholeAnswer, WholePost, whole_post
 
 # Safety: what one client does must not harm the others.
 
@@ -70,6 +74,69 @@ class PlainHttp11(H11Protocol):
         super().__init__(*args)
         most = self.config.h11_max_incomplete_size
         self._requests = self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
+        self._hung_up = trio.Event()
+
+    async def handle(self, event: Event) -> None:
+        """Take what has come. A POST that is whole is answered before anything else is read.
+
+        Test: test_a_whole_post_costs_no_task.
+        """
+        if isinstance(event, Closed):
+            self._hung_up.set()
+        elif isinstance(event, RawData) and self._is_between_requests():
+            post = whole_post(event.data, self.config.h11_max_incomplete_size)
+            if post is not None:
+                await self._answer(post)
+                return
+        await super().handle(event)
+
+    def _is_between_requests(self) -> bool:
+        return self._requests.our_state is h11.IDLE and not self._requests.trailing_data[0] and self.stream is None
+
+    async def _answer(self, post: WholePost) -> None:
+        await self.send(Updated(idle=False))
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+        more_headers = self.config.response_headers("h11")
+        if self.keep_alive_requests > self.config.keep_alive_max_requests:
+            more_headers.append((b"connection", b"close"))
+        answer = WholeAnswer(lambda data: self.send(RawData(data)), more_headers)
+        began, scope = time.time(), self._scope_of(post)
+        threads = trio.to_thread.run_sync, trio.from_thread.run
+        await _handle(self.app, self.config, scope, self._receiving(post.body), answer.send, *threads)
+        await self.config.log.access(scope, answer.response, time.time() - began)
+        last = answer.to_be_closed or self.context.terminated.is_set()
+        await self.send(Closed() if last else Updated(idle=True))
+
+    def _scope_of(self, post: WholePost) -> Any:
+        path, _, query_string = post.target.partition(b"?")
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": "POST",
+            "scheme": "https" if self.ssl else "http",
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query_string,
+            "root_path": self.config.root_path,
+            "headers": post.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": self.connection_state.copy(),
+            "extensions": {},
+        }
+
+    def _receiving(self, body: bytes) -> Callable[[], Awaitable[Any]]:
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            await self._hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        return receive
 
     async def _maybe_recycle(self) -> None:
         self._requests.answered = True
