@@ -23,8 +23,11 @@ class Store:
         self.may_return = trio.Event()
         self.may_return.set()
         self.fault: Exception | None = None
+        self.asked = trio.Event()
+        """That it has been called."""
 
     async def __call__(self, update: Received) -> Stored:
+        self.asked.set()
         await trio.sleep(self.delay)
         await self.may_return.wait()
         if self.fault is not None:

@@ -133,7 +133,7 @@ async def test_a_client_that_leaves_before_its_answer_has_still_stored() -> None
         server.store.may_return = trio.Event()
         async with await server.client() as client:
             await client.stream.send_all(post(b'{"update_id":1}'))
-            await tasks_are(before + 3)
+            await server.store.asked.wait()
         server.store.may_return.set()
         await tasks_are(before)
         assert list(server.store.stored) == [1]
@@ -264,10 +264,9 @@ async def test_a_stock_server_waits_for_its_idle_clients() -> None:
 async def test_a_request_in_flight_is_finished() -> None:
     """Shutting down, the server answers what it has begun, and then ends."""
     async with serving(graceful_timeout=NEVER) as server, await server.client() as client:
-        before = tasks()
         server.store.may_return = trio.Event()
         await client.stream.send_all(post(b'{"update_id":1}'))
-        await tasks_are(before + 1)
+        await server.store.asked.wait()
         server.stop.set()
         await trio.testing.wait_all_tasks_blocked()
         server.store.may_return.set()
@@ -280,10 +279,9 @@ async def test_a_request_in_flight_is_finished() -> None:
 async def test_a_request_that_never_ends_is_given_the_graceful_timeout() -> None:
     """Shutting down has a limit, and does not come before it."""
     async with serving(graceful_timeout=0.5) as server, await server.client() as client:
-        before = tasks()
         server.store.may_return = trio.Event()
         await client.stream.send_all(post(b'{"update_id":1}'))
-        await tasks_are(before + 1)
+        await server.store.asked.wait()
         server.stop.set()
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert not server.ended.is_set()

@@ -246,18 +246,30 @@ class Spawned(trio.abc.Instrument):
         self.count += 1
 
 
-async def test_a_request_costs_one_task() -> None:
-    """The one that runs the application; a stock server starts another one per request, to watch for idleness."""
-    for stock, tasks_a_request in ((False, 1), (True, 2)):
-        async with serving(stock=stock) as server, await server.client() as client:
-            assert await client.ask(post(b'{"update_id":1}')) == 200
-            spawned = Spawned()
-            trio.lowlevel.add_instrument(spawned)
-            for number in range(2, 12):
-                assert await client.ask(post(b'{"update_id":%d}' % number)) == 200
-            trio.lowlevel.remove_instrument(spawned)
-            await client.hang_up()
-        assert spawned.count == 10 * tasks_a_request
+IN_ONE_PIECE = post(b'{"update_id":1}')
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stock", "tasks_a_request"),
+    [((IN_ONE_PIECE,), False, 0), ((IN_ONE_PIECE[:9], IN_ONE_PIECE[9:]), False, 1), ((IN_ONE_PIECE,), True, 2)],
+    ids=["whole", "in pieces", "stock"],
+)
+async def test_a_whole_post_costs_no_task(pieces: tuple[bytes, ...], stock: bool, tasks_a_request: int) -> None:
+    """Any other request costs one, which runs the application; a stock server starts another one, to watch for
+    idleness.
+    """
+    async with serving(stock=stock) as server, await server.client() as client:
+        assert await client.ask(IN_ONE_PIECE) == 200
+        spawned = Spawned()
+        trio.lowlevel.add_instrument(spawned)
+        for _ in range(10):
+            for piece in pieces:
+                await client.stream.send_all(piece)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            assert await client.answer() == 200
+        trio.lowlevel.remove_instrument(spawned)
+        await client.hang_up()
+    assert spawned.count // 10 == tasks_a_request
 
 
 # In place only while HTTP is served

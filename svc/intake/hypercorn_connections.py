@@ -162,7 +162,7 @@ class IdleWatch:
     Tests: test_a_first_request_is_given_ten_seconds, test_idleness_counts_from_the_last_answer.
 
     One task for as long as the connection lives. Hypercorn's TrioSingleTask, whose place this takes, starts and cancels
-    a task per request. Test: test_a_request_costs_one_task.
+    a task per request. Test: test_a_whole_post_costs_no_task.
     """
 
     def __init__(self, connection: FastConnection) -> None:
