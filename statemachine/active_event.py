@@ -36,6 +36,11 @@ class ActiveEvent(Generic[Period]):
         return self._period
 
     @property
+    def period(self) -> Period | None:
+        """The period at this moment; None where it is closed."""
+        return self._period
+
+    @property
     def tasks_waiting(self) -> int:
         """How many tasks wait, as `trio.Event.statistics` counts them."""
         return self._changed.statistics().tasks_waiting

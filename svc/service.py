@@ -24,6 +24,7 @@ from hypercorn.config import Config
 from statemachine import Lifecycle, State, Transition
 from svc.delivery import chores
 from svc.delivery.active_period import ActivePeriod, in_each_period
+from svc.delivery.arrivals import Arrivals
 from svc.delivery.commands_setup import set_up_commands
 from svc.delivery.deciding import Deciding
 from svc.delivery.follower import follow
@@ -125,7 +126,8 @@ class Service:
         )
         database = parts.ops_database
         self._ops = None if database is None else make_site(settings, database, bot=self._bot_name)
-        self._intake = Intake(parts.inbox.store, self._hints, parts.metrics.updates.count_accepted)
+        arrivals = Arrivals(parts.inbox, self.lifecycle.active)
+        self._intake = Intake(arrivals.store, self._hints, parts.metrics.updates.count_accepted)
         self.app = make_app(
             self._intake,
             self.lifecycle,

@@ -61,13 +61,17 @@ class FloodControl:
         """Telegram answered 429: see `Limits.pause`. Calls that wait keep waiting, in order."""
         self.limits.pause(seconds, chat_id, now=trio.current_time())
 
+    def take_turn(self, chat_id: ChatId) -> Turn | None:
+        """The turn of a call to this chat, counted as leaving, if it is its turn now; None if it would have to wait."""
+        nobody_waits = chat_id not in self._chat_queues and not self._shared_queue.locked()
+        return Turn(chat_id) if nobody_waits and not self.limits.reserve(chat_id, trio.current_time()) else None
+
     async def acquire(self, chat_id: ChatId) -> Turn:
         """Wait for the turn of a call to this chat, and count the call as leaving. Cancelled, it counts for nothing."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        nobody_waits = chat_id not in self._chat_queues and not self._shared_queue.locked()
-        if nobody_waits and not self.limits.reserve(chat_id, trio.current_time()):
+        if (turn := self.take_turn(chat_id)) is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return Turn(chat_id)
+            return turn
         queue = self._chat_queues.setdefault(chat_id, trio.StrictFIFOLock())
         try:
             async with queue:

@@ -19,7 +19,7 @@ from svc.storage import inbox_sql
 from svc.storage.database import Connection, Database, DatabaseUnavailable
 from svc.storage.inbox import Attempt, BeginOutcome, Received, Resolved, Term
 from svc.storage.keys import lock_key
-from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox, Storing
 from svc.storage.term_sql import NEW_TERM
 
 BOT = 1
@@ -63,7 +63,7 @@ class Race:
 async def race(database: Database) -> Race:
     inbox = PostgresInbox(database, BOT, "one")
     assert await inbox.take_over(OLD.holder, "one") == OLD
-    await inbox._store_group([Received(1, 7, "message", b"{}", trio.current_time())])
+    await inbox._store_group([Storing(Received(1, 7, "message", b"{}", trio.current_time()), None)])
     return Race(database, inbox)
 
 
@@ -139,7 +139,7 @@ async def test_many_begins_beside_many_terms(race: Race) -> None:
     terms = [OLD]
     ended = trio.Event()
     updates = [Received(number, number, "message", b"{}", trio.current_time()) for number in range(2, 200)]
-    await race.inbox._store_group(updates)
+    await race.inbox._store_group([Storing(update, None) for update in updates])
 
     async def begin_all() -> None:
         for update in updates:

@@ -20,7 +20,7 @@ from svc.storage.inbox_sql import PLANNER
 from svc.storage.jobs import Created, Failed
 from svc.storage.known_ids_sql import MOST_ROWS
 from svc.storage.looks import Absent, DueLook, Found
-from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox, Storing
 from svc.storage.postgres_jobs import CreateRecord, PostgresJobs
 from svc.storage.reading_sql import WINDOW
 from svc.storage.settlements import Settlement
@@ -182,7 +182,10 @@ async def test_the_others_read_their_own_rows(measured: Measured, size: int) -> 
     """The same of store and dismiss, and of reading by key."""
     inbox, ids = measured.inbox, [attempt.update_id for attempt in measured.attempts(size)]
     new = [Received(ROWS + number, 7, "message", b"{}", 0.0) for number in range(1, size + 1)]
-    assert await measured.reads(partial(inbox._store_group, new)) <= 4 * size
+    assert await measured.reads(partial(inbox._store_group, [Storing(update, None) for update in new])) <= 4 * size
+    beginning = [Storing(replace(update, update_id=update.update_id + ROWS), None) for update in new]
+    beginning = [Storing(update, Attempt(update.update_id, measured.term, 1)) for update, _ in beginning]
+    assert await measured.reads(partial(inbox._store_group, beginning)) <= 6 * size
     assert await measured.reads(partial(inbox._dismiss_group, ids)) <= 4 * size
     assert await measured.reads(partial(inbox.fetch, [update_id + 500 for update_id in ids])) <= 4 * size
 
@@ -203,7 +206,7 @@ async def test_states_and_effects_are_read_by_key(with_jobs: Measured, size: int
     settlements = [Settlement(attempt, Done(), ()) for attempt in attempts]
     assert await with_jobs.reads(partial(inbox._settle_group, settlements)) <= 12 * size
     new = [Received(ROWS + number, 7, "message", b"{}", 0.0) for number in range(1, size + 1)]
-    assert await with_jobs.reads(partial(inbox._store_group, new)) <= 6 * size
+    assert await with_jobs.reads(partial(inbox._store_group, [Storing(update, None) for update in new])) <= 6 * size
     ids = [attempt.update_id + 500 for attempt in attempts]
     assert await with_jobs.reads(partial(inbox.fetch, ids)) <= 6 * size
     assert await with_jobs.reads(partial(inbox._dismiss_group, ids)) <= 4 * size

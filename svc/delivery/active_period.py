@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
@@ -19,11 +20,20 @@ from svc.leadership.lease import Lease
 from svc.observability.metrics import Metrics
 from svc.queue.chat_queue import ChatQueue
 from svc.settings.environment import Fallback
-from svc.storage.inbox import Attempt, Inbox, Term
+from svc.storage.inbox import Attempt, Begun, Inbox, Term
 from telegram_client.files import Files
-from telegram_client.flood import FloodControl
+from telegram_client.flood import FloodControl, Turn
 from telegram_client.message_ids import MessageIds
 from telegram_client.sender import Sender
+
+
+class Opened(NamedTuple):
+    """An attempt, what was decided, the turn of its first call, and once it is so, that it has `begun`."""
+
+    decision: Decision
+    attempt: Attempt
+    turn: Turn | None
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +66,8 @@ class ActivePeriod:
     uppers: Uppers = field(default_factory=Uppers)
     tokens: set[int] = field(default_factory=set)
     """The attempts that a worker holds now, and those below."""
+    opened: dict[int, Opened] = field(default_factory=dict)
+    """By update id, the attempts that began with the storing and have not come to a worker yet."""
     unsure: dict[int, tuple[Attempt, Decision]] = field(default_factory=dict)
     """By update id, the attempts of which the database has not said whether they have begun."""
 

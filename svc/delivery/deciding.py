@@ -117,9 +117,31 @@ class Deciding:
         self._watchdog = watchdog
         self._knowing = knowing
         self._term_began = trio.current_time()
+        self._began_at = knowing.now()
         self._notes_left = NOTED_IN_A_TERM
         self._chats: set[int] = set()
         self._noted = trio.Lock()
+
+    def decide_at_once(self, received: Received) -> Decision | None:
+        """What is to be done about what is not stored yet; None where that has to be waited for, where the handler
+        fails, and for all but messages that were written since this term began (arrivals.py).
+        """
+        try:
+            update = read_update(received.payload)
+        except ValueError:
+            return None
+        if update.message is None or update.message.date < self._began_at or not self._knowing.knows_name_for(update):
+            return None
+        try:
+            decision = self._undecided(received, update)
+            with self._watchdog.calling(received.update_id):
+                if self._bot.wants_jobs(update, decision.known.state):
+                    return None
+                return replace(decision, reply=self._reply(update, decision.known))
+        except (trio.Cancelled, KeyboardInterrupt):
+            raise
+        except BaseException:
+            return None
 
     async def decide(self, received: Received) -> Decision:
         """What is to be done. Raises nothing; waits while the database is away."""

@@ -53,9 +53,13 @@ class Knowing:
             me=self.identity.me, state=_decode_state(state.json), now=self.now(), age=age, creating=self._creating_now()
         )
 
+    def knows_name_for(self, update: Update) -> bool:
+        """Whether the bot's name is known, or the update's meaning does not depend on it."""
+        return self.identity.me is not None or not _names_a_bot(update)
+
     async def name_known(self, update: Update) -> bool:
-        """Whether the bot's name is known, after a moment's wait, or the update's meaning does not depend on it."""
-        if self.identity.me is not None or not _names_a_bot(update):
+        """The same, after a moment's wait for the name."""
+        if self.knows_name_for(update):
             return True
         return await self.identity.known(WAIT_FOR_NAME) is not None
 

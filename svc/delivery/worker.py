@@ -19,7 +19,7 @@ from functools import partial
 import structlog
 import trio
 
-from svc.delivery.active_period import ActivePeriod
+from svc.delivery.active_period import ActivePeriod, Opened
 from svc.delivery.attempt import BegunAttempt, give_up, new_attempt
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
@@ -65,8 +65,11 @@ class _Worker:
         try:
             await self._work()
         finally:
-            while self._period.unsure:
-                _, (attempt, _) = self._period.unsure.popitem()
+            attempts = [attempt for attempt, _ in self._period.unsure.values()]
+            attempts += [opened.attempt for opened in self._period.opened.values()]
+            self._period.unsure.clear()
+            self._period.opened.clear()
+            for attempt in attempts:
                 await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
 
     async def _work(self) -> None:
@@ -87,6 +90,9 @@ class _Worker:
                     queue.done(update)
 
     async def _handle(self, update: Received) -> Ending | _Left:
+        opened = self._period.opened.pop(update.update_id, None)
+        if opened is not None:
+            return await self._go_on(update, opened)
         decision = await self._period.deciding.decide(update)
         cause = decision.update or decision.job
         if cause is not None:
@@ -144,15 +150,28 @@ class _Worker:
                 return _Left(BUSY_FOR)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
-            if self._paused_meanwhile(decision):
-                return await give_up(period.inbox, attempt)
-            deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
-            return await BegunAttempt(
-                period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline
-            ).run()
+            return await self._make(update, Opened(decision, attempt, turn, begun))
         finally:
             if update_id not in period.unsure:
                 period.tokens.discard(attempt.token)
+
+    async def _go_on(self, update: Received, opened: Opened) -> Ending:
+        """The attempt that began when its update was stored."""
+        try:
+            return await self._make(update, opened)
+        finally:
+            self._period.tokens.discard(opened.attempt.token)
+
+    async def _make(self, update: Received, opened: Opened) -> Ending:
+        """What has begun, to its end."""
+        decision, attempt, turn, begun = opened
+        assert begun is not None
+        if self._paused_meanwhile(decision):
+            return await give_up(self._period.inbox, attempt)
+        deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
+        return await BegunAttempt(
+            self._period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline
+        ).run()
 
     def _paused_meanwhile(self, decision: Decision) -> bool:
         """Whether an operator's pause that keeps the reply back came while the attempt was being begun."""

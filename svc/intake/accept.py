@@ -33,8 +33,9 @@ def count_nothing(_outcome: Accepted) -> None:
 class Intake:
     """Takes updates in.
 
-    `store` commits one; `hints` is the memory channel to the workers, bounded by number and by bytes. `count` is told
-    what became of each: here that it is stored or a duplicate, and by whoever brings it that it is not stored.
+    `store` commits one, and may have it begun with that; `hints` is the memory channel to the workers, bounded by
+    number and by bytes. `count` is told what became of each: here that it is stored or a duplicate, and by whoever
+    brings it that it is not stored.
     """
 
     def __init__(
@@ -54,14 +55,15 @@ class Intake:
         all the same, and the update can be given to `accept` again. After the commit nothing waits, so an update that
         is committed in time is not cancelled.
         """
-        outcome, state = await self._store(update)
+        outcome, state, begun = await self._store(update)
         if outcome is StoreOutcome.DUPLICATE:
             self.count("duplicate")
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
         self.count("stored")
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
-        self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))
+        if begun is None:
+            self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))
         return True
 
     def _hint(self, update: Received) -> None:

@@ -11,6 +11,7 @@ is told of. svc/delivery/backfill.py reads all that.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -47,6 +48,7 @@ class ChatQueue:
         self.followers = Followers(self._contents, followers)
         self._lanes = Lanes(newcomers)
         self._takers = trio.lowlevel.ParkingLot()
+        self._begun: deque[Received] = deque()
         self.due = DueTimes()
         self._held = Held()
         self._gone = RecentlyGone()
@@ -102,12 +104,26 @@ class ChatQueue:
             self._ready(update)
         return True
 
+    @property
+    def idle_takers(self) -> int:
+        """How many wait in `take` while nothing is ready."""
+        return 0 if self._begun or len(self._lanes) else len(self._takers)
+
+    def add_begun(self, update: Received) -> bool:
+        """Take in an update that has begun already: it comes out next. False if closed, or if its chat is here."""
+        if self._closed or self._contents.chat_of(update) is not None:
+            return False
+        self._contents.add_chat(Chat(chat_key(update), update, False), update)
+        self._begun.append(update)
+        self._takers.unpark()
+        return True
+
     async def take(self) -> Received:
         """The next update whose chat is free. Raises trio.EndOfChannel once the queue is closed."""
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._closed:
             self._sort_out_newcomers()
-            update = self._lanes.next()
+            update = self._begun.popleft() if self._begun else self._lanes.next()
             if update is not None:
                 self.followers.ask_if_dry(self._contents.chats[chat_key(update)])
                 await trio.lowlevel.cancel_shielded_checkpoint()

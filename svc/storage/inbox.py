@@ -85,10 +85,11 @@ class StoreOutcome(Enum):
 
 
 class Stored(NamedTuple):
-    """The answer to `store`; `state` is the chat's at that moment."""
+    """The answer to `store`; `state` is the chat's at that moment, `begun` the answer to an attempt that came along."""
 
     outcome: StoreOutcome
     state: ChatState = NO_STATE
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +260,13 @@ class Inbox(Protocol):
     not wait for it.
     """
 
-    async def store(self, update: Received) -> Stored:
+    async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
         """Commit `update`, unless it was here or has been processed before.
+
+        With `attempt` it begins in the same commit, if it is FIRST, the attempt's term is the current one and the
+        chat's state has the version that was decided by; otherwise it is stored as without. Nothing is waited for on
+        that account. If the caller is cancelled, or an error is raised, it may have begun, and is put back by the inbox
+        or to be put back by the caller (`settle` with a retry), respectively.
 
         A DUPLICATE means what the others mean: the update is as safe as any that was stored just now, also where a
         commit waits for a standby.

@@ -35,6 +35,17 @@ PLANNER = {
     "jit": "off",
 }
 
+
+def _new_rows(token: str) -> str:
+    return f"""
+SELECT new.update_id, NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = new.chat_id
+                                    AND new.chat_id <> 0) AS alone, c.version, c.state, {token} AS token
+FROM new {state_of("new.chat_id")}
+UNION ALL
+SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
+                  ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END, NULL, NULL, NULL"""
+
+
 # An update that has been processed is left out although its row is gone from the inbox: Telegram may deliver it again.
 #
 # A group in which nothing is new would write nothing, and so its commit would wait for nothing: not for the standby
@@ -52,12 +63,39 @@ WITH new AS (
     ON CONFLICT DO NOTHING
     RETURNING update_id, chat_id
 )
-SELECT new.update_id, NOT EXISTS (SELECT FROM inbox o WHERE o.bot_id = $1 AND o.chat_id = new.chat_id
-                                    AND new.chat_id <> 0) AS alone, c.version, c.state
-FROM new {state_of("new.chat_id")}
-UNION ALL
-SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
-                  ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END, NULL, NULL
+{_new_rows("NULL::bigint")}
+"""
+
+# The same, where the rows that have a token begin with it: under the current term, if their chat has nothing in the
+# inbox and still the state that was decided by. A term that somebody is about to change is not waited for. What was
+# processed by a commit that this statement does not see was still in the inbox for it, so it does not begin here a
+# second time.
+STORE_AND_BEGIN = f"""
+WITH term AS MATERIALIZED (
+    SELECT FROM leadership WHERE bot_id = $1 AND epoch = $8 AND holder = $9 FOR SHARE SKIP LOCKED
+), given AS MATERIALIZED (
+    SELECT u.*, u.token IS NOT NULL AND u.chat_id <> 0 AND EXISTS (SELECT FROM term)
+        AND o.chat_id IS NULL AND coalesce(c.version, 0) = u.state_version AS begins
+    FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[],
+                $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::text[], $15::bigint[])
+        AS u (update_id, chat_id, update_type, payload, message_id,
+              token, repeatable, watermark, dead_if_sent, effects, state_version)
+    LEFT JOIN LATERAL (SELECT chat_id FROM inbox WHERE bot_id = $1 AND chat_id = u.chat_id LIMIT 1) AS o ON true
+    {state_of("u.chat_id")}
+    WHERE NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = u.update_id)
+), new AS (
+    INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, message_id, received_by, state, epoch, token,
+                       repeatable, watermark, dead_if_sent, effects, attempts, started_at)
+    SELECT $1, u.update_id, u.chat_id, u.update_type, u.payload, u.message_id, $7,
+           CASE WHEN u.begins THEN 'processing' ELSE 'pending' END, CASE WHEN u.begins THEN $8::bigint END,
+           CASE WHEN u.begins THEN u.token END, u.begins AND u.repeatable, CASE WHEN u.begins THEN u.watermark END,
+           CASE WHEN u.begins THEN u.dead_if_sent END, CASE WHEN u.begins THEN u.effects::jsonb END,
+           u.begins::integer, CASE WHEN u.begins THEN now() END
+    FROM given u
+    ON CONFLICT DO NOTHING
+    RETURNING update_id, chat_id, token
+)
+{_new_rows("new.token")}
 """
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -42,6 +43,17 @@ NO_EPOCH = -1
 NO_SESSION = -1
 
 
+class Storing(NamedTuple):
+    """An update to be stored, and the attempt that may begin with that."""
+
+    update: Received
+    attempt: Attempt | None
+
+    def place(self) -> tuple[int, bool]:
+        """Where it stands in its group: of an update that comes twice, the one that may begin is the new one."""
+        return self.update.update_id, self.attempt is None
+
+
 class PostgresInbox(InboxReader, InboxDoubts):
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
@@ -67,8 +79,11 @@ class PostgresInbox(InboxReader, InboxDoubts):
         self._keep_payloads = keep_payloads
         self._processed = OldRows(database, bot_id, inbox_sql.PRUNE)
         self._dead = OldRows(database, bot_id, inbox_sql.PRUNE_DEAD)
-        self._stores: GroupCommit[Received, Stored] = GroupCommit(
-            self._store_group, weigh=lambda update: len(update.payload), observe=partial(observe, "store")
+        self._stores: GroupCommit[Storing, Stored] = GroupCommit(
+            self._store_group,
+            weigh=lambda storing: len(storing.update.payload),
+            abandoned=self._put_back_stored,
+            observe=partial(observe, "store"),
         )
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(
             self._begin_group, abandoned=self._put_back, observe=partial(observe, "begin")
@@ -93,8 +108,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
             nursery.start_soon(self._settlements.run)
             nursery.start_soon(self._dismissals.run)
 
-    async def store(self, update: Received) -> Stored:
-        return await self._stores.submit(update)
+    async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
+        return await self._stores.submit(Storing(update, attempt))
 
     async def begin(self, attempt: Attempt) -> Begun:
         try:
@@ -111,6 +126,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
 
     async def flush(self) -> None:
         # What is being begun first: if its caller is gone, that is still to be put back.
+        await self._stores.flush()
         await self._begins.flush()
         await self._settlements.flush()
 
@@ -158,11 +174,11 @@ class PostgresInbox(InboxReader, InboxDoubts):
         payload = new_work_payload(self._bot_id, update_ids)
         await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, payload)
 
-    async def _store_group(self, group: Sequence[Received]) -> list[Stored]:
+    async def _store_group(self, group: Sequence[Storing]) -> list[Stored]:
         # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
-        updates = sorted(group, key=lambda update: update.update_id)
-        rows = await self._database.fetch(
-            inbox_sql.STORE,
+        storing = sorted(group, key=Storing.place)
+        updates = [each.update for each in storing]
+        arguments = (
             self._bot_id,
             [update.update_id for update in updates],
             [update.chat_id for update in updates],
@@ -171,6 +187,15 @@ class PostgresInbox(InboxReader, InboxDoubts):
             [update.message_id for update in updates],
             self._instance,
         )
+        attempts = [each.attempt for each in storing]
+        terms = {attempt.term for attempt in attempts if attempt is not None}
+        if len(terms) == 1:
+            _, epoch, holder = self._key_of(terms.pop())
+            columns = zip(*map(_columns_of, attempts), strict=True)
+            rows = await self._database.fetch(inbox_sql.STORE_AND_BEGIN, *arguments, epoch, holder, *columns)
+        else:
+            # Where one term ends and the next begins, nothing begins with the storing.
+            rows = await self._database.fetch(inbox_sql.STORE, *arguments)
         return _stored(group, {row["update_id"]: row for row in rows})
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
@@ -181,15 +206,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
             return [begun for attempt in group for begun in await self._begin_group([attempt])]
         leader = self._key_of(group[0].term)
         attempts = sorted(group, key=lambda attempt: attempt.update_id)
-        columns = (
-            [attempt.update_id for attempt in attempts],
-            [attempt.token for attempt in attempts],
-            [attempt.repeatable for attempt in attempts],
-            [attempt.watermark for attempt in attempts],
-            [None if attempt.dead_if_sent is None else storable(attempt.dead_if_sent) for attempt in attempts],
-            [encode_effects(attempt.effects) for attempt in attempts],
-            [attempt.state_version for attempt in attempts],
-        )
+        columns = ([attempt.update_id for attempt in attempts], *zip(*map(_columns_of, attempts), strict=True))
 
         async def work(connection: Connection) -> dict[int, Begun]:
             rows = await connection.fetch(inbox_sql.BEGIN, *leader, *columns)
@@ -211,6 +228,10 @@ class PostgresInbox(InboxReader, InboxDoubts):
             await connection.execute(inbox_sql.FORGET_PROCESSED, self._bot_id, processed)
         return {update_id: Begun(outcome) for update_id, outcome in why.items()}
 
+    def _put_back_stored(self, storing: Storing) -> None:
+        if storing.attempt is not None:
+            self._put_back(storing.attempt)
+
     def _put_back(self, attempt: Attempt) -> None:
         """Nobody hears whether this attempt has begun. If it has, nothing was sent."""
         self._settlements.put(Settlement(attempt, Retry(0, GIVEN_UP)))
@@ -229,7 +250,21 @@ class PostgresInbox(InboxReader, InboxDoubts):
         return [None] * len(group)
 
 
-def _stored(group: Sequence[Received], new: dict[int, asyncpg.Record]) -> list[Stored]:
+def _columns_of(attempt: Attempt | None) -> tuple[Any, ...]:
+    """What the statements that begin take of an attempt, besides its update's id."""
+    if attempt is None:
+        return (None,) * 6
+    return (
+        attempt.token,
+        attempt.repeatable,
+        attempt.watermark,
+        None if attempt.dead_if_sent is None else storable(attempt.dead_if_sent),
+        encode_effects(attempt.effects),
+        attempt.state_version,
+    )
+
+
+def _stored(group: Sequence[Storing], new: dict[int, asyncpg.Record]) -> list[Stored]:
     """What became of each of `group`, where `new` has what was stored: whether its chat had nothing in the inbox, and
     the chat's state.
 
@@ -237,13 +272,14 @@ def _stored(group: Sequence[Received], new: dict[int, asyncpg.Record]) -> list[S
     """
     stored = [Stored(StoreOutcome.DUPLICATE)] * len(group)
     chats: set[int] = set()
-    for place in sorted(range(len(group)), key=lambda place: group[place].update_id):
-        update = group[place]
+    for place in sorted(range(len(group)), key=lambda place: group[place].place()):
+        update = group[place].update
         row = new.pop(update.update_id, None)
         if row is None:
             continue
         is_first = row["alone"] and update.chat_id not in chats
-        stored[place] = Stored(StoreOutcome.FIRST if is_first else StoreOutcome.BEHIND, chat_state(row))
+        begun = None if row["token"] is None else Begun(BeginOutcome.BEGUN, attempts=1)
+        stored[place] = Stored(StoreOutcome.FIRST if is_first else StoreOutcome.BEHIND, chat_state(row), begun)
         if update.chat_id != NO_CHAT:
             chats.add(update.chat_id)
     return stored

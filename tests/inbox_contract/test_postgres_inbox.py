@@ -15,7 +15,7 @@ import trio.testing
 from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES
 from svc.storage.inbox import GIVEN_UP, Attempt, BeginOutcome, Dead, Done, Ending, Retry, Stored, StoreOutcome
-from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox, Storing
 from svc.storage.reading_sql import READ_BYTES
 from tests.inbox_contract.under_test import (
     LONG_AGO,
@@ -93,7 +93,8 @@ async def test_instances_that_store_the_same_do_not_deadlock(database: Database,
     async with trio.open_nursery() as nursery:
         nursery.start_soon(database.transaction, other_instance)
         await inserted.wait()
-        assert await inbox._store_group([an_update(2), an_update(1)]) == [Stored(StoreOutcome.DUPLICATE)] * 2
+        group = [Storing(an_update(update_id), None) for update_id in (2, 1)]
+        assert await inbox._store_group(group) == [Stored(StoreOutcome.DUPLICATE)] * 2
 
 
 async def test_what_is_begun_for_nobody_is_put_back(database: Database, real: PostgresInboxUnderTest) -> None:
@@ -123,6 +124,53 @@ async def test_what_is_begun_for_nobody_is_put_back(database: Database, real: Po
     assert await real.row(1) == Seen("pending", attempts=1)
     assert [(entry["event"], entry["error"]) for entry in await history(database)] == [("retry", GIVEN_UP)]
     assert await outcome(inbox, 1, term) is BeginOutcome.BEGUN
+
+
+async def test_nobody_waits_for_a_term_that_is_being_changed(database: Database, real: PostgresInboxUnderTest) -> None:
+    """While somebody holds the row of the leadership, updates are stored without delay, and do not begin."""
+    inbox = real.inbox
+    term = await new_term(inbox)
+
+    async def change(connection: Connection) -> None:
+        await connection.execute("SELECT FROM leadership FOR UPDATE")
+        changing.set()
+        while not stored.is_set():
+            assert not await connection.fetchval(WAITING)
+
+    changing, stored = trio.Event(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.transaction, change)
+        await changing.wait()
+        assert await inbox.store(an_update(1), Attempt(1, term, 1)) == Stored(StoreOutcome.FIRST)
+        stored.set()
+
+
+async def test_what_begins_for_nobody_is_put_back(database: Database, real: PostgresInboxUnderTest) -> None:
+    """The webhook's deadline passes within the commit: the update is pending, and Telegram's next delivery is one of a
+    stored update.
+    """
+    inbox = real.inbox
+    attempt = Attempt(1, await new_term(inbox), 5)
+    locked, cancelled = trio.Event(), trio.Event()
+
+    async def hold_up(connection: Connection) -> None:
+        await connection.execute("LOCK TABLE chats")
+        locked.set()
+        while not cancelled.is_set():
+            if await connection.fetchval(WAITING):
+                webhook.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.transaction, hold_up)
+        await locked.wait()
+        with trio.CancelScope() as webhook:
+            await inbox.store(an_update(1), attempt)
+        assert webhook.cancelled_caught
+        cancelled.set()
+        with trio.fail_after(10):
+            await inbox.flush()
+    assert await real.row(1) == Seen("pending", attempts=1)
+    assert [(entry["event"], entry["error"]) for entry in await history(database)] == [("retry", GIVEN_UP)]
 
 
 @pytest.mark.parametrize("before", [1, 2, 3, 4, 5])

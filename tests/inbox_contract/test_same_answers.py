@@ -16,7 +16,7 @@ from svc.settings.environment import Fallback
 from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term, Unclear
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
-from svc.storage.postgres_inbox import PostgresInbox
+from svc.storage.postgres_inbox import PostgresInbox, Storing
 from tests.conftest import open_database
 from tests.examples import examples
 from tests.inbox_contract.under_test import (
@@ -121,7 +121,7 @@ class Player:
         if isinstance(self.tested, MemoryInboxUnderTest):
             return [await self.tested.inbox.store(update) for update in updates]
         assert isinstance(self.tested.inbox, PostgresInbox)
-        return await self.tested.inbox._store_group(updates)
+        return await self.tested.inbox._store_group([Storing(update, None) for update in updates])
 
     async def begin(self, begins: list[tuple[int, str, int, bool, int | None, str | None]]) -> Any:
         attempts = [Attempt(each[0], self.term(each[1]), *each[2:]) for each in begins]

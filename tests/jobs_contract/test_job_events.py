@@ -113,7 +113,7 @@ async def test_delivered_once(under_test: JobsUnderTest, inbox: Inbox, jobs: Job
     assert not await jobs.end_job(term, 1, READY)
     assert (await the_job(under_test)).state == "delivered"
     assert await ids_read_back(inbox) == []
-    assert await inbox.store(an_update(event)) == (StoreOutcome.DUPLICATE, (0, b"{}"))
+    assert await inbox.store(an_update(event)) == (StoreOutcome.DUPLICATE, (0, b"{}"), None)
 
 
 @pytest.mark.parametrize("ending", [Done("refused"), Done("ignored"), Dead("gave up"), Done("in_doubt", doubts=1)])
@@ -212,7 +212,7 @@ async def test_it_comes_before_what_waits(under_test: JobsUnderTest, inbox: Inbo
     assert await under_test.jobs.end_job(term, 1, READY)
     assert await ids_read_back(inbox) == [-1, 7]
     assert (await outcome(inbox, 5, term)).outcome is BUSY
-    assert await inbox.store(an_update(8)) == (StoreOutcome.BEHIND, (0, b"{}"))
+    assert await inbox.store(an_update(8)) == (StoreOutcome.BEHIND, (0, b"{}"), None)
     assert [(each.update_id, each.has_followers) for each in await inbox.followers([CHAT], 2)] == [
         (-1, True),
         (5, True),

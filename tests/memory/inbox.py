@@ -157,13 +157,17 @@ class MemoryInbox:
         if self.away:
             raise DatabaseUnavailable("away")
 
-    async def store(self, update: Received) -> Stored:
+    async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
         await self.crossing()
         if update.update_id in self.rows or update.update_id in self.processed:
             return Stored(StoreOutcome.DUPLICATE)
         alone = update.chat_id == NO_CHAT or not self._has_rows(update.chat_id)
         self.put(update)
-        return Stored(StoreOutcome.FIRST if alone else StoreOutcome.BEHIND, self.state_of(update.chat_id))
+        begun = None
+        if attempt is not None and alone and update.chat_id != NO_CHAT:
+            answer = self._begin(attempt)
+            begun = answer if answer.outcome is BeginOutcome.BEGUN else None
+        return Stored(StoreOutcome.FIRST if alone else StoreOutcome.BEHIND, self.state_of(update.chat_id), begun)
 
     def put(self, update: Received) -> None:
         """Have `update` in the inbox, pending."""
@@ -175,6 +179,9 @@ class MemoryInbox:
 
     async def begin(self, attempt: Attempt) -> Begun:
         await self.crossing()
+        return self._begin(attempt)
+
+    def _begin(self, attempt: Attempt) -> Begun:
         row = self.rows.get(attempt.update_id)
         if attempt.term != self.term:
             return Begun(BeginOutcome.FENCED)

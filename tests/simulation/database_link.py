@@ -13,6 +13,7 @@ from svc.settings.environment import Fallback
 from svc.storage.errors import DatabaseUnavailable
 from svc.storage.group_commit import GroupCommit
 from svc.storage.inbox import (
+    GIVEN_UP,
     Attempt,
     BeginOutcome,
     Begun,
@@ -20,6 +21,7 @@ from svc.storage.inbox import (
     Ending,
     Received,
     Resolved,
+    Retry,
     Stored,
     Term,
     Window,
@@ -41,7 +43,9 @@ class InboxOverLink:
         self._database = database
         self._inbox = database.inbox
         self._link = link
-        self._stores: GroupCommit[Received, Stored] = GroupCommit(self._store)
+        self._stores: GroupCommit[tuple[Received, Attempt | None], Stored] = GroupCommit(
+            self._store, abandoned=self._put_back
+        )
         self._begins: GroupCommit[Attempt, Begun] = GroupCommit(self._begin)
         self._settlements: GroupCommit[Settlement, None] = GroupCommit(self._settle, durable=True, rng=link.rng)
 
@@ -51,8 +55,11 @@ class InboxOverLink:
             nursery.start_soon(self._begins.run)
             nursery.start_soon(self._settlements.run)
 
-    async def store(self, update: Received) -> Stored:
-        return await self._stores.submit(update)
+    async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
+        stored = await self._stores.submit((update, attempt))
+        if stored.begun is not None:
+            self._database.heard_begun.setdefault(update.update_id, trio.current_time())
+        return stored
 
     async def begin(self, attempt: Attempt) -> Begun:
         begun = await self._begins.submit(attempt)
@@ -130,8 +137,15 @@ class InboxOverLink:
     async def notify_leader(self, update_ids: Sequence[int] = ()) -> None:
         await self._run(lambda: self._inbox.notify_leader(update_ids), writes=False)
 
-    async def _store(self, group: Sequence[Received]) -> list[Stored]:
-        return await self._run(lambda: _each(self._inbox.store, group), rows=[each.update_id for each in group])
+    async def _store(self, group: Sequence[tuple[Received, Attempt | None]]) -> list[Stored]:
+        async def store(storing: tuple[Received, Attempt | None]) -> Stored:
+            return await self._inbox.store(*storing)
+
+        return await self._run(lambda: _each(store, group), rows=[update.update_id for update, _ in group])
+
+    def _put_back(self, storing: tuple[Received, Attempt | None]) -> None:
+        if storing[1] is not None:
+            self._settlements.put((storing[1], Retry(0, GIVEN_UP), ()))
 
     async def _begin(self, group: Sequence[Attempt]) -> list[Begun]:
         return await self._run(lambda: _each(self._inbox.begin, group), rows=[each.update_id for each in group])
