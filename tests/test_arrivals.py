@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 class CountingInbox(MemoryInbox):
-    """Notes which updates came with an attempt, and which were begun by a statement of its own. The answer to a store with
-    an attempt can be lost, or take `delay` seconds.
+    """Notes which updates came with an attempt, and which were begun by a statement of their own. The answer to a store
+    with an attempt can be lost, or take `delay` seconds.
     """
 
     def __init__(self) -> None:
