@@ -18,13 +18,14 @@ from fleet.instances import Fleet, running_fleet
 from fleet.postgres_pair import postgres_pair
 from fleet.process import SECRET, Checkout, ServiceProcess, when
 from fleet.promises import check_promises
-from fleet.traffic import more_menus, new_users_write, trickle
+from fleet.traffic import more_menus, trickle
 from fleet.waiting import DEADLINE, eventually
 from sandbox.http_client import HttpPoster
 from sandbox.postgres import EmbeddedPostgres
 
-BACKLOG = 40
+WRITE_RATE = 100.0
 SEND_SECONDS = 0.05
+STEADY_MENUS = 50
 POLL_SECONDS = 0.002
 # A kind of update that the service has nothing to do for but to store it.
 EDIT = (
@@ -48,20 +49,20 @@ Stage = Callable[[Ground], AbstractAsyncContextManager[Trial]]
 
 @asynccontextmanager
 async def handovers(ground: Ground) -> AsyncIterator[Trial]:
-    """SIGTERM while work is in flight and more is waiting."""
-    async with running_fleet(ground.database_url, ground.checkout, WORKERS="4") as fleet:
+    """SIGTERM while users write at a steady rate, and some of their menus are on the way."""
+    async with running_fleet(ground.database_url, ground.checkout) as fleet:
         fleet.sandbox.faults.order("slow_after", count=None, method="sendMessage", delay=SEND_SECONDS)
         leader = await fleet.start_active()
 
         async def trial() -> dict[str, float]:
             nonlocal leader
             old, leader = leader, await fleet.start()
-            new_users_write(fleet, BACKLOG)
-            before = len(old.sends)
-            await eventually(lambda: len(old.sends) >= before + 8)
-            old.send_signal(signal.SIGTERM)
-            fleet.targets.remove(old)
-            await old.exit_code()
+            async with trickle(fleet, every=1 / WRITE_RATE):
+                await more_menus(fleet, STEADY_MENUS)
+                old.send_signal(signal.SIGTERM)
+                fleet.targets.remove(old)
+                await old.exit_code()
+                await more_menus(fleet)
             await eventually(lambda: len(fleet.menus()) == len(fleet.users))
             return {"last call -> next one's first": leader.sends[0].begun - max(call.ended for call in old.sends)}
 

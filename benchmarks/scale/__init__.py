@@ -2,7 +2,7 @@
 
     __main__.py   the command line
     plan.py       how many rows, how long, which scenes
-    machine.py    what it runs on, and how much of that others use
+    usage.py      how much of the machine others use meanwhile
     rows.py       the rows of the table, their goals and verdicts
     report.py     the table, and the file of all values
     stage.py      a side's database and its instances
