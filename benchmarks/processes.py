@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from sandbox.postgres import EmbeddedPostgres
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat behind the command's name: user and system time, its own and then that of ended children.
 _OWN = slice(11, 13)
@@ -35,6 +37,11 @@ def family_cpu_seconds(pid: int) -> float:
         except OSError:
             continue  # it has ended since
     return total
+
+
+def postgres_cpu_seconds(server: EmbeddedPostgres) -> float:
+    """Processor time of all of a server's processes."""
+    return family_cpu_seconds(int((server.data / "postmaster.pid").read_text().split()[0]))
 
 
 def memory_mb(pids: Iterable[int]) -> tuple[float, float]:

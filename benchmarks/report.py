@@ -14,17 +14,8 @@ from typing import Any
 from benchmarks.takeover import Samples
 
 RESULTS = Path(__file__).resolve().parent / "results"
-_PACKAGES = (
-    "aiogram",
-    "aiohttp",
-    "asyncpg",
-    "hypercorn",
-    "python-telegram-bot",
-    "quart-trio",
-    "tornado",
-    "trio",
-    "uvloop",
-)
+_OURS = ("asyncpg", "httpcore", "httpx", "hypercorn", "quart-trio", "trio")
+_THEIRS = ("aiogram", "aiohttp", "python-telegram-bot", "tornado", "uvloop")
 
 
 @dataclass

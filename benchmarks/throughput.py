@@ -49,8 +49,7 @@ class Bench:
 
     def spent(self, side: Side) -> tuple[float, float]:
         """Seconds of processor time so far: the side's, and those of all of Postgres."""
-        postmaster = int((self.server.data / "postmaster.pid").read_text().split()[0])
-        return side.cpu_seconds(), processes.family_cpu_seconds(postmaster)
+        return side.cpu_seconds(), processes.postgres_cpu_seconds(self.server)
 
 
 async def measure_acks(bench: Bench, side: Side, run: Run, connections: int) -> None:

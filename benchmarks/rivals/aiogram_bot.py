@@ -17,13 +17,15 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, Message, T
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
 from aiohttp import web
 
-from benchmarks.rivals.common import MOST_CONNECTIONS, ROWS, first_seen, greeting, log_to_stdout, open_pool
+from benchmarks.rivals.common import ROWS, first_seen, greeting, log_to_stdout, open_pool
 
 MENU = InlineKeyboardMarkup(
     inline_keyboard=[
         [InlineKeyboardButton(text=item, callback_data=f"menu:{item.lower()}") for item in row] for row in ROWS
     ]
 )
+# To the Bot API, at once.
+MOST_CONNECTIONS = 100
 
 router = Router()
 

@@ -24,8 +24,6 @@ on conflict do nothing returning update_id
 """
 ITEMS = ("Chat", "Pictures", "Video", "Music", "Models", "Profile", "Language", "Help")
 ROWS = [ITEMS[first : first + 2] for first in range(0, len(ITEMS), 2)]
-MOST_CONNECTIONS = 100
-"""To the Bot API, at once."""
 
 
 def greeting(name: str) -> str:

@@ -7,7 +7,8 @@
     report.py     the table, and the file of all values
     stage.py      a side's database and its instances
     fill.py       the rows that a scene begins with: all that is known here of the tables
-    backlog.py    scenes on a deep inbox: taking over, draining, memory, `svc status`
+    backlog.py    scenes on a deep inbox: an update's cost, taking over, draining, memory, `svc status`
+    cost.py       what an update costs in processor time beside what is in the database
     one_chat.py   the scene of one chat with a very long backlog
     pruning.py    the scene of forgetting processed updates under load
     others.py     users who write meanwhile
