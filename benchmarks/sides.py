@@ -121,6 +121,11 @@ class Side:
         finally:
             await connection.close(timeout=10)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that takes in; raises SideFailed if it has ended."""
+        return self._pids()[0]
+
     def cpu_seconds(self) -> float:
         """Processor time the side has used so far, user and system."""
         return processes.cpu_seconds(self._pids())
