@@ -26,7 +26,7 @@ def make_side(name: str, plan: Plan, server: EmbeddedPostgres, number: int, fold
     """The side of that name for round `number`, on a database of its own; not started yet."""
     database = f"{name}_{number}"
     server.execute(f'create database "{database}"')
-    return _MAKERS[name](name, plan, server.url_of(database), folder / f"{database}.log")
+    return MAKERS[name](name, plan, server.url_of(database), folder / f"{database}.log")
 
 
 def why_not(name: str) -> str:
@@ -78,7 +78,7 @@ def _rival(
     return Side(name, THIS.folder, command, settings, None, free_port(), database_url, log)
 
 
-_MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, Maker] = {
     "ours": _instance,
     "other": _instance,
     "ours+intake": _with_intake,

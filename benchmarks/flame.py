@@ -31,7 +31,7 @@ from sandbox.postgres import PostgresFailed, temporary_postgres
 PICTURES = THIS.folder / "docs" / "pictures"
 CONNECTIONS = 100
 WARM_UP = 2.0
-RATE = 200
+RATE = 100
 SPY_DEADLINE = 60.0
 
 

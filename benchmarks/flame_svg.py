@@ -14,14 +14,14 @@ WIDTH, MARGIN, LINE, HEADER = 1200.0, 10.0, 16, 64
 CHARACTER = 6.3
 MOST_BYTES = 150_000
 FEWEST_PIXELS = 1.0
-# By the first of these that is in the name of its file. The last one is for all others.
+# By the first of these that a function's file begins with. The last one is for all others.
 COLOURS = (
-    ("httpx, httpcore, h11", "#f4b183", ("/httpx/", "/httpcore/", "/h11/", "/sniffio/", "/anyio/")),
-    ("Hypercorn, Quart", "#f6d77a", ("/hypercorn/", "/quart/", "/quart_trio/", "/werkzeug/", "/wsproto/")),
-    ("asyncpg, trio-asyncio", "#a9d18e", ("/asyncpg/", "asyncpg/", "/trio_asyncio/", "/asyncio/", "asyncio/")),
-    ("Trio", "#9dc3e6", ("/trio/", "/outcome/")),
-    ("logging", "#d9a6d9", ("/structlog/", "/logging/", "logging/", "svc/observability/")),
-    ("this project", "#f08080", ("svc/", "telegram_client/", "statemachine/", "providers/")),
+    ("httpx, httpcore, h11", "#f4b183", ("httpx/", "httpcore/", "h11/", "sniffio/", "anyio/")),
+    ("Hypercorn, Quart", "#f6d77a", ("hypercorn/", "quart/", "quart_trio/", "werkzeug/", "wsproto/")),
+    ("asyncpg, asyncio", "#a9d18e", ("asyncpg/", "trio_asyncio/", "asyncio/")),
+    ("Trio", "#9dc3e6", ("trio/", "outcome/")),
+    ("logging", "#d9a6d9", ("structlog/", "logging/", "svc/observability/")),
+    ("this project", "#f08080", ("svc/", "telegram_client/", "statemachine/", "providers/", "migrations/")),
     ("Python", "#d0d0d0", ("",)),
 )
 
@@ -46,11 +46,16 @@ class Box:
 
 
 def read_stacks(raw: str) -> Counter[tuple[str, ...]]:
-    """The stacks of py-spy's raw format, outermost function first, and how often each was seen."""
+    """The stacks of py-spy's raw format, outermost function first, and how often each was seen.
+
+    A thread that waits in `threading` takes no processor time, though py-spy counts it: it is left out.
+    """
     stacks: Counter[tuple[str, ...]] = Counter()
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
-        stacks[tuple(stack.split(";"))] += int(count)
+        names = tuple(stack.split(";"))
+        if not names[-1].startswith("Condition.wait ("):
+            stacks[names] += int(count)
     return stacks
 
 
@@ -129,4 +134,4 @@ def _short(name: str) -> str:
 
 def _colour(name: str) -> str:
     file = name.partition(" (")[2]
-    return next(colour for _, colour, parts in COLOURS if any(part in file for part in parts))
+    return next(colour for _, colour, begins in COLOURS if file.startswith(begins))

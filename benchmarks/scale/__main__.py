@@ -56,11 +56,11 @@ def main() -> int:
     print(report.table(found), end="\n\n")
     print(f"{monotonic() - began:.0f} s; all values: {os.path.relpath(path)}")
     complaints = [complaint for side in found.values() for complaint in side.complaints]
-    if options.check:
-        complaints += [f"missed: {words}" for words in report.missed(found["now"])]
     for complaint in complaints:
         print(complaint, file=sys.stderr)
-    return 1 if complaints else 0
+    missed = report.missed(found["now"])
+    print(f"verdict: {len(complaints)} scenes broke off; goals missed: {', '.join(missed) or 'none'}")
+    return 1 if complaints or (options.check and missed) else 0
 
 
 def _measure(plan: Plan) -> tuple[dict[str, Findings], dict[str, Any]]:
