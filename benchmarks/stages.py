@@ -18,7 +18,7 @@ from fleet.instances import Fleet, running_fleet
 from fleet.postgres_pair import postgres_pair
 from fleet.process import SECRET, Checkout, ServiceProcess, when
 from fleet.promises import check_promises
-from fleet.traffic import more_menus, trickle
+from fleet.traffic import more_menus, new_users_write, trickle
 from fleet.waiting import DEADLINE, eventually
 from sandbox.http_client import HttpPoster
 from sandbox.postgres import EmbeddedPostgres
@@ -57,7 +57,7 @@ async def handovers(ground: Ground) -> AsyncIterator[Trial]:
         async def trial() -> dict[str, float]:
             nonlocal leader
             old, leader = leader, await fleet.start()
-            async with trickle(fleet, every=1 / WRITE_RATE):
+            async with _steady_writers(fleet):
                 await more_menus(fleet, STEADY_MENUS)
                 old.send_signal(signal.SIGTERM)
                 fleet.targets.remove(old)
@@ -68,6 +68,23 @@ async def handovers(ground: Ground) -> AsyncIterator[Trial]:
 
         yield trial
         await check_promises(fleet)
+
+
+@asynccontextmanager
+async def _steady_writers(fleet: Fleet) -> AsyncIterator[None]:
+    """WRITE_RATE new users a second for as long as the block lasts, on a fixed schedule whatever the fleet does."""
+
+    async def write() -> None:
+        due = trio.current_time()
+        while True:
+            new_users_write(fleet, 1)
+            due += 1 / WRITE_RATE
+            await trio.sleep_until(due)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        yield
+        nursery.cancel_scope.cancel(reason="enough has been written")
 
 
 def halts(how: signal.Signals) -> Stage:
