@@ -79,14 +79,14 @@ flake8: $(VENV)/.dev
 mypy: $(VENV)/.dev
 	$(BIN)/mypy
 
-bench:  ## the comparison with an aiogram bot (OPTIONS=--quick: a short one)
+bench:  ## the comparison with aiogram, python-telegram-bot and grammY (OPTIONS=--quick: a short one)
 	$(MAKE) -C benchmarks bench
 
 bench-scale:  ## figures on millions of rows, in a quarter of an hour (OPTIONS="--scale 0.1": a tenth of them)
 	$(MAKE) -C benchmarks bench-scale
 
 clean:  ## remove what these targets have made
-	rm -rf $(VENV) $(LOWEST) $(ECHO_VENV) $(ECHO_NODE) benchmarks/.venv build *.egg-info
+	rm -rf $(VENV) $(LOWEST) $(ECHO_VENV) $(ECHO_NODE) benchmarks/.venv benchmarks/rivals/node_modules build *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -22,6 +22,7 @@ from statistics import median
 import uvloop
 
 from benchmarks import ending
+from benchmarks.contenders import service
 from benchmarks.plan import Plan
 from benchmarks.report import Run, errors
 from benchmarks.sides import Side, SideFailed
@@ -44,7 +45,7 @@ FIGURES = (
     ("ack_p50", "ack p50 ms"),
     ("ack_p99", "ack p99 ms"),
     ("menu_p99", "menu p99 ms"),
-    ("cpu_us", "CPU µs/update"),
+    ("cpu_us logging", "CPU µs/update"),
 )
 
 
@@ -57,9 +58,9 @@ def main() -> int:
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="svc-logging-") as folder, temporary_postgres() as server:
-        bench = Bench(_plan(), TelegramStub(), free_port(), [])
+        bench = Bench(_plan(), server, TelegramStub(), free_port(), [])
         try:
-            uvloop.run(_measure_pairs(bench, server, Path(folder), options.pairs))
+            uvloop.run(_measure_pairs(bench, Path(folder), options.pairs))
         except (SideFailed, TimeoutError) as failure:
             print(f"ended early: {failure or failure!r}", file=sys.stderr)
             return 1
@@ -72,8 +73,8 @@ def main() -> int:
     return 1 if complaints or (options.check and not met) else 0
 
 
-async def _measure_pairs(bench: Bench, server: EmbeddedPostgres, folder: Path, pairs: int) -> None:
-    sides = [_side(name, level, server, folder) for name, level in LEVELS.items()]
+async def _measure_pairs(bench: Bench, folder: Path, pairs: int) -> None:
+    sides = [_side(name, level, bench.server, folder) for name, level in LEVELS.items()]
     async with asyncio.timeout(DEADLINE), listening(bench), contextlib.AsyncExitStack() as stack:
         for side in sides:
             stack.push_async_callback(side.stop)
@@ -88,18 +89,12 @@ async def _measure_pairs(bench: Bench, server: EmbeddedPostgres, folder: Path, p
 
 
 async def _measure_one(bench: Bench, side: Side, run: Run) -> None:
-    before, taken = side.cpu_seconds(), side.numbers.taken
     await measure_open(bench, side, run, RATE)
-    await side.settle()
-    run.values["cpu_us"] = 1e6 * (side.cpu_seconds() - before) / (side.numbers.taken - taken)
 
 
 def _side(name: str, level: str, server: EmbeddedPostgres, folder: Path) -> Side:
     server.execute(f"create database {name}")
-    settings = {"SEND_RATE": "0", "LOG_FORMAT": "json", "LOG_LEVEL": level}
-    side = Side(name, THIS, ("svc", "run"), settings, "select exists (select 1 from inbox)")
-    side.database_url, side.port, side.log = server.url_of(name), free_port(), folder / f"{name}.log"
-    return side
+    return service(name, THIS, server.url_of(name), folder / f"{name}.log", LOG_LEVEL=level)
 
 
 def _plan() -> Plan:
@@ -114,7 +109,6 @@ def _plan() -> Plan:
         quick=False,
         workers=16,
         log_level="info",
-        rival_uvloop=False,
         against=None,
     )
 

@@ -1,4 +1,4 @@
-"""The sides of the comparison as processes: started, asked whether they are ready, read and ended by pid."""
+"""A side of the comparison as a process: started, asked whether it is ready, read and ended by pid."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks import processes
 from benchmarks.http1 import take_message
 from benchmarks.updates import Numbers
-from fleet.process import Checkout, service_environment
+from fleet.process import service_environment
 
 READY_DEADLINE = 30.0
 STOP_DEADLINE = 30.0
 SETTLE_DEADLINE = 60.0
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+SETTLE_EVERY = 0.05
 
 
 class SideFailed(Exception):
@@ -28,27 +29,39 @@ class SideFailed(Exception):
 
 @dataclass
 class Side:
-    """One of the contenders: how it is started, and how it is asked for work it still owes."""
+    """One of the contenders: how it is started, and how it is asked for work it still owes.
+
+    `command` is run in `folder`. `owes` is a query that is true while acknowledged updates are not worked off, in which
+    `{sent}` stands for how many were sent; None where there are none by design. `says_state` is false for one that has
+    no /healthz: it is ready once it answers anything.
+
+    With a `leader` the side is two processes on one database: that one is ACTIVE and sends, and this one stays PASSIVE,
+    as the lock is not free, and takes in. Processor time and memory are those of both.
+    """
 
     name: str
-    checkout: Checkout
-    module: tuple[str, ...]
+    folder: Path
+    command: tuple[str, ...]
     settings: dict[str, str]
-    # A query that is true while acknowledged updates are not worked off; None where there are none by design.
     owes: str | None
-    port: int = 0
-    database_url: str = ""
-    log: Path = Path()
+    port: int
+    database_url: str
+    log: Path
+    says_state: bool = True
+    leader: Side | None = None
     numbers: Numbers = field(default_factory=Numbers)
     _process: subprocess.Popen[bytes] | None = None
 
     async def start(self, api_port: int, state: str = "ACTIVE") -> None:
-        """Start the process and wait until it says it is in `state`; raises SideFailed after 30 s."""
+        """Start the process and wait until it says it is in `state`, PASSIVE beside a leader; SideFailed after 30 s."""
+        if self.leader is not None:
+            await self.leader.start(api_port)
+            state = "PASSIVE"
         api = f"http://127.0.0.1:{api_port}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220
-                [self.checkout.python, "-m", *self.module],
-                cwd=self.checkout.folder,
+                self.command,
+                cwd=self.folder,
                 env=service_environment(self.database_url, api, self.port, **self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -68,6 +81,13 @@ class Side:
 
     async def stop(self) -> None:
         """End the process with SIGTERM, with SIGKILL if that takes over 30 s; both are said if they fail."""
+        try:
+            await self._stop()
+        finally:
+            if self.leader is not None:
+                await self.leader.stop()
+
+    async def _stop(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -85,10 +105,10 @@ class Side:
         connection = await asyncpg.connect(self.database_url, timeout=10)
         try:
             give_up = time.monotonic() + SETTLE_DEADLINE
-            while await connection.fetchval(self.owes, timeout=10):
+            while await connection.fetchval(self.owes.format(sent=self.numbers.taken), timeout=10):
                 if time.monotonic() > give_up:
                     raise SideFailed(f"{self.name} still owes work after {SETTLE_DEADLINE:.0f} s\n{self.log_tail()}")
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(SETTLE_EVERY)
         finally:
             await connection.close(timeout=10)
 
@@ -101,22 +121,18 @@ class Side:
         finally:
             await connection.close(timeout=10)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that takes in; raises SideFailed if it has ended."""
+        return self._pids()[0]
+
     def cpu_seconds(self) -> float:
         """Processor time the side has used so far, user and system."""
-        total = 0
-        for pid in self._pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / _CLOCK_TICKS
+        return processes.cpu_seconds(self._pids())
 
     def memory_mb(self) -> tuple[float, float]:
-        """Resident memory now and at its highest, in MiB, over the process and its children."""
-        now = peak = 0.0
-        for pid in self._pids():
-            status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-            now += int(status["VmRSS"].split()[0]) / 1024
-            peak += int(status["VmHWM"].split()[0]) / 1024
-        return now, peak
+        """Resident memory now and at its highest, in MiB, over the side's processes and their children."""
+        return processes.memory_mb(self._pids())
 
     def log_tail(self) -> str:
         """The last lines of the side's log."""
@@ -127,22 +143,21 @@ class Side:
     def _pids(self) -> list[int]:
         if self._process is None or self._process.poll() is not None:
             raise SideFailed(f"{self.name} has ended by itself\n{self.log_tail()}")
-        pids = [self._process.pid]
-        for pid in pids:  # grows while it is walked: children of children
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                pids += map(int, children.read_text().split())
-        return pids
+        pids = processes.with_descendants(self._process.pid)
+        return pids if self.leader is None else pids + self.leader._pids()
 
     async def _wait_until(self, state: str) -> None:
         assert self._process is not None
         give_up = time.monotonic() + READY_DEADLINE
-        while not await _is_in(state, self.port):
+        wanted = f'"{state}"' if self.says_state else ""
+        while not await _answers(wanted, self.port):
             if self._process.poll() is not None or time.monotonic() > give_up:
                 raise SideFailed(f"{self.name} was not {state} in {READY_DEADLINE:.0f} s\n{self.log_tail()}")
             await asyncio.sleep(0.05)
 
 
-async def _is_in(state: str, port: int) -> bool:
+async def _answers(wanted: str, port: int) -> bool:
+    """Whether there is an answer with `wanted` in its body."""
     request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(2):
@@ -154,7 +169,7 @@ async def _is_in(state: str, port: int) -> bool:
                 writer.close()
     except (OSError, TimeoutError):
         return False
-    return message is not None and f'"{state}"'.encode() in message[1]
+    return message is not None and wanted.encode() in message[1]
 
 
 async def _ended(process: subprocess.Popen[bytes], within: float) -> bool:

@@ -23,8 +23,9 @@ from fleet.waiting import DEADLINE, eventually
 from sandbox.http_client import HttpPoster
 from sandbox.postgres import EmbeddedPostgres
 
-BACKLOG = 40
+WRITE_RATE = 100.0
 SEND_SECONDS = 0.05
+STEADY_MENUS = 50
 POLL_SECONDS = 0.002
 # A kind of update that the service has nothing to do for but to store it.
 EDIT = (
@@ -48,25 +49,42 @@ Stage = Callable[[Ground], AbstractAsyncContextManager[Trial]]
 
 @asynccontextmanager
 async def handovers(ground: Ground) -> AsyncIterator[Trial]:
-    """SIGTERM while work is in flight and more is waiting."""
-    async with running_fleet(ground.database_url, ground.checkout, WORKERS="4") as fleet:
+    """SIGTERM while users write at a steady rate, and some of their menus are on the way."""
+    async with running_fleet(ground.database_url, ground.checkout) as fleet:
         fleet.sandbox.faults.order("slow_after", count=None, method="sendMessage", delay=SEND_SECONDS)
         leader = await fleet.start_active()
 
         async def trial() -> dict[str, float]:
             nonlocal leader
             old, leader = leader, await fleet.start()
-            new_users_write(fleet, BACKLOG)
-            before = len(old.sends)
-            await eventually(lambda: len(old.sends) >= before + 8)
-            old.send_signal(signal.SIGTERM)
-            fleet.targets.remove(old)
-            await old.exit_code()
+            async with _steady_writers(fleet):
+                await more_menus(fleet, STEADY_MENUS)
+                old.send_signal(signal.SIGTERM)
+                fleet.targets.remove(old)
+                await old.exit_code()
+                await more_menus(fleet)
             await eventually(lambda: len(fleet.menus()) == len(fleet.users))
             return {"last call -> next one's first": leader.sends[0].begun - max(call.ended for call in old.sends)}
 
         yield trial
         await check_promises(fleet)
+
+
+@asynccontextmanager
+async def _steady_writers(fleet: Fleet) -> AsyncIterator[None]:
+    """WRITE_RATE new users a second for as long as the block lasts, on a fixed schedule whatever the fleet does."""
+
+    async def write() -> None:
+        due = trio.current_time()
+        while True:
+            new_users_write(fleet, 1)
+            due += 1 / WRITE_RATE
+            await trio.sleep_until(due)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        yield
+        nursery.cancel_scope.cancel(reason="enough has been written")
 
 
 def halts(how: signal.Signals) -> Stage:

@@ -3,7 +3,7 @@
 Every figure has a stage for each side, and a trial that is done on it time and again. The trials of the sides
 alternate, so that a slow minute of the machine hits both, and who goes first changes every time.
 
-The aiogram bot has no part in this: two instances of it would both send.
+The peers have no part in this: two instances of them would both send.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from benchmarks.plan import Plan
+from benchmarks.plan import OTHER, OURS, Plan
 from benchmarks.stages import Ground, Stage, cold_starts, failovers, halts, handovers
 from fleet.process import THIS
 from sandbox.postgres import EmbeddedPostgres, PostgresFailed, temporary_postgres
@@ -44,7 +44,7 @@ class Figure:
 
 
 FIGURES = {
-    "handover": Figure(handovers, "planned handover", 12, 4),
+    "handover": Figure(handovers, "planned handover", 30, 4),
     "kill": Figure(halts(signal.SIGKILL), "kill -9", 8, 3),
     "stop": Figure(halts(signal.SIGSTOP), "SIGSTOP, lease 3 s", 4, 1),
     "failover": Figure(failovers, "Postgres failover", 4, 1),
@@ -65,8 +65,8 @@ def measure(plan: Plan) -> tuple[list[Samples], str | None]:
 
 
 async def _measure_all(plan: Plan, server: EmbeddedPostgres, samples: list[Samples]) -> None:
-    checkouts = {"ours": THIS, "other": plan.against}
-    sides = {name: checkout for name, checkout in checkouts.items() if name in plan.sides and checkout is not None}
+    checkouts = {OURS: THIS, OTHER: plan.against}
+    sides = {name: checkout for name in plan.takeover_sides if (checkout := checkouts[name]) is not None}
     with trio.fail_after(WHOLE_DEADLINE):
         for name in plan.takeovers:
             figure = FIGURES[name]

@@ -1,4 +1,4 @@
-"""The service and another side under one load, in turns: acknowledgements and menus a second, and latencies."""
+"""All sides under one load, in turns: acknowledgements and menus a second, latencies, and processor time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from time import monotonic
 import asyncpg
 import uvloop
 
-from benchmarks import report, updates
+from benchmarks import processes, report, updates
+from benchmarks.contenders import make_side
 from benchmarks.load import ClosedLoop
 from benchmarks.plan import Plan
 from benchmarks.report import Run
 from benchmarks.schedule import OpenLoop
 from benchmarks.sides import Side, SideFailed
 from benchmarks.telegram_stub import TelegramStub
-from fleet.process import SECRET, THIS
+from fleet.process import SECRET
 from sandbox.ports import free_port
 from sandbox.postgres import EmbeddedPostgres, PostgresFailed, temporary_postgres
 
@@ -30,7 +31,8 @@ CONNECTIONS = (40, 100)
 MOST_OUTSTANDING = 500
 OPEN_RATE = 200.0
 OPEN_CONNECTIONS = 100
-WHOLE_DEADLINE = 600.0
+WHOLE_DEADLINE = 1200.0
+PAUSE = 0.3
 
 Step = Callable[["Bench", Side, Run], Awaitable[None]]
 
@@ -40,9 +42,14 @@ class Bench:
     """What every measurement needs at hand."""
 
     plan: Plan
+    server: EmbeddedPostgres
     stub: TelegramStub
     stub_port: int
     runs: list[Run]
+
+    def spent(self, side: Side) -> tuple[float, float]:
+        """Seconds of processor time so far: the side's, and those of all of Postgres."""
+        return side.cpu_seconds(), processes.postgres_cpu_seconds(self.server)
 
 
 async def measure_acks(bench: Bench, side: Side, run: Run, connections: int) -> None:
@@ -115,15 +122,21 @@ def _at(measure: Callable[[Bench, Side, Run, int], Awaitable[None]], connections
 
 
 async def measure(bench: Bench, side: Side, run: Run, step: Step) -> None:
-    """One figure, then the proof that all of its updates are in the database and nothing is left to do."""
+    """One figure, then the proof that all of its updates are in the database and nothing is left to do.
+
+    From its first update until then the processor time is counted that each of them takes, in µs.
+    """
+    sent, before = side.numbers.taken, bench.spent(side)
     await step(bench, side, run)
     bench.stub.on_menu = None
     await side.settle()
     asked, found = side.numbers.taken, await side.processed()
+    for name, since, until in zip(("cpu_us", "postgres_us"), before, bench.spent(side), strict=True):
+        run.values[f"{name} {run.figure}"] = 1e6 * (until - since) / max(1, asked - sent)
     if asked != found:
         run.errors["updates sent but not recorded as processed"] = asked - found
-    print(f"  {run.side:<5} {run.figure:<10} {_brief(run)}", file=sys.stderr, flush=True)
-    await asyncio.sleep(0.3)
+    print(f"  {run.side:<14} {run.figure:<10} {_brief(run)}", file=sys.stderr, flush=True)
+    await asyncio.sleep(PAUSE)
 
 
 def _brief(run: Run) -> str:
@@ -132,46 +145,32 @@ def _brief(run: Run) -> str:
 
 
 async def _round(bench: Bench, sides: list[Side], number: int) -> None:
-    """All figures once, both sides up, figure by figure in turns; the side that goes first changes every round."""
-    order = sides if number % 2 else sides[::-1]
+    """All figures once, all sides up, figure by figure in turns; who goes first changes with every figure and round."""
     print(f"round {number} of {bench.plan.rounds}", file=sys.stderr, flush=True)
     async with contextlib.AsyncExitStack() as stack:
-        for side in order:
+        for side in sides:
             stack.push_async_callback(side.stop)
             await side.start(bench.stub_port)
-        for name, step in _steps(bench.plan):
-            for side in order:
+        for turn, (name, step) in enumerate(_steps(bench.plan), start=number - 1):
+            for side in _rotated(sides, turn):
                 run = Run(number, side.name, name)
                 bench.runs.append(run)
                 await measure(bench, side, run, step)
-        for side in order:
+        for side in sides:
             now, peak = side.memory_mb()
             bench.runs.append(Run(number, side.name, "memory", {"rss": now, "peak_rss": peak}))
 
 
-def _sides(plan: Plan) -> list[Side]:
-    ours = {"WORKERS": str(plan.workers), "SEND_RATE": "0", "LOG_FORMAT": "json", "LOG_LEVEL": plan.log_level}
-    theirs = {"LOG_LEVEL": plan.log_level, **({"RIVAL_UVLOOP": "1"} if plan.rival_uvloop else {})}
-    owes = "select exists (select 1 from inbox)"
-    sides = [
-        Side("ours", THIS, ("svc", "run"), ours, owes),
-        Side("rival", THIS, ("benchmarks.rival",), theirs, owes=None),
-    ]
-    if plan.against is not None:
-        sides.append(Side("other", plan.against, ("svc", "run"), ours, owes))
-    return [side for side in sides if side.name in plan.sides]
+def _rotated(sides: list[Side], turn: int) -> list[Side]:
+    first = turn % len(sides)
+    return sides[first:] + sides[:first]
 
 
-async def _all_rounds(bench: Bench, server: EmbeddedPostgres, folder: Path) -> None:
+async def _all_rounds(bench: Bench, folder: Path) -> None:
+    plan = bench.plan
     async with asyncio.timeout(WHOLE_DEADLINE), listening(bench):
-        for number in range(1, bench.plan.rounds + 1):
-            sides = _sides(bench.plan)
-            for side in sides:
-                database = f"{side.name}_{number}"
-                server.execute(f"create database {database}")
-                side.database_url = server.url_of(database)
-                side.port = free_port()
-                side.log = folder / f"{database}.log"
+        for number in range(1, plan.rounds + 1):
+            sides = [make_side(name, plan, bench.server, number, folder) for name in plan.sides]
             await _round(bench, sides, number)
 
 
@@ -187,10 +186,10 @@ async def listening(bench: Bench) -> AsyncIterator[None]:
 
 def measure_all(plan: Plan) -> tuple[list[Run], str | None]:
     """Everything from the database to the last round; returns what was measured and why it ended early, if it did."""
-    bench = Bench(plan, TelegramStub(), free_port(), [])
     with tempfile.TemporaryDirectory(prefix="svc-bench-") as folder, temporary_postgres() as server:
+        bench = Bench(plan, server, TelegramStub(), free_port(), [])
         try:
-            uvloop.run(_all_rounds(bench, server, Path(folder)))
+            uvloop.run(_all_rounds(bench, Path(folder)))
         # First, as it is an OSError too.
         except TimeoutError:
             return bench.runs, f"ended early: not done after {WHOLE_DEADLINE:.0f} s"

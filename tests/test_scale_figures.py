@@ -14,9 +14,9 @@ import pytest
 from benchmarks.scale import report
 from benchmarks.scale.fill import BOT_ID, FIRST_PENDING, add_pending, add_processed, connect
 from benchmarks.scale.inside.timed_service import STEPS
-from benchmarks.scale.machine import Usage, usage
 from benchmarks.scale.rows import Finding, Findings, Row, goal, verdict
 from benchmarks.scale.timings import Timings, read_timings
+from benchmarks.scale.usage import Usage, usage
 from svc.bot.menu_bot import bot
 from svc.handler.known import Known
 from telegram_client.updates import read_update

@@ -2,12 +2,13 @@
 
     __main__.py   the command line
     plan.py       how many rows, how long, which scenes
-    machine.py    what it runs on, and how much of that others use
+    usage.py      how much of the machine others use meanwhile
     rows.py       the rows of the table, their goals and verdicts
     report.py     the table, and the file of all values
     stage.py      a side's database and its instances
     fill.py       the rows that a scene begins with: all that is known here of the tables
-    backlog.py    scenes on a deep inbox: taking over, draining, memory, `svc status`
+    backlog.py    scenes on a deep inbox: an update's cost, taking over, draining, memory, `svc status`
+    cost.py       what an update costs in processor time beside what is in the database
     one_chat.py   the scene of one chat with a very long backlog
     pruning.py    the scene of forgetting processed updates under load
     others.py     users who write meanwhile

@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from benchmarks import ending
+from benchmarks.machine import machine
 from benchmarks.scale import report
 from benchmarks.scale.backlog import backlog
 from benchmarks.scale.one_chat import one_chat
@@ -48,18 +49,18 @@ def main() -> int:
         parser.error(
             f"{tempfile.gettempdir()} has {free / 1e9:.0f} GB free, and {plan.disk_bytes / 1e9:.0f} are needed"
         )
-    began = monotonic()
+    began, here = monotonic(), machine()
     found, conditions = _measure(plan)
-    path = report.save(plan, found, conditions)
-    print(f"rows x {plan.scale:g}, windows of {plan.window:g} s; {os.cpu_count()} processors; {conditions['server']}")
+    path = report.save(plan, found, {"machine": here.fields(), **conditions})
+    print(f"machine: {here}\nrows x {plan.scale:g}, windows of {plan.window:g} s; {conditions['server']}")
     print(report.table(found), end="\n\n")
     print(f"{monotonic() - began:.0f} s; all values: {os.path.relpath(path)}")
     complaints = [complaint for side in found.values() for complaint in side.complaints]
-    if options.check:
-        complaints += [f"missed: {words}" for words in report.missed(found["now"])]
     for complaint in complaints:
         print(complaint, file=sys.stderr)
-    return 1 if complaints else 0
+    missed = report.missed(found["now"])
+    print(f"verdict: {len(complaints)} scenes broke off; goals missed: {', '.join(missed) or 'none'}")
+    return 1 if complaints or (options.check and missed) else 0
 
 
 def _measure(plan: Plan) -> tuple[dict[str, Findings], dict[str, Any]]:

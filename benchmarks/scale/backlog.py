@@ -1,4 +1,4 @@
-"""Scenes on a deep inbox beside many processed updates: taking over, draining, memory, `svc status`.
+"""Scenes on a deep inbox beside many processed updates: an update's cost, taking over, draining, memory, `svc status`.
 
 One database for all of them, to which pending updates are added from scene to scene.
 """
@@ -13,7 +13,8 @@ from math import isinf
 from statistics import median
 from time import monotonic
 
-from benchmarks.scale.fill import add_pending, add_processed
+from benchmarks.scale.cost import EMPTY, measure_cost
+from benchmarks.scale.fill import add_pending, add_processed, add_waiting, empty_inbox
 from benchmarks.scale.instance import Instance
 from benchmarks.scale.others import milliseconds
 from benchmarks.scale.plan import PENDING, PENDING_CHATS, PROCESSED
@@ -48,9 +49,15 @@ async def backlog(stage: Stage) -> None:
     """All scenes on one database, which grows."""
     window = stage.plan.window
     with stage.fresh_database("backlog"):
+        await measure_cost(stage, "writing to an empty database", EMPTY)
         async with stage.step("making processed updates", (), FILL_DEADLINE):
             # They are all younger than what is forgotten.
             await add_processed(stage.database_url, stage.plan.rows(PROCESSED), hours_ago=1)
+        await measure_cost(stage, "writing beside 10 M processed", "10m")
+        async with stage.step("making 1 M that wait for tomorrow", (), FILL_DEADLINE):
+            await add_waiting(stage.database_url, stage.plan.rows(PENDING[0]), stage.plan.rows(PENDING_CHATS))
+        await measure_cost(stage, "writing beside 1 M waiting", "waiting")
+        await empty_inbox(stage.database_url)
         await _deepen(stage, PENDING[0])
         await _takeovers(stage, "1m")
         async with stage.step(

@@ -59,6 +59,7 @@ FROM (SELECT id, now() - make_interval(secs => 3600 * ($4 + 1 - (id - $5::bigint
 OTHER_INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'processed_updates' AND indexdef NOT LIKE 'CREATE UNIQUE%'
 """
+AVAILABLE = "ALTER TABLE inbox ALTER COLUMN available_at SET DEFAULT %s"
 DELETED = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'processed_updates'"
 
 
@@ -78,6 +79,26 @@ async def add_pending(database_url: str, rows: int, chats: int) -> None:
         first = 1 + await connection.fetchval("SELECT coalesce(max(update_id), $1) FROM inbox", FIRST_PENDING - 1)
         await _fill(connection, PENDING, first, rows - there, chats)
         await _tidy_up(connection, "inbox")
+    finally:
+        await connection.close(timeout=CONNECT_DEADLINE)
+
+
+async def add_waiting(database_url: str, rows: int, chats: int) -> None:
+    """The same, but none of them may be sent before tomorrow, as after a long pause that Telegram asked for."""
+    connection = await connect(database_url)
+    try:
+        await connection.execute(AVAILABLE % "now() + interval '1 day'")
+        await add_pending(database_url, rows, chats)
+        await connection.execute(AVAILABLE % "now()")
+    finally:
+        await connection.close(timeout=CONNECT_DEADLINE)
+
+
+async def empty_inbox(database_url: str) -> None:
+    """Take everything out of the inbox."""
+    connection = await connect(database_url)
+    try:
+        await connection.execute("TRUNCATE inbox")
     finally:
         await connection.close(timeout=CONNECT_DEADLINE)
 

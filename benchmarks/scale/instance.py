@@ -87,8 +87,9 @@ async def running_instance(
     """
     timings_file = stem.with_suffix(".timings")
     settings = UNLIMITED | {"PYTHONPATH": str(INSIDE), "TIMINGS": str(timings_file), **more}
-    side = Side(stem.name, checkout, ("timed_service",), settings, None, free_port(), database_url)
-    side.log = stem.with_suffix(".log")
+    command = (checkout.python, "-m", "timed_service")
+    log = stem.with_suffix(".log")
+    side = Side(stem.name, checkout.folder, command, settings, None, free_port(), database_url, log)
     instance = Instance(side, timings_file, load_menu)
     stub, stub_port = TelegramStub(), free_port()
     stub.on_menu = instance.menu

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import RESULTS
-from benchmarks.scale.machine import machine
 from benchmarks.scale.plan import Plan
 from benchmarks.scale.rows import ROWS, Finding, Findings, Row, goal, verdict
 
@@ -51,7 +50,6 @@ def save(plan: Plan, found: dict[str, Findings], conditions: dict[str, Any]) -> 
     path = RESULTS / time.strftime("scale-%Y%m%d-%H%M%S.json")
     content = {
         "plan": asdict(plan),
-        "machine": machine(),
         "packages": {name: version(name) for name in _PACKAGES},
         **conditions,
         "sides": {name: asdict(side) for name, side in found.items()},

@@ -45,6 +45,12 @@ class Findings:
 
 
 ROWS = (
+    Row("cpu_empty", "processor time of an update, empty database", "µs"),
+    Row("cpu_10m", "  with 10 M processed", "µs"),
+    Row("cpu_waiting", "  with 1 M waiting as well", "µs"),
+    Row("postgres_empty", "Postgres' processor time of an update, empty database", "µs"),
+    Row("postgres_10m", "  with 10 M processed", "µs"),
+    Row("postgres_waiting", "  with 1 M waiting as well", "µs"),
     Row("takeover_1m", "1 M pending, 10 M processed: lock acquired to the first call", "ms", most=100),
     Row("take_over_1m", "  of that taking over itself, 1 M", "ms", 1, most=100),
     Row("kill_1m", "  kill -9 to the next one's first call, 1 M", "ms"),

@@ -14,11 +14,11 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.scale.instance import Instance, running_instance
-from benchmarks.scale.machine import usage
 from benchmarks.scale.others import Others
 from benchmarks.scale.plan import Plan
 from benchmarks.scale.rows import Finding, Findings
 from benchmarks.scale.timings import READING_BACK, Timings
+from benchmarks.scale.usage import usage
 from benchmarks.sides import SideFailed
 from benchmarks.updates import Numbers
 from fleet.process import Checkout, service_environment

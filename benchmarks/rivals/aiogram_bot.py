@@ -1,15 +1,10 @@
-"""The other side: the same bot duties as a good aiogram user would write them.
-
-aiogram 3 on its aiohttp webhook server; an asyncpg pool; a middleware that writes each update's id before the
-handlers and skips what it has seen; the update is acknowledged after its handler ran. Settings come from the
-environment, with the names the service uses.
+"""The bot in aiogram 3, on its aiohttp webhook server: a middleware writes each update's id down before the handlers
+and skips what it has seen; the update is acknowledged after its handler has run. With UVLOOP set it runs on uvloop.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,24 +17,15 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, Message, T
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
 from aiohttp import web
 
-TABLE = """
-create table if not exists processed_updates (
-    update_id bigint primary key,
-    update_type text not null,
-    processed_at timestamptz not null default now()
-)
-"""
-REMEMBER = """
-insert into processed_updates (update_id, update_type) values ($1, $2)
-on conflict do nothing returning update_id
-"""
-ITEMS = ("Chat", "Pictures", "Video", "Music", "Models", "Profile", "Language", "Help")
+from benchmarks.rivals.common import ROWS, first_seen, greeting, log_to_stdout, open_pool
+
 MENU = InlineKeyboardMarkup(
     inline_keyboard=[
-        [InlineKeyboardButton(text=item, callback_data=f"menu:{item.lower()}") for item in ITEMS[row : row + 2]]
-        for row in range(0, len(ITEMS), 2)
+        [InlineKeyboardButton(text=item, callback_data=f"menu:{item.lower()}") for item in row] for row in ROWS
     ]
 )
+# To the Bot API, at once.
+MOST_CONNECTIONS = 100
 
 router = Router()
 
@@ -58,24 +44,23 @@ class SkipSeen(BaseMiddleware):
     ) -> Any:
         """Write the id down; go on only if it was not there."""
         assert isinstance(event, Update)
-        if await self._pool.fetchval(REMEMBER, event.update_id, event.event_type) is None:
-            return None
-        return await handler(event, data)
+        if await first_seen(self._pool, event.update_id, event.event_type):
+            return await handler(event, data)
+        return None
 
 
 @router.message(CommandStart())
 async def start(message: Message) -> None:
     """Greets and shows the menu."""
     name = message.from_user.first_name if message.from_user else "there"
-    await message.answer(f"Hello, {name}! What shall we do?", reply_markup=MENU)
+    await message.answer(greeting(name), reply_markup=MENU)
 
 
 async def make_app() -> web.Application:
     """The whole application, ready to be served."""
-    pool = await asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=10, max_size=20)
-    await pool.execute(TABLE)
+    pool = await open_pool()
     api = TelegramAPIServer.from_base(os.environ["TELEGRAM_API_ROOT"])
-    bot = Bot(os.environ["BOT_TOKEN"], session=AiohttpSession(api=api, limit=100))
+    bot = Bot(os.environ["BOT_TOKEN"], session=AiohttpSession(api=api, limit=MOST_CONNECTIONS))
     # The bot has no dialogues, so it pays for no dialogue state either.
     dispatcher = Dispatcher(disable_fsm=True)
     dispatcher.include_router(router)
@@ -98,8 +83,8 @@ async def _health(_: web.Request) -> web.Response:
 
 def main() -> None:
     """Serves until SIGTERM."""
-    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "info").upper(), stream=sys.stdout)
-    if os.environ.get("RIVAL_UVLOOP"):
+    log_to_stdout()
+    if os.environ.get("UVLOOP"):
         import uvloop
 
         uvloop.install()

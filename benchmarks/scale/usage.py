@@ -1,13 +1,11 @@
-"""The machine that is measured on, and how much of it others use meanwhile."""
+"""How much of the machine others use meanwhile."""
 
 from __future__ import annotations
 
 import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat behind the command's name.
@@ -37,20 +35,6 @@ def usage() -> Usage:
     first = Path("/proc/stat").read_text().partition("\n")[0].split()[1 : 1 + _ALL_TIMES]
     everybody = sum(int(ticks) for field, ticks in enumerate(first) if field not in _IDLE)
     return Usage(time.monotonic(), everybody / _TICKS, _ours() / _TICKS)
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "processor": models[0] if models else platform.machine(),
-        "processors": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-    }
 
 
 def _ours() -> int:
