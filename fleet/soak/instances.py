@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import trio
 
-from fleet.process import THIS, ServiceProcess, running_service
+from fleet.process import THIS, LogLine, ServiceProcess, running_service
 from fleet.soak.delivery import Target
 from fleet.soak.plan import Kind
 
@@ -21,12 +21,20 @@ SETTINGS = {"KEEP_PROCESSED": "48"}
 
 # A thousand lines a second are written; of these something is made.
 _KEPT = re.compile(rb'"event": ?"(?:STATE|LOCK_WAIT|IN_DOUBT|FOUND)"|"level": ?"(?:error|critical)"')
-_OF_AN_UPDATE = ("IN_DOUBT", "FOUND")
 
 
 def is_kept(line: bytes) -> bool:
     """Whether a line of an instance's log says something that a soak looks at."""
     return _KEPT.search(line) is not None
+
+
+def _counted(line: LogLine) -> str:
+    """What a line counts as in the end."""
+    if line["event"] == "IN_DOUBT":
+        return f"in doubt: {line.get('reason') or line.get('error')}"
+    if line.get("level") in ("error", "critical"):
+        return f"error: {line['event']}"
+    return "found" if line["event"] == "FOUND" else ""
 
 
 @dataclass(eq=False)
@@ -47,18 +55,17 @@ class Instances:
     """Starts instances at one database, and ends them. `bot_api` is where they find Telegram, `targets` are those that
     take updates in.
 
-    `started` is how many there were, `done` counts deploys and kills, `ended` tells of those that ended in another way
-    than they should, and `logged` counts what they logged, of what a soak looks at, by event.
+    `every` are all that ever were, and `standing` those that are up; `done` counts deploys and kills, and `ended` tells
+    of those that ended in another way than they should.
     """
 
     def __init__(self, nursery: trio.Nursery, database_url: str) -> None:
         self.bot_api = ""
+        self.every: list[Instance] = []
         self.standing: list[Instance] = []
         self.targets: list[Target] = []
-        self.started = 0
         self.done: Counter[Kind] = Counter()
         self.ended: list[str] = []
-        self.logged: Counter[str] = Counter()
         self._nursery = nursery
         self._database_url = database_url
         # One after the other: a kill in the middle of a deploy would leave nobody for a moment.
@@ -66,12 +73,17 @@ class Instances:
 
     async def add(self) -> Instance:
         """Start one more; once it is PASSIVE it takes updates in."""
-        self.started += 1
-        instance: Instance = await self._nursery.start(self._run, self.started)
+        instance: Instance = await self._nursery.start(self._run, len(self.every) + 1)
+        self.every.append(instance)
         await instance.service.event("LOCK_WAIT")
         self.standing.append(instance)
         self.targets.append(instance.target)
         return instance
+
+    @property
+    def logged(self) -> Counter[str]:
+        """What the instances have logged, of what a soak looks at."""
+        return Counter(filter(None, (_counted(line) for each in self.every for line in each.service.log)))
 
     @property
     def active(self) -> Instance | None:
@@ -127,9 +139,6 @@ class Instances:
                 self.ended.append(f"instance {number} ended with {code}{unasked}: {words}")
 
     def _take_out(self, instance: Instance) -> None:
-        self.logged.update(line["event"] for line in instance.service.log if line["event"] in _OF_AN_UPDATE)
-        errors = [line for line in instance.service.log if line.get("level") in ("error", "critical")]
-        self.logged.update(f"error: {line['event']}" for line in errors)
         instance.target.close()
         if instance in self.standing:
             self.standing.remove(instance)

@@ -39,8 +39,8 @@ SHEETS = {
     "instances": (
         Panel("Memory", "MiB", [(role.upper(), f"memory_{role}") for role in _ROLES]),
         Panel("Open descriptors", "", [(role.upper(), f"descriptors_{role}") for role in _ROLES]),
-        Panel("Half were faster", "ms", [("answered", "answer_p50"), ("acknowledged", "ack_p50")]),
-        Panel("One in a hundred was slower", "ms", [("answered", "answer_p99"), ("acknowledged", "ack_p99")]),
+        Panel("Time, median", "ms", [("answered", "answer_p50"), ("acknowledged", "ack_p50")]),
+        Panel("Time, 99th percentile", "ms", [("answered", "answer_p99"), ("acknowledged", "ack_p99")]),
         Panel("Answers", "/s", [("answers", "rate")]),
         Panel("Connections to Postgres", "", [("connections", "connections")]),
     ),

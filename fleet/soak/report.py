@@ -96,13 +96,13 @@ def _messages(outcome: Outcome) -> list[Row]:
 def _service(outcome: Outcome) -> list[Row]:
     done, logged = outcome.instances.done, outcome.instances.logged
     return [
-        ("deploys", str(done[Kind.DEPLOY]), f"{outcome.instances.started} instances in all"),
+        ("deploys", str(done[Kind.DEPLOY]), f"{len(outcome.instances.every)} instances in all"),
         ("kills", str(done[Kind.KILL]), "of the one that led"),
-        ("found out", str(logged["FOUND"]), "sends that were in doubt at first, as the service says"),
+        ("found out", str(logged["found"]), "sends that were in doubt at first, as the service says"),
         ("could not tell", str(outcome.tally.doubts), "updates with a doubt, as the service says"),
+        *[("", str(count), words) for words, count in logged.most_common() if words != "found"],
         ("pruned", f"{outcome.in_database.forgotten:,}", f"of {outcome.in_database.old:,} rows that were there before"),
         *[("refused", f"{count:,}", words) for words, count in outcome.refused.most_common(4)],
-        *[("logged", str(count), words) for words, count in logged.items() if words.startswith("error: ")],
     ]
 
 

@@ -34,6 +34,8 @@ LATENCY = 0.02
 """Seconds that a call takes, half of them each way: so a kill finds some on their way."""
 MOST_MESSAGES = 100_000
 """The latest are remembered: more than come in minutes, and nobody looks for or edits older ones here."""
+FIRST_MESSAGE = 100_000_000
+"""Ids grow: those of the rows that are there at the beginning (old_rows.py) are below."""
 
 Answered = Callable[[int, int, str], object]
 """Told the chat, the id of the bot's message and its text, when a text takes effect in a chat."""
@@ -41,6 +43,7 @@ Answered = Callable[[int, int, str], object]
 _BOT = {"id": int(DEMO_TOKEN.partition(":")[0]), "is_bot": True, "first_name": "Soak", "username": "soak_bot"}
 _RESULTS: dict[str, Any] = {
     "getMe": _BOT,
+    "getWebhookInfo": {"url": "", "has_custom_certificate": False, "pending_update_count": 0},
     "getMyCommands": [],
     "setMyCommands": True,
     "getChatMenuButton": {"type": "commands"},
@@ -64,7 +67,7 @@ class Telegram:
         self.refused: Counter[str] = Counter()
         self._answered = answered
         self._messages: OrderedDict[int, _Message] = OrderedDict()
-        self._latest = 0
+        self._latest = FIRST_MESSAGE
 
     def writes(self, chat_id: int) -> int:
         """Somebody writes in a private chat: the id of the message."""
