@@ -17,17 +17,24 @@ ROWS_A_COMMIT = 100_000
 AFTER = 120.0
 """Seconds after the end of the load for which there are rows as well."""
 
-# Like the row of a /start that was answered with one call.
+# Like the rows of what people do here: two of three were answered with a message, the third was a press.
 _FILL = """
 INSERT INTO processed_updates
     (bot_id, update_id, processed_at, worker_instance_id, update_type, received_at, outcome, attempts, chat_id,
      received_by, history, message_id, sent_id)
-SELECT {bot_id}, id, at, 'host-100-abcdef', 'message', at - interval '30 ms', 'done', 1, 1000000000 + id,
-       'host-101-abcdef', jsonb_build_array(jsonb_build_object(
-           'at', at, 'began', at - interval '25 ms', 'epoch', 1, 'instance', 'host-100-abcdef', 'event', 'done',
-           'calls', jsonb_build_array(jsonb_build_object('method', 'sendMessage', 'outcome', 'ok', 'ms', 21.7)))),
-       2 * id - 1, 2 * id
-FROM (SELECT id, to_timestamp({began} + id / {rate}::float8) AS at FROM generate_series({first}, {last}) AS id) AS made
+SELECT {bot_id}, id, at, 'vm-10000-abcdef', CASE WHEN sent THEN 'message' ELSE 'callback_query' END,
+       at - interval '30.123 ms', 'done', 1, 1000000000 + id, 'vm-10001-abcdef',
+       jsonb_build_array(jsonb_build_object(
+           'at', at, 'began', at - interval '25.123 ms', 'epoch', 1, 'event', 'done', 'instance', 'vm-10000-abcdef',
+           'calls', CASE WHEN sent THEN sending ELSE pressing END)),
+       CASE WHEN sent THEN 2 * id - 1 END, CASE WHEN sent THEN 2 * id END
+FROM (SELECT id, id % 3 > 0 AS sent, to_timestamp({began} + id / {rate}::float8) AS at,
+             jsonb_build_array(jsonb_build_object(
+                 'ms', 21.7, 'method', 'sendMessage', 'outcome', 'ok', 'message_id', 2 * id)) AS sending,
+             jsonb_build_array(
+                 jsonb_build_object('ms', 21.7, 'method', 'editMessageText', 'outcome', 'ok'),
+                 jsonb_build_object('ms', 21.7, 'method', 'answerCallbackQuery', 'outcome', 'ok')) AS pressing
+      FROM generate_series({first}, {last}) AS id) AS made
 """
 
 
