@@ -188,16 +188,20 @@ def seeded(seed: int) -> People:
 
 
 def test_the_ledger_finds_what_it_is_for() -> None:
-    """One answer each is well; none is lost, two are twice, and a recorded doubt excuses either."""
+    """One answer each is well, none is lost and two are twice. A recorded doubt excuses either; what is in the inbox
+    or was never taken in is only late."""
     ledger = Ledger(Window())
-    for number in range(6):
-        ledger.write(Message(number, Kind.START, Person(FIRST_CHAT + number), due=10.0))
+    for number in range(8):
+        message = Message(number, Kind.START, Person(FIRST_CHAT + number), due=10.0)
+        ledger.write(message)
+        if number != 7:
+            ledger.accept(message, 10.25)
     for number in (0, 1, 1, 2, 2):
         ledger.answer(number, FIRST_CHAT + number, "menu", 10.5)
     assert ledger.answer(3, FIRST_CHAT, "qz3", 11) is None  # in somebody else's chat
     ledger.answer(9_999, FIRST_CHAT + 9_999, "menu", 11)  # nobody has written that
-    found = tally(ledger, [FIRST_UPDATE + 2, FIRST_UPDATE + 5])
-    assert (found.lost, found.twice, found.excused, found.doubts) == ([3, 4], [1], 2, 2)
+    found = tally(ledger, [FIRST_UPDATE + 2, FIRST_UPDATE + 5], owed_updates=[FIRST_UPDATE + 6])
+    assert (found.lost, found.twice, found.excused, found.doubts, found.waiting) == ([3, 4], [1], 2, 2, 2)
     assert len(ledger.unasked) == 2
     assert ledger.longest_wait == 0.5
     assert ledger.answered == {Kind.START: 3}

@@ -54,6 +54,7 @@ class Outcome:
         """What was promised and not kept, a sentence each; that something is not flat is among them."""
         counted = {
             "messages got no answer": len(self.tally.lost),
+            "messages still waited for their answers when the calm was over": self.tally.waiting,
             "messages were answered twice, and no doubt was recorded": len(self.tally.twice),
             "texts that nobody had asked for": len(self.ledger.unasked),
             "updates got a 200, and the database does not know of them": self.missing,

@@ -30,7 +30,8 @@ def verdict(outcome: Outcome) -> str:
     flat = "everything flat" if outcome.judged else "too short to tell what is flat"
     if any(each.flat is False for each in outcome.trends):
         flat = "not everything flat"
-    words = f"lost {lost}, twice {twice}, {flat}, longest wait {outcome.ledger.longest_wait:.2f} s"
+    behind = f", {outcome.tally.waiting} still waiting" if outcome.tally.waiting else ""
+    words = f"lost {lost}, twice {twice}{behind}, {flat}, longest wait {outcome.ledger.longest_wait:.2f} s"
     return f"verdict: {'BROKEN' if found else 'kept'}: {words}"
 
 
@@ -82,6 +83,7 @@ def _messages(outcome: Outcome) -> list[Row]:
         ("in the database", f"{outcome.in_database.updates:,}", "of these in the end"),
         ("answers", f"{ledger.answered.total():,}", kinds),
         ("lost", str(len(tally.lost)), "got no answer"),
+        ("waiting", str(tally.waiting), "still were when the calm was over"),
         ("twice", str(len(tally.twice)), "got more than one, and no doubt was recorded"),
         ("in doubt", str(tally.excused), "got none or more than one, and a doubt was recorded"),
         ("unasked", str(len(ledger.unasked)), "texts that nobody had asked for"),

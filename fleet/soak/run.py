@@ -40,7 +40,7 @@ POSTGRES = {"checkpoint_timeout": "60s"}
 _DOUBTED = """
 SELECT update_id FROM inbox WHERE doubts > 0 UNION SELECT update_id FROM processed_updates WHERE doubts > 0
 """
-_OWED = "SELECT count(*) FROM inbox"
+_OWED = "SELECT update_id FROM inbox"
 _KNOWN = f"""
 SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM processed_updates WHERE update_id >= {FIRST_UPDATE}),
        (SELECT count(*) FROM processed_updates WHERE update_id < {FIRST_UPDATE})
@@ -142,18 +142,19 @@ class _Soak:
     async def _calm(self) -> None:
         """Wait until everybody has an answer and nothing is owed."""
         with trio.move_on_after(CALM):
-            while self._ledger.open or (await rows(self._database_url, _OWED))[0][0]:
+            while self._ledger.open or await rows(self._database_url, _OWED):
                 await trio.sleep(ENQUIRY)
         await trio.sleep(LAST_EFFECTS)
 
     async def _outcome(self, old: int, seconds: float) -> Outcome:
         doubted = [update_id for (update_id,) in await rows(self._database_url, _DOUBTED)]
+        owed = [update_id for (update_id,) in await rows(self._database_url, _OWED)]
         ((known, old_ones_left),) = await rows(self._database_url, _KNOWN)
         telegram = self._load.telegram
         return Outcome(
             self._plan,
             seconds,
-            tally(self._ledger, doubted),
+            tally(self._ledger, doubted, owed),
             [trend(series, self._readings.points[series.key], self._plan.seconds) for series in ALL_SERIES],
             self._readings,
             self._marks,
