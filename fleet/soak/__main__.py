@@ -22,6 +22,7 @@ from sandbox.postgres import PostgresFailed
 from svc.observability.errors import describe, leaves
 
 FOLDER = Path("build/soak")
+LEAKS = "To see the memory of the same two instances over all of the time: --deploy-every 0 --kill-every 0"
 
 
 def main() -> int:
@@ -73,7 +74,9 @@ def _run(plan: Plan) -> Outcome | str | None:
 
 
 def _plan() -> tuple[Plan, Path, Path | None]:
-    parser = argparse.ArgumentParser(prog="make soak OPTIONS=...", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="make soak OPTIONS=...", description=__doc__.partition("\n\n")[0], epilog=LEAKS
+    )
     usual = Plan()
     parser.add_argument("--minutes", type=_number(0.1, 240), default=usual.seconds / 60, help="default: 20")
     parser.add_argument("--rate", type=_number(1, 1000), default=usual.rate, help="messages a second (default: 300)")
@@ -81,7 +84,10 @@ def _plan() -> tuple[Plan, Path, Path | None]:
     for name in ("deploy", "kill"):
         default = getattr(usual, f"{name}_every")
         parser.add_argument(
-            f"--{name}-every", type=_seconds, default=default, help=f"seconds; 0: never (default: {default:g})"
+            f"--{name}-every",
+            type=_seconds,
+            default=default,
+            help=f"seconds between two, 0: none (default: {default:g})",
         )
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"for figures and pictures (default: {FOLDER})")
     parser.add_argument("--pictures", type=Path, help="a folder that takes the pictures as well")

@@ -90,7 +90,7 @@ def _title(plan: Plan) -> str:
 def _placed(drawn: str, number: int) -> str:
     row, column = divmod(number, COLUMNS)
     x, y = MARGIN + column * (PLOT + GAP), HEAD + row * ROW
-    return f'<svg x="{x}" y="{y}" width="{PLOT}" height="{HEIGHT}">{drawn}</svg>'
+    return f'<svg x="{x}" y="{y}" width="{PLOT}" height="{HEIGHT}" overflow="visible">{drawn}</svg>'
 
 
 def _plot(outcome: Outcome, panel: Panel) -> str:

@@ -29,7 +29,8 @@ class Event:
 class Plan:
     """What is run: `rate` messages a second for `seconds`, with a deploy and a kill every so many seconds (0: none).
 
-    The seed makes who writes what, and when exactly is killed.
+    The seed makes who writes what, and when exactly is killed. With deploys an instance lives for two of the times
+    between them; without deploys and kills the same two stand for all of it, which is what shows a leak in one.
     """
 
     seconds: float = 1200.0
