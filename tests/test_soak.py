@@ -308,7 +308,7 @@ def test_a_process_is_measured_and_one_that_has_ended_is_not() -> None:
 # The command
 
 
-@pytest.mark.parametrize("options", [("--rate", "0"), ("--minutes", "1000"), ("--deploy-every", "1")])
+@pytest.mark.parametrize("options", [("--rate", "0"), ("--minutes", "1000"), ("--deploy-every", "1"), ("--rate", "x")])
 async def test_bad_usage_is_said_at_once(options: tuple[str, ...]) -> None:
     """One line on stderr, exit code 2, and nothing is started."""
     done = await run_command(*python("-m", "fleet.soak", *options), env=environment_of_checkout())

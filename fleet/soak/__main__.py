@@ -99,7 +99,7 @@ def _plan() -> tuple[Plan, Path, Path | None]:
 
 
 def _seconds(text: str) -> float:
-    return 0.0 if float(text) == 0 else _between(5, 86_400, text)
+    return 0.0 if text == "0" else _between(5, 86_400, text)
 
 
 def _number(least: float, most: float) -> partial[float]:
@@ -107,9 +107,12 @@ def _number(least: float, most: float) -> partial[float]:
 
 
 def _between(least: float, most: float, text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"is not {least:g} to {most:g}")
+        raise argparse.ArgumentTypeError(f"{text} is not {least:g} to {most:g}")
     return value
 
 
