@@ -104,7 +104,7 @@ def _service(outcome: Outcome) -> list[Row]:
         ("could not tell", str(outcome.tally.doubts), "updates with a doubt, as the service says"),
         *[("", str(count), words) for words, count in logged.most_common() if words != "found"],
         ("pruned", f"{outcome.in_database.forgotten:,}", f"of {outcome.in_database.old:,} rows that were there before"),
-        *[("refused", f"{count:,}", words) for words, count in outcome.refused.most_common(4)],
+        *[("refused", f"{count:,}", words[:70]) for words, count in outcome.refused.most_common(4)],
     ]
 
 
