@@ -10,7 +10,9 @@
     promises.py       what the database holds, and what must be true of it in the end
     postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
     waiting.py        waiting for what another process does
+    interrupt.py      Ctrl-C while something runs that has to clean up after itself
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
+    soak/             many minutes of load with deploys and kills, and whether everything stays as it was
 
 Only loopback is used, and only processes that were started here are ended.
 """

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,7 +57,10 @@ def checkout_at(folder: Path) -> Checkout:
 
 class ServiceProcess:
     """One instance. `started` is when it was started (Unix time), `log` its JSON lines so far, `bot_api` its way
-    to the Bot API if a Fleet started it. `clock_offsets` are the seconds by which its clock has been off."""
+    to the Bot API if a Fleet started it. `clock_offsets` are the seconds by which its clock has been off.
+
+    Of its log the lines are kept that `keeps` is true of: under hours of load it grows too long to be kept.
+    """
 
     def __init__(self, process: trio.Process, port: int, started: float) -> None:
         self.process = process
@@ -67,6 +70,7 @@ class ServiceProcess:
         self.stderr = b""
         self.bot_api: ObservedBotApi | None = None
         self.clock_offsets = [0.0]
+        self.keeps: Callable[[bytes], bool] = bool
         self._halts: list[Halt] = []
         self._killed = False
         self._more_log = Wakeup()
@@ -165,7 +169,7 @@ class ServiceProcess:
         rest = b""
         async for chunk in self.process.stdout:
             *lines, rest = (rest + chunk).split(b"\n")
-            self.log += [loads(line) | {READ_AT: time.time()} for line in lines]
+            self.log += [loads(line) | {READ_AT: time.time()} for line in lines if self.keeps(line)]
             self._more_log.set()
 
     async def read_stderr(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -83,12 +83,14 @@ def plot(
     until: float,
     seconds: float,
     labelled: bool = True,
+    told: Callable[[float], str] | None = None,
 ) -> str:
     """The lines over the `seconds` before `until`, as an `<svg>` with a title and a description for screen readers.
 
     The unit "ms" is shown as seconds where the values are that large. `marks` are in the order of their times, and
     those of some time before are among them, so that labels keep their lanes. Without `labelled` they are but lines,
-    and not told of in words: for plots under one that has them.
+    and not told of in words: for plots under one that has them. `told` says how the axis tells an age in seconds, if
+    not as one ("30 s ago").
     """
     seen = [mark for mark in marks if until - seconds < mark.at <= until]
     band = LANES * LANE_HEIGHT if labelled else 0
@@ -104,7 +106,7 @@ def plot(
         f'<text class="plot-title" x="0" y="{10 - band}">{escape(title)} <tspan>{escape(shown_unit)}</tspan></text>',
         *_legend(lines, 10 - band),
         *_value_axis(frame, ticks, scale=1 if shown_unit == unit else 1000),
-        *_time_axis(frame),
+        *_time_axis(frame, told or ago),
         *_marks(frame, seen),
         *(_labels(frame, marks) if labelled else []),
         *(path for line in lines for path in _paths(frame, line)),
@@ -165,11 +167,11 @@ def _value_axis(frame: _Frame, ticks: Sequence[float], *, scale: float) -> Itera
         yield _text(LEFT - 4, y + 3.5, "plot-end", f"{tick / scale:g}")
 
 
-def _time_axis(frame: _Frame) -> Iterator[str]:
+def _time_axis(frame: _Frame, told: Callable[[float], str]) -> Iterator[str]:
     """The two ends and the middle."""
     for share, style in ((1.0, "plot-start"), (0.5, "plot-middle"), (0.0, "plot-end")):
         age = frame.seconds * share
-        yield _text(frame.x(frame.until - age), HEIGHT - 3, style, ago(age))
+        yield _text(frame.x(frame.until - age), HEIGHT - 3, style, told(age))
 
 
 def ago(seconds: float) -> str:
