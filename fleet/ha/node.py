@@ -56,7 +56,9 @@ class Ports:
     rest: int = field(default_factory=free_port)
 
 
-def node_settings(name: str, ports: Ports, *, etcd: int, replication: int, folder: Path, binaries: Path) -> dict[str, Any]:
+def node_settings(
+    name: str, ports: Ports, *, etcd: int, replication: int, folder: Path, binaries: Path
+) -> dict[str, Any]:
     """Patroni's settings of a node: it finds etcd at one port, and other nodes find its Postgres at another."""
     user = {"username": "postgres"}
     return {

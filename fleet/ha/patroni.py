@@ -79,6 +79,7 @@ class Cluster:
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", f"default={peer}"),
         ]
+        self.folder = folder
         self.etcd = Program(command, folder / "etcd.log")
         self.nodes = {name: Node(name, folder / name, programs.patroni, port) for name in NODES}
 
