@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import httpx
 import trio
@@ -62,7 +61,8 @@ async def _play_all(programs: Programs, names: Sequence[str], seed: int, results
     say = partial(print, flush=True)
     async with running_cluster(programs) as cluster:
         for name in names:
-            results.append(await play(name, seed, cluster, programs, say))
+            result = await play(name, seed, cluster, programs, say)
+            results.append(result)
 
 
 def _run(work: Callable[[], Awaitable[None]]) -> str | None:

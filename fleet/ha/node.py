@@ -24,8 +24,8 @@ ASK_DEADLINE = 2.0
 GONE_DEADLINE = 10.0
 
 TIMES = {"ttl": 20, "loop_wait": 2, "retry_timeout": 5}
-"""Seconds: how long the leader's key lasts, how often a node looks, how long it tries again. 20 is Patroni's least `ttl`;
-`loop_wait` and twice `retry_timeout` have to fit into it."""
+"""Seconds: how long the leader's key lasts, how often a node looks, how long it tries again. 20 is Patroni's least
+`ttl`; `loop_wait` and twice `retry_timeout` have to fit into it."""
 CLUSTER_SETTINGS: dict[str, Any] = {
     **TIMES,
     "synchronous_mode": True,
@@ -81,8 +81,11 @@ def node_settings(
 
 
 class Node:
-    """A node in a folder of its own. `etcd_link` leads from its Patroni to etcd, `replication_link` from the other nodes
-    to its Postgres; both are to be run by the owner before it starts."""
+    """A node in a folder of its own.
+
+    `etcd_link` leads from its Patroni to etcd, `replication_link` from the other nodes to its Postgres; the owner runs
+    both before it starts.
+    """
 
     def __init__(self, name: str, folder: Path, patroni: Path, etcd_port: int) -> None:
         self.name = name

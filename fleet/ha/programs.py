@@ -1,7 +1,7 @@
 """Where etcd, PgBouncer and Patroni come from: what is installed, else a copy in a folder of our own.
 
-etcd and PgBouncer are unpacked from Debian's packages, which installed would start servers; Patroni is put into a virtual
-environment of its own. Nothing outside the folder changes.
+etcd and PgBouncer are unpacked from Debian's packages, which installed would start servers; Patroni is put into a
+virtual environment of its own. Nothing outside the folder changes.
 """
 
 from __future__ import annotations

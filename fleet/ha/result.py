@@ -18,8 +18,9 @@ OUTAGE = 1.0
 
 @dataclass(frozen=True)
 class Result:
-    """One scene's. `to_active` and `to_200` are the seconds from what happened until an instance became ACTIVE and until
-    200s came again; None if the lead did not change, and if 200s never stopped."""
+    """One scene's. `to_active` and `to_200` are the seconds from what happened until an instance became ACTIVE and
+    until 200s came again; None if the lead did not change, and if 200s never stopped. `strangers` are terms that were
+    led on a server that was not the leader any more, a sentence each."""
 
     scene: str
     verdict: Verdict

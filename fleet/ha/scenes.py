@@ -21,7 +21,8 @@ LEFT_ALONE = 3.0
 
 @dataclass(frozen=True)
 class Scene:
-    """`words` say what happens. `failsafe` is Patroni's failsafe_mode; `pooled`: PgBouncer stands before DATABASE_URL."""
+    """`words` say what happens. `failsafe` is Patroni's failsafe_mode; where `pooled`, DATABASE_URL leads through
+    PgBouncer."""
 
     words: str
     happens: Callable[[Stage], Awaitable[None]]
@@ -113,8 +114,6 @@ SCENES = {
     "pgbouncer_restarted": Scene("PgBouncer is away for 3 s", _pgbouncer_restarted, pooled=True),
     "no_etcd": Scene("the primary is cut off from etcd for 25 s", _no_etcd),
     "etcd_gone": Scene("etcd is killed, and comes back after 25 s", _etcd_gone),
-    "no_etcd_strict": Scene(
-        "the primary is cut off from etcd for 25 s, without failsafe_mode", _no_etcd, failsafe=False
-    ),
-    "etcd_gone_strict": Scene("etcd is killed for 25 s, without failsafe_mode", _etcd_gone, failsafe=False),
+    "no_etcd_strict": Scene("the primary is cut off from etcd for 25 s, no failsafe_mode", _no_etcd, failsafe=False),
+    "etcd_gone_strict": Scene("etcd is killed for 25 s, no failsafe_mode", _etcd_gone, failsafe=False),
 }

@@ -1,4 +1,4 @@
-"""What a scene has to do with: the cluster, two instances of the service with links of their own, PgBouncer if asked for."""
+"""What a scene has to do with: the cluster, two instances of the service with links of their own, maybe PgBouncer."""
 
 from __future__ import annotations
 
