@@ -102,6 +102,10 @@ class Node:
         """What Patroni and Postgres say."""
         return self._patroni.log
 
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-20:])
+
     async def start(self) -> None:
         """Start Patroni, which starts Postgres; the links have to be open."""
         settings = node_settings(

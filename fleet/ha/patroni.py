@@ -19,7 +19,7 @@ from sandbox.ports import free_port
 from sandbox.postgres_programs import let_pass
 
 NODES = ("one", "two", "three")
-HEALTHY_DEADLINE = 90.0
+HEALTHY_DEADLINE = 120.0
 SWITCHOVER_DEADLINE = 60.0
 END_DEADLINE = 60.0
 EVERY = 0.1
@@ -39,19 +39,20 @@ class View:
     @property
     def leader(self) -> str | None:
         """The node that leads, if Patroni knows of one that runs."""
-        return next((name for name, role in self.roles.items() if role == "leader" and self._well(name)), None)
+        return next((name for name, role in self.roles.items() if role == "leader" and self.well(name)), None)
 
     @property
     def synchronous(self) -> str | None:
         """The standby that has whatever is committed."""
-        return next((name for name, role in self.roles.items() if role == "sync_standby" and self._well(name)), None)
+        return next((name for name, role in self.roles.items() if role == "sync_standby" and self.well(name)), None)
 
     @property
     def whole(self) -> bool:
         """Whether every node is there and does what it should."""
-        return bool(self.leader and self.synchronous) and all(map(self._well, NODES))
+        return bool(self.leader and self.synchronous) and all(map(self.well, NODES))
 
-    def _well(self, name: str) -> bool:
+    def well(self, name: str) -> bool:
+        """Whether this node does what it should."""
         return self.states.get(name) in ("running", "streaming")
 
     def __str__(self) -> str:
@@ -116,7 +117,8 @@ class Cluster:
                 if condition(view):
                     return view
                 await trio.sleep(EVERY)
-        raise ClusterFailed(f"after {deadline:.0f} s the cluster is still: {view}")
+        words = "".join(f"\n{name}: {node.last_words()}" for name, node in self.nodes.items() if not view.well(name))
+        raise ClusterFailed(f"after {deadline:.0f} s the cluster is still: {view}{words}")
 
     async def leader(self) -> Node:
         """The node that leads, as soon as one does."""
@@ -144,6 +146,8 @@ class Cluster:
     async def change(self, **settings: object) -> None:
         """Change settings of the whole cluster, and wait until every node has them."""
         leader = await self.leader()
+        if settings.items() <= (await leader.ask("/config") or {}).items():
+            return
         await leader.order("PATCH", "/config", settings, SWITCHOVER_DEADLINE)
         # Each node reads them in its next round, and says nothing of it.
         await trio.sleep(2 * TIMES["loop_wait"])

@@ -80,6 +80,19 @@ async def _no_etcd(stage: Stage) -> None:
     primary.etcd_link.heal()
 
 
+async def _partitioned(stage: Stage) -> None:
+    primary = await stage.cluster.leader()
+    links = (primary.etcd_link, primary.replication_link)
+    for link in links:
+        link.stall()
+    try:
+        await stage.cluster.leads_another_than(primary)
+        await trio.sleep(LEFT_ALONE)
+    finally:
+        for link in links:
+            link.heal()
+
+
 async def _etcd_gone(stage: Stage) -> None:
     await stage.cluster.etcd.end(signal.SIGKILL)
     await trio.sleep(LONG)
@@ -115,5 +128,8 @@ SCENES = {
     "no_etcd": Scene("the primary is cut off from etcd for 25 s", _no_etcd),
     "etcd_gone": Scene("etcd is killed, and comes back after 25 s", _etcd_gone),
     "no_etcd_strict": Scene("the primary is cut off from etcd for 25 s, no failsafe_mode", _no_etcd, failsafe=False),
+    "partitioned": Scene(
+        "the primary is cut off from etcd and both standbys, not from the service", _partitioned, failsafe=False
+    ),
     "etcd_gone_strict": Scene("etcd is killed for 25 s, no failsafe_mode", _etcd_gone, failsafe=False),
 }
