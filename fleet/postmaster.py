@@ -11,7 +11,8 @@ from pathlib import Path
 def postmaster_of(data: Path) -> int | None:
     """The process that leads the server on this data folder; None if none does. A killed one leaves its file behind."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split()[0])
+        # Below zero: a server in single-user mode.
+        pid = abs(int((data / "postmaster.pid").read_text().split()[0]))
         at_home = Path(f"/proc/{pid}/cwd").readlink() == data.resolve()
     except (OSError, IndexError):
         return None

@@ -18,7 +18,7 @@ import trio
 from fleet.ha.patroni import ClusterFailed, running_cluster
 from fleet.ha.play import play
 from fleet.ha.programs import Missing, Programs, find_programs
-from fleet.ha.report import markdown, table
+from fleet.ha.report import markdown, table, words_of
 from fleet.ha.result import Result
 from fleet.ha.scenes import SCENES
 from fleet.process import THIS
@@ -63,6 +63,7 @@ async def _play_all(programs: Programs, names: Sequence[str], seed: int, results
         for name in names:
             result = await play(name, seed, cluster, programs, say)
             results.append(result)
+            say(f"  {words_of(result)}")
 
 
 def _run(work: Callable[[], Awaitable[None]]) -> str | None:

@@ -22,6 +22,12 @@ def markdown(results: Iterable[Result]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def words_of(result: Result) -> str:
+    """The same of one scene, in a line."""
+    cells = zip(HEADINGS[1:], _cells(result)[1:], strict=True)
+    return ", ".join([*(f"{heading} {cell}" for heading, cell in cells), *result.breaches()])
+
+
 def _cells(result: Result) -> tuple[str, ...]:
     verdict = result.verdict
     return (
