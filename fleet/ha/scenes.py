@@ -127,5 +127,8 @@ SCENES = {
     "pgbouncer_restarted": Scene("PgBouncer is away for 3 s", _pgbouncer_restarted, pooled=True),
     "no_etcd": Scene("the primary is cut off from etcd for 25 s", _no_etcd),
     "etcd_gone": Scene("etcd is killed, and comes back after 25 s", _etcd_gone),
+    "partitioned": Scene(
+        "the primary is cut off from etcd and both standbys, not from the service", _partitioned, failsafe=False
+    ),
     "etcd_gone_strict": Scene("etcd is killed for 25 s, no failsafe_mode", _etcd_gone, failsafe=False),
 }
