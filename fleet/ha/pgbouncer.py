@@ -32,11 +32,17 @@ server_connect_timeout = 2
 
 class PgBouncer:
     """PgBouncer, and a way to the leader of `cluster` as a load balancer makes it, which asks Patroni every half second
-    and closes what leads to another."""
+    and closes what leads to another.
+
+    Whenever it ends by itself it is started again, as a service manager does; `ended` counts that. 1.18, Debian 12's,
+    dies now and then of requests to cancel a statement (pgbouncer issue 801).
+    """
 
     def __init__(self, cluster: Cluster, programs: Programs) -> None:
         self.port = free_port()
+        self.ended = 0
         self._cluster = cluster
+        self._wanted = True
         self._way = TcpProxy(0)
         self._settings = cluster.folder / "pgbouncer.ini"
         libraries = {"LD_LIBRARY_PATH": ":".join(map(str, programs.libraries))} if programs.libraries else {}
@@ -56,6 +62,7 @@ class PgBouncer:
             try:
                 await self._program.start()
                 task_status.started()
+                nursery.start_soon(self._keep_up)
                 await self._follow()
             finally:
                 with trio.CancelScope(shield=True):  # ended by SIGKILL, it is soon gone
@@ -63,9 +70,18 @@ class PgBouncer:
 
     async def restart(self, away: float) -> None:
         """End it at once, with every connection through it, and start it again after so many seconds."""
+        self._wanted = False
         await self._program.end(signal.SIGTERM)
         await trio.sleep(away)
         await self._program.start()
+        self._wanted = True
+
+    async def _keep_up(self) -> None:
+        while True:
+            await trio.sleep(LOOK_EVERY)
+            if self._wanted and not self._program.running:
+                self.ended += 1
+                await self._program.start()
 
     async def _follow(self) -> None:
         while True:

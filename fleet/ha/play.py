@@ -107,4 +107,5 @@ async def _result(name: str, stage: Stage, written: list[Written], happened: flo
         to_active=to_active(happened, (span.begin for span in spans)),
         to_200=to_200(happened, fleet.accepted.values()),
         strangers=strangers((span.epoch for span in spans), recorded),
+        pgbouncer_ended=stage.pgbouncer.ended if stage.pgbouncer else 0,
     )

@@ -25,7 +25,8 @@ def markdown(results: Iterable[Result]) -> str:
 def words_of(result: Result) -> str:
     """The same of one scene, in a line."""
     cells = zip(HEADINGS[1:], _cells(result)[1:], strict=True)
-    return ", ".join([*(f"{heading} {cell}" for heading, cell in cells), *result.breaches()])
+    ended = [f"PgBouncer ended {result.pgbouncer_ended} times by itself"] if result.pgbouncer_ended else []
+    return ", ".join([*(f"{heading} {cell}" for heading, cell in cells), *ended, *result.breaches()])
 
 
 def _cells(result: Result) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ OUTAGE = 1.0
 class Result:
     """One scene's. `to_active` and `to_200` are the seconds from what happened until an instance became ACTIVE and
     until 200s came again; None if the lead did not change, and if 200s never stopped. `strangers` are terms that were
-    led on a server that was not the leader any more, a sentence each."""
+    led on a server that was not the leader any more, a sentence each; `pgbouncer_ended` is how often PgBouncer did so
+    by itself."""
 
     scene: str
     verdict: Verdict
@@ -28,6 +29,7 @@ class Result:
     to_active: float | None
     to_200: float | None
     strangers: list[str] = field(default_factory=list)
+    pgbouncer_ended: int = 0
 
     @property
     def longest_wait(self) -> float:
