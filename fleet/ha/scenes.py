@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -15,6 +16,8 @@ SHORT = 6.0
 """Seconds: longer than LEASE, shorter than any patience of Patroni's."""
 LONG = TIMES["ttl"] + 5.0
 """Seconds after which Patroni has done what it will do."""
+UNTIL_DEMOTED = 3.0 * TIMES["retry_timeout"]
+"""Seconds in which a primary without etcd gives up."""
 LEFT_ALONE = 3.0
 """Seconds for which a new leader leads before the old one comes back."""
 
@@ -93,9 +96,9 @@ async def _partitioned(stage: Stage) -> None:
             link.heal()
 
 
-async def _etcd_gone(stage: Stage) -> None:
+async def _etcd_gone(stage: Stage, lasting: float = LONG) -> None:
     await stage.cluster.etcd.end(signal.SIGKILL)
-    await trio.sleep(LONG)
+    await trio.sleep(lasting)
     await stage.cluster.etcd.start()
 
 
@@ -130,5 +133,7 @@ SCENES = {
     "partitioned": Scene(
         "the primary is cut off from etcd and both standbys, not from the service", _partitioned, failsafe=False
     ),
-    "etcd_gone_strict": Scene("etcd is killed for 25 s, no failsafe_mode", _etcd_gone, failsafe=False),
+    "etcd_gone_strict": Scene(
+        "etcd is killed for 15 s, no failsafe_mode", partial(_etcd_gone, lasting=UNTIL_DEMOTED), failsafe=False
+    ),
 }
