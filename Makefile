@@ -28,7 +28,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture soak pictures lint ruff flake8 mypy bench bench-scale clean
+.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture soak pictures lint ruff flake8 mypy bench bench-scale clean ha
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -64,6 +64,9 @@ torture: $(VENV)/.dev  ## real instances under faults from a seed (OPTIONS="--se
 
 soak: $(VENV)/.dev  ## twenty minutes of load with deploys and kills: is everything flat (OPTIONS="--minutes 5"; --help)
 	@exec $(BIN)/python -m fleet.soak $(OPTIONS)
+
+ha: $(VENV)/.dev  ## the service on three Postgres nodes under Patroni, which die and change places (OPTIONS; --help)
+	@exec $(BIN)/python -m fleet.ha $(OPTIONS)
 
 pictures: $(VENV)/.dev  ## pictures of the demo for the documents, from a demo at work
 	$(BIN)/python -m tests.pictures

@@ -9,8 +9,10 @@
     history.py        who was ACTIVE when, and calls by an instance that was not
     promises.py       what the database holds, and what must be true of it in the end
     postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
+    postmaster.py     the processes of a Postgres server, and signals to all of them
     waiting.py        waiting for what another process does
     interrupt.py      Ctrl-C while something runs that has to clean up after itself
+    ha/               three Postgres nodes under Patroni, and what becomes of messages when they change places
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
     soak/             many minutes of load with deploys and kills, and whether everything stays as it was
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fleet.postmaster import postmaster_of, signal_server
 from fleet.waiting import DEADLINE
 from sandbox.ports import free_port
 from sandbox.postgres import NOBODY, EmbeddedPostgres, PostgresFailed, Watcher
@@ -94,14 +94,13 @@ class PostgresCluster:
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """Stop the primary's processes for as long as the block lasts; they lose nothing."""
-        pid = int((self.primary.data / "postmaster.pid").read_text().split()[0])
+        pid = postmaster_of(self.primary.data)
+        assert pid is not None
         try:
-            # First the one that makes the others, so that none is missed.
-            os.kill(pid, signal.SIGSTOP)
-            _signal(_children(pid), signal.SIGSTOP)
+            signal_server(pid, signal.SIGSTOP)
             yield
         finally:
-            _signal([*_children(pid), pid], signal.SIGCONT)
+            signal_server(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop all servers."""
@@ -139,20 +138,3 @@ def _wait_until_in_step(primary: EmbeddedPostgres, standby: EmbeddedPostgres) ->
         if time.monotonic() > give_up:
             raise PostgresFailed(f"the standby has not caught up within {DEADLINE:.0f} s")
         time.sleep(0.05)
-
-
-def _children(pid: int) -> list[int]:
-    """The processes that `pid` has started, by Linux' /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            # The name, in parentheses, may hold anything; the parent is the second field after it.
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found
-
-
-def _signal(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)

@@ -1,0 +1,112 @@
+"""`python -m fleet.ha`: the service on three Postgres nodes under Patroni, and what becomes of every message.
+
+Exit codes: 0 all promises were kept, or it cannot be run here, which is said; 1 one was broken or a scene failed; 2 bad
+usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import httpx
+import trio
+
+from fleet.ha.patroni import ClusterFailed, running_cluster
+from fleet.ha.play import play
+from fleet.ha.programs import Missing, Programs, find_programs
+from fleet.ha.report import markdown, table, words_of
+from fleet.ha.result import Result
+from fleet.ha.scenes import SCENES
+from fleet.process import THIS
+from sandbox.postgres import PostgresFailed
+from svc.observability.errors import describe, leaves
+
+FOLDER = THIS.folder / "build" / "ha"
+"""Where programs are kept that are not installed."""
+EXPECTED = (ClusterFailed, PostgresFailed, trio.TooSlowError, OSError, httpx.HTTPError)
+
+
+def main() -> int:
+    """The command line; returns the exit code."""
+    options = _options()
+    try:
+        programs = find_programs(FOLDER)
+    except Missing as reason:
+        print(f"skipped: {reason}")
+        return 0
+    # Whoever asks us to end wants what was started to be gone too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    names = options.only or list(SCENES)
+    print(f"seed {options.seed}; repeat with: {_command(options)}", flush=True)
+    results: list[Result] = []
+    failure = _run(partial(_play_all, programs, names, options.seed, results))
+    if failure is None:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print(markdown(results) if options.markdown else table(results))
+    breaches = [f"{result.scene}: {breach}" for result in results for breach in result.breaches()]
+    breaches += [f"ended early: {failure}"] if failure else []
+    for breach in breaches:
+        print(f"BREACH: {breach}", file=sys.stderr)
+    held = f"{len(results)} scenes, lost 0, twice 0, every promise was kept"
+    print(f"verdict: {'broken: ' + '; '.join(breaches) if breaches else held}")
+    return 1 if breaches else 0
+
+
+async def _play_all(programs: Programs, names: Sequence[str], seed: int, results: list[Result]) -> None:
+    say = partial(print, flush=True)
+    async with running_cluster(programs) as cluster:
+        for name in names:
+            result = await play(name, seed, cluster, programs, say)
+            results.append(result)
+            say(f"  {words_of(result)}")
+
+
+def _run(work: Callable[[], Awaitable[None]]) -> str | None:
+    """Do it; why it failed, empty if it did not. None if it was interrupted."""
+    failures: list[BaseException] = []
+    try:
+        if not trio.run(_until_interrupted, work):
+            return None
+    except* EXPECTED as group:
+        failures = leaves(group)
+    return "; ".join(map(describe, failures))
+
+
+async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
+    """Do it; whether it came to its end before SIGINT or SIGTERM."""
+    done = False
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                await anext(aiter(signals))
+                nursery.cancel_scope.cancel(reason="interrupted")
+
+            nursery.start_soon(listen)
+            await work()
+            done = True
+            nursery.cancel_scope.cancel(reason="all scenes are played")
+    return done
+
+
+def _options() -> argparse.Namespace:
+    words = "; ".join(f"{name}: {scene.words}" for name, scene in SCENES.items())
+    parser = argparse.ArgumentParser(prog="make ha OPTIONS=...", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--seed", type=int, default=1, help="when each thing happens (default: 1)")
+    parser.add_argument("--only", action="append", choices=SCENES, metavar="SCENE", help=f"may be repeated; {words}")
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
+    return parser.parse_args()
+
+
+def _command(options: argparse.Namespace) -> str:
+    arguments = [f"--seed {options.seed}", *(f"--only {name}" for name in options.only or [])]
+    return f'make ha OPTIONS="{" ".join(arguments)}"'
+
+
+if __name__ == "__main__":
+    sys.exit(main())
