@@ -10,7 +10,7 @@ import httpx
 import trio
 
 from telegram_client.answers import MAX_ANSWER, Answer, decode
-from telegram_client.direct_transport import DirectTransport
+from telegram_client.direct_transport import SCHEMES, DirectTransport
 from telegram_client.proxy import find_proxy
 
 KEEP_ALIVE = 60.0
@@ -72,7 +72,7 @@ def network_transport(root: str) -> OpenTransport:
     url = httpx.URL(root)
     tls = _tls_context() if url.scheme == "https" else None
     proxy = find_proxy(root)
-    if proxy is None:
+    if proxy is None and url.scheme in SCHEMES:
         return lambda: DirectTransport(url, tls, KEEP_ALIVE)
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
     return lambda: httpx.AsyncHTTPTransport(limits=limits, verify=tls or False, proxy=proxy)

@@ -17,7 +17,8 @@ import trio
 from telegram_client.response_reader import ResponseReader
 from telegram_client.socket_connection import Connection, connect
 
-_PORTS = {"http": 80, "https": 443}
+SCHEMES = {"http": 80, "https": 443}
+"""What it can speak, each with its port."""
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
@@ -32,7 +33,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
     def __init__(self, root: httpx.URL, tls: ssl.SSLContext | None, keep_alive: float) -> None:
         assert (root.scheme == "https") == (tls is not None)
         self._host = root.host
-        self._port = root.port or _PORTS[root.scheme]
+        self._port = root.port or SCHEMES[root.scheme]
         self._tls = tls
         self._keep_alive = keep_alive
         self._connection: Connection | None = None

@@ -30,7 +30,8 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None, timeout: flo
             return Connection(plain) if tls is None else await _start_tls(plain, tls, host)
     except trio.TooSlowError:
         raise httpx.ConnectTimeout("no connection in time") from None
-    except (OSError, UnicodeError, httpx.NetworkError) as error:  # TLS's errors are OSErrors
+    except (OSError, ValueError, httpx.NetworkError) as error:
+        # TLS's errors are OSErrors; a ValueError is what a name that cannot be one gets.
         raise httpx.ConnectError(type(error).__name__) from None
 
 
