@@ -87,7 +87,7 @@ def test_what_is_no_answer_is_an_error(data: bytes, size: int) -> None:
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(SHAPES)), st.integers(0, 400), st.integers(1, 400))
 def test_garbage_is_an_answer_or_an_error(garbage: bytes, name: str, at: int, size: int) -> None:
-    """Alone, or in the midst of an answer: nothing else is raised, and by the connection's end it is one or the other."""
+    """Alone, or in the midst of an answer: nothing else is raised, and at the connection's end it is one of the two."""
     data = SHAPES[name].data[:at] + garbage + SHAPES[name].data[at:]
     for each in (garbage, data):
         try:
