@@ -13,7 +13,6 @@ MAX_HEAD = 64 * 1024
 """In bytes; 1xx answers before the final one count as well."""
 
 _SWITCHING_PROTOCOLS = 101
-_WITHOUT_BODY = (204, 304)
 
 
 class ResponseReader:
@@ -67,8 +66,7 @@ class ResponseReader:
 
     def _end_of_connection(self) -> None:
         names = {name.lower() for name, _ in self.headers}
-        has_end = names & {b"content-length", b"transfer-encoding"} or self.status in _WITHOUT_BODY
-        if not self.head_complete or has_end:
+        if not self.head_complete or names & {b"content-length", b"transfer-encoding"}:
             raise httpx.RemoteProtocolError("the connection ended within the answer")
         self.complete = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -297,33 +297,39 @@ async def test_a_reset_is_judged_by_how_much_was_taken(
 
 
 class Breaking(socket.socket):
-    """A socket that takes so many bytes more and then breaks."""
+    """A socket that takes so many bytes more and then breaks; or says so, and can still be read."""
 
     takes = 0
+    shuts_down = True
 
     def send(self, data: Any, *_: Any) -> int:
         if not self.takes:
-            self.shutdown(socket.SHUT_RDWR)
+            if self.shuts_down:
+                self.shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError
         self.takes -= (sent := super().send(data[: self.takes]))
         return sent
 
 
-async def test_a_connection_that_breaks_at_any_byte(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not sent, as long as one byte of the request has not been written."""
-    size = 195 + len(TOKEN)
-    taken = iter(range(size))
-    connect = socket_connection._connect_tcp
+def break_connections(monkeypatch: pytest.MonkeyPatch, takes: Iterable[int], *, shuts_down: bool = True) -> None:
+    """Each connection that is opened takes the next of these numbers of bytes."""
+    connect, numbers = socket_connection._connect_tcp, iter(takes)
 
     async def connect_breaking(host: str, port: int) -> socket.socket:
         breaking = Breaking(fileno=(await connect(host, port)).detach())
         breaking.setblocking(False)
-        breaking.takes = next(taken)
+        breaking.takes, breaking.shuts_down = next(numbers), shuts_down
         return breaking
 
+    monkeypatch.setattr(socket_connection, "_connect_tcp", connect_breaking)
+
+
+async def test_a_connection_that_breaks_at_any_byte(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not sent, as long as one byte of the request has not been written."""
+    size = 195 + len(TOKEN)
     server = ScriptedServer(*[with_length()] * size)
     await serve(nursery, server)
-    monkeypatch.setattr(socket_connection, "_connect_tcp", connect_breaking)
+    break_connections(monkeypatch, range(size))
     outcomes = []
     for _ in range(size):
         async with BotApi(TOKEN, root=server.url) as api:
@@ -331,6 +337,20 @@ async def test_a_connection_that_breaks_at_any_byte(nursery: trio.Nursery, monke
     first_whole = outcomes.index(RESULT)
     assert outcomes == ["NotSent"] * first_whole + [RESULT] * (size - first_whole)
     assert first_whole == max(map(len, server.requests))
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_with_half_a_request_on_it_is_not_used_again(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the server has answered and left it open: the next request would be the rest of the first."""
+    server = Pieces((with_length(),), (with_length(),))
+    await serve(nursery, server)
+    break_connections(monkeypatch, [100, 1000], shuts_down=False)
+    async with BotApi(TOKEN, root=server.url) as api:
+        for _ in range(2):
+            assert await api.call("sendMessage", MESSAGE) == RESULT
+    assert ([len(request) == 100 for request in server.requests], server.connections) == ([True, False], 2)
     nursery.cancel_scope.cancel()
 
 
