@@ -1,6 +1,6 @@
 """The Bot API client: one method call in, one result or one honest error out.
 
-It drives httpx's transport directly: the client class on top of it costs a third of the throughput under Trio and
+It drives httpx transports directly: the client class on top of them costs a third of the throughput under Trio and
 logs every URL at INFO, and the URL holds the token.
 """
 
@@ -49,8 +49,8 @@ class BotApi:
 
     `connections` bounds both the connections and the calls in flight; more callers wait until one is free. A call's
     total deadline is `timeout` seconds, of which `CONNECT_TIMEOUT` at most for connecting. `open_transport` opens one
-    connection's transport; without it that is httpx's own, to the network, through the proxy that the environment
-    names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). A `root` on this machine is never reached through a proxy.
+    connection's transport; without it that goes straight to `root`, or through the proxy that the environment names
+    (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY). A `root` on this machine is never reached through a proxy.
     `may_send` is asked right before a request's body is written: where it says no, the call is not sent.
     Raises ValueError for a proxy that cannot be used.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Callable
 
 import httpcore  # noqa: F401 (httpx imports it at its first call, which takes 10 ms of a handover)
@@ -9,6 +10,7 @@ import httpx
 import trio
 
 from telegram_client.answers import MAX_ANSWER, Answer, decode
+from telegram_client.direct_transport import SCHEMES, DirectTransport
 from telegram_client.proxy import find_proxy
 
 KEEP_ALIVE = 60.0
@@ -38,8 +40,11 @@ class Connections:
         transport = self._free.pop() if self._free else self._open()
         try:
             response = await transport.handle_async_request(request)
-            answer = decode(await _read(response))
-            await response.aclose()
+            # The raw stream: no encoding was asked for.
+            stream = response.stream
+            assert isinstance(stream, httpx.AsyncByteStream)
+            answer = decode(await _read(stream))
+            await stream.aclose()
         except BaseException:
             # Half-way through an answer, or with a connection whose state nobody knows: not used again.
             await _close(transport)  # noqa: ASYNC102 (shields itself)
@@ -60,18 +65,23 @@ class Connections:
 
 
 def network_transport(root: str) -> OpenTransport:
-    """Opens httpx's own transports to `root`, through the environment's proxy if it names one.
+    """Opens transports to `root`: straight to it, or httpx's own through the proxy that the environment names.
 
     Raises ValueError for a proxy that cannot be used.
     """
-    verify = httpx.create_ssl_context() if httpx.URL(root).scheme == "https" else False
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
+    url = httpx.URL(root)
+    tls = _tls_context() if url.scheme == "https" else None
     proxy = find_proxy(root)
+    if proxy is None and url.scheme in SCHEMES:
+        return lambda: DirectTransport(url, tls, KEEP_ALIVE)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE)
+    return lambda: httpx.AsyncHTTPTransport(limits=limits, verify=tls or False, proxy=proxy)
 
-    def open_transport() -> httpx.AsyncHTTPTransport:
-        return httpx.AsyncHTTPTransport(limits=limits, verify=verify, proxy=proxy)
 
-    return open_transport
+def _tls_context() -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 async def _close(transport: httpx.AsyncBaseTransport) -> None:
@@ -79,17 +89,15 @@ async def _close(transport: httpx.AsyncBaseTransport) -> None:
         await transport.aclose()
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(stream: httpx.AsyncByteStream) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    # The raw stream: no encoding was asked for.
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    stream = aiter(response.stream)
-    async for chunk in stream:
+    pieces = aiter(stream)
+    async for chunk in pieces:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_ANSWER:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()  # at once: the garbage collector would do it at some later time
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()  # at once: the garbage collector would do it at some later time
             raise httpx.DecodingError("answer too large")
     return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""One GET whose answer is read piece by piece, straight over httpx's transport: httpx's log does not show its URL."""
+"""One GET whose answer is read piece by piece, straight over a transport: httpx's log does not show its URL."""
 
 from __future__ import annotations
 

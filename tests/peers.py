@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -17,17 +19,21 @@ _CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)\r\n")
 
 
 class Peer:
-    """A server on a port of its own that lets `handle` talk on each connection, and counts them."""
+    """A server on a port of its own that lets `handle` talk on each connection, and counts them.
 
-    def __init__(self, handle: Callable[[trio.SocketStream], Awaitable[None]]) -> None:
+    `handle` gets a SocketStream, or with `tls` an SSLStream.
+    """
+
+    def __init__(self, handle: Callable[[Any], Awaitable[None]], tls: ssl.SSLContext | None = None) -> None:
         self._handle = handle
+        self._tls = tls
         self.connections = 0
         self.port = 0
 
     @property
     def url(self) -> str:
         """Its address, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; starts once the port is open. Each connection is closed when `handle` is done."""
@@ -36,8 +42,9 @@ class Peer:
             self.port = listeners[0].socket.getsockname()[1]
             task_status.started()
 
-    async def _connection(self, stream: trio.SocketStream) -> None:
+    async def _connection(self, plain: trio.SocketStream) -> None:
         self.connections += 1
+        stream = trio.SSLStream(plain, self._tls, server_side=True, https_compatible=True) if self._tls else plain
         async with stream:
             # A client may go at any moment: what becomes of it is the test's business.
             with suppress(trio.BrokenResourceError):
@@ -50,13 +57,13 @@ class ScriptedServer(Peer):
     `requests` are those received, as they came; `finished` is set once the last answer has been given.
     """
 
-    def __init__(self, *answers: bytes) -> None:
-        super().__init__(self._converse)
+    def __init__(self, *answers: bytes, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(self._converse, tls)
         self.requests: list[bytes] = []
         self.finished = trio.Event()
         self._answers = deque(answers)
 
-    async def _converse(self, stream: trio.SocketStream) -> None:
+    async def _converse(self, stream: trio.abc.Stream) -> None:
         received = b""
         async for chunk in stream:
             received += chunk
