@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import trio
+
+T = TypeVar("T")
 
 DEADLINE = 90.0
 """Seconds after which whatever is waited for counts as broken. A machine under load takes a fraction of it."""
@@ -21,3 +25,19 @@ async def eventually(condition: Callable[[], bool], deadline: float = DEADLINE) 
     """The same with a deadline: raises trio.TooSlowError after so many seconds."""
     with trio.fail_after(deadline):
         await comes(condition)
+
+
+async def until_interrupted(work: Callable[[], Awaitable[T]]) -> T | None:
+    """The result of `work`; None if SIGINT or SIGTERM came first and it was cancelled."""
+    result: T | None = None
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                await anext(aiter(signals))
+                nursery.cancel_scope.cancel(reason="interrupted")
+
+            nursery.start_soon(listen)
+            result = await work()
+            nursery.cancel_scope.cancel(reason="the work is done")
+    return result

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.processes
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SERVICE = ("svc", "statemachine", "providers", "telegram_client", "migrations")
 PACKAGES = (*SERVICE, "sandbox", "fleet", "demo")
-LEFT_OUT = {"__pycache__", "torture"}
+LEFT_OUT = {"__pycache__", *(path.parent.name for path in (ROOT / "fleet").glob("*/__init__.py"))}
 EXTRA = f"pip install '{PROJECT['name']}[sandbox]'"
 
 

@@ -1,4 +1,4 @@
-"""One bot in one member: waits for the lead, leads, hands over, by the service's own election, lock, lease and terms."""
+"""One bot in one member: waits for the lead, leads, hands over, by the service's election, lock, lease and terms."""
 
 from __future__ import annotations
 
@@ -32,10 +32,14 @@ Say = Callable[..., None]
 
 
 class _Period:
-    """What the ACTIVE event opens onto. Nothing is sent here, so nothing has to be closed."""
+    """What the ACTIVE event opens onto. Nothing is sent here: who acts only waits until it has to stop."""
+
+    def __init__(self) -> None:
+        self.closed = trio.Event()
 
     def close(self) -> None:
-        """Nothing new begins anyhow."""
+        """Stop."""
+        self.closed.set()
 
 
 def _hear_nothing(_pause: Any) -> None:
@@ -58,16 +62,14 @@ class Candidacy:
         self._say = partial(say, bot=bot_id)
         self._inbox = PostgresInbox(database, bot_id, member)
         self._transition_log = PostgresTransitionLog(database, bot_id, member)
-        self._heartbeats = Heartbeats(
-            PostgresInstances(database, bot_id, member), Reach(), OrdersHeard(_hear_nothing)
-        )
+        self._heartbeats = Heartbeats(PostgresInstances(database, bot_id, member), Reach(), OrdersHeard(_hear_nothing))
         self._writing: trio.Nursery | None = None
         self.lifecycle: Lifecycle[_Period] = Lifecycle(self._on_transition)
 
     async def run(self) -> None:
         """From the first wait for the lead until the lifecycle drains."""
         times = LeaseTimes(self._lease)
-        election = Election(self._connect, self._take_over, times, rng=random.Random())
+        election = Election(self._connect, self._take_over, times, rng=random.Random())  # jitter
         terms = Terms(
             self.lifecycle,
             election,
@@ -98,15 +100,17 @@ class Candidacy:
     @asynccontextmanager
     async def _open_period(self, leader: Leader) -> AsyncIterator[_Period]:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._act, leader)
-            yield _Period()
+            period = _Period()
+            nursery.start_soon(self._act, leader, period)
+            yield period
+            period.close()
 
-    async def _act(self, leader: Leader) -> None:
+    async def _act(self, leader: Leader, period: _Period) -> None:
         """What stands for all that a leader does: it lasts exactly as long as the lease lets it."""
         with leader.lease.scope():
             self._say("LEADS", epoch=leader.term.epoch)
             try:
-                await trio.sleep_forever()
+                await period.closed.wait()
             finally:
                 self._say("LED", epoch=leader.term.epoch)
 

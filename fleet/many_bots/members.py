@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
@@ -25,7 +26,8 @@ END_DEADLINE = 30.0
 @dataclass
 class Member:
     """One member at work. `spans` are the times in which it has acted as a leader, by the clock of all processes;
-    `sessions` how many sessions it has opened with the lock server; `warnings` what it has logged, by event.
+    `sessions` how many sessions it has opened with the lock server; `warnings` what it has logged, by event. `gone` is
+    set when it has ended and all that it has said was heard.
     """
 
     share: Share
@@ -36,6 +38,7 @@ class Member:
     warnings: Counter[str] = field(default_factory=Counter)
     stderr: bytes = b""
     expected_to_end: bool = False
+    gone: trio.Event = field(default_factory=trio.Event)
 
     @property
     def leading(self) -> set[int]:
@@ -60,10 +63,12 @@ class Member:
         self.process.send_signal(signal.SIGKILL)
         return now
 
-    def lost(self, at: float) -> None:
-        """It was killed at this time, and can say no more of what it led."""
+    def lost(self, at: float) -> set[int]:
+        """It was killed at this time, is gone, and can say no more of what it led: these bots."""
+        lost = self.leading
         for span in self.spans:
             span.end = at if span.end is None else span.end
+        return lost
 
     async def read(self) -> None:
         """Take in what it says until it ends."""
@@ -74,6 +79,9 @@ class Member:
             for line in lines:
                 self._hear(json.loads(line))
             self.heard.set()
+        await self.process.wait()
+        self.gone.set()
+        self.heard.set()
 
     async def read_stderr(self) -> None:
         """Take in what it writes to stderr until it ends."""
@@ -81,14 +89,14 @@ class Member:
         async for chunk in self.process.stderr:
             self.stderr += chunk
 
-    def _hear(self, line: dict[str, float]) -> None:
+    def _hear(self, line: dict[str, Any]) -> None:
         match line["event"]:
             case "CONNECTED":
                 self.sessions += 1
             case "LEADS":
-                self.spans.append(Span(int(line["bot"]), int(line["epoch"]), self.share.name, line["at"]))
+                self.spans.append(Span(line["bot"], line["epoch"], self.share.name, line["at"]))
             case "LED":
-                self._ended(int(line["bot"]), line["at"])
+                self._ended(line["bot"], line["at"])
             case event:
                 self.warnings[str(event)] += 1
 

@@ -65,7 +65,7 @@ def server_processes(server: EmbeddedPostgres) -> list[int]:
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
-    """The processor time of all threads of these processes so far, to the nanosecond; those that have ended have none."""
+    """The processor seconds of all threads of these processes so far; who has ended has none."""
     used = 0
     for pid in pids:
         for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):

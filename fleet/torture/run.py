@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import signal
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from fleet.torture.provider import TorturedKie
 from fleet.torture.scenes import SCENES, Scene, schedule_of
 from fleet.torture.schedule import PlannedFault
 from fleet.torture.verdict import Verdict, judge
-from fleet.waiting import DEADLINE
+from fleet.waiting import DEADLINE, until_interrupted
 from svc.storage.database import asyncio_loop
 
 CALM = 120.0
@@ -111,22 +110,7 @@ def run(plan: Plan, say: Callable[[str], object]) -> Outcome | None:
     with_standby = any(fault.kind == "failover" for fault in plan.schedule)
     files = tempfile.TemporaryDirectory(prefix="svc-torture-")
     with files as folder, postgres_cluster(with_standby=with_standby) as cluster:
-        return trio.run(_until_interrupted, partial(torture, plan, cluster, Path(folder), say))
-
-
-async def _until_interrupted(work: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
-    outcome = None
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def listen() -> None:
-                await anext(aiter(signals))
-                nursery.cancel_scope.cancel(reason="interrupted")
-
-            nursery.start_soon(listen)
-            outcome = await work()
-            nursery.cancel_scope.cancel(reason="the run is over")
-    return outcome
+        return trio.run(until_interrupted, partial(torture, plan, cluster, Path(folder), say))
 
 
 async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Callable[[str], object]) -> Outcome:
