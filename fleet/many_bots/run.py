@@ -12,7 +12,7 @@ import trio
 from fleet.many_bots.member import POOL, Share
 from fleet.many_bots.members import Member, Members, running_members
 from fleet.many_bots.meter import Meter, Reading, private_bytes, resident_bytes
-from fleet.many_bots.notice_cost import NoticeCost, notice_cost
+from fleet.many_bots.notice_cost import LISTENERS, NoticeCost, notice_cost
 from fleet.many_bots.placement import shares
 from fleet.many_bots.update_cost import UpdateCost, update_cost
 from fleet.many_bots.verdict import gaps, two_at_once, waits, without_leader
@@ -27,7 +27,6 @@ STEP_DEADLINE = 240.0
 """Seconds within which all leads must be taken, or all sessions opened. An idle machine takes a part of it."""
 UPDATES = 320
 SIDE_BY_SIDE = (1, 16)
-NOTICES = 10
 SAMPLE = 50
 SPARE_SESSIONS = 40
 EPOCHS = "SELECT bot_id, epoch FROM leadership"
@@ -108,7 +107,7 @@ def run(plan: Plan, say: Say) -> Outcome | None:
 
     Raises PostgresFailed, or trio.TooSlowError if a step takes too long.
     """
-    sessions = plan.bots * plan.each + (plan.members + 1) * POOL + SPARE_SESSIONS
+    sessions = max(plan.bots * plan.each, LISTENERS) + (plan.members + 1) * POOL + SPARE_SESSIONS
     with temporary_postgres({"max_connections": str(sessions)}) as server:
         return trio.run(until_interrupted, partial(_run, plan, server, say))
 
@@ -120,6 +119,9 @@ async def _run(plan: Plan, server: EmbeddedPostgres, say: Say) -> Outcome:
         outcome.updates = [await update_cost(server, UPDATES, number) for number in SIDE_BY_SIDE]
         async with open_database(server.url, size=1) as database:
             await migrate(database)
+        say("what a notification costs")
+        outcome.notice = await notice_cost(server, server.url, server.url)
+        outcome.notice_elsewhere = await notice_cost(server, server.url_of("template1"), server.url)
         async with running_members(heard) as members:
             fleet = _Fleet(plan, server, members, heard, say)
             await fleet.start(outcome)
@@ -161,7 +163,7 @@ class _Fleet:
         outcome.leads = [len(member.leading) for member in self._members.all]
 
     async def measure(self, outcome: Outcome) -> None:
-        """What all of it costs while nothing happens, and what a notification costs."""
+        """What all of it costs while nothing happens."""
         self._say(f"nothing happens for {self._plan.seconds:g} s")
         before = await self._meter.read()
         await trio.sleep(self._plan.seconds)
@@ -171,10 +173,6 @@ class _Fleet:
         outcome.session_bytes = private_bytes(pids[:SAMPLE])
         resident = [resident_bytes(member.process.pid) for member in self._members.running]
         outcome.member_bytes = sum(resident) / len(resident)
-        self._say(f"{NOTICES} notifications, and {NOTICES} in another database")
-        outcome.notice = await notice_cost(self._server.url, self._meter, NOTICES)
-        elsewhere = self._server.url_of(f"cost_{SIDE_BY_SIDE[0]}")
-        outcome.notice_elsewhere = await notice_cost(elsewhere, self._meter, NOTICES)
 
     async def deploy_one(self, outcome: Outcome) -> None:
         """One member hands over in order, and is replaced by one that stands by for all that it stood for."""
