@@ -12,6 +12,7 @@ verdict.py       one leader a bot, never two, and how long each was without
 meter.py         processor time and memory of processes, and what the database counts
 update_cost.py   what one update costs the database: commits, log, disk, processor
 notice_cost.py   what one notification costs everybody who listens
+by_day.py        processed_updates in partitions by day
 run.py           one run, from its Postgres to the verdict
 report.py        the outcome as a table
 __main__.py      `python -m fleet.many_bots`

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleet.many_bots.run import Outcome
+from fleet.many_bots.update_cost import UpdateCost
 from fleet.torture.verdict import percentile
 from svc.leadership.election import TRY_EVERY
 from svc.leadership.heartbeats import BEAT_EVERY
@@ -103,12 +104,20 @@ def _updates(outcome: Outcome) -> list[Row]:
         row
         for cost in outcome.updates
         for row in (
-            ("an update", f"{cost.commits:.2f}", f"commits, with {cost.side_by_side} worked on at any time"),
+            (
+                "an update",
+                f"{cost.commits:.2f}",
+                f"commits, {cost.side_by_side} at any time{_by_day(cost)}",
+            ),
             ("", f"{cost.wal_bytes:.0f} B", "of log, between checkpoints"),
             ("", f"{cost.disk_bytes:.0f} B", "of disk that it leaves in processed_updates, indexes included"),
             ("", f"{cost.server_seconds * 1e6:.0f} µs", "of the server's processor"),
         )
     ]
+
+
+def _by_day(cost: UpdateCost) -> str:
+    return ", and partitions by day" if cost.by_day else ""
 
 
 def _times(seconds: Sequence[float], words: str) -> list[Row]:

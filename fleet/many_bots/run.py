@@ -26,7 +26,8 @@ from svc.waiting import Wakeup
 STEP_DEADLINE = 240.0
 """Seconds within which all leads must be taken, or all sessions opened. An idle machine takes a part of it."""
 UPDATES = 320
-SIDE_BY_SIDE = (1, 16)
+# So many updates at any time; whether by day.
+CASES = ((1, False), (16, False), (1, True), (16, True))
 SAMPLE = 50
 SPARE_SESSIONS = 40
 EPOCHS = "SELECT bot_id, epoch FROM leadership"
@@ -116,7 +117,7 @@ async def _run(plan: Plan, server: EmbeddedPostgres, say: Say) -> Outcome:
     outcome, heard = Outcome(plan), Wakeup()
     async with asyncio_loop():
         say(f"what {UPDATES} updates cost")
-        outcome.updates = [await update_cost(server, UPDATES, number) for number in SIDE_BY_SIDE]
+        outcome.updates = [await update_cost(server, UPDATES, *case) for case in CASES]
         async with open_database(server.url, size=1) as database:
             await migrate(database)
         say("what a notification costs")

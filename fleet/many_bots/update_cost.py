@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import trio
 
+from fleet.many_bots.by_day import convert, new_day
 from fleet.many_bots.meter import processor_seconds, server_processes
 from fleet.promises import rows
 from sandbox.postgres import EmbeddedPostgres
@@ -18,9 +20,11 @@ from svc.storage.postgres_inbox import PostgresInbox
 
 BOT = 1
 PAYLOAD_BYTES = 400
-# Each of the statements writes, and so takes one number of a transaction.
+# Each of the statements writes, and so takes one number of a transaction. The table may be one or many.
 STATE = """
-SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn, pg_total_relation_size('processed_updates'),
+SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn,
+       (SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+        WHERE relname ~ '^processed_updates(_[0-9]+|_before)?$' AND relkind = 'r'),
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """
 
@@ -30,19 +34,24 @@ class UpdateCost:
     """What one update took on average, where `side_by_side` were worked on at any time."""
 
     side_by_side: int
+    by_day: bool
     commits: float
     wal_bytes: float
     disk_bytes: float
     server_seconds: float
 
 
-async def update_cost(server: EmbeddedPostgres, updates: int, side_by_side: int) -> UpdateCost:
-    """Store, begin and settle so many updates, each of a chat of its own, on a database of their own. Within an asyncio
-    loop; nobody else may be using the server.
+async def update_cost(server: EmbeddedPostgres, updates: int, side_by_side: int, by_day: bool) -> UpdateCost:
+    """Store, begin and settle so many updates, each of a chat of its own, on a database of their own; with `by_day`
+    processed_updates has partitions. Within an asyncio loop; nobody else may be using the server.
     """
-    url = _fresh_database(server, f"cost_{side_by_side}")
+    name = f"cost_{side_by_side}{'_by_day' if by_day else ''}"
+    server.execute(f"CREATE DATABASE {name}")
+    url = server.url_of(name)
     async with open_database(url, settings=PLANNER) as database:
         await migrate(database)
+        if by_day:
+            _divide(server, name)
         inbox = PostgresInbox(database, BOT, "one")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(inbox.run)
@@ -54,12 +63,15 @@ async def update_cost(server: EmbeddedPostgres, updates: int, side_by_side: int)
             after = await _state(url)
             nursery.cancel_scope.cancel(reason="all has been counted")
     wal, disk, commits = ((there - here) / updates for here, there in zip(before, after, strict=True))
-    return UpdateCost(side_by_side, commits, wal, disk, used / updates)
+    return UpdateCost(side_by_side, by_day, commits, wal, disk, used / updates)
 
 
-def _fresh_database(server: EmbeddedPostgres, name: str) -> str:
-    server.execute(f"CREATE DATABASE {name}")
-    return server.url_of(name)
+def _divide(server: EmbeddedPostgres, name: str) -> None:
+    """Two days that are over, today, and two days to come: what 48 hours take, with a day in reserve."""
+    today = datetime.now(UTC).date()
+    days = [today + timedelta(days=number) for number in range(-2, 3)]
+    for sql in (convert(days[0]), *map(new_day, days)):
+        server.execute(sql, name)
 
 
 async def _state(url: str) -> tuple[float, ...]:
