@@ -20,7 +20,8 @@ CREATE TABLE processed_updates (LIKE processed_updates_before INCLUDING DEFAULTS
 CREATE INDEX processed_updates_update ON processed_updates (bot_id, update_id);
 CREATE INDEX idx_processed_updates_processed_at ON processed_updates (bot_id, processed_at);
 CREATE INDEX processed_updates_chat ON processed_updates (bot_id, chat_id, update_id);
-ALTER TABLE processed_updates ATTACH PARTITION processed_updates_before FOR VALUES FROM (MINVALUE) TO ('{first}');
+ALTER TABLE processed_updates ATTACH PARTITION processed_updates_before
+    FOR VALUES FROM (MINVALUE) TO ('{first} 00:00Z');
 CREATE FUNCTION processed_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM processed_updates WHERE bot_id = NEW.bot_id AND update_id = NEW.update_id) THEN
@@ -34,7 +35,8 @@ COMMIT;
 
 NEW_DAY = """\
 CREATE TABLE processed_updates_{name} (LIKE processed_updates INCLUDING DEFAULTS, PRIMARY KEY (bot_id, update_id));
-ALTER TABLE processed_updates ATTACH PARTITION processed_updates_{name} FOR VALUES FROM ('{day}') TO ('{next}');
+ALTER TABLE processed_updates ATTACH PARTITION processed_updates_{name}
+    FOR VALUES FROM ('{day} 00:00Z') TO ('{next} 00:00Z');
 """
 
 OLD_DAY = """\
