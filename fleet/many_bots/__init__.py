@@ -11,6 +11,8 @@ members.py       the members as seen from outside: what they say, how they end
 verdict.py       one leader a bot, never two, and how long each was without
 meter.py         processor time and memory of processes, and what the database counts
 update_cost.py   what one update costs the database: commits, log, disk, processor
+counting.py      how many statements a candidacy makes
+beat_cost.py     what a heartbeat and a look at the lock cost the server
 notice_cost.py   what one notification costs everybody who listens
 by_day.py        processed_updates in partitions by day
 run.py           one run, from its Postgres to the verdict

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import trio
 
+from fleet.many_bots.counting import CountedInstances, CountedSession
 from statemachine import Lifecycle, Transition
 from svc.leadership.election import Election, Leader, LockSession
 from svc.leadership.heartbeats import Heartbeats
@@ -48,21 +50,32 @@ def _hear_nothing(_pause: Any) -> None:
 
 class Candidacy:
     """One member's part in the leadership of one bot. `say` is told when it has a session with the lock server, when it
-    begins to act as the leader and when it has stopped; `places` bounds how many sessions are opened at once.
+    begins to act as the leader and when it has stopped; `places` bounds how many sessions are opened at once; `counts`
+    counts what it asks of the database.
     """
 
     def __init__(
-        self, bot_id: int, database: Database, member: str, *, lease: float, places: trio.CapacityLimiter, say: Say
+        self,
+        bot_id: int,
+        database: Database,
+        member: str,
+        *,
+        lease: float,
+        places: trio.CapacityLimiter,
+        counts: Counter[str],
+        say: Say,
     ) -> None:
         self._bot_id = bot_id
         self._url = database.url
         self._member = member
         self._lease = lease
         self._places = places
+        self._counts = counts
         self._say = partial(say, bot=bot_id)
         self._inbox = PostgresInbox(database, bot_id, member)
         self._transition_log = PostgresTransitionLog(database, bot_id, member)
-        self._heartbeats = Heartbeats(PostgresInstances(database, bot_id, member), Reach(), OrdersHeard(_hear_nothing))
+        instances = CountedInstances(PostgresInstances(database, bot_id, member), counts)
+        self._heartbeats = Heartbeats(instances, Reach(), OrdersHeard(_hear_nothing))
         self._writing: trio.Nursery | None = None
         self.lifecycle: Lifecycle[_Period] = Lifecycle(self._on_transition)
 
@@ -92,7 +105,7 @@ class Candidacy:
                 self._url, self._bot_id, server_timeout=self._lease, on_orders=self._heartbeats.beat_now
             )
         self._say("CONNECTED")
-        return session
+        return CountedSession(session, self._counts)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
         return await self._inbox.take_over(holder, self._member, lock_pid)

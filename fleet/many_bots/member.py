@@ -1,7 +1,7 @@
 """`python -m fleet.many_bots.member`: one host of the fleet, with a candidacy for each of its bots.
 
 Its one argument is a `Share` as JSON. On stdin it is told, a word a line, to `stand_by` for the bots that others should
-lead, and to `drain`; when stdin ends it drains too, so a member never outlives whoever started it. On stdout it says
+lead, to say its `count` of statements, and to `drain`; when stdin ends it drains too, so a member never outlives whoever started it. On stdout it says
 what happens, one JSON object a line, with the time on the clock that all processes of the machine share.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ from svc.storage.inbox_sql import PLANNER
 POOL = 4
 # Opening a session costs the server a process. Hundreds at once on a busy machine would all miss their deadlines.
 OPENED_AT_ONCE = 4
-STAND_BY, DRAIN = "stand_by", "drain"
+STAND_BY, COUNT, DRAIN = "stand_by", "count", "drain"
 DEFAULT_LEASE = 3.0
 
 
@@ -71,10 +73,11 @@ async def live(share: Share) -> None:
     sessions = {**PLANNER, **idle_transaction_limit(lease)}
     async with asyncio_loop(), open_database(share.database_url, settings=sessions, size=POOL) as database:
         candidacies: list[Candidacy] = []
+        counts: Counter[str] = Counter()
 
         def begin(bots: list[int]) -> None:
             for bot in bots:
-                candidacy = Candidacy(bot, database, share.name, lease=lease, places=places, say=say)
+                candidacy = Candidacy(bot, database, share.name, lease=lease, places=places, counts=counts, say=say)
                 candidacies.append(candidacy)
                 nursery.start_soon(candidacy.run)
 
@@ -85,11 +88,13 @@ async def live(share: Share) -> None:
                     break
                 if word == STAND_BY:
                     begin(share.stands_by)
+                if word == COUNT:
+                    say("COUNTS", counts=counts)
             for candidacy in candidacies:
                 candidacy.lifecycle.drain("told to")
 
 
-async def _words() -> Any:
+async def _words() -> AsyncIterator[str]:
     """The words that come on stdin, until it ends."""
     rest = b""
     async for chunk in trio.lowlevel.FdStream(sys.stdin.fileno()):

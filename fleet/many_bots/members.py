@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from fleet.many_bots.member import DRAIN, STAND_BY, Share
+from fleet.many_bots.member import COUNT, DRAIN, STAND_BY, Share
 from fleet.many_bots.verdict import Span
 from fleet.process import THIS, inherited_environment
 from svc.waiting import Wakeup
@@ -39,6 +39,7 @@ class Member:
     stderr: bytes = b""
     expected_to_end: bool = False
     gone: trio.Event = field(default_factory=trio.Event)
+    _counts: list[Counter[str]] = field(default_factory=list)
 
     @property
     def leading(self) -> set[int]:
@@ -48,6 +49,15 @@ class Member:
     async def stand_by(self) -> None:
         """Have it wait for the lead of the bots that others should lead."""
         await self._tell(STAND_BY)
+
+    async def count(self) -> Counter[str]:
+        """How many statements of each kind it has made so far while nothing happened."""
+        known = len(self._counts)
+        await self._tell(COUNT)
+        with trio.fail_after(END_DEADLINE):
+            while len(self._counts) == known:
+                await self.heard.wait()
+        return self._counts[-1]
 
     async def drain(self) -> float:
         """Have it hand over all that it leads, and end; when it was told."""
@@ -97,6 +107,8 @@ class Member:
                 self.spans.append(Span(line["bot"], line["epoch"], self.share.name, line["at"]))
             case "LED":
                 self._ended(line["bot"], line["at"])
+            case "COUNTS":
+                self._counts.append(Counter(line["counts"]))
             case event:
                 self.warnings[str(event)] += 1
 

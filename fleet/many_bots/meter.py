@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,19 +13,17 @@ from fleet.many_bots.members import Members
 from fleet.promises import rows
 from sandbox.postgres import EmbeddedPostgres
 
-COUNTED = """
-SELECT xact_commit, (SELECT wal_bytes FROM pg_stat_wal)::bigint FROM pg_stat_database WHERE datname = current_database()
-"""
+WAL = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What has been used up so far: processor seconds of the server and of the members, transactions, bytes of WAL."""
+    """What has been used up so far: processor seconds of the server and of the members, statements by kind, bytes of WAL."""
 
     at: float
     server: float
     members: float
-    transactions: int
+    statements: Counter[str]
     wal: int
 
     def since(self, earlier: Reading) -> Reading:
@@ -33,7 +32,7 @@ class Reading:
             self.at - earlier.at,
             self.server - earlier.server,
             self.members - earlier.members,
-            self.transactions - earlier.transactions,
+            self.statements - earlier.statements,
             self.wal - earlier.wal,
         )
 
@@ -47,13 +46,14 @@ class Meter:
 
     async def read(self) -> Reading:
         """What has been used up to now."""
-        ((transactions, wal),) = await rows(self._server.url, COUNTED)
+        ((wal,),) = await rows(self._server.url, WAL)
+        counts = [await member.count() for member in self._members.running]
         processes = [member.process.pid for member in self._members.running]
         return Reading(
             time.monotonic(),
             processor_seconds(server_processes(self._server)),
             processor_seconds(processes),
-            transactions,
+            sum(counts, Counter()),
             wal,
         )
 

@@ -52,16 +52,24 @@ def _fleet(outcome: Outcome) -> list[Row]:
 
 def _usual(outcome: Outcome) -> list[Row]:
     usual, plan = outcome.usual, outcome.plan
-    due, done = due_a_second(plan.bots, plan.each), usual.transactions / usual.at * plan.slower
-    server, members = (used / usual.transactions for used in (usual.server, usual.members))
+    due, made = due_a_second(plan.bots, plan.each), usual.statements.total()
+    server, members = (used / max(1, made) for used in (usual.server, usual.members))
+    kinds = ", ".join(f"{name} {count / usual.at * plan.slower:.0f}/s" for name, count in usual.statements.items())
     return [
-        ("at rest", f"{due:.0f}/s", "transactions are due at the default pace: heartbeats, and looks at the lock"),
-        ("", f"{done:.0f}/s", "were made; fewer where the processors are busy with something else"),
-        ("", f"{server * 1e6:.0f} µs", "of the server's processor for each"),
+        ("at rest", f"{due:.0f}/s", "transactions are due at the default pace, by the intervals"),
+        ("", f"{made / usual.at * plan.slower:.0f}/s", f"were made, on a machine with other work fewer: {kinds}"),
+        ("", f"{server * 1e6:.0f} µs", "of the server's processor for each, on average"),
         ("", f"{members * 1e6:.0f} µs", "of the members' processor for each"),
         ("", f"{server * due:.2f}", "processors for the server at the default pace"),
         ("", f"{members * due:.2f}", "processors for all members together at the default pace"),
-        ("", f"{usual.wal / usual.transactions * due / 1024:.0f} KB/s", "of log at the default pace"),
+        ("", f"{usual.wal / max(1, made) * due / 1024:.0f} KB/s", "of log at the default pace"),
+        (
+            "heartbeat",
+            f"{outcome.beats.beat * 1e6:.0f} µs",
+            "of the server's processor for one of a leader's, on its lock",
+        ),
+        ("", f"{outcome.beats_alone.beat * 1e6:.0f} µs", "of that where there is no other session"),
+        ("look", f"{outcome.beats.look * 1e6:.0f} µs", "of the server's processor for one look whether a lock is free"),
     ]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
+from fleet.many_bots.beat_cost import BeatCost, beat_cost
 from fleet.many_bots.member import POOL, Share
 from fleet.many_bots.members import Member, Members, running_members
 from fleet.many_bots.meter import Meter, Reading, private_bytes, resident_bytes
@@ -25,7 +27,7 @@ from svc.waiting import Wakeup
 
 STEP_DEADLINE = 240.0
 """Seconds within which all leads must be taken, or all sessions opened. An idle machine takes a part of it."""
-UPDATES = 320
+UPDATES = 160
 # So many updates at any time; whether by day.
 CASES = ((1, False), (16, False), (1, True), (16, True))
 SAMPLE = 50
@@ -39,7 +41,8 @@ GROUP BY 1
 """
 LOCK_SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'svc lock'"
 
-NOTHING_USED = Reading(1.0, 0.0, 0.0, 0, 0)
+NOTHING_USED = Reading(1.0, 0.0, 0.0, Counter(), 0)
+NO_BEATS = BeatCost(0.0, 0.0)
 NO_COST = NoticeCost(0.0, 0.0)
 
 Say = Callable[[str], object]
@@ -80,6 +83,8 @@ class Outcome:
     usual: Reading = NOTHING_USED
     notice: NoticeCost = NO_COST
     notice_elsewhere: NoticeCost = NO_COST
+    beats_alone: BeatCost = NO_BEATS
+    beats: BeatCost = NO_BEATS
     handed_over: list[float] = field(default_factory=list)
     handover_took: float = 0.0
     lost: int = 0
@@ -122,6 +127,7 @@ async def _run(plan: Plan, server: EmbeddedPostgres, say: Say) -> Outcome:
             await migrate(database)
         say("what a notification costs")
         outcome.notice = await notice_cost(server, server.url, server.url)
+        outcome.beats_alone = await beat_cost(server.url)
         outcome.notice_elsewhere = await notice_cost(server, server.url_of("template1"), server.url)
         async with running_members(heard) as members:
             fleet = _Fleet(plan, server, members, heard, say)
@@ -169,6 +175,7 @@ class _Fleet:
         before = await self._meter.read()
         await trio.sleep(self._plan.seconds)
         outcome.usual = (await self._meter.read()).since(before)
+        outcome.beats = await beat_cost(self._server.url)
         pids = [pid for (pid,) in await rows(self._server.url, LOCK_SESSIONS)]
         outcome.sessions = len(pids)
         outcome.session_bytes = private_bytes(pids[:SAMPLE])
