@@ -16,7 +16,7 @@ BEATS, LOOKS, SAYS = "beats", "looks", "says"
 
 
 class CountedSession:
-    """A session with the lock server, whose statements are counted. Implements `svc.leadership.election.LockSession`."""
+    """A session with the lock server that counts its statements. Implements `svc.leadership.election.LockSession`."""
 
     def __init__(self, session: PostgresLockSession, counts: Counter[str]) -> None:
         self._session = session

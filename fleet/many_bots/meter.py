@@ -18,7 +18,7 @@ WAL = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
 
 @dataclass(frozen=True)
 class Reading:
-    """What has been used up so far: processor seconds of the server and of the members, statements by kind, bytes of WAL."""
+    """What has been used up so far: processor seconds of server and members, statements by kind, bytes of WAL."""
 
     at: float
     server: float
