@@ -19,7 +19,7 @@ from fleet.many_bots.placement import candidates, shares
 from fleet.many_bots.report import due_a_second, table, verdict
 from fleet.many_bots.run import Outcome, Plan, run
 from fleet.many_bots.verdict import Span, gaps, two_at_once, waits, without_leader
-from sandbox.postgres import EmbeddedPostgres
+from sandbox.postgres import EmbeddedPostgres, PostgresFailed
 from svc.storage.database import Database, StatementFailed
 from svc.storage.inbox import BeginOutcome, Done, StoreOutcome
 from tests.inbox_contract.under_test import PostgresInboxUnderTest, an_update, begun, new_term, outcome
@@ -252,8 +252,8 @@ async def test_what_has_no_partition_is_not_processed(
 async def test_the_service_must_not_prune_partitions(
     postgres: EmbeddedPostgres, database: Database, database_url: str
 ) -> None:
-    """It deletes rows by their place, which in another partition is another row's: so KEEP_PROCESSED is set to more days
-    than are kept, and then it deletes none."""
+    """It deletes rows by their place, which in another partition is another row's. With a KEEP_PROCESSED that is longer
+    than anything is kept it deletes none."""
     divide(postgres, database_url)
     async with inbox_on(database) as tested:
         await settled(tested, 1)
@@ -266,10 +266,14 @@ async def test_the_service_must_not_prune_partitions(
 
 
 def test_a_key_of_a_partitioned_table_needs_its_column(postgres: EmbeddedPostgres, database_url: str) -> None:
-    """Which is why every day has its own."""
+    """Which is why every day has its own. Nor can it have an index that is built while others write."""
     postgres.execute(by_day.convert(TODAY), name_of(database_url))
-    with pytest.raises(Exception, match="must include all partitioning columns"):
-        postgres.execute("ALTER TABLE processed_updates ADD PRIMARY KEY (bot_id, update_id)", name_of(database_url))
+    for sql, why in (
+        ("ALTER TABLE processed_updates ADD PRIMARY KEY (bot_id, update_id)", "must include all partitioning columns"),
+        ("CREATE INDEX CONCURRENTLY late ON processed_updates (received_at)", "cannot create index .* concurrently"),
+    ):
+        with pytest.raises(PostgresFailed, match=why):
+            postgres.execute(sql, name_of(database_url))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ ALTER TABLE processed_updates RENAME TO processed_updates_before;
 ALTER INDEX idx_processed_updates_processed_at RENAME TO processed_updates_before_processed_at;
 ALTER INDEX processed_updates_chat RENAME TO processed_updates_before_chat;
 CREATE TABLE processed_updates (LIKE processed_updates_before INCLUDING DEFAULTS) PARTITION BY RANGE (processed_at);
-CREATE INDEX processed_updates_update ON processed_updates (bot_id, update_id);
 CREATE INDEX idx_processed_updates_processed_at ON processed_updates (bot_id, processed_at);
 CREATE INDEX processed_updates_chat ON processed_updates (bot_id, chat_id, update_id);
 ALTER TABLE processed_updates ATTACH PARTITION processed_updates_before

@@ -1,9 +1,9 @@
 """`python -m fleet.many_bots.member`: one host of the fleet, with a candidacy for each of its bots.
 
-Its one argument is a `Share` as JSON. On stdin it is told, a word a line, to `stand_by` for the bots that others should
-lead, to say its `count` of statements, and to `drain`; when stdin ends it drains too, so a member never outlives whoever
-started it. On stdout it says what happens, one JSON object a line, with the time on the clock that all processes of the
-machine share.
+Its one argument is a `Share` as JSON. On stdin it is told, a word a line, to `stand_by` for the bots that others
+should lead, to say its `count` of statements, and to `drain`; when stdin ends it drains too, so it never outlives
+whoever started it. On stdout it says what happens, one JSON object a line, with the time on the clock that all
+processes of the machine share.
 """
 
 from __future__ import annotations
