@@ -21,6 +21,7 @@ from fleet.ha.programs import Missing, Programs, find_programs
 from fleet.ha.report import markdown, table, words_of
 from fleet.ha.result import Result
 from fleet.ha.scenes import SCENES
+from fleet.interrupt import until_interrupted
 from fleet.process import THIS
 from sandbox.postgres import PostgresFailed
 from svc.observability.errors import describe, leaves
@@ -57,41 +58,25 @@ def main() -> int:
     return 1 if breaches else 0
 
 
-async def _play_all(programs: Programs, names: Sequence[str], seed: int, results: list[Result]) -> None:
+async def _play_all(programs: Programs, names: Sequence[str], seed: int, results: list[Result]) -> bool:
     say = partial(print, flush=True)
     async with running_cluster(programs) as cluster:
         for name in names:
             result = await play(name, seed, cluster, programs, say)
             results.append(result)
             say(f"  {words_of(result)}")
+    return True
 
 
-def _run(work: Callable[[], Awaitable[None]]) -> str | None:
+def _run(work: Callable[[], Awaitable[bool]]) -> str | None:
     """Do it; why it failed, empty if it did not. None if it was interrupted."""
     failures: list[BaseException] = []
     try:
-        if not trio.run(_until_interrupted, work):
+        if trio.run(until_interrupted, work) is None:
             return None
     except* EXPECTED as group:
         failures = leaves(group)
     return "; ".join(map(describe, failures))
-
-
-async def _until_interrupted(work: Callable[[], Awaitable[None]]) -> bool:
-    """Do it; whether it came to its end before SIGINT or SIGTERM."""
-    done = False
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def listen() -> None:
-                await anext(aiter(signals))
-                nursery.cancel_scope.cancel(reason="interrupted")
-
-            nursery.start_soon(listen)
-            await work()
-            done = True
-            nursery.cancel_scope.cancel(reason="all scenes are played")
-    return done
 
 
 def _options() -> argparse.Namespace:
