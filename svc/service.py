@@ -27,6 +27,7 @@ from svc.delivery.active_period import ActivePeriod, in_each_period
 from svc.delivery.arrivals import Arrivals
 from svc.delivery.commands_setup import set_up_commands
 from svc.delivery.deciding import Deciding
+from svc.delivery.first_window import FirstWindow
 from svc.delivery.follower import follow
 from svc.delivery.handler_watchdog import HandlerWatchdog
 from svc.delivery.identity import Identity
@@ -111,6 +112,7 @@ class Service:
         self._prober = Prober(self._flood, self._pause)
         self._watchdog = HandlerWatchdog(settings.lease)
         self._writing: trio.Nursery | None = None
+        self._first_window = FirstWindow()
         self._terms = Terms(
             self.lifecycle,
             Election(
@@ -238,7 +240,15 @@ class Service:
                     file_places=trio.CapacityLimiter(max(1, int(settings.workers * FILE_SHARE))),
                     inbox=parts.inbox,
                     queue=queue,
-                    deciding=Deciding(parts.bot, parts.inbox, leader.term, self._watchdog, self._knowing()),
+                    first_window=self._first_window,
+                    deciding=Deciding(
+                        parts.bot,
+                        parts.inbox,
+                        leader.term,
+                        self._watchdog,
+                        self._knowing(),
+                        after_crash=not leader.announced,
+                    ),
                     looks=settings.in_doubt == "verify",
                     in_doubt=settings.fallback,
                     metrics=parts.metrics,
@@ -319,7 +329,10 @@ class Service:
         return http_served(nursery, self.app, config, close_deadline=EXIT_MARGIN)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
+        assert self._writing is not None
         asked = self._orders.asking()
+        self._first_window = FirstWindow()
+        self._writing.start_soon(self._first_window.read, self._parts.inbox)
         term = await self._parts.inbox.take_over(holder, self._settings.instance_id, lock_pid)
         # Before the term can send anything.
         self._orders.hear(term.orders, asked)

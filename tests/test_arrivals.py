@@ -55,7 +55,7 @@ def says(text: str) -> TestBot:
     def decide(update: Update) -> Reply:
         if update.message is None:
             return NOTHING
-        return Reply([Call("sendMessage", {"chat_id": update.message.chat.id, "text": text})])
+        return Reply((Call("sendMessage", {"chat_id": update.message.chat.id, "text": text}),))
 
     return TestBot(decide)
 

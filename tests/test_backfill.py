@@ -14,6 +14,7 @@ import trio.testing
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.backfill import CHATS_AT_ONCE, IDS_AT_ONCE, LOOK_EVERY, SWEEP_UPDATES, backfill
+from svc.delivery.first_window import FirstWindow
 from svc.queue.chat_queue import ChatQueue
 from svc.storage.inbox import Received, Window
 from tests.harness import captured_logs
@@ -93,9 +94,11 @@ async def reading(inbox: SlowInbox, *, workers: int = 4, takes: float = 0.01) ->
     """A period of which only the queue and the inbox matter, and its workers."""
     queue = ChatQueue()
     running = Reading(inbox, queue)
-    period = cast(ActivePeriod, SimpleNamespace(queue=queue, inbox=inbox))
+    first = FirstWindow()
+    period = cast(ActivePeriod, SimpleNamespace(queue=queue, inbox=inbox, first_window=first))
     with captured_logs(), trio.fail_after(3600):
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(first.read, inbox)
             nursery.start_soon(backfill, period)
             for _ in range(workers):
                 nursery.start_soon(running.work, takes)

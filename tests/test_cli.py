@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from svc.observability import version
 from svc.observability.version import installed_version
 from tests.peers import Peer, refusing_port, silent_port
 from tests.processes import DEADLINE, ROOT, environment_of_checkout, python, run, running
@@ -283,15 +283,16 @@ async def test_every_commands_help_names_its_settings(tmp_path: Path) -> None:
 
 
 async def test_the_version_is_the_projects(tmp_path: Path) -> None:
-    """`svc --version` needs no settings."""
+    """`svc --version` needs no settings. The distribution that it asks for is the one that is built."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == version.DISTRIBUTION
     done = await run_svc(tmp_path, "--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"svc {project['version']}\n", "")
 
 
 def test_a_plain_checkout_has_a_version_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is installed pyproject.toml says it; without that there is no telling, and no error."""
-    monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
+    monkeypatch.setattr(version, "DISTRIBUTION", "not-installed-here")
     assert installed_version(tmp_path) == "unknown"
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1.2.3"\n')
     assert installed_version(tmp_path) == "1.2.3"

@@ -57,9 +57,11 @@ async def stored(*updates: Received) -> MemoryInbox:
     return inbox
 
 
-async def new_term(inbox: MemoryInbox, decide: Callable[[Update], Reply] = handler) -> Deciding:
+async def new_term(
+    inbox: MemoryInbox, decide: Callable[[Update], Reply] = handler, *, after_crash: bool = True
+) -> Deciding:
     term = await inbox.take_over(uuid4(), "one")
-    return Deciding(TestBot(decide), inbox, term, HandlerWatchdog(3600.0), knowing(inbox))
+    return Deciding(TestBot(decide), inbox, term, HandlerWatchdog(3600.0), knowing(inbox), after_crash=after_crash)
 
 
 def knowing(inbox: MemoryInbox) -> Knowing:
@@ -147,6 +149,19 @@ async def test_only_what_a_former_leader_may_have_died_of_is_noted(autojump_cloc
     for update in old:
         await deciding.decide(update)
     assert [each for each in notes.made if each is not None] == [1, 2, 3, 4, 5]
+
+
+async def test_after_an_announced_release_only_what_was_blamed_before_is_noted(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The former leader has not died of anything; but one before it may have."""
+    innocent, blamed = received(1), replace(received(2), blamed=True)
+    inbox = await stored(innocent, blamed)
+    notes = Notes(inbox)
+    deciding = await new_term(inbox, after_crash=False)
+    for update in (innocent, blamed):
+        await deciding.decide(update)
+    assert [each for each in notes.made if each is not None] == [2]
 
 
 async def test_of_a_chat_the_oldest_is_noted(autojump_clock: trio.testing.MockClock) -> None:

@@ -46,6 +46,33 @@ async def test_a_lock_that_comes_free_without_a_notification_is_noticed(autojump
         assert trio.current_time() - freed <= 0.3
 
 
+@pytest.mark.parametrize("announced", [True, False])
+async def test_the_leader_knows_whether_the_former_one_has_let_go(
+    announced: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A lock that comes free without a word may be that of one that has died."""
+    server = MemoryLockServer(blocked=True)
+
+    async def connect() -> MemoryLockSession:
+        return await server.connect(lambda _update_ids: None)
+
+    async def take_over(holder: UUID, _lock_pid: int | None) -> Term:
+        await trio.lowlevel.checkpoint()
+        return Term(1, holder)
+
+    async def let_go() -> None:
+        await trio.sleep(10)
+        server.blocked = False
+        if announced:
+            server.notify_release()
+
+    election = Election(connect, take_over, LeaseTimes(), rng=random.Random(1))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(let_go)
+        leader = await election.elect()
+    assert leader.announced is announced
+
+
 async def test_silence_ends_the_period_at_the_lease(autojump_clock: trio.testing.MockClock) -> None:
     """Cut off from the lock server: at L after the last heartbeat that came back nothing is sent any more."""
     async with running_bot(latency=0.6) as bot:

@@ -11,6 +11,7 @@ import trio
 
 from statemachine import ActiveEvent
 from svc.delivery.deciding import Deciding, Decision
+from svc.delivery.first_window import FirstWindow
 from svc.delivery.late_duplicates import Resent
 from svc.delivery.prober import Prober
 from svc.delivery.remote_files import RemoteFiles
@@ -51,6 +52,8 @@ class ActivePeriod:
     """How many attempts that move files are under way at once."""
     inbox: Inbox
     queue: ChatQueue
+    first_window: FirstWindow
+    """What the reading back begins with."""
     deciding: Deciding
     looks: bool
     """Whether a send in doubt is looked for."""

@@ -20,6 +20,7 @@ import trio
 
 from svc.delivery.active_period import ActivePeriod
 from svc.delivery.database_away import or_later
+from svc.delivery.first_window import FIRST_UPDATES
 from svc.queue.followers import FOLLOWERS
 from svc.storage.inbox import Received, Window
 
@@ -29,8 +30,6 @@ CHATS_AT_ONCE = 16
 # The sweep: a round begins at least this often, and a window is asked for so many updates.
 SWEEP_EVERY = 1.0
 SWEEP_UPDATES = 250
-# The first look of a term asks for a few for each worker: nobody is answered before it has come back.
-FIRST_UPDATES = 64
 # Of windows that bring nothing, and of looks at the newest, one in so many seconds: millions of rows behind chats that
 # must wait are gone through in minutes, and the database has time for other things.
 LOOK_EVERY = 0.1
@@ -139,14 +138,10 @@ async def _read_followers_of(period: ActivePeriod, chats: Sequence[int]) -> bool
 
 @dataclass
 class _Round:
-    """One round through the inbox: behind which id it stands, and what had been left out when it began.
-
-    `updates_at_once` is how many the next look asks for.
-    """
+    """One round through the inbox: behind which id it stands, and what had been left out when it began."""
 
     left_out: int
     after: int | None = None
-    updates_at_once: int = SWEEP_UPDATES
 
 
 class _Look(NamedTuple):
@@ -167,13 +162,13 @@ class _Pause(NamedTuple):
 async def _sweep(period: ActivePeriod) -> None:
     """Go through the inbox, window after window, round after round."""
     places = period.queue.places
-    this_round = _Round(places.left_out, updates_at_once=FIRST_UPDATES)
+    this_round = _Round(places.left_out)
+    first = await period.first_window.take()
     while True:
         places.wants_backfill.clear()
         began = trio.current_time()
-        look = await _look(period, this_round)
-        if look is not None:
-            this_round.updates_at_once = SWEEP_UPDATES
+        look = await _look(period, this_round) if first is None else _take_in(period, this_round, first, FIRST_UPDATES)
+        first = None
         if look is not None and look.ended:
             if places.left_out == this_round.left_out:
                 places.caught_up()
@@ -187,7 +182,7 @@ async def _sweep(period: ActivePeriod) -> None:
 async def _look(period: ActivePeriod, this_round: _Round) -> _Look | None:
     """Read the next window of the round; None if the database is away."""
     queue = period.queue
-    limit = min(this_round.updates_at_once, queue.places.room)
+    limit = min(SWEEP_UPDATES, queue.places.room)
     if not limit:
         queue.places.expect_more()
         return _Look(0, cut_short=True, ended=False)

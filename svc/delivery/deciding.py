@@ -9,7 +9,9 @@ note of the next term blames what it finds noted, and an update that was blamed 
 Handlers are not waited for, so at most one is being called in a process. Updates that are noted are decided one at a
 time, so that one note is enough. It costs a statement each, and so only those are noted that may be it: of each chat
 the oldest, since a former leader cannot have come to the others, and of these the first of a term. Should it be a later
-one that ends the process, then those before it are done, and it is among the first soon.
+one that ends the process, then those before it are done, and it is among the first soon. Where the former leader has
+announced that it gives up the lead, it has not died, and only what has been blamed before is noted: whatever else ends
+the process now is met again by a leader to whom nobody has announced anything.
 """
 
 from __future__ import annotations
@@ -108,9 +110,18 @@ def _calls_of(reply: Reply) -> Iterable[Call]:
 
 
 class Deciding:
-    """Calls the bot's handlers for the updates of one term."""
+    """Calls the bot's handlers for the updates of one term. `after_crash`: the former leader may have died."""
 
-    def __init__(self, bot: Bot, inbox: Inbox, term: Term, watchdog: HandlerWatchdog, knowing: Knowing) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        inbox: Inbox,
+        term: Term,
+        watchdog: HandlerWatchdog,
+        knowing: Knowing,
+        *,
+        after_crash: bool = True,
+    ) -> None:
         self._bot = bot
         self._inbox = inbox
         self._term = term
@@ -118,7 +129,7 @@ class Deciding:
         self._knowing = knowing
         self._term_began = trio.current_time()
         self._began_at = knowing.now()
-        self._notes_left = NOTED_IN_A_TERM
+        self._notes_left = NOTED_IN_A_TERM if after_crash else 0
         self._chats: set[int] = set()
         self._noted = trio.Lock()
 
@@ -154,7 +165,7 @@ class Deciding:
             return Decision(update=cause, later=NAME_AGAIN_AFTER)
         if not self._may_be_poison(received):
             return await self._call(received, cause)
-        self._notes_left -= 1
+        self._notes_left = max(0, self._notes_left - 1)
         self._chats.add(received.chat_id)
         async with self._noted:
             try:
@@ -192,6 +203,8 @@ class Deciding:
 
     def _may_be_poison(self, received: Received) -> bool:
         """Whether a former leader may have ended while the handler was being called for this update."""
+        if received.blamed:
+            return True
         if received.arrived >= self._term_began or not self._notes_left:
             return False
         return received.chat_id == NO_CHAT or received.chat_id not in self._chats

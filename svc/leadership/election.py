@@ -68,13 +68,15 @@ class LockSession(Protocol):
 class Leader:
     """Proof of having been elected: the session that holds the lock, the term and its lease.
 
-    `heard` is when it became known that the lock was free, on Trio's clock.
+    `heard` is when it became known that the lock was free, on Trio's clock. `announced`: whoever had it before has said
+    so, and has not died of anything.
     """
 
     session: LockSession
     term: Term
     lease: Lease
     heard: float
+    announced: bool
 
     def may_send(self) -> bool:
         """Whether a request may leave this instant. Asked right before it is written: where the server has closed the
@@ -181,16 +183,17 @@ class Election:
     async def _campaign(self) -> Leader | None:
         """Try until the lock is ours; None if it has turned out that somebody else should have it."""
         async with self._session() as session:
-            sent = trio.current_time()
+            sent, announced = trio.current_time(), False
             while not await session.try_lock():
-                with trio.move_on_after(jittered(TRY_EVERY, self._rng)):
+                with trio.move_on_after(jittered(TRY_EVERY, self._rng)) as waiting:
                     await session.wait_for_release()
+                announced = not waiting.cancelled_caught
                 if not self._candidacy.may_lead():
                     session.abandon()
                     return None
                 sent = trio.current_time()
             term = await self._take_over(uuid4(), session.pid)
-            return Leader(session, term, Lease(sent + self._times.length), heard=sent)
+            return Leader(session, term, Lease(sent + self._times.length), heard=sent, announced=announced)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[LockSession]:

@@ -6,13 +6,17 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
-PACKAGE = "svc"
+DISTRIBUTION = "durable-telegram-bot"
+"""What pyproject.toml calls the distribution. Looking for the one that has `svc` in it would read the lists of files of
+all that is installed."""
 
 
 def installed_version(checkout: Path = Path(__file__).parents[2]) -> str:
-    """The version of the distribution that `svc` was installed from; in a checkout that was not, pyproject.toml's."""
-    for distribution in metadata.packages_distributions().get(PACKAGE, ()):
-        return metadata.version(distribution)
+    """The version that is installed; in a checkout that was not, pyproject.toml's."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        pass
     pyproject = checkout / "pyproject.toml"
     if not pyproject.is_file():
         return "unknown"

@@ -2,6 +2,7 @@
 
 cli.py               the entry point: reads settings and arguments, turns errors into exit codes
 exit_codes.py        what `svc` exits with
+imports.py           how what a command needs is imported: quickly, and not what it does not need
 arguments/           what can be typed
 commands.py          which work a command is; each imports its own when it is chosen
 acting_commands.py   the same for those that change something

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from svc.operations.exit_codes import BAD_USAGE, FAILED, INTERRUPTED, PIPE_CLOSED
+from svc.operations.imports import import_libraries, no_garbage_collection
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +53,8 @@ def _flush() -> None:
 def _prepare(argv: Sequence[str] | None) -> Callable[[], int]:
     """What is to be done, with everything imported that it needs."""
     try:
-        return _choose(argv)
+        with no_garbage_collection():
+            return _choose(argv)
     except SystemExit as end:  # --help, --version, bad usage, or a shell has been told how a word goes on
         code = end.code if isinstance(end.code, int) else BAD_USAGE
         return lambda: code
@@ -74,6 +76,7 @@ def _choose(argv: Sequence[str] | None) -> Callable[[], int]:
     complete_if_asked(parser)
     arguments = parser.parse_args(argv)
 
+    import_libraries()
     from svc.settings.environment import SettingsError, load_settings
 
     try:

@@ -58,6 +58,7 @@ class Received:
     was stored. `has_followers`: younger updates of its chat are in the inbox too, known only of what was read back.
     `message_id` is that of the message which it brings, if it brings one: an id of the chat's sequence
     (telegram_client/message_ids.py) that is not ours. `state` is the chat's, as it was when this was stored or read.
+    `blamed`: a former leader has died while its handler was called.
     """
 
     update_id: int
@@ -69,6 +70,7 @@ class Received:
     is_first: bool = False
     message_id: int | None = None
     state: ChatState = NO_STATE
+    blamed: bool = False
 
     @property
     def size(self) -> int:

@@ -52,6 +52,7 @@ def _received(rows: Iterable[asyncpg.Record]) -> list[Received]:
             row["has_followers"],
             message_id=row["message_id"],
             state=chat_state(row),
+            blamed=row["blamed"] > 0,
         )
         for row in rows
     ]

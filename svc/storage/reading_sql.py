@@ -23,7 +23,7 @@ _DUE = "(i.attempts = 0 OR i.available_at <= now() OR now() < i.retried_at - int
 _FOLLOWED = """(i.chat_id <> 0 AND EXISTS (
         SELECT FROM inbox y WHERE y.bot_id = $1 AND y.chat_id = i.chat_id AND y.update_id > i.update_id))"""
 
-_COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload, i.message_id,
+_COLUMNS = f"""i.update_id, i.chat_id, i.update_type, i.payload, i.message_id, i.blamed,
        extract(epoch FROM now() - i.aged_from)::float8 AS age, {_FOLLOWED} AS has_followers, c.version, c.state"""
 
 # Row by row, by the whole key: OFFSET 0 keeps the planner from reading all rows of the bot for the few it is told of.

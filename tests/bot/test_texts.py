@@ -14,7 +14,7 @@ from svc.bot.languages import LANGUAGES, texts_for
 from svc.bot.menu_bot import bot
 from svc.bot.routes import COMMANDS
 from svc.bot.texts import ENGLISH, RUSSIAN, Texts
-from svc.bot.texts.plural import Plural
+from svc.bot.texts.plural import RULES, Plural
 from svc.bot.view import MAX_ALERT, MAX_BUTTON, units
 from tests.bot.updates import buttons, knows, pressed, says, shown, wrote
 
@@ -166,6 +166,12 @@ def test_numbers_have_their_plural_form(count: int, english: str, russian: str) 
     """By the rules of CLDR."""
     assert ENGLISH.models(count) == english
     assert RUSSIAN.models(count) == russian
+
+
+def test_the_plural_rules_are_those_of_cldr() -> None:
+    """Each language's, as Babel's data of its locale has them."""
+    for language, rule in RULES.items():
+        assert rule.rules == Locale.parse(language).plural_form.rules
 
 
 @BOTH

@@ -523,7 +523,8 @@ class MemoryInbox:
             if found and total > READ_BYTES:
                 break
             state = self.state_of(row.update.chat_id)
-            found.append(replace(row.update, has_followers=self._younger(row), state=state))
+            blamed = row.blamed > 0
+            found.append(replace(row.update, has_followers=self._younger(row), state=state, blamed=blamed))
         return found
 
     def _die(self, row: Row, reason: str, doubts: int, sent_id: int | None = None) -> None:

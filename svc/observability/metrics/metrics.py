@@ -7,7 +7,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain
 
 from prometheus_client import (
@@ -33,8 +32,6 @@ from svc.observability.version import installed_version
 
 # A second line for each counter and bucket, which says since when it counts: Prometheus notices a restart without.
 disable_created_metrics()  # type: ignore[no-untyped-call]
-# Looking through what is installed takes as long as the rest of a test.
-_version = cache(installed_version)
 
 ACK_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5)
@@ -111,7 +108,7 @@ class Metrics:
             "svc_queued_updates", "Updates that the ACTIVE instance has in memory to work on", registry=self.registry
         )
         build = Info("svc_build", "What runs here", registry=self.registry)
-        build.info({"version": _version(), "python": platform.python_version()})
+        build.info({"version": installed_version(), "python": platform.python_version()})
         ProcessCollector(registry=self.registry)
         self.show_state(State.BOOT)
 
