@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hmac
 import json
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,26 @@ async def test_a_body_of_unknown_length_counts_as_it_comes() -> None:
     with pytest.raises(Rejected, match="too many"), bodies.place(0) as place:
         await read_body(receive, 0, place)
     assert (bodies.size, events) == (0, [])
+
+
+async def test_a_body_in_small_pieces_takes_what_it_weighs() -> None:
+    """A body that comes two bytes at a time takes no more memory than one that comes whole, but for some room to grow:
+    kept by itself, each piece would take twenty times its size."""
+    size = 200_000
+
+    async def receive() -> dict[str, Any]:
+        nonlocal left
+        await trio.lowlevel.checkpoint()
+        left -= 2
+        return {"type": "http.request", "body": b"%02d" % (left % 100), "more_body": left > 0}
+
+    left = size
+    with Bodies().place(0) as place:
+        tracemalloc.start()
+        assert len(await read_body(receive, 0, place)) == size
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 4 * size
 
 
 async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:

@@ -77,8 +77,14 @@ async def stop_within_headers(connection: Connection) -> None:
 
 
 async def stop_within_body(connection: Connection) -> None:
-    """Nothing more after half a body, of which a large rest is announced."""
-    await connection.send(post(length(MIB)) + b" " * 1000)
+    """Nothing more after half a body."""
+    await connection.send(post(length(2000)) + b" " * 1000)
+    await connection.until_closed()
+
+
+async def stop_within_callback(connection: Connection) -> None:
+    """The same for a callback."""
+    await connection.send(post(length(1000), path=CALLBACK) + b" " * 500)
     await connection.until_closed()
 
 
@@ -308,7 +314,7 @@ ATTACKS = {
     "held": Attack(
         "3,000 connections that hold back the end of their bodies",
         3_000,
-        (stop_within_body,),
+        (stop_within_callback,),
         once=True,
         seconds=LONGER_THAN_PATIENCE,
     ),

@@ -28,9 +28,12 @@ LEFT_OPEN = 64
 
 @dataclass
 class Outcome:
-    """Of one attack, over all its rounds. Memory in bytes beyond what was taken before: the `peak`, and what was left
-    after each round (`rest`). `waits` are the good requests' in seconds, `processor` is the share of one processor that
-    the instance took, `refusals` what Telegram was told but 200, `trouble` what the instance has logged of errors."""
+    """Of one attack, over all its rounds.
+
+    `peak` is what the memory grew by at most, `rest` what was left of that after each round, in bytes. `waits` are the
+    good requests', in seconds; `refused` what was answered to them but 200, `last_error` what Telegram has noted last.
+    `processor` is the share of one processor that the instance took, `trouble` what it has logged of errors.
+    """
 
     name: str
     attack: Attack
@@ -42,7 +45,8 @@ class Outcome:
     waits: list[float] = field(default_factory=list)
     lost: int = 0
     menus_wrong: int = 0
-    refusals: list[str] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+    last_error: str = ""
     peak: int = 0
     rest: list[int] = field(default_factory=list)
     files: int = 0
@@ -70,7 +74,7 @@ class Outcome:
             "what": self.attack.words,
             "connections": f"{self.opened:,} opened, {self.closed:,} closed by the server, {self.broken:,} broken",
             "answers": answers,
-            "good requests": f"{len(self.waits):,}; ack {self._ms(0.5)} p50, {self._ms(0.99)} p99, {self._ms(1)} at most",
+            "good": f"{len(self.waits):,}; ack {self._ms(0.5)} p50, {self._ms(0.99)} p99, {self._ms(1)} at most",
             "memory": f"{_mib(self.peak)} at most of {_mib(self.memory_bound)} allowed; {grown}",
             "open files": f"{self.files:,} at most",
             "processor": f"{self.processor:.0%} of one",
@@ -86,8 +90,10 @@ class Outcome:
             yield f"99 of 100 good requests took up to {self._ms(0.99)}, not less than {ACK * 1000:.0f} ms"
         if self.lost:
             yield f"{self.lost} good requests got no 200"
-        for refusal in self.refusals:
-            yield f"a good request was refused: {refusal}"
+        for refusal, count in self.refused.items():
+            yield f"{count:,} good requests were answered with {refusal}"
+        if self.last_error and not self.refused:
+            yield f"a good request failed: {self.last_error}"
         if self.menus_wrong:
             yield f"{self.menus_wrong} people have not got one menu each"
         if self.peak > self.memory_bound:

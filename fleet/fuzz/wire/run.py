@@ -40,12 +40,7 @@ async def attack(seed: int, names: Sequence[str] = tuple(ATTACKS)) -> list[Row]:
     """Make all attacks, or those with these `names`; a row for each. Raises PostgresFailed."""
     with temporary_postgres({"fsync": "off"}) as postgres:
         async with attacked_instance(postgres.url) as (fleet, service):
-            rows = []
-            for name in names:
-                rows.append((await suffer(fleet, service, name, seed)).row())
-                from fleet.fuzz.findings import table, breaches
-                print(table(rows[-1:]), *breaches(rows[-1:]), sep="\n", flush=True)
-            return rows
+            return [(await suffer(fleet, service, name, seed)).row() for name in names]
 
 
 @asynccontextmanager
@@ -92,8 +87,8 @@ async def suffer(
         outcome.files_left = after.files - before.files
         menus = fleet.menus()
         outcome.menus_wrong += sum(menus[user] != 1 for user in people.users)
-    outcome.refusals = [f"{result.status} {result.reason}" for result in fleet.refusals[refused:]]
-    outcome.refusals += [bot.last_error_message] * bool(bot.last_error_message)
+    outcome.refused = Counter(result.status for result in fleet.refusals[refused:])
+    outcome.last_error = bot.last_error_message
     outcome.trouble = _trouble(service, log)
     return outcome
 
@@ -132,7 +127,7 @@ def _add(outcome: Outcome, report: Report, people: GoodPeople) -> None:
     outcome.lost += len(people.unanswered)
 
 
-def _trouble(service: ServiceProcess, since: int) -> Sequence[str]:
+def _trouble(service: ServiceProcess, since: int) -> list[str]:
     """What the instance has said of errors, or that it has ended."""
     found = [] if service.running else ["the instance has ended"]
     if service.stderr:
