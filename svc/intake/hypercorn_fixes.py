@@ -31,6 +31,10 @@ from svc.intake.hypercorn_connections import FastConnection, ServerContext
 # Safety: what one client does must not harm the others.
 
 
+MOST_LINES = 100
+"""Of a request's headers. Telegram sends ten, a browser through a proxy or two perhaps forty."""
+
+_END = b"\r\n\r\n"
 _LENGTHS = {b"content-length", b"transfer-encoding"}
 
 
@@ -48,6 +52,9 @@ class LastRequest(h11.Connection):
 
     And a client may send hundreds of requests at once and then leave, or read no answer. Hypercorn works on them all,
     for nobody. Here the rest is left once the connection is `closed`. Test: test_nobody_works_for_who_has_gone.
+
+    h11 limits the size of headers and not their number, and thousands of short ones take it long. Here more than
+    MOST_LINES are refused before it reads them. Test: test_a_flood_of_headers_is_refused.
     """
 
     answered = False
@@ -57,6 +64,8 @@ class LastRequest(h11.Connection):
         """The next event of the request, or PAUSED for what is not to be looked at yet."""
         if self.closed:
             return h11.NEED_DATA
+        if self.their_state is h11.IDLE and self.trailing_data[0].partition(_END)[0].count(b"\n") > MOST_LINES:
+            raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
         if self.their_state is h11.MUST_CLOSE and not self.answered and self.trailing_data[0]:
             return h11.PAUSED
         event = super().next_event()

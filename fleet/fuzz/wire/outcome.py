@@ -63,7 +63,9 @@ class Outcome:
         return connections * PER_CONNECTION + bodies + SLACK
 
     def breaches(self, *, timed: bool = True) -> tuple[str, ...]:
-        """What was promised and not kept, a sentence each; not `timed`: nothing about how long anything took."""
+        """What was promised and not kept, a sentence each. Not `timed`: nothing about how long anything took, nor about
+        what follows from that, such as a 503 because a commit took too long.
+        """
         return tuple(self._breaches(timed))
 
     def row(self) -> Row:
@@ -86,16 +88,28 @@ class Outcome:
 
     def _breaches(self, timed: bool) -> Iterator[str]:
         yield from self.trouble
-        if timed and percentile(self.waits, 0.99) >= ACK:
-            yield f"99 of 100 good requests took up to {self._ms(0.99)}, not less than {ACK * 1000:.0f} ms"
         if self.lost:
             yield f"{self.lost} good requests got no 200"
+        if self.menus_wrong:
+            yield f"{self.menus_wrong} people have not got one menu each"
+        if timed:
+            yield from self._delays()
+        yield from self._excesses()
+        for status, count in self.answers.items():
+            if status.startswith("5") and status != "503":
+                yield f"{count:,} answers were {status}"
+
+    def _delays(self) -> Iterator[str]:
+        """The good requests that had to wait, or to come again."""
+        if percentile(self.waits, 0.99) >= ACK:
+            yield f"99 of 100 good requests took up to {self._ms(0.99)}, not less than {ACK * 1000:.0f} ms"
         for refusal, count in self.refused.items():
             yield f"{count:,} good requests were answered with {refusal}"
         if self.last_error and not self.refused:
             yield f"a good request failed: {self.last_error}"
-        if self.menus_wrong:
-            yield f"{self.menus_wrong} people have not got one menu each"
+
+    def _excesses(self) -> Iterator[str]:
+        """What the instance took more of than it may."""
         if self.peak > self.memory_bound:
             yield f"the memory grew by {_mib(self.peak)}, more than {_mib(self.memory_bound)}"
         if len(self.rest) > 1 and self.rest[-1] - self.rest[0] > REPEATED:
@@ -104,9 +118,6 @@ class Outcome:
             yield f"{self.files:,} files were open"
         if self.files_left > LEFT_OPEN:
             yield f"{self.files_left} more files are open than before"
-        for status, count in self.answers.items():
-            if status.startswith("5") and status != "503":
-                yield f"{count:,} answers were {status}"
 
 
 def _mib(size: int) -> str:

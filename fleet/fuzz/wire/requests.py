@@ -35,10 +35,8 @@ def whole(body: bytes, *, path: bytes = b"/webhook", secret: str = SECRET) -> by
 def login(token: str) -> bytes:
     """The form of /ops with a token."""
     body = b"name=stranger&token=" + token.encode()
-    return b"POST /ops/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n%b\r\n%b" % (
-        length(len(body)),
-        body,
-    )
+    page = b"Host: x\r\nOrigin: http://x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    return b"POST /ops/login HTTP/1.1\r\n%b%b\r\n%b" % (page, length(len(body)), body)
 
 
 def chunk(data: bytes, extension: bytes = b"") -> bytes:

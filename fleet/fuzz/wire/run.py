@@ -44,9 +44,9 @@ async def attack(seed: int, names: Sequence[str] = tuple(ATTACKS)) -> list[Row]:
 
 
 @asynccontextmanager
-async def attacked_instance(database_url: str) -> AsyncIterator[tuple[Fleet, ServiceProcess]]:
-    """An instance that is ACTIVE, and its fleet."""
-    async with running_fleet(database_url, THIS, **SETTINGS) as fleet:
+async def attacked_instance(database_url: str, **settings: str) -> AsyncIterator[tuple[Fleet, ServiceProcess]]:
+    """An instance that is ACTIVE, and its fleet; `settings` are the instance's, besides those that it needs."""
+    async with running_fleet(database_url, THIS, **SETTINGS, **settings) as fleet:
         service = await fleet.start_active()
         yield fleet, service
 
