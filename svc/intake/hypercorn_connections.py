@@ -15,7 +15,7 @@ import trio
 from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
 from svc.intake.open_connections import OpenConnections, most_connections_here
@@ -28,6 +28,10 @@ MAX_CONNECTIONS = 2000
 FIRST_REQUEST_TIMEOUT = 10.0
 # For a client to take the next piece of its answer.
 WRITE_TIMEOUT = 10.0
+# How much is read at a time. h11 takes headers and trailers of any size that have come whole: by so much they may be
+# larger than `h11_max_incomplete_size`. Hypercorn's 64 KiB hold ten thousand of them, which take h11 35 ms, and all
+# others wait. Nearly every update is smaller. Test: test_a_flood_of_headers_is_refused.
+READ_SIZE = 4096
 
 
 class ServerContext(WorkerContext):
@@ -72,6 +76,12 @@ class SafeConnection(TCPServer):
         stream: Any = self.stream
         getattr(stream, "transport_stream", stream).socket.close()
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether the client has sent the headers of a request, and not all of its body."""
+        connection: Any = self.protocol.protocol.connection
+        return connection.their_state is h11.SEND_BODY
+
     async def protocol_send(self, event: Event) -> None:
         """Write an answer; one that meets the closing of its connection came too late, which is no error.
 
@@ -105,9 +115,9 @@ class SafeConnection(TCPServer):
     async def refuse_slow_request(self) -> None:
         """Close the connection; with 408 if a part of a request has come and no answer to it has begun."""
         with trio.CancelScope(shield=True):
-            http = self.protocol.protocol
-            if isinstance(http, H11Protocol) and _has_begun(http.connection):
-                await http._send_error_response(408)
+            http: Any = self.protocol.protocol
+            if _has_begun(http.connection):
+                await http.refuse(408)
             await self._initiate_server_close()
 
 
@@ -139,7 +149,7 @@ class FastConnection(SafeConnection):
 
     async def _next_data(self) -> bytes:
         try:
-            data = bytes(await self.stream.receive_some(MAX_RECV))
+            data = bytes(await self.stream.receive_some(READ_SIZE))
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             return b""
         if not data:
