@@ -24,7 +24,7 @@ FIRST_ID = 2**40
 INT64 = 2**63
 MAX_BODY = 1024 * 1024
 _LONG_NUMBER = re.compile(rb"[0-9]{1000}")
-STORED, NOT_AN_UPDATE = frozenset({200}), frozenset({400})
+STORED, NOT_AN_UPDATE, TOO_LARGE = frozenset({200}), frozenset({400}), frozenset({413})
 HEADERS = {"X-Telegram-Bot-Api-Secret-Token": SECRET, "Content-Type": "application/json"}
 KINDS = {
     "as Telegram sends it": 20,
@@ -73,7 +73,8 @@ def _request(kind: str, update: dict[str, Any], number: int, other: bytes, rng: 
             return judged(kind, damage(encode_bytes(update, ascii_only=ascii_only), other, rng))
         case "nested":
             # Where readers of JSON give up is their own affair.
-            return Request(kind, encode_bytes(nest(update, rng)), STORED | NOT_AN_UPDATE, number)
+            body = encode_bytes(nest(update, rng))
+            return Request(kind, body, TOO_LARGE if len(body) > MAX_BODY else STORED | NOT_AN_UPDATE, number)
         case "large":
             return judged(kind, encode_bytes(enlarge(update, rng)))
         case "too large":
@@ -87,7 +88,7 @@ def _request(kind: str, update: dict[str, Any], number: int, other: bytes, rng: 
 def judged(kind: str, body: bytes) -> Request:
     """A request in good order with this body."""
     if len(body) > MAX_BODY:
-        return Request(kind, body, frozenset({413}))
+        return Request(kind, body, TOO_LARGE)
     update_id = update_in(body)
     if update_id is None:
         return Request(kind, body, NOT_AN_UPDATE)
