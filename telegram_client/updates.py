@@ -13,8 +13,8 @@ import msgspec
 
 INT64 = 2**63
 Int64 = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
-"""A number as Telegram sends it: no id of its has more than 52 bits. JSON knows greater ones, which no table can hold: a
-message's id, for one, goes into a statement of every later update."""
+"""A number as Telegram sends it: none of its ids has more than 52 bits. JSON has greater ones, which no table can hold:
+and a message's id goes into a statement of every later update."""
 
 
 class NotAnUpdate(ValueError):

@@ -57,13 +57,14 @@ class Connection:
             with trio.fail_after(DEADLINE):
                 self._stream = self._stream or await trio.open_tcp_stream("127.0.0.1", self._port)
                 return await self._send_and_read(self._stream, request)
-        except (OSError, trio.BrokenResourceError, trio.TooSlowError, ValueError) as error:
+        except (OSError, trio.BrokenResourceError, trio.TooSlowError, ValueError, IndexError) as error:
             await self.aclose()
             raise NoAnswer(repr(error)) from error
 
     async def _send_and_read(self, stream: trio.SocketStream, request: bytes) -> Answer:
         """The answer may come before all is sent, and then the rest is not wanted."""
         sent = trio.Event()
+        found: Answer | Exception
 
         async def send() -> None:
             try:
@@ -74,8 +75,13 @@ class Connection:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send)
-            found = await self._answer(stream)
+            try:
+                found = await self._answer(stream)
+            except (trio.BrokenResourceError, ValueError, IndexError) as error:
+                found = error
             nursery.cancel_scope.cancel(reason="it is answered")
+        if isinstance(found, Exception):
+            raise found
         if not sent.is_set() or found.headers.get("connection", "").lower() == "close":
             await self.aclose()
         return found

@@ -49,9 +49,7 @@ class Tally:
             *rows,
             self._row("updates", endings | rest),
             self._row("dead", {reason: f"{count:,}" for reason, count in self.dead.most_common(12)}),
-            self._row(
-                "good messages", {"answered once": f"{well:,} of {self.good:,}"}
-            ),
+            self._row("good messages", {"answered once": f"{well:,} of {self.good:,}"}),
             self._row("instance", {"503, asked again": f"{self.again:,}", "memory": self._memory()}),
         ]
 
