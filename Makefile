@@ -28,7 +28,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture pictures lint ruff flake8 mypy bench bench-scale clean
+.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture fuzz pictures lint ruff flake8 mypy bench bench-scale clean
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -61,6 +61,9 @@ coverage: $(VENV)/.dev  ## lines of the send path that no test without processes
 
 torture: $(VENV)/.dev  ## real instances under faults from a seed (OPTIONS="--seconds 300 --seed 2"; --help)
 	@exec $(BIN)/python -m fleet.torture $(OPTIONS)
+
+fuzz: $(VENV)/.dev  ## 20,000 bodies and every path against real instances (OPTIONS="--bodies 1000000 --seed 2"; --help)
+	@exec $(BIN)/python -m fleet.fuzz $(OPTIONS)
 
 pictures: $(VENV)/.dev  ## pictures of the demo for the documents, from a demo at work
 	$(BIN)/python -m tests.pictures

@@ -10,6 +10,7 @@
     promises.py       what the database holds, and what must be true of it in the end
     postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
     waiting.py        waiting for what another process does
+    fuzz/             what nobody in their right mind would send, and the verdict
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
 
 Only loopback is used, and only processes that were started here are ended.

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.processes
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SERVICE = ("svc", "statemachine", "providers", "telegram_client", "migrations")
 PACKAGES = (*SERVICE, "sandbox", "fleet", "demo")
-LEFT_OUT = {"__pycache__", "torture"}
+LEFT_OUT = {"__pycache__", "torture", "fuzz"}
 EXTRA = f"pip install '{PROJECT['name']}[sandbox]'"
 
 
@@ -150,7 +150,7 @@ async def sandbox_telegram() -> AsyncIterator[str]:
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
-    """Code, SQL, the catalog, the pages and the markers of typing are in; tests, benchmarks and torture are not."""
+    """Code, SQL, the catalog, the pages and the markers of typing are in; tests, benchmarks, torture, fuzz are not."""
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     assert inside == {path.relative_to(ROOT).as_posix() for path in files if not LEFT_OUT & set(path.parts)}
