@@ -23,7 +23,7 @@ from schemathesis.core.failures import Failure, FailureGroup
 from fleet.fuzz import judgement
 from fleet.fuzz.findings import Row
 from fleet.instances import running_fleet
-from fleet.process import SECRET, ServiceProcess
+from fleet.process import SECRET, THIS, ServiceProcess
 from sandbox.postgres import temporary_postgres
 
 OPENAPI = Path(__file__).parent.parent.parent / "docs" / "openapi.yaml"
@@ -38,6 +38,14 @@ AS_DOCUMENTED = (
     "response_schema_conformance",
 )
 ANSWER_DEADLINE = 30.0
+SETTINGS = {
+    "OPS_TOKEN": "a-token-of-sixteen",
+    "KIE_API_KEY": "a-key",
+    "KIE_API_ROOT": "http://127.0.0.1:9",
+    "KIE_WEBHOOK_KEY": "a-webhook-key",
+    "PUBLIC_URL": "https://bot.example.org",
+}
+"""Whoever knows the token may do everything on the ops page, and callbacks are read; nobody is created anything for."""
 # For a webhook that the service lets pass. Others are made up too.
 KNOWS_THE_SECRET = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 
@@ -124,7 +132,7 @@ async def attack(number: int, examples: int = EXAMPLES) -> list[Row]:
 
 async def over_an_instance(database_url: str, number: int, examples: int) -> list[Row]:
     """The same on an empty database."""
-    async with running_fleet(database_url, OPS_TOKEN="a-token-of-sixteen") as fleet:
+    async with running_fleet(database_url, THIS, **SETTINGS) as fleet:
         service = await fleet.start_active()
         rows = await trio.to_thread.run_sync(lambda: list(walk(service.url, number, examples)))
         return [*rows, _own_faults(service)]

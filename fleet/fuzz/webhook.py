@@ -7,6 +7,7 @@ database, so that a million requests take no more room than a thousand.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -23,9 +24,10 @@ from fleet.fuzz.corpus import GROUPS, PEOPLE
 from fleet.fuzz.findings import Row
 from fleet.fuzz.tally import Tally
 from fleet.instances import Fleet, running_fleet
-from fleet.process import ServiceProcess
+from fleet.process import THIS, ServiceProcess
 from fleet.promises import rows
 from sandbox.call_log import RecordedCall
+from sandbox.kie.app import DEMO_KEY, KieSandbox
 from sandbox.postgres import temporary_postgres
 
 CONNECTIONS = 16
@@ -181,18 +183,22 @@ def memory(service: ServiceProcess) -> float:
 
 async def barrage(stream: Iterator[Request], count: int, database_url: str) -> list[Row]:
     """Send `count` requests of `stream` to an instance of its own on an empty database; the rows of the table."""
-    async with running_fleet(database_url) as fleet:
-        service = await fleet.start_active()
-        _meet(fleet)
-        run = Barrage(fleet, service)
-        await run.run(stream, count)
-        return run.tally.rows()
+    async with trio.open_nursery() as nursery:
+        # So that people get to all that can be asked for.
+        kie: str = await nursery.start(KieSandbox().run)
+        creating = {"KIE_API_KEY": DEMO_KEY, "KIE_API_ROOT": kie, "PUBLIC_URL": "https://bot.example"}
+        async with running_fleet(database_url, THIS, **creating) as fleet:
+            run = Barrage(fleet, await fleet.start_active())
+            _meet(fleet)
+            await run.run(stream, count)
+        nursery.cancel_scope.cancel(reason="the run is over")
+    return run.tally.rows()
 
 
 async def attack(seed: int, count: int) -> list[Row]:
     """The same with requests made from `seed`, on a Postgres of its own."""
     with temporary_postgres({"fsync": "off"}) as postgres:
-        return await barrage(requests(seed, int(trio.current_time())), count, postgres.url)
+        return await barrage(requests(seed, int(time.time())), count, postgres.url)
 
 
 def _meet(fleet: Fleet) -> None:
