@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from fleet.fuzz.findings import Row
 
 MOST_BREACHES = 1000
 MOST_REASONS = 200
+UNREADABLE = "it cannot be decoded"
 
 
 @dataclass
@@ -34,8 +36,8 @@ class Tally:
                 kept.append(breach)
 
     def died(self, reason: str, count: int) -> None:
-        """So many updates are dead for a reason; where in the update it was found is left out."""
-        word = reason.partition(" - at `")[0][:100]
+        """So many updates are dead for a reason. What Telegram would not send is one reason, and numbers make none."""
+        word = UNREADABLE if reason.startswith(UNREADABLE) else re.sub(r"\d+", "N", reason)[:100]
         self.dead[word if word in self.dead or len(self.dead) < MOST_REASONS else "other reasons"] += count
 
     def rows(self) -> list[Row]:
