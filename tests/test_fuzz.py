@@ -237,6 +237,7 @@ def tally_of(number: int) -> Iterator[Tally]:
     for each in range(number):
         tally.answers["bytes", 400 if each else 500] += 1
         tally.died(f"it cannot be decoded: Expected `int` - at `$.message.{each}`", 1)
+        tally.died(f"Refused: chat_id={each}", 1)
     tally.breach("bytes", judgement.wrong_answer(GOOD, Answer(500)))
     tally.breach("good messages", judgement.wrong_good([5], {}))
     yield tally
@@ -246,9 +247,8 @@ def test_a_tally_is_a_table_with_a_verdict() -> None:
     """The figures in rows, the breaches with the row that they are of; a run with one of them has failed."""
     (tally,) = tally_of(1000)
     rows = tally.rows()
-    assert Row("dead", {"it cannot be decoded: Expected `int`": "1,000"}) in rows, (
-        "where in the update it was found makes no reason of its own"
-    )
+    dead = Row("dead", {"it cannot be decoded": "1,000", "Refused: chat_id=N": "1,000"})
+    assert dead in rows, "places and numbers make no reasons of their own"
     assert "bytes          sent" in table(rows)
     assert [each.partition(":")[0] for each in breaches(rows)] == ["bytes", "good messages"]
     assert (verdict(rows), exit_code(rows)) == ("verdict: 2 breaches", 1)
