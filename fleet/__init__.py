@@ -9,6 +9,7 @@
     history.py        who was ACTIVE when, and calls by an instance that was not
     promises.py       what the database holds, and what must be true of it in the end
     postgres_pair.py  a Postgres primary and its synchronous standby, which restart, crash, fail over and stand still
+    interrupts.py     the signals that end a run in order
     waiting.py        waiting for what another process does
     fuzz/             what nobody in their right mind would send, and the verdict
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw

@@ -15,6 +15,7 @@ import trio
 
 from fleet.fuzz import paths, webhook
 from fleet.fuzz.findings import Row, breaches, exit_code, table, verdict
+from fleet.interrupts import until_interrupted
 from sandbox.postgres import PostgresFailed
 from svc.observability.errors import describe, leaves
 
@@ -53,12 +54,15 @@ def main() -> int:
 def _run(attack: Callable[[], Awaitable[list[Row]]]) -> list[Row] | int:
     """The rows, or the exit code where there are none."""
     failures: list[BaseException] = []
+    rows = None
     try:
-        return trio.run(attack)
+        rows = trio.run(until_interrupted, attack)
     except* KeyboardInterrupt:
         pass
     except* (PostgresFailed, trio.TooSlowError, OSError) as group:
         failures = leaves(group)
+    if rows is not None:
+        return rows
     if not failures:
         print("interrupted", file=sys.stderr)
         return 130

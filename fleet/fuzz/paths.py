@@ -134,7 +134,7 @@ async def over_an_instance(database_url: str, number: int, examples: int) -> lis
     """The same on an empty database."""
     async with running_fleet(database_url, THIS, **SETTINGS) as fleet:
         service = await fleet.start_active()
-        rows = await trio.to_thread.run_sync(lambda: list(walk(service.url, number, examples)))
+        rows = await trio.to_thread.run_sync(lambda: list(walk(service.url, number, examples)), abandon_on_cancel=True)
         return [*rows, _own_faults(service)]
 
 

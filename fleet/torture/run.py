@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import signal
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import trio
 from fleet.call_faults import CallFaults
 from fleet.history import stray_calls
 from fleet.instances import Fleet, running_fleet
+from fleet.interrupts import until_interrupted
 from fleet.postgres_pair import PostgresCluster, postgres_cluster
 from fleet.process import THIS
 from fleet.promises import read_ledger, rows
@@ -111,22 +111,7 @@ def run(plan: Plan, say: Callable[[str], object]) -> Outcome | None:
     with_standby = any(fault.kind == "failover" for fault in plan.schedule)
     files = tempfile.TemporaryDirectory(prefix="svc-torture-")
     with files as folder, postgres_cluster(with_standby=with_standby) as cluster:
-        return trio.run(_until_interrupted, partial(torture, plan, cluster, Path(folder), say))
-
-
-async def _until_interrupted(work: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
-    outcome = None
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-
-            async def listen() -> None:
-                await anext(aiter(signals))
-                nursery.cancel_scope.cancel(reason="interrupted")
-
-            nursery.start_soon(listen)
-            outcome = await work()
-            nursery.cancel_scope.cancel(reason="the run is over")
-    return outcome
+        return trio.run(until_interrupted, partial(torture, plan, cluster, Path(folder), say))
 
 
 async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Callable[[str], object]) -> Outcome:
