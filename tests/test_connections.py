@@ -25,8 +25,9 @@ from tests.serving import HEALTHZ, Client, Server, post, serving, tasks_are
 class Place:
     """A connection that remembers whether it was closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, holds_back: bool = False) -> None:
         self.closed = False
+        self.holds_back = holds_back
 
     def close_now(self) -> None:
         self.closed = True
@@ -49,6 +50,20 @@ async def test_who_has_waited_longest_makes_room() -> None:
     connections.add(Place(), 3)
     assert (closed_before, two.closed) == (False, True)
     assert len(connections) == 3
+
+
+async def test_a_crowd_closes_itself() -> None:
+    """Who has been served keeps its place against any number that ask nothing, or hold back the end of their bodies."""
+    for holds_back in (False, True):
+        connections, served = OpenConnections(), Place()
+        connections.add(served, 3)
+        connections.works(served)
+        connections.waits(served)
+        for _ in range(10):
+            connections.add(other := Place(holds_back=holds_back), 3)
+            if holds_back:
+                connections.works(other)
+        assert not served.closed
 
 
 async def test_what_is_closed_takes_no_place() -> None:
@@ -248,6 +263,19 @@ async def test_silent_connections_keep_nobody_out() -> None:
         assert server.logs.names().count("CONNECTIONS_FULL") == 1
         assert server.logs.errors() == []
         assert await clients[-1].ask(HEALTHZ) == 200
+
+
+@pytest.mark.parametrize("sent", [b"", HEALTHZ[:20], post(b"", length=100)], ids=["nothing", "half", "no body"])
+async def test_a_crowd_does_not_cost_telegram_its_connection(sent: bytes) -> None:
+    """A connection that has brought an update brings the next one, after more others than there are places."""
+    async with crowded(5, silent=0) as (server, _), await server.client() as telegram, AsyncExitStack() as stack:
+        assert await telegram.ask(post(b'{"update_id":1}')) == 200
+        for _ in range(12):
+            client = await stack.enter_async_context(await server.client())
+            await client.stream.send_all(sent)
+            await trio.testing.wait_all_tasks_blocked()
+        assert await telegram.ask(post(b'{"update_id":2}')) == 200
+        assert server.logs.errors() == []
 
 
 async def test_what_is_at_work_is_not_closed_for_others() -> None:

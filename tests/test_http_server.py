@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
+from svc.intake.middleware import Turns
 from tests.serving import (
     H2C,
     HEAD,
@@ -16,6 +19,7 @@ from tests.serving import (
     NEVER,
     UPGRADE,
     VERSION,
+    Client,
     in_small_chunks,
     plain_app,
     post,
@@ -235,6 +239,51 @@ async def test_a_request_at_work_is_not_idle() -> None:
             raise AssertionError("closed before its answer")
         server.store.may_return.set()
         assert await client.answer() == 200
+
+
+# Strangers
+
+
+async def test_strangers_begin_one_after_the_other() -> None:
+    """Each time that Trio goes around its tasks one of them begins at most, and in the end all have."""
+    turns = Turns()
+    begun: list[int] = []
+
+    async def begin(number: int) -> None:
+        await turns.take()
+        begun.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(begin, number)
+        while len(begun) < 20:
+            before = len(begun)
+            await trio.lowlevel.checkpoint()
+            assert len(begun) <= before + 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [(HEALTHZ, 200), (post(b"[]", secret="wrong"), 401)], ids=["pages", "refusals"]
+)
+async def test_strangers_wait_for_an_update(asked: bytes, status: int) -> None:
+    """An update that comes with thirty strangers is answered before most of them, though it came last."""
+    async with serving() as server, AsyncExitStack() as stack:
+        strangers = [await stack.enter_async_context(await server.client()) for _ in range(30)]
+        telegram = await stack.enter_async_context(await server.client())
+        await trio.testing.wait_all_tasks_blocked()
+        answered: list[int] = []
+
+        async def wait_for_answer(client: Client) -> None:
+            answered.append(await client.answer())
+
+        async with trio.open_nursery() as nursery:
+            for stranger in strangers:
+                os.write(stranger.stream.socket.fileno(), asked)
+                nursery.start_soon(wait_for_answer, stranger)
+            os.write(telegram.stream.socket.fileno(), post(b'{"update_id":1}'))
+            assert await telegram.answer() == 200
+            assert len(answered) < 10
+        assert answered == [status] * 30
 
 
 # Shutdown

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import socket
+import struct
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -48,6 +51,21 @@ DEADLY = {
     "protocol not ASCII": UPGRADE + KEY + VERSION + b"Sec-WebSocket-Protocol: \xff\r\n\r\n",
     "connection not ASCII": HEAD + b"Connection: \xff, Upgrade\r\nUpgrade: websocket\r\n" + KEY + VERSION + b"\r\n",
 }
+
+
+def app_that(responds: Callable[[Any, Any], Awaitable[None]]) -> QuartTrio:
+    """An application that responds so to every request, by `receive` and `send`."""
+    app = QuartTrio("odd")
+    quart = app.asgi_app
+
+    async def handle(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await responds(receive, send)
+        else:
+            await quart(scope, receive, send)
+
+    app.asgi_app = handle  # type: ignore[method-assign]
+    return app
 
 
 # Safety
@@ -180,20 +198,78 @@ async def test_a_request_with_two_lengths_is_refused(length: int) -> None:
         await server.is_well()
 
 
+MANY = b"a:b\r\n" * 10_000
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        HEAD + MANY + b"\r\n",
+        HEAD + MANY[:5000] + b"\r\n",
+        in_small_chunks(post(b"")).removesuffix(b"\r\n") + MANY + b"\r\n",
+    ],
+    ids=["headers", "fewer headers", "trailers"],
+)
+async def test_a_flood_of_headers_is_refused(flood: bytes) -> None:
+    """Ten thousand in one write are too many, or a thousand headers, though they come whole: nobody reads them."""
+    async with serving(h11_max_incomplete_size=8192) as server:
+        async with await server.client() as client:
+            await client.stream.send_all(flood)
+            assert await client.answer() == 431
+            await client.closed()
+        assert server.logs.errors() == []
+        await server.is_well()
+
+
+async def test_nobody_works_for_who_has_gone() -> None:
+    """Of the requests that a client has sent at once, those behind the one at which it left are not begun."""
+    asked: list[str] = []
+
+    def listing_app(server: Server) -> QuartTrio:
+        app = plain_app(server)
+        app.before_request(lambda: asked.append("once"))
+        return app
+
+    async with serving(listing_app) as server:
+        async with await server.client() as client:
+            await client.stream.send_all(HEALTHZ * 100)
+            await client.answer()
+            # A reset, not a wish to send no more.
+            client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await tasks_are(server.tasks_at_rest)
+    assert 0 < len(asked) < 100
+
+
+def stubborn_app(_server: Server) -> QuartTrio:
+    """One that answers when it is told that the client has gone."""
+
+    async def answer_to_nobody(receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await answer(send, 400)
+
+    return app_that(answer_to_nobody)
+
+
+async def test_a_refusal_is_the_only_answer() -> None:
+    """What an application says after its connection has answered in its place is dropped, and is no error."""
+    async with serving(stubborn_app, first_request_timeout=0.1) as server:
+        async with await server.client() as client:
+            await client.stream.send_all(post(b"", length=10))
+            assert await client.answer() == 408
+            await client.closed()
+        await tasks_are(server.tasks_at_rest)
+        assert server.logs.lines == []
+
+
 def late_app(_server: Server) -> QuartTrio:
     """One that answers an update without reading it, once all of it that has room is waiting."""
-    app = QuartTrio("late")
-    quart = app.asgi_app
 
-    async def refuse_late(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            await answer(send, 413)
-        else:
-            await quart(scope, receive, send)
+    async def refuse_late(_receive: Any, send: Any) -> None:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        await answer(send, 413)
 
-    app.asgi_app = refuse_late  # type: ignore[method-assign]
-    return app
+    return app_that(refuse_late)
 
 
 async def tasks_left_by_an_unread_body() -> int:
@@ -263,8 +339,8 @@ async def test_a_request_costs_one_task() -> None:
 # In place only while HTTP is served
 
 
-def in_place() -> list[type]:
-    """What Hypercorn makes its connections of at this moment."""
+def in_place() -> list[Any]:
+    """What Hypercorn makes its connections of at this moment, and how much it reads of them at a time."""
     return [getattr(module, name) for module, name, _ in FIXES]
 
 
@@ -277,7 +353,8 @@ def test_importing_the_service_leaves_hypercorn_alone() -> None:
     for module in pkgutil.walk_packages(svc.__path__, "svc."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    assert [cls.__module__.partition(".")[0] for cls in in_place()] == ["hypercorn"] * len(FIXES)
+    assert in_place() == HYPERCORNS
+    assert {found.__module__.partition(".")[0] for found in HYPERCORNS if isinstance(found, type)} == {"hypercorn"}
 
 
 async def test_hypercorn_is_itself_again_after_serving() -> None:

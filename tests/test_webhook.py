@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hmac
 import json
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import trio.testing
 
 from svc.intake.accept import Intake
 from svc.intake.bodies import MAX_BODIES, MAX_BODY, Bodies, Rejected, read_body
+from svc.intake.middleware import Turns
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable
@@ -36,7 +38,9 @@ class WebhookClient:
         self.request = AsgiRequest("/webhook")
         send_hint, self.hints = trio.open_memory_channel[Received](hints)
         intake = Intake(self.store, send_hint)
-        self.webhook = WebhookMiddleware(self._everything_else, intake, secret=secret, metrics=self.metrics)
+        self.webhook = WebhookMiddleware(
+            self._everything_else, intake, secret=secret, metrics=self.metrics, turns=Turns()
+        )
 
     async def _everything_else(self, scope: Any, receive: Any, send: Any) -> None:
         await trio.lowlevel.checkpoint()
@@ -231,6 +235,25 @@ async def test_a_body_of_unknown_length_counts_as_it_comes() -> None:
     with pytest.raises(Rejected, match="too many"), bodies.place(0) as place:
         await read_body(receive, 0, place)
     assert (bodies.size, events) == (0, [])
+
+
+async def test_a_body_in_small_pieces_takes_what_it_weighs() -> None:
+    """A body that comes two bytes at a time takes no more memory than one that comes whole, but for some room to grow:
+    kept by itself, each piece would take twenty times its size."""
+    size = 40_000
+    left = iter(range(size - 2, -2, -2))
+
+    async def receive() -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        rest = next(left)
+        return {"type": "http.request", "body": b"%02d" % (rest % 100), "more_body": rest > 0}
+
+    with Bodies().place(0) as place:
+        tracemalloc.start()
+        assert len(await read_body(receive, 0, place)) == size
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 5 * size
 
 
 async def test_a_body_that_turns_out_too_large_is_cut_off() -> None:

@@ -81,22 +81,19 @@ async def read_body(receive: Receive, expected: int, place: Place) -> bytes:
     Raises Rejected: 413, 408 or 400 if it is too large, too slow or too short, 503 if there is no room for it. Raises
     HungUp if the client leaves.
     """
-    chunks: list[bytes] = []
-    size = 0
+    # In one piece: each of the small chunks that a client may send would take ten times its size.
+    body = bytearray()
     with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise HungUp
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > MAX_BODY:
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY:
                 raise Rejected(413, TOO_LARGE)
-            place.holds(size)
-            if chunk:
-                chunks.append(chunk)
+            place.holds(len(body))
             if not message.get("more_body", False):
-                if size < expected:
+                if len(body) < expected:
                     raise Rejected(400, "the body is shorter than its Content-Length")
-                return b"".join(chunks)
+                return bytes(body)
     raise Rejected(408, f"the body did not arrive within {BODY_DEADLINE:.0f} s")

@@ -16,7 +16,7 @@ import trio
 
 from svc.callback_url import PREFIX, CallbackPath, read_path
 from svc.intake.bodies import MAX_BODY, RETRY, Bodies, HungUp, Rejected, read_body
-from svc.intake.middleware import App, Receive, Send, answer
+from svc.intake.middleware import App, Receive, Send, Turns, answer
 from svc.intake.webhook import JSON, content_length
 from svc.storage.errors import DatabaseUnavailable
 
@@ -51,10 +51,11 @@ class Callbacks:
 
 
 class CallbackMiddleware:
-    """Answers what is asked below `/callback/` and passes everything else on to `app`."""
+    """Answers what is asked below `/callback/`, in `turns`, and passes everything else on to `app`."""
 
-    def __init__(self, app: App, callbacks: Callbacks) -> None:
+    def __init__(self, app: App, callbacks: Callbacks, turns: Turns) -> None:
         self._app = app
+        self._turns = turns
         self._note = callbacks.note
         self._readers = callbacks.readers
         self._bodies = Bodies(CALLBACK_BYTES)
@@ -63,6 +64,7 @@ class CallbackMiddleware:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Handle one connection's scope (ASGI)."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._turns.take()
             await self._respond(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from statemachine import Lifecycle, State
 from svc.intake.accept import Intake
 from svc.intake.callback import CallbackMiddleware, Callbacks
-from svc.intake.middleware import RefuseTargetsWithoutPath, ShieldSend
+from svc.intake.middleware import InTurn, RefuseTargetsWithoutPath, ShieldSend, Turns
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
 
@@ -44,13 +44,17 @@ def make_app(
     _add_errors(app)
     if add_pages is not None:
         add_pages(app)
+    # What strangers can ask for: pages, and to be refused.
+    turns = Turns()
     # Quart's own way to add middleware (the docstring of Quart.asgi_app). The last one added is asked first: an update
-    # does not pass through the two that are for Quart's own pages.
+    # does not pass through the three that are for Quart's own pages.
     app.asgi_app = ShieldSend(app.asgi_app)  # type: ignore[method-assign]
     app.asgi_app = RefuseTargetsWithoutPath(app.asgi_app)  # type: ignore[method-assign]
+    app.asgi_app = InTurn(app.asgi_app, turns)  # type: ignore[method-assign]
     if callbacks is not None:
-        app.asgi_app = CallbackMiddleware(app.asgi_app, callbacks)  # type: ignore[method-assign]
-    app.asgi_app = WebhookMiddleware(app.asgi_app, intake, secret=secret, metrics=metrics)  # type: ignore[method-assign]
+        app.asgi_app = CallbackMiddleware(app.asgi_app, callbacks, turns)  # type: ignore[method-assign]
+    webhook = WebhookMiddleware(app.asgi_app, intake, secret=secret, metrics=metrics, turns=turns)
+    app.asgi_app = webhook  # type: ignore[method-assign]
     return app
 
 

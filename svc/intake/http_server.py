@@ -31,7 +31,7 @@ BUILT_IN: dict[str, Any] = {
     "first_request_timeout": FIRST_REQUEST_TIMEOUT,
     "keep_alive_timeout": 75,
     "graceful_timeout": 3,
-    "h11_max_incomplete_size": 16384,
+    "h11_max_incomplete_size": 8192,
     "include_server_header": False,
     "include_date_header": False,
 }

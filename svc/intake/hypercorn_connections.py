@@ -72,6 +72,12 @@ class SafeConnection(TCPServer):
         stream: Any = self.stream
         getattr(stream, "transport_stream", stream).socket.close()
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether the client has sent the headers of a request, and not all of its body."""
+        connection: Any = self.protocol.protocol.connection
+        return connection.their_state is h11.SEND_BODY
+
     async def protocol_send(self, event: Event) -> None:
         """Write an answer; one that meets the closing of its connection came too late, which is no error.
 
@@ -105,9 +111,9 @@ class SafeConnection(TCPServer):
     async def refuse_slow_request(self) -> None:
         """Close the connection; with 408 if a part of a request has come and no answer to it has begun."""
         with trio.CancelScope(shield=True):
-            http = self.protocol.protocol
-            if isinstance(http, H11Protocol) and _has_begun(http.connection):
-                await http._send_error_response(408)
+            http: Any = self.protocol.protocol
+            if _has_begun(http.connection):
+                await http.refuse(408)
             await self._initiate_server_close()
 
 

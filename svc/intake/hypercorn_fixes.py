@@ -19,6 +19,8 @@ import hypercorn.trio.run
 import hypercorn.trio.tcp_server
 import trio
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event
+from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
@@ -29,6 +31,10 @@ from svc.intake.hypercorn_connections import FastConnection, ServerContext
 # Safety: what one client does must not harm the others.
 
 
+MOST_LINES = 100
+"""Of a request's headers. Telegram sends ten, a browser through a proxy or two perhaps forty."""
+
+_END = b"\r\n\r\n"
 _LENGTHS = {b"content-length", b"transfer-encoding"}
 
 
@@ -43,12 +49,23 @@ class LastRequest(h11.Connection):
     the other takes for a request of its own, which no proxy has seen and whose headers nobody has written. h11 believes
     one of the two; here it is refused, and the connection closed (RFC 9112, 6.1).
     Test: test_a_request_with_two_lengths_is_refused.
+
+    And a client may send hundreds of requests at once and then leave, or read no answer. Hypercorn works on them all,
+    for nobody. Here the rest is left once the connection is `closed`. Test: test_nobody_works_for_who_has_gone.
+
+    h11 limits the size of headers and not their number, and thousands of short ones take it long. Here more than
+    MOST_LINES are refused before it reads them. Test: test_a_flood_of_headers_is_refused.
     """
 
     answered = False
+    closed = False
 
     def next_event(self) -> Any:
         """The next event of the request, or PAUSED for what is not to be looked at yet."""
+        if self.closed:
+            return h11.NEED_DATA
+        if self.their_state is h11.IDLE and self.trailing_data[0].partition(_END)[0].count(b"\n") > MOST_LINES:
+            raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
         if self.their_state is h11.MUST_CLOSE and not self.answered and self.trailing_data[0]:
             return h11.PAUSED
         event = super().next_event()
@@ -70,6 +87,26 @@ class PlainHttp11(H11Protocol):
         super().__init__(*args)
         most = self.config.h11_max_incomplete_size
         self._requests = self.connection = LastRequest(h11.SERVER, max_incomplete_event_size=most)
+        self._refused = False
+
+    async def handle(self, event: Event) -> None:
+        """Take what has come, or that the connection is closed."""
+        self._requests.closed |= isinstance(event, Closed)
+        await super().handle(event)
+
+    async def refuse(self, status: int) -> None:
+        """Answer in place of the application, which may be about to answer as well: what it says is dropped.
+
+        Hypercorn's own way writes one answer into the other, which h11 refuses with an error: a traceback in the log.
+        Test: test_a_refusal_is_the_only_answer.
+        """
+        self._refused = True
+        await self._send_error_response(status)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Send what the application says."""
+        if not self._refused:
+            await super().stream_send(event)
 
     async def _maybe_recycle(self) -> None:
         self._requests.answered = True
@@ -137,15 +174,21 @@ class UnreadBodies(TaskGroup):
 # Putting them in place
 
 
-FIXES: tuple[tuple[ModuleType, str, type], ...] = (
+# How much is read at a time. h11 takes headers and trailers of any size that have come whole: by so much they may be
+# larger than `h11_max_incomplete_size`. Hypercorn's 64 KiB hold ten thousand of them, which take h11 35 ms, and all
+# others wait. Nearly every update is smaller. Test: test_a_flood_of_headers_is_refused.
+READ_SIZE = 4096
+
+FIXES: tuple[tuple[ModuleType, str, Any], ...] = (
+    (hypercorn.trio.tcp_server, "MAX_RECV", READ_SIZE),
     (hypercorn.trio.run, "WorkerContext", ServerContext),
     (hypercorn.trio.run, "TCPServer", FastConnection),
     (hypercorn.trio.tcp_server, "TaskGroup", UnreadBodies),
     (hypercorn.protocol, "H11Protocol", PlainHttp11),
 )
-"""Where Hypercorn looks each class up, and what it finds there while HTTP is served."""
+"""Where Hypercorn looks each of them up, and what it finds there while HTTP is served."""
 
-_originals: list[tuple[ModuleType, str, type]] = []
+_originals: list[tuple[ModuleType, str, Any]] = []
 _servers: set[object] = set()
 
 
@@ -168,6 +211,6 @@ def hypercorn_fixes() -> Iterator[None]:
             _put(_originals)
 
 
-def _put(classes: Iterable[tuple[ModuleType, str, type]]) -> None:
-    for module, name, cls in classes:
-        setattr(module, name, cls)
+def _put(values: Iterable[tuple[ModuleType, str, Any]]) -> None:
+    for module, name, value in values:
+        setattr(module, name, value)

@@ -44,6 +44,37 @@ class RefuseTargetsWithoutPath:
             await self._app(scope, receive, send)
 
 
+class Turns:
+    """Lets one begin each time that Trio goes around its tasks; the others wait for their turn, in order.
+
+    However many strangers ask without pause, an update that comes in between waits at each of its steps for one of
+    them, and not for all: with a hundred at /healthz for 5 ms of processor time instead of 120. One that has begun and
+    waits, for the database or for its client, holds up no other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = trio.Lock()
+
+    async def take(self) -> None:
+        """Wait for a turn."""
+        async with self._lock:
+            await trio.lowlevel.checkpoint()
+
+
+class InTurn:
+    """Lets requests begin in turns."""
+
+    def __init__(self, app: App, turns: Turns) -> None:
+        self._app = app
+        self._turns = turns
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Handle one connection's scope (ASGI)."""
+        if scope["type"] == "http":
+            await self._turns.take()
+        await self._app(scope, receive, send)
+
+
 class ShieldSend:
     """Lets every message that Quart has begun to send go out whole.
 

@@ -2,7 +2,8 @@
 
 Every connection is an open file, of which a process has a limited number. At that limit a server cannot accept anybody,
 and clients that say nothing would keep everybody else out. So there are fewer connections than that, and one that comes
-when all places are taken is served: the one that has waited longest for a request is closed for it.
+when all places are taken is served, and another one is closed for it: one that has not asked for anything yet, if there
+is one, so that those who come in a crowd close each other and not the connections that Telegram keeps.
 """
 
 from __future__ import annotations
@@ -24,32 +25,39 @@ LOG_EVERY = 60.0
 class Connection(Protocol):
     """What can be closed to make room."""
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether it is at work on a request whose body has not come whole."""
+
     def close_now(self) -> None:
         """Close the socket at once, without waiting for anything; whoever uses it finds it closed."""
 
 
 class OpenConnections:
-    """The open connections of one server, each either waiting for a request or at work on one."""
+    """The open connections of one server, each new, at work on a request, or waiting for the next one."""
 
     def __init__(self) -> None:
         # Each in the order in which they came into that condition, so the first is the one that is in it longest.
+        self._new: OrderedDict[Connection, None] = OrderedDict()
         self._waiting: OrderedDict[Connection, None] = OrderedDict()
         self._at_work: OrderedDict[Connection, None] = OrderedDict()
         self._closed = 0
         self._logged_at = -LOG_EVERY
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._at_work)
+        return len(self._new) + len(self._waiting) + len(self._at_work)
 
     def add(self, connection: Connection, limit: int) -> None:
         """Let `connection` in, which waits for its first request. If there are `limit` others, one of them is closed.
 
-        It is the one that has waited longest for a request, or for the rest of its headers. Where all are at work it is
-        the one that has been longest: then they are stuck, or far more than Telegram ever opens.
+        It is the one that has waited longest for its first request, or the rest of its headers. Where there is none, it
+        is the one that has been longest at work if that holds back its body, or else has waited longest for its next
+        request. Where all are at work it is the one that has been longest: then they are stuck, or far more than
+        Telegram ever opens.
         """
         while len(self) >= max(1, limit):
             self._close_one(limit)
-        self._waiting[connection] = None
+        self._new[connection] = None
 
     def waits(self, connection: Connection) -> None:
         """`connection` has been answered and waits for its next request."""
@@ -58,16 +66,19 @@ class OpenConnections:
 
     def works(self, connection: Connection) -> None:
         """`connection` has a request."""
-        if self._waiting.pop(connection, connection) is None:
+        if None in (self._new.pop(connection, connection), self._waiting.pop(connection, connection)):
             self._at_work[connection] = None
 
     def remove(self, connection: Connection) -> None:
         """`connection` is closed."""
-        self._waiting.pop(connection, None)
-        self._at_work.pop(connection, None)
+        for connections in (self._new, self._waiting, self._at_work):
+            connections.pop(connection, None)
 
     def _close_one(self, limit: int) -> None:
-        connection, _ = (self._waiting or self._at_work).popitem(last=False)
+        held_back = next(iter(self._at_work), None)
+        holds_back = held_back is not None and held_back.holds_back
+        connections = self._new or (self._at_work if holds_back else self._waiting or self._at_work)
+        connection, _ = connections.popitem(last=False)
         connection.close_now()
         self._closed += 1
         if trio.current_time() - self._logged_at >= LOG_EVERY:

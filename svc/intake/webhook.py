@@ -16,7 +16,7 @@ import trio
 
 from svc.intake.accept import Intake
 from svc.intake.bodies import MAX_BODY, RETRY, TOO_LARGE, Bodies, HungUp, Rejected, read_body
-from svc.intake.middleware import App, Receive, Send, answer
+from svc.intake.middleware import App, Receive, Send, Turns, answer
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
@@ -34,14 +34,15 @@ class WebhookMiddleware:
     """Answers what is asked of `/webhook` and passes everything else on to `app`.
 
     `intake` takes the updates in. `secret` is the `secret_token` that setWebhook gave to Telegram, which sends it along
-    with every update (https://core.telegram.org/bots/api#setwebhook).
+    with every update (https://core.telegram.org/bots/api#setwebhook). Whoever is refused is so in `turns`.
     """
 
-    def __init__(self, app: App, intake: Intake, *, secret: str, metrics: Metrics) -> None:
+    def __init__(self, app: App, intake: Intake, *, secret: str, metrics: Metrics, turns: Turns) -> None:
         self._app = app
         self._intake = intake
         self._secret = secret.encode()
         self._metrics = metrics
+        self._turns = turns
         self._bodies = Bodies()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -59,6 +60,7 @@ class WebhookMiddleware:
                 body = await read_body(receive, expected, place)
                 await self._accept(_received(body, arrived))
         except Rejected as rejected:
+            await self._turns.take()
             self._intake.count("not_stored" if rejected.status == 503 else "rejected")
             log.warning("REJECTED", status=rejected.status, reason=rejected.reason)
             reason = json.dumps({"error": rejected.reason}).encode()
