@@ -28,7 +28,7 @@ SIDE_BY_SIDE = -n auto --dist worksteal
 # Where the environment says otherwise, every process would compile every module anew, and pytest rewrite every test.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture soak pictures lint ruff flake8 mypy bench bench-scale clean ha many-bots
+.PHONY: help demo test test-fast test-long test-lowest echo-bots coverage torture soak pictures lint ruff flake8 mypy bench bench-scale clean ha many-bots fuzz
 
 help:  ## what there is to make
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -70,6 +70,9 @@ ha: $(VENV)/.dev  ## the service on three Postgres nodes under Patroni, which di
 
 many-bots: $(VENV)/.dev  ## the leadership of a thousand bots: what it costs, one host lost (OPTIONS="--bots 100 --slower 1")
 	@exec $(BIN)/python -m fleet.many_bots $(OPTIONS)
+
+fuzz: $(VENV)/.dev  ## 20,000 bodies and every path against real instances (OPTIONS="--bodies 1000000 --seed 2"; --help)
+	@exec $(BIN)/python -m fleet.fuzz $(OPTIONS)
 
 pictures: $(VENV)/.dev  ## pictures of the demo for the documents, from a demo at work
 	$(BIN)/python -m tests.pictures

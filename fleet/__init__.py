@@ -14,6 +14,7 @@
     interrupt.py      Ctrl-C while something runs that has to clean up after itself
     ha/               three Postgres nodes under Patroni, and what becomes of messages when they change places
     many_bots/        the leadership of a thousand bots over one Postgres: what it costs, and whether it holds
+    fuzz/             what nobody in their right mind would send, and the verdict
     torture/          all of it together: faults from a seed, and the verdict by what Telegram saw
     soak/             many minutes of load with deploys and kills, and whether everything stays as it was
 

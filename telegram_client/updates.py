@@ -7,11 +7,14 @@ Telegram adds them without notice.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 INT64 = 2**63
+Int64 = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
+"""A number as Telegram sends it: none of its ids has more than 52 bits. JSON has greater ones, which no table can hold:
+and a message's id goes into a statement of every later update."""
 
 
 class NotAnUpdate(ValueError):
@@ -36,7 +39,7 @@ class Envelope(msgspec.Struct, frozen=True):
 class User(msgspec.Struct, frozen=True):
     """Who acted."""
 
-    id: int
+    id: Int64
     language_code: str | None = None
     is_bot: bool = False
     first_name: str = ""
@@ -46,7 +49,7 @@ class User(msgspec.Struct, frozen=True):
 class Chat(msgspec.Struct, frozen=True):
     """Where it happened; `type` is private, group, supergroup or channel."""
 
-    id: int
+    id: Int64
     type: str = "private"
     is_forum: bool = False
     is_direct_messages: bool = False
@@ -56,25 +59,25 @@ class File(msgspec.Struct, frozen=True):
     """A file in a message. `file_size` in bytes and `duration` in seconds, where Telegram tells them."""
 
     file_id: str
-    file_size: int | None = None
+    file_size: Int64 | None = None
     mime_type: str | None = None
     duration: float | None = None
-    width: int | None = None
-    height: int | None = None
+    width: Int64 | None = None
+    height: Int64 | None = None
 
 
 class Entity(msgspec.Struct, frozen=True):
     """A part of a text that is a command, a mention, ...; offset and length are counted in UTF-16 units."""
 
     type: str
-    offset: int
-    length: int
+    offset: Int64
+    length: Int64
 
 
 class DirectMessagesTopic(msgspec.Struct, frozen=True):
     """The topic of a channel's direct messages."""
 
-    topic_id: int
+    topic_id: Int64
 
 
 class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
@@ -84,11 +87,11 @@ class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     (somebody joined, something was pinned), or of a kind that the bot does not read.
     """
 
-    message_id: int
+    message_id: Int64
     chat: Chat
     sender: User | None = None
-    date: int = 0
-    edit_date: int | None = None
+    date: Int64 = 0
+    edit_date: Int64 | None = None
     text: str | None = None
     entities: tuple[Entity, ...] = ()
     caption: str | None = None
@@ -111,7 +114,7 @@ class Message(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     story: dict[str, Any] | None = None
     venue: dict[str, Any] | None = None
     media_group_id: str | None = None
-    message_thread_id: int | None = None
+    message_thread_id: Int64 | None = None
     is_topic_message: bool = False
     direct_messages_topic: DirectMessagesTopic | None = None
     is_automatic_forward: bool = False
@@ -162,7 +165,7 @@ class Payment(msgspec.Struct, frozen=True, rename={"sender": "from"}):
 class Update(msgspec.Struct, frozen=True):
     """One update, of which at most one of the kinds below is set; none for kinds that the bot does not read."""
 
-    update_id: int
+    update_id: Int64
     message: Message | None = None
     edited_message: Message | None = None
     callback_query: CallbackQuery | None = None

@@ -18,6 +18,7 @@ from svc.handler.job import Job, JobRequest
 from svc.handler.known import Known
 from svc.handler.reply import NOTHING, Call, RemoteFile, Reply
 from svc.settings.environment import Fallback
+from svc.storage.inbox import Received
 from svc.storage.jobs import Created, Ready
 from telegram_client.probes import PROBE
 from telegram_client.updates import Update
@@ -85,6 +86,20 @@ async def test_what_is_refused_changes_nothing(autojump_clock: trio.testing.Mock
         await bot.send(USER)
         await bot.settled()
         assert texts(bot) == ["1"]
+
+
+async def test_what_cannot_be_decoded_ends_in_a_chat_with_a_state_too(autojump_clock: trio.testing.MockClock) -> None:
+    """It is dead at once, changes nothing, and keeps nobody behind it waiting."""
+    async with running_bot(bot=TestBot(knowing=count)) as bot:
+        await bot.send(USER)
+        await bot.settled()
+        bad = Received(3, USER, "message", b'{"update_id":3,"message":{"message_id":"x"}}', trio.current_time())
+        await bot.inbox.store(bad)
+        await bot.send(USER)
+        await bot.settled()
+        assert bot.inbox.dead[3][1].startswith("it cannot be decoded: ")
+        assert texts(bot) == ["1", "2"]
+        assert bot.logs.of("BUSY") == []
 
 
 async def test_a_change_without_a_call_is_made(autojump_clock: trio.testing.MockClock) -> None:

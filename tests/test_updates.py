@@ -234,10 +234,14 @@ def test_a_number_of_any_length_is_no_crash() -> None:
         {"message_id": 9, "chat": {}},
         {"message_id": 9, "chat": CHAT, "text": 5},
         {"message_id": 9, "chat": {"id": 1.5}},
+        {"message_id": 2**63, "chat": CHAT},
+        {"message_id": 9, "chat": {"id": -(2**63) - 1}},
+        {"message_id": 9, "chat": CHAT, "from": {"id": 10**30}},
     ],
 )
 def test_a_field_of_the_wrong_type_is_a_value_error(payload: Any) -> None:
-    """What Telegram does not send is refused when it is worked on, with the place in the message."""
+    """What Telegram does not send is refused when it is worked on, with the place in the message; a number that no
+    column holds as well."""
     with pytest.raises(ValueError, match=r"\$\.message"):
         read_update(encode("message", payload))
 

@@ -159,7 +159,9 @@ class Deciding:
         try:
             cause = _read(received)
         except ValueError as error:
-            return Decision(dead=f"it cannot be decoded: {describe(error)}")
+            # The version too: no attempt begins by another state than its chat's, not even one that ends at once.
+            version = self._knowing.state_of(received).version
+            return Decision(dead=f"it cannot be decoded: {describe(error)}", state_version=version)
         if isinstance(cause, Update) and not await self._knowing.name_known(cause):
             # It may be for this bot: where getMe has not been answered, nothing could be sent anyway.
             return Decision(update=cause, later=NAME_AGAIN_AFTER)
