@@ -76,7 +76,14 @@ async def test_one_commit_stores_and_begins() -> None:
         assert (inbox.with_attempt, inbox.begun) == ([update_id], [])
         assert len(bot.menus(7)) == 1
         assert inbox.processed[update_id].outcome == "done"
-        assert bot.logs.names(update_id) == ["ENQUEUED", "ACTIVE_PROCESS_START", "START", "MAIN_MENU_SENT", "DONE"]
+        assert bot.logs.names(update_id) == [
+            "ENQUEUED",
+            "DEDUP_CHECK",
+            "ACTIVE_PROCESS_START",
+            "START",
+            "MAIN_MENU_SENT",
+            "DONE",
+        ]
 
 
 async def test_a_chats_second_waits_for_its_first() -> None:

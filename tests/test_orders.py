@@ -18,7 +18,7 @@ from svc.storage.orders import NO_ORDERS, Orders, Pause, PauseScope, StepDown
 from tests.fake_provider import Script
 from tests.harness import RunningBot, running_bot, second_bot
 from tests.jobs_world import JobBot, JobsWorld
-from tests.memory.inbox import MemoryInbox
+from tests.memory.inbox import InboxOfTwoSteps, MemoryInbox
 from tests.probes import probes
 from tests.test_sending_pause import health, paused, unauthorized
 
@@ -121,7 +121,7 @@ async def test_what_is_just_being_begun_is_put_back(
         return begun
 
     monkeypatch.setattr(MemoryInbox, "begin", slow)
-    async with running_bot() as bot:
+    async with running_bot(inbox=InboxOfTwoSteps()) as bot:
         update_id = await bot.send(7)
         await trio.sleep(0.5)
         await order(bot.inbox, pause_of())

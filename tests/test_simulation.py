@@ -100,9 +100,9 @@ def _begin_ignores_order(patch: pytest.MonkeyPatch) -> None:
 def _store_forgets_what_was_processed(patch: pytest.MonkeyPatch) -> None:
     store = MemoryInbox.store
 
-    async def forgetful(inbox: MemoryInbox, update: Received) -> Stored:
+    async def forgetful(inbox: MemoryInbox, update: Received, attempt: Attempt | None = None) -> Stored:
         inbox.processed.pop(update.update_id, None)
-        return await store(inbox, update)
+        return await store(inbox, update, attempt)
 
     patch.setattr(MemoryInbox, "store", forgetful)
 

@@ -17,7 +17,7 @@ from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
 from svc.storage.inbox import NO_CHAT, Attempt, Begun, Received
 from telegram_client.updates import Update
 from tests.harness import RunningBot, running_bot
-from tests.memory.inbox import Processed
+from tests.memory.inbox import InboxOfTwoSteps, Processed
 from tests.transports import FakeTransport
 
 
@@ -141,7 +141,7 @@ def fail_first(bot: RunningBot, error: Exception, *, after_it_was_done: bool) ->
 async def test_a_busy_row_holds_up_no_worker(after_it_was_done: bool, autojump_clock: trio.testing.MockClock) -> None:
     """It comes again a second later, as the same attempt: should the database have done it all the same, that is
     found then. The only worker has answered others meanwhile."""
-    async with running_bot(workers=1) as bot:
+    async with running_bot(inbox=InboxOfTwoSteps(), workers=1) as bot:
         attempts = fail_first(bot, DatabaseBusy("locked"), after_it_was_done=after_it_was_done)
         update_id = await bot.send(7)
         await trio.sleep(0.1)
@@ -160,7 +160,7 @@ async def test_what_may_have_begun_when_the_lease_ended_is_not_in_doubt(
     error: Exception, autojump_clock: trio.testing.MockClock
 ) -> None:
     """The database has begun it and its answer was lost; nothing was sent, and the next term does it at once."""
-    async with running_bot() as bot:
+    async with running_bot(inbox=InboxOfTwoSteps()) as bot:
         attempts = fail_first(bot, error, after_it_was_done=True)
         update_id = await bot.send(7)
         while not attempts:
@@ -178,7 +178,7 @@ async def test_an_attempt_says_whether_it_may_be_repeated(
     calls: tuple[Call, ...], repeatable: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """So that, whatever becomes of this process, an edit is made again and a message is in doubt."""
-    async with running_bot(decide=lambda _: Reply(calls)) as bot:
+    async with running_bot(inbox=InboxOfTwoSteps(), decide=lambda _: Reply(calls)) as bot:
         begin = bot.inbox.begin
         said: list[bool] = []
 

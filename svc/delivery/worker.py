@@ -157,6 +157,7 @@ class _Worker:
 
     async def _go_on(self, update: Received, opened: Opened) -> Ending:
         """The attempt that began when its update was stored."""
+        self._log.debug("DEDUP_CHECK", **ids_of(update.update_id, update.chat_id))
         try:
             return await self._make(update, opened)
         finally:

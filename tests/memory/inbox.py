@@ -586,3 +586,10 @@ class MemoryInbox:
 
 def _can_be_looked_for(row: Row) -> bool:
     return row.watermark is not None and not row.repeatable
+
+
+class InboxOfTwoSteps(MemoryInbox):
+    """One in which nothing begins with its storing, as where an update cannot be answered at once: for tests of `begin`."""
+
+    async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
+        return await super().store(update)
