@@ -589,7 +589,7 @@ def _can_be_looked_for(row: Row) -> bool:
 
 
 class InboxOfTwoSteps(MemoryInbox):
-    """One in which nothing begins with its storing, as where an update cannot be answered at once: for tests of `begin`."""
+    """Nothing begins with its storing, as where an update cannot be answered at once: for tests of `begin`."""
 
     async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
         return await super().store(update)
