@@ -90,7 +90,7 @@ class _Worker:
                 try:
                     update = await self._period.queue.take()
                 except trio.EndOfChannel:
-                    return
+                    break
                 result = await self._handle(update)
                 if isinstance(result, _Made):
                     await self._record_beside(records, update, result)
