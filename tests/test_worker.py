@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import httpx
 import pytest
@@ -14,10 +14,10 @@ from svc.bot.texts import ENGLISH
 from svc.delivery.deciding import MOST_BLAMED
 from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.errors import DatabaseBusy, DatabaseUnavailable
-from svc.storage.inbox import NO_CHAT, Attempt, Begun, Received
+from svc.storage.inbox import NO_CHAT, Attempt, Begun, CallMade, Ending, Received
 from telegram_client.updates import Update
 from tests.harness import RunningBot, running_bot
-from tests.memory.inbox import InboxOfTwoSteps, Processed
+from tests.memory.inbox import InboxOfTwoSteps, MemoryInbox, Processed
 from tests.transports import FakeTransport
 
 
@@ -245,3 +245,44 @@ async def test_a_blamed_update_is_dead_without_a_call(autojump_clock: trio.testi
         assert called == [other]
         assert update_id in bot.inbox.dead
         assert [call.params["text"] for call in bot.calls(chat_id=7)] == [ENGLISH.apology]
+
+
+class InboxOfSlowRecords(MemoryInbox):
+    """Its settlements are made once they may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_settle = trio.Event()
+
+    async def settle(self, attempt: Attempt, ending: Ending, calls: Sequence[CallMade] = ()) -> None:
+        await self.may_settle.wait()
+        await super().settle(attempt, ending, calls)
+
+
+async def test_a_worker_is_one_record_ahead_and_no_more(autojump_clock: trio.testing.MockClock) -> None:
+    """While the record of a message waits, the next one is answered; the one after that waits until it is made. So as
+    little is in doubt after a crash as two for each worker.
+    """
+    inbox = InboxOfSlowRecords()
+    async with running_bot(inbox=inbox, workers=1) as bot:
+        for user in (1, 2, 3):
+            await bot.send(user)
+        await trio.sleep(5)
+        assert len(bot.calls()) == 2
+        assert {row.state for row in bot.inbox.rows.values()} == {"processing", "pending"}
+        inbox.may_settle.set()
+        await bot.settled()
+        assert all(len(bot.menus(user)) == 1 for user in (1, 2, 3))
+
+
+async def test_a_chats_next_waits_for_the_record(autojump_clock: trio.testing.MockClock) -> None:
+    """Its order is kept by the database: before the first is done there, the second does not begin."""
+    inbox = InboxOfSlowRecords()
+    async with running_bot(inbox=inbox) as bot:
+        for _ in range(2):
+            await bot.send(7)
+        await trio.sleep(5)
+        assert len(bot.calls()) == 1
+        inbox.may_settle.set()
+        await bot.settled()
+        assert len(bot.calls()) == 2

@@ -119,16 +119,24 @@ class BegunAttempt:
         self._made: list[CallMade] = []
         self._failure: Failure | None = None
 
-    async def run(self) -> Ending:
-        """Do what was decided, record how it ended, and say so."""
-        update = self._update
+    @property
+    def token(self) -> int:
+        """The attempt's."""
+        return self._attempt.token
+
+    async def act(self) -> Ending:
+        """Do what was decided; returns how it ended, which is to be recorded. Cancelled, that is done here."""
         try:
-            ending = await self._act()
+            return await self._act()
         except trio.Cancelled:
             # The lease has ended. A call that has left is answered all the same, so what is cancelled was not sent, or
             # may be made twice.
             self._say(await give_up(self._period.inbox, self._attempt, self._made))  # noqa: ASYNC102 (does not wait)
             raise
+
+    async def record(self, ending: Ending) -> None:
+        """Record how it ended, and say so. It is recorded, and said, even if this is cancelled."""
+        update = self._update
         try:
             await self._period.inbox.settle(self._attempt, ending, self._made)
         finally:
@@ -139,7 +147,6 @@ class BegunAttempt:
         if effects is not None and isinstance(ending, Done) and ending.outcome != "refused":
             self._period.deciding.note_done(update, self._decision, effects.state)
         self._note_sent(ending)
-        return ending
 
     def _say(self, ending: Ending) -> None:
         count_ending(self._period.metrics.updates, ending)

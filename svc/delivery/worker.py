@@ -8,7 +8,8 @@ wait      while sending is paused, and for the turn that flood control gives the
           doubt, and a drain ends it
 begin     the database checks order, duplicates and the fence, right before the first call is written
 deliver   the reply's calls, one after the other (svc/delivery/attempt.py, sending.py)
-settle    done, retry, unclear or dead: recorded even if the period ends meanwhile
+settle    done, retry, unclear or dead: recorded even if the period ends meanwhile, and beside the next update: the
+          worker is free once the calls are made, the chat once the record is
 """
 
 from __future__ import annotations
@@ -54,12 +55,23 @@ class _Left:
     held_for: float | None = None
 
 
+@dataclass(frozen=True)
+class _Made:
+    """The calls have been made; how that ended is to be recorded."""
+
+    attempt: BegunAttempt
+    ending: Ending
+
+
 class _Worker:
     """One worker in one period."""
 
     def __init__(self, name: str, period: ActivePeriod) -> None:
         self._period = period
         self._log = log.bind(worker=name, epoch=period.term.epoch)
+        # That the latest record has been made.
+        self._recorded = trio.Event()
+        self._recorded.set()
 
     async def run(self) -> None:
         try:
@@ -73,23 +85,46 @@ class _Worker:
                 await give_up(self._period.inbox, attempt)  # noqa: ASYNC102 (does not wait)
 
     async def _work(self) -> None:
-        queue = self._period.queue
-        while True:
-            try:
-                update = await queue.take()
-            except trio.EndOfChannel:
-                return
-            match await self._handle(update):
-                case _Left(held_for=float(seconds)):
-                    queue.hold(update, seconds)
-                case _Left():
-                    queue.set_aside(update)
-                case Retry(delay=delay) | Unclear(delay=delay):
-                    queue.set_aside(update, delay)
-                case _:
-                    queue.done(update)
+        async with trio.open_nursery() as records:
+            while True:
+                try:
+                    update = await self._period.queue.take()
+                except trio.EndOfChannel:
+                    return
+                result = await self._handle(update)
+                if isinstance(result, _Made):
+                    await self._record_beside(records, update, result)
+                else:
+                    self._give_back(update, result)
 
-    async def _handle(self, update: Received) -> Ending | _Left:
+    async def _record_beside(self, records: trio.Nursery, update: Received, made: _Made) -> None:
+        """Have it recorded while the next one is worked on, and go no further ahead than that."""
+        before, self._recorded = self._recorded, trio.Event()
+        records.start_soon(self._record, update, made, self._recorded)
+        await before.wait()
+
+    async def _record(self, update: Received, made: _Made, recorded: trio.Event) -> None:
+        try:
+            await made.attempt.record(made.ending)
+        finally:
+            self._period.tokens.discard(made.attempt.token)
+            recorded.set()
+        self._give_back(update, made.ending)
+
+    def _give_back(self, update: Received, result: Ending | _Left) -> None:
+        """Tell the queue what became of it."""
+        queue = self._period.queue
+        match result:
+            case _Left(held_for=float(seconds)):
+                queue.hold(update, seconds)
+            case _Left():
+                queue.set_aside(update)
+            case Retry(delay=delay) | Unclear(delay=delay):
+                queue.set_aside(update, delay)
+            case _:
+                queue.done(update)
+
+    async def _handle(self, update: Received) -> _Made | Ending | _Left:
         opened = self._period.opened.pop(update.update_id, None)
         if opened is not None:
             return await self._go_on(update, opened)
@@ -117,7 +152,7 @@ class _Worker:
         finally:
             places.release()
 
-    async def _in_turn(self, update: Received, decision: Decision) -> Ending | _Left:
+    async def _in_turn(self, update: Received, decision: Decision) -> _Made | Ending | _Left:
         """The attempt, as soon as it may leave."""
         turn = None
         if decision.says_something:
@@ -135,44 +170,52 @@ class _Worker:
             return None
         return await pause.turn(partial(self._period.flood.acquire, chat))
 
-    async def _try(self, update: Received, decision: Decision, turn: Turn | None) -> Ending | _Left:
-        """One attempt, from its beginning to its record."""
+    async def _try(self, update: Received, decision: Decision, turn: Turn | None) -> _Made | Ending | _Left:
+        """One attempt, from its beginning until its calls are made."""
         period, update_id = self._period, update.update_id
         # What may have begun is gone on with as it was decided: its effects stand in the row.
         unsure = period.unsure.pop(update_id, None)
         attempt, decision = unsure or (new_attempt(period, update, decision), decision)
         self._log.debug("DEDUP_CHECK", **ids_of(update_id, update.chat_id))
         period.tokens.add(attempt.token)
+        held = False
         try:
             begun = await self._begin(attempt)
             if begun is None:
                 period.unsure[update_id] = attempt, decision
+                held = True
                 return _Left(BUSY_FOR)
             if begun.outcome is not BeginOutcome.BEGUN:
                 return await self._not_begun(update, begun.outcome)
-            return await self._make(update, Opened(decision, attempt, turn, begun))
+            held = True
         finally:
-            if update_id not in period.unsure:
+            if not held:
                 period.tokens.discard(attempt.token)
+        return await self._make(update, Opened(decision, attempt, turn, begun))
 
-    async def _go_on(self, update: Received, opened: Opened) -> Ending:
+    async def _go_on(self, update: Received, opened: Opened) -> _Made | Ending:
         """The attempt that began when its update was stored."""
         self._log.debug("DEDUP_CHECK", **ids_of(update.update_id, update.chat_id))
-        try:
-            return await self._make(update, opened)
-        finally:
-            self._period.tokens.discard(opened.attempt.token)
+        return await self._make(update, opened)
 
-    async def _make(self, update: Received, opened: Opened) -> Ending:
-        """What has begun, to its end."""
+    async def _make(self, update: Received, opened: Opened) -> _Made | Ending:
+        """The calls of what has begun, whose token is let go of once the end is recorded."""
         decision, attempt, turn, begun = opened
         assert begun is not None
-        if self._paused_meanwhile(decision):
-            return await give_up(self._period.inbox, attempt)
-        deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
-        return await BegunAttempt(
-            self._period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline
-        ).run()
+        made = False
+        try:
+            if self._paused_meanwhile(decision):
+                return await give_up(self._period.inbox, attempt)
+            deadline = trio.current_time() + (FILE_DEADLINE if decision.moves_file else SEND_DEADLINE)
+            begun_attempt = BegunAttempt(
+                self._period, self._log, update, decision, attempt, begun, turn=turn, deadline=deadline
+            )
+            ending = await begun_attempt.act()
+            made = True
+            return _Made(begun_attempt, ending)
+        finally:
+            if not made:
+                self._period.tokens.discard(attempt.token)
 
     def _paused_meanwhile(self, decision: Decision) -> bool:
         """Whether an operator's pause that keeps the reply back came while the attempt was being begun."""
