@@ -49,12 +49,14 @@ def main() -> int:
         print("interrupted", file=sys.stderr)
         return 130
     if isinstance(outcome, str):
-        print(f"ended early: {outcome}", file=sys.stderr)
+        print(f"verdict: ended early: {outcome}", file=sys.stderr)
         return 1
     print(table(outcome))
     breaches = outcome.breaches(strict=strict)
     for breach in breaches:
         print(f"BREACH: {breach}", file=sys.stderr)
+    kept = f"kept: {outcome.faults} faults, every promise was kept"
+    print(f"verdict: {'broken: ' + '; '.join(breaches) if breaches else kept}")
     return 1 if breaches else 0
 
 
