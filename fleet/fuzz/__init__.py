@@ -9,6 +9,7 @@ webhook.py     bodies against an instance, in rounds, with people in between who
 judgement.py   what was promised, as pure functions
 tally.py       what came of it, in counts
 paths.py       every path of docs/openapi.yaml, by schemathesis
+wire/          hostile connections
 findings.py    rows of a table, the breaches in them, the verdict
 __main__.py    `python -m fleet.fuzz`
 """

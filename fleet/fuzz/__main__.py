@@ -15,6 +15,7 @@ import trio
 
 from fleet.fuzz import paths, webhook
 from fleet.fuzz.findings import Row, breaches, exit_code, table, verdict
+from fleet.fuzz.wire import run as wire
 from fleet.interrupt import until_interrupted
 from sandbox.postgres import PostgresFailed
 from svc.observability.errors import describe, leaves
@@ -26,6 +27,7 @@ Attack = Callable[[argparse.Namespace], Awaitable[list[Row]]]
 ATTACKS: dict[str, tuple[str, Attack]] = {
     "bodies": ("bodies for the webhook, one instance", lambda asked: webhook.attack(asked.seed, asked.bodies)),
     "paths": ("every path of docs/openapi.yaml", lambda asked: paths.attack(asked.seed)),
+    "wire": ("hostile connections", lambda asked: wire.attack(asked.seed)),
 }
 """What is done by which name, and in which order."""
 
