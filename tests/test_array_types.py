@@ -40,7 +40,7 @@ async def test_no_statement_has_the_server_asked_about_its_types(
         try:
             return {name: await connection.fetchval(f"SELECT $1::{name}[]", VALUES[name]) for name in USED}
         finally:
-            await connection.close(timeout=5)
+            await connection.close(timeout=5)  # noqa: ASYNC102 (asyncio's side, bounded)
 
     monkeypatch.setattr(asyncpg.Connection, "_introspect_types", ask)
     async with asyncio_loop():
