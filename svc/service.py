@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
@@ -45,6 +45,7 @@ from svc.intake.accept import Intake
 from svc.intake.callback import Callbacks
 from svc.intake.http_app import make_app
 from svc.intake.http_server import http_served
+from svc.intake.late_pages import LatePages
 from svc.intake.polling import open_poller, poll
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.jobs.runner import JobParts, work_on_jobs
@@ -54,8 +55,6 @@ from svc.leadership.lease import LeaseTimes
 from svc.leadership.orders_heard import OrdersHeard
 from svc.leadership.standing import Standing
 from svc.leadership.terms import Terms
-from svc.ops.routes import add_ops
-from svc.ops.site import make_site
 from svc.parts import Parts
 from svc.queue.chat_queue import ChatQueue
 from svc.queue.hints import Hints
@@ -69,6 +68,9 @@ from telegram_client.flood import FloodControl
 from telegram_client.get_me import open_get_me
 from telegram_client.message_ids import MessageIds
 from telegram_client.update_kinds import kinds_to_ask_for
+
+if TYPE_CHECKING:
+    from svc.ops.site import Site
 
 log = structlog.get_logger()
 
@@ -126,8 +128,8 @@ class Service:
             open_period=self._open_period,
             drain_timeout=settings.drain_timeout,
         )
-        database = parts.ops_database
-        self._ops = None if database is None else make_site(settings, database, bot=self._bot_name)
+        self._ops: Site | None = None
+        self._late_pages = None if parts.ops_database is None else LatePages(self._add_ops)
         arrivals = Arrivals(parts.inbox, self.lifecycle.active)
         self._intake = Intake(arrivals.store, self._hints, parts.metrics.updates.count_accepted)
         self.app = make_app(
@@ -139,7 +141,7 @@ class Service:
             database_answers=parts.database_answers,
             callbacks=Callbacks(parts.jobs.note_callback, parts.callback_readers),
             more_health=self._more_health,
-            add_pages=None if self._ops is None else partial(add_ops, site=self._ops),
+            late_pages=self._late_pages,
         )
 
     async def run(self, http: Config | None = None) -> None:
@@ -159,8 +161,8 @@ class Service:
             nursery.start_soon(self._until_draining, self._work_on_jobs)
             ask = partial(self._standing.ask_while_passive, self.lifecycle)
             nursery.start_soon(self._until_draining, partial(keep_up, "REACH", ask, self._parts.rng))
-            if self._ops is not None:
-                nursery.start_soon(self._until_draining, self._ops.run)
+            if self._late_pages is not None:
+                nursery.start_soon(self._until_draining, partial(self._run_ops, self._late_pages))
             async with self._http(nursery, http):
                 await self._until_draining(self._parts.prepare)
                 if not self.lifecycle.draining.is_set():
@@ -266,6 +268,23 @@ class Service:
         if self._parts.figures is not None:
             writer = FiguresWriter(self._parts.metrics, self._parts.figures)
             self._writing.start_soon(keep_up, "FIGURES", writer.run, self._parts.rng)
+
+    async def _add_ops(self) -> None:
+        # In three steps, so that what else is to be done comes in between.
+        from svc.ops.site import make_site
+
+        await trio.lowlevel.checkpoint()
+        from svc.ops.routes import add_ops
+
+        await trio.lowlevel.checkpoint()
+        assert self._parts.ops_database is not None
+        self._ops = make_site(self._settings, self._parts.ops_database, bot=self._bot_name)
+        add_ops(self.app, self._ops)
+
+    async def _run_ops(self, pages: LatePages) -> None:
+        await pages.added()
+        assert self._ops is not None
+        await self._ops.run()
 
     async def _set_up(self, period: ActivePeriod) -> None:
         await self._identity.ask(period.sender, self._parts.rng)

@@ -349,6 +349,7 @@ async def test_a_host_with_a_wrong_certificate_is_one_that_is_not_there(monkeypa
         return "connection"
 
     monkeypatch.setattr(asyncpg, "connect", connect)
+    monkeypatch.setattr(hosts, "know_array_types", lambda _: None)
     async with asyncio_loop():
         both = trio_asyncio.aio_as_trio(Hosts("postgresql://u:p@bad,good/db").connect)
         assert await both() == "connection"

@@ -12,6 +12,7 @@ import trio.testing
 import trustme
 
 from telegram_client.client import BotApi
+from telegram_client.connections import network_transport
 from telegram_client.direct_transport import DirectTransport
 from telegram_client.errors import InDoubt, NotSent
 from tests.faked_client import MESSAGE, TOKEN, shows_no_token
@@ -52,6 +53,19 @@ async def test_calls_share_a_connection(nursery: trio.Nursery, authority: trustm
     assert [len(request) > 1_000_000 for request in server.requests] == [False, True, False]
     assert server.connections == 1
     nursery.cancel_scope.cancel()
+
+
+def test_certificates_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All transports trust the same; what an operator names there is read when the first one is made."""
+    ours = network_transport("https://api.example")()
+    (tmp_path / "ca.pem").unlink()
+    other = network_transport("https://files.example")()
+    assert isinstance(ours, DirectTransport)
+    assert isinstance(other, DirectTransport)
+    assert other._tls is ours._tls
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
+    with pytest.raises(FileNotFoundError):
+        network_transport("https://api.example")
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -14,8 +14,9 @@ import trio
 import trio.testing
 
 from statemachine import EDGES
+from svc.ops.database import CONNECTIONS, open_ops_database
 from svc.ops.request_fields import MOST_IDS
-from svc.ops.site import CONNECTIONS, make_site, open_ops_database
+from svc.ops.site import make_site
 from svc.settings.environment import Settings
 from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database, DatabaseUnavailable

@@ -13,6 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from statemachine import Lifecycle, State
 from svc.intake.accept import Intake
 from svc.intake.callback import CallbackMiddleware, Callbacks
+from svc.intake.late_pages import LatePages
 from svc.intake.middleware import InTurn, RefuseTargetsWithoutPath, ShieldSend, Turns
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
@@ -31,23 +32,23 @@ def make_app(
     database_answers: Callable[[], Awaitable[bool]],
     callbacks: Callbacks | None = None,
     more_health: Callable[[], dict[str, Any]] = dict,
-    add_pages: Callable[[QuartTrio], None] | None = None,
+    late_pages: LatePages | None = None,
 ) -> QuartTrio:
     """The application of one instance: /webhook, /callback/..., /healthz, /readyz and /metrics.
 
     `secret` is the webhook's; `database_answers` is asked by /readyz; /healthz shows what `more_health` returns, too.
-    Without `callbacks` nobody can call back. `add_pages` adds further pages.
+    Without `callbacks` nobody can call back. `late_pages` adds further pages to it.
     """
     app = QuartTrio("svc")
     _add_health(app, lifecycle, instance, database_answers, more_health)
     _add_metrics(app, metrics)
     _add_errors(app)
-    if add_pages is not None:
-        add_pages(app)
     # What strangers can ask for: pages, and to be refused.
     turns = Turns()
     # Quart's own way to add middleware (the docstring of Quart.asgi_app). The last one added is asked first: an update
-    # does not pass through the three that are for Quart's own pages.
+    # does not pass through those that are for Quart's own pages.
+    if late_pages is not None:
+        app.asgi_app = late_pages.in_front_of(app.asgi_app)  # type: ignore[method-assign]
     app.asgi_app = ShieldSend(app.asgi_app)  # type: ignore[method-assign]
     app.asgi_app = RefuseTargetsWithoutPath(app.asgi_app)  # type: ignore[method-assign]
     app.asgi_app = InTurn(app.asgi_app, turns)  # type: ignore[method-assign]

@@ -17,7 +17,7 @@ from svc.leadership.postgres_lock import connect_lock, ignore
 from svc.observability.loop_lag import measure_loop_lag
 from svc.observability.metrics import Metrics
 from svc.operations.providers import callback_readers, creating, open_providers
-from svc.ops.site import open_ops_database
+from svc.ops.database import open_ops_database
 from svc.parts import Parts
 from svc.reports.readings import take_readings
 from svc.service import EXIT_MARGIN, Service

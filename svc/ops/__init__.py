@@ -1,6 +1,7 @@
 """The ops page: what happens, and what an operator can do about it, in a browser.
 
 site.py       the page put together: what it reads from, and what runs beside it
+database.py   its own way to the database
 access.py     who may open it: a function of peer, headers and token
 clients.py    where a request comes from, and which headers are believed about that
 sessions.py   the login's cookie, and how often it may be tried

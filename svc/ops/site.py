@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import trio
@@ -17,18 +16,7 @@ from svc.ops.under_way import UnderWay
 from svc.ops.watching import Watch
 from svc.settings.environment import Settings
 from svc.settings.masking import make_mask
-from svc.storage.database import Database, open_database
-
-CONNECTIONS = 2
-"""To the database, at most: the page never takes one from the engine."""
-
-STATEMENT_DEADLINE = 3.0
-"""Seconds. Longer than the engine's: nobody's answer waits for it."""
-
-
-def open_ops_database(url: str) -> AbstractAsyncContextManager[Database]:
-    """The page's own way to the database, inside asyncio_loop."""
-    return open_database(url, size=CONNECTIONS, statement_deadline=STATEMENT_DEADLINE)
+from svc.storage.database import Database
 
 
 @dataclass

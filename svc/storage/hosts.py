@@ -9,6 +9,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from svc.observability.errors import describe
+from svc.storage.array_types import know_array_types
 from svc.storage.errors import LOST, REFUSED, DatabaseRefused, DatabaseUnavailable
 
 Connection = Any  # asyncpg.Connection; its stubs want a record type that says nothing here
@@ -50,7 +51,9 @@ class Hosts:
 
 async def _connect_to(url: str, seconds: float, options: dict[str, Any]) -> Connection:
     try:
-        return await asyncpg.connect(url, timeout=seconds, target_session_attrs=SessionAttribute.read_write, **options)
+        connection = await asyncpg.connect(
+            url, timeout=seconds, target_session_attrs=SessionAttribute.read_write, **options
+        )
     except TimeoutError as error:
         raise DatabaseUnavailable(describe(error)) from error
     except (*LOST, *REFUSED):
@@ -64,3 +67,5 @@ async def _connect_to(url: str, seconds: float, options: dict[str, Any]) -> Conn
     except asyncpg.PostgresError as error:
         # Such as a database that takes no connections for now.
         raise DatabaseUnavailable(describe(error)) from error
+    know_array_types(connection)
+    return connection
