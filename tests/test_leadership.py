@@ -173,8 +173,9 @@ async def test_an_answer_that_never_comes_is_in_doubt(autojump_clock: trio.testi
 async def test_an_update_stored_elsewhere_is_worked_on_when_notified(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Another instance stored it and notified: processed at once; without that, within a second."""
-    async with running_bot() as bot:
+    """Another instance stored it and notified: processed at once; where that is lost, within a second."""
+    async with running_bot(standby=True) as bot:
+        await bot.state(State.ACTIVE)
         await trio.sleep(10.2)
         async with running_bot(passive=True, sandbox=bot.sandbox, inbox=bot.inbox, lock=type(bot.lock)()) as other:
             bot.inbox.on_notify = bot.lock.notify_new_work
@@ -182,9 +183,11 @@ async def test_an_update_stored_elsewhere_is_worked_on_when_notified(
             await other.send(7)
             await bot.settled()
             assert trio.current_time() - sent < 0.1
+            assert bot.inbox.notified == 1
             bot.inbox.on_notify = None
             await other.send(8)
             await bot.settled()
+            assert bot.inbox.notified == 2
         assert [len(bot.menus(user)) for user in (7, 8)] == [1, 1]
 
 
