@@ -164,7 +164,9 @@ def test_a_store_that_is_executed_late_can_begin_for_nobody() -> None:
     """Not vacuous: its sender has given the attempt up by then; the sweep finds the row, which is done all the same."""
 
     def given_up(state: State) -> bool:
-        return state.instances[0].work is None and any(message.kind == "store" for message in state.wire)
+        leader = state.instances[0]
+        idle = leader.phase == "active" and leader.work is None
+        return idle and any(message.kind == "store" for message in state.wire)
 
     def begun_for_nobody(state: State) -> bool:
         row = state.updates[1].row
