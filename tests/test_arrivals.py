@@ -231,6 +231,28 @@ async def test_a_term_that_ends_within_the_commit_leaves_nothing_begun() -> None
         assert inbox.processed[update_id].doubts == 0
 
 
+async def test_a_drain_between_the_commit_and_the_worker_leaves_nothing_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue closes before the worker that it was for has taken it: nothing was sent, and it is put back."""
+    inbox = CountingInbox()
+    async with running_bot(inbox=inbox) as bot:
+        await a_while(bot)
+        period = bot.service.lifecycle.active.period
+        assert period is not None
+        queue, add_begun = period.queue, period.queue.add_begun
+
+        def add_and_close(update: Received) -> bool:
+            added = add_begun(update)
+            queue.close()
+            return added
+
+        monkeypatch.setattr(queue, "add_begun", add_and_close)
+        update_id = await bot.send(7)
+        await trio.sleep(1.0)
+        assert inbox.with_attempt == [update_id]
+        assert inbox.rows[update_id].state == "pending"
+        assert bot.calls() == []
+
+
 async def test_a_handler_that_fails_is_called_again_and_told_once() -> None:
     """What it raises before the update is stored is nobody's loss: it is stored, and fails as any other."""
     calls: list[int] = []

@@ -153,6 +153,35 @@ def test_two_sends_in_doubt_are_the_last() -> None:
     assert way[-1][1].updates[0].done == 2
 
 
+def test_an_update_can_begin_with_its_storing() -> None:
+    """Not vacuous: once its chat is empty, the second update is stored and begun by one commit."""
+    way = reach(replace(SMALL, second_arrives=True), lambda state: state.updates[1].done == 0)
+    actions = [label.action for label, _ in way if label.update == 1]
+    assert actions == ["asks_to_store", "store", "call", "delivered", "settle"]
+
+
+def test_a_store_that_is_executed_late_can_begin_for_nobody() -> None:
+    """Not vacuous: its sender has given the attempt up by then; the sweep finds the row, which is done all the same."""
+
+    def given_up(state: State) -> bool:
+        leader = state.instances[0]
+        idle = leader.phase == "active" and leader.work is None
+        return idle and any(message.kind == "store" for message in state.wire)
+
+    def begun_for_nobody(state: State) -> bool:
+        row = state.updates[1].row
+        return row is not None and row.state == "processing" and not state.wire and state.instances[0].work is None
+
+    way = reach(
+        replace(SMALL, late_begins=True, epochs=1, second_arrives=True),
+        given_up,
+        begun_for_nobody,
+        lambda state: state.updates[1].done is not None,
+    )
+    assert "resolve_doubts" in [label.action for label, _ in way if label.update == 1]
+    assert way[-1][1].updates[1].sends == 1
+
+
 def test_a_late_settlement_can_save_a_resend() -> None:
     """Not vacuous: the next term has begun, then the old one's settlement arrives and ends the row as done."""
     way = reach(

@@ -19,7 +19,7 @@ import trio_asyncio
 
 from svc.storage import inbox_sql, term_sql
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, BeginOutcome, Done, Received, StoreOutcome
+from svc.storage.inbox import Attempt, BeginOutcome, Done, Received, Stored, StoreOutcome
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.model.replay import Replay, walk
 from tests.model.rules import BASE, Rules
@@ -28,6 +28,7 @@ WALKS = 80
 LENGTH = 60
 BOT = 1
 WIDE = replace(BASE, clock=False, epochs=9, doubts=9, tokens=99, wire=2, copies=1)
+ARRIVING = replace(WIDE, same_chat=True, second_arrives=True)
 STATEMENTS = {
     "begin: begun",
     "begin: duplicate",
@@ -85,6 +86,12 @@ async def test_every_statement_does_what_the_model_says_in_one_chat(database: Da
     assert set(run) >= STATEMENTS | {"begin: busy"}, "the walks do not reach everything"
 
 
+async def test_storing_does_what_the_model_says(database: Database) -> None:
+    """The same where the second update arrives later: stored alone, or with an attempt that begins, or does not."""
+    run = await replay_walks(database, ARRIVING)
+    assert set(run) >= {"store_alone", "store: begun", "store: stored", "store: duplicate"}, "not everything is reached"
+
+
 @pytest.mark.parametrize(
     ("statement", "part", "instead"),
     [
@@ -94,6 +101,9 @@ async def test_every_statement_does_what_the_model_says_in_one_chat(database: Da
         ("SETTLE", "AND i.epoch = s.epoch AND i.token = s.token", "AND i.state = 'processing'"),
         ("SETTLE", ", token = NULL", ""),
         ("SETTLE", "CASE ending WHEN 'dead' THEN 'dead' ELSE said END", "'done'"),
+        ("STORE_AND_BEGIN", "AND o.chat_id IS NULL", ""),
+        ("STORE_AND_BEGIN", "epoch = $8 AND holder = $9", "(epoch = $8 AND holder = $9) IS NOT NULL"),
+        ("STORE_AND_BEGIN", "CASE WHEN u.begins THEN u.token END", "NULL"),
         ("NEW_TERM", "epoch = l.epoch + 1", "epoch = l.epoch"),
         ("RESOLVE_DOUBTS", "i.epoch <> $2 OR ", ""),
         ("RESOLVE_DOUBTS", "i.token <> ALL ($5::bigint[])", "$5::bigint[] IS NOT NULL"),
@@ -111,23 +121,28 @@ async def test_a_statement_that_drifts_is_noticed(
     monkeypatch.setattr(module, statement, sql.replace(part, instead))
     noticed = False
     try:
-        await replay_walks(database, replace(WIDE, same_chat="o." in part))
+        await replay_walks(database, replace(WIDE, same_chat="o." in part, second_arrives="STORE" in statement))
     except* AssertionError:
         noticed = True
     assert noticed
 
 
+@pytest.mark.parametrize("token", [None, 6])
 async def test_a_redelivery_beside_its_settlement_leaves_a_row_that_never_begins(
-    database: Database, other: Other
+    database: Database, other: Other, token: int | None
 ) -> None:
-    """STORE that looks before `settle` commits inserts the row again, as in the model; begin knows it and drops it."""
+    """STORE that looks before `settle` commits inserts the row again, as in the model; begin knows it and drops it.
+
+    So does STORE_AND_BEGIN, and does not begin it.
+    """
     inbox = PostgresInbox(database, BOT, "one")
     term = await inbox.take_over(UUID(int=1), "one")
     update = Received(1, 7, "message", b"{}", trio.current_time())
-    stored_again: list[StoreOutcome] = []
+    attempt = None if token is None else Attempt(1, term, token)
+    stored_again: list[Stored] = []
 
     async def store_again() -> None:
-        stored_again.append((await inbox.store(update)).outcome)
+        stored_again.append(await inbox.store(update, attempt))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.run)
@@ -141,7 +156,7 @@ async def test_a_redelivery_beside_its_settlement_leaves_a_row_that_never_begins
             racers.start_soon(store_again)
             await waiting(database, 2)
             await trio_asyncio.aio_as_trio(other.execute)("ROLLBACK")
-        assert stored_again == [StoreOutcome.BEHIND]
+        assert stored_again == [Stored(StoreOutcome.BEHIND)]
         assert [row["state"] for row in await database.fetch("SELECT state FROM inbox")] == ["pending"]
         assert (await inbox.begin(Attempt(1, term, 6))).outcome is BeginOutcome.DUPLICATE
         assert await database.fetch("SELECT FROM inbox") == []

@@ -13,6 +13,7 @@ import trio
 
 from statemachine import ActiveEvent
 from svc.delivery import chores, retry_policy
+from svc.delivery.arrivals import Arrivals
 from svc.delivery.worker import _Worker
 from svc.jobs import next_step
 from svc.leadership.lease import Lease, LeaseTimes
@@ -260,6 +261,25 @@ def _a_paused_model_is_created(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryJobs, "_paused", lambda jobs, row: False)
 
 
+def _what_began_with_its_storing_is_not_put_back(patch: pytest.MonkeyPatch) -> None:
+    async def keep(*_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    patch.setattr(Arrivals, "_put_back", keep)
+
+
+def _an_update_begins_with_its_storing_before_its_chats_others(patch: pytest.MonkeyPatch) -> None:
+    store = MemoryInbox.store
+
+    async def heedless(inbox: MemoryInbox, update: Received, attempt: Attempt | None = None) -> Stored:
+        with patch.context() as within:
+            within.setattr(inbox, "_has_rows", lambda chat_id: False)
+            within.setattr(inbox, "_older", lambda row: False)
+            return await store(inbox, update, attempt)
+
+    patch.setattr(MemoryInbox, "store", heedless)
+
+
 def _a_create_in_doubt_is_made_again(patch: pytest.MonkeyPatch) -> None:
     is_due = MemoryJobs._is_due
 
@@ -351,6 +371,8 @@ MUTANTS = [
     (_a_term_begins_without_knowing_the_orders, "O1"),
     (_what_was_begun_when_the_pause_came_is_sent, "O1"),
     (_a_paused_model_is_created, "O2"),
+    (_what_began_with_its_storing_is_not_put_back, "s of calm"),
+    (_an_update_begins_with_its_storing_before_its_chats_others, "G6"),
     *JOB_MUTANTS,
 ]
 

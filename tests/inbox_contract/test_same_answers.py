@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from svc.settings.environment import Fallback
-from svc.storage.inbox import Attempt, CallMade, Dead, Done, Ending, Received, Retry, Term, Unclear
+from svc.storage.inbox import Attempt, CallMade, Dead, Done, Effects, Ending, Received, Retry, Term, Unclear
 from svc.storage.inbox_sql import PLANNER
 from svc.storage.looks import Absent, CannotBeTold, DueLook, Found, LookOutcome, LookResult, Unsure
 from svc.storage.postgres_inbox import PostgresInbox, Storing
@@ -43,6 +43,7 @@ ENDING = st.one_of(
     st.builds(Dead, st.just("gave up"), st.integers(0, 1)),
     st.builds(Unclear, st.sampled_from([0.0, 0.0, EVER]), st.just("cut off")),
 )
+STORES = st.tuples(IDS, st.none() | st.tuples(TOKENS, WATERMARKS, st.sampled_from([0, 0, 1]), st.booleans()))
 SENT = st.none() | st.integers(1, 9)
 RESULT = st.one_of(
     st.builds(Found, st.integers(1, 9)),
@@ -54,6 +55,7 @@ RESULT = st.one_of(
 POLICIES = st.sampled_from(["resend", "skip"])
 STEP = st.one_of(
     st.tuples(st.just("store"), st.lists(IDS, min_size=1, max_size=4)),
+    st.tuples(st.just("store_and_begin"), TERMS, st.lists(STORES, min_size=1, max_size=4)),
     st.tuples(st.just("begin"), st.lists(BEGINS, min_size=1, max_size=4)),
     st.tuples(st.just("settle"), IDS, TERMS, TOKENS, ENDING, SENT),
     st.tuples(st.just("dismiss"), IDS),
@@ -122,6 +124,23 @@ class Player:
             return [await self.tested.inbox.store(update) for update in updates]
         assert isinstance(self.tested.inbox, PostgresInbox)
         return await self.tested.inbox._store_group([Storing(update, None) for update in updates])
+
+    async def store_and_begin(self, which: str, stores: list[tuple[int, tuple[Any, ...] | None]]) -> Any:
+        """One of each chat: within a group none sees the others, so whoever stores asks for one of a chat at a time."""
+        of_chats = {update_id % CHATS: (update_id, asked) for update_id, asked in stores}
+        storing = [Storing(_of_script(each), self._asked(which, each, asked)) for each, asked in of_chats.values()]
+        if isinstance(self.tested, MemoryInboxUnderTest):
+            return [await self.tested.inbox.store(*each) for each in storing]
+        assert isinstance(self.tested.inbox, PostgresInbox)
+        return await self.tested.inbox._store_group(storing)
+
+    def _asked(self, which: str, update_id: int, asked: tuple[Any, ...] | None) -> Attempt | None:
+        if asked is None:
+            return None
+        token, watermark, state_version, changes_state = asked
+        effects = Effects(b'{"n": 1}') if changes_state else None
+        term = self.term(which)
+        return Attempt(update_id, term, token, watermark=watermark, effects=effects, state_version=state_version)
 
     async def begin(self, begins: list[tuple[int, str, int, bool, int | None, str | None]]) -> Any:
         attempts = [Attempt(each[0], self.term(each[1]), *each[2:]) for each in begins]

@@ -30,6 +30,11 @@ What stands for what:
 - A call counts as a message from the moment it leaves, the worst case. Looking at the lease and writing the call are
   one step. In the real system a process may be paused just between the two: that window can be made small but not
   closed by anything on this side of Telegram, and the model does not claim otherwise.
+- An update arrives at any instance, as often as Telegram likes, and is stored alone; or at an active one whose worker
+  is idle, and an attempt goes along with it. That is asked for, executed and answered like begin; where no answer
+  comes, what may have begun is put back, and the statement may still be executed after that. A statement sees the inbox
+  as it was when it began: of that only the case matters in which a settlement of the same update overtakes it
+  (`copies`). Only the second update may arrive like this, so that what has to come first is there.
 - A worker tries anything pending in the inbox: nothing rests on the queue's knowing better. One worker an instance.
 - Ages are left out: what is in doubt may be decided on at once. The send deadline saves needless doubts; only where a
   session is killed before its time (`KILLED`) does a guarantee need it. Each decision chooses its row, and is asked and

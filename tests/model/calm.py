@@ -16,7 +16,7 @@ from tests.model.telegram import Sent
 # In the order in which they are taken.
 _CALM = (
     *("settle", "delivered", "unanswered", "call", "begin", "new_term"),
-    *("settle_look", "probes", "looks", "resolve_doubts", "asks"),
+    *("settle_look", "probes", "looks", "resolve_doubts", "asks", "store", "store_alone"),
 )
 PATIENCE = 80
 

@@ -13,16 +13,36 @@ from tests.model.rules import Rules
 from tests.model.state import NO_TOKEN, Ending, Row, State, Update
 
 Outcome = Literal["begun", "busy", "duplicate", "fenced"]
+StoreOutcome = Literal["begun", "stored", "duplicate"]
 
 
 class Tried(NamedTuple):
-    """What BEGIN is asked for. `term_read`: the fence lies behind it (mutant)."""
+    """What BEGIN or STORE_AND_BEGIN is asked for. `term_read`: the fence lies behind it (mutant)."""
 
     epoch: int
     update: int
     token: int
     watermark: int = 0
     term_read: bool = False
+
+
+def store(state: State, rules: Rules, owner: int, tried: Tried) -> tuple[State, StoreOutcome]:
+    """STORE_AND_BEGIN of an update: it begins if the term is current and its chat has nothing in the inbox."""
+    number = tried.update
+    update = state.updates[number]
+    if update.row is not None or update.done is not None:
+        return state, "duplicate"
+    leads = state.leads(owner, tried.epoch)
+    chat_has_rows = rules.same_chat and any(each.row is not None for each in state.updates)
+    if not (leads or tried.term_read) or (chat_has_rows and rules.store_looks_at_the_inbox):
+        return store_alone(state, number), "stored"
+    slips = state.slips._replace(begun_out_of_term=state.slips.begun_out_of_term or not leads)
+    return state.with_update(number, _begun(update, Row(), tried))._replace(slips=slips), "begun"
+
+
+def store_alone(state: State, number: int) -> State:
+    """STORE of an update that is not there yet: it waits for its turn."""
+    return state.with_update(number, state.updates[number]._replace(row=Row()))
 
 
 def begin(state: State, rules: Rules, owner: int, tried: Tried) -> tuple[State, Outcome]:
@@ -156,7 +176,17 @@ def store_beside_settle(state: State, number: int) -> State:
 
     A redelivery at any other time changes nothing: its row is here, or the record that it is done.
     """
-    return state.with_update(number, state.updates[number]._replace(row=Row()))._replace(copies=state.copies + 1)
+    return store_alone(state, number)._replace(copies=state.copies + 1)
+
+
+def store_and_begin_beside_settle(
+    state: State, rules: Rules, owner: int, tried: Tried
+) -> tuple[State, Literal["begun", "stored"]]:
+    """STORE_AND_BEGIN in the same race: where it looked, the row was still in the inbox, so its chat was not empty."""
+    after = store_beside_settle(state, tried.update)
+    if rules.store_looks_at_the_inbox or not state.leads(owner, tried.epoch):
+        return after, "stored"
+    return after.with_update(tried.update, _begun(after.updates[tried.update], Row(), tried)), "begun"
 
 
 def over(update: Update, doubts: int, *, dead: bool) -> Update:

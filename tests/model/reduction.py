@@ -44,7 +44,7 @@ def _instance(state: State, number: int, instance: Instance) -> Instance:
     if state.epoch == instance.epoch:
         return instance
     work = instance.work
-    if work is not None and work.stage == "asking" and not work.read:
+    if work is not None and work.stage in ("storing", "asking") and not work.read:
         work = None
         instance = instance._replace(work=None)
     if work is None and not instance.lease and instance.beat is None and not connected:
@@ -57,7 +57,7 @@ def _without_lease(state: State, number: int, instance: Instance) -> Instance:
     work = instance.work
     if instance.phase != "active" or instance.lease:
         return instance
-    if work is None or work.stage == "asking":
+    if work is None or work.stage in ("storing", "asking"):
         return FRESH
     return instance.with_look(None)
 
@@ -68,13 +68,16 @@ def _may_matter(state: State, rules: Rules, message: Message) -> bool:
         return state.has_session(message.owner)
     update = state.updates[message.update]
     attempt = (message.update, message.epoch, message.token)
+    fenced = message.epoch != state.epoch and not message.read
+    if message.kind == "store":
+        # One that begins nothing does what anybody's may do.
+        return not fenced and update.row is None and update.done is None
     if message.kind == "begin":
-        fenced = message.epoch != state.epoch and not message.read
         return not fenced and not (update.row is None and state.copies == rules.copies)
     row = update.row
     if row is not None and (row.epoch, row.token) == (message.epoch, message.token):
         return True
-    return any(m.kind == "begin" and (m.update, m.epoch, m.token) == attempt for m in state.wire)
+    return any(m.kind in ("store", "begin") and (m.update, m.epoch, m.token) == attempt for m in state.wire)
 
 
 def _asked(first: Instance, second: Instance, wire: tuple[Message, ...]) -> list[Attempt]:

@@ -18,7 +18,7 @@ from svc.storage.inbox import Attempt, Dead, Done, Ending, Received, Retry, Stor
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.model.rules import Rules
 from tests.model.state import Label, State
-from tests.model.steps import steps
+from tests.model.steps import first_state, steps
 
 OLD_ENOUGH = 60.0
 CHAT = 7
@@ -43,6 +43,8 @@ _LIKELY = {
     "lost": 0.5,
     "not_sent": 2,
     "store_beside_settle": 4,
+    "asks_to_store": 8,
+    "store": 4,
 }
 _ENDINGS: dict[str, Ending] = {
     "done": Done(),
@@ -69,7 +71,7 @@ VALUES ($1, $2, $3, 'message', '{}', 'one')
 
 def walk(rules: Rules, rng: random.Random, length: int) -> Iterator[tuple[Label, State]]:
     """A random way through the model, of `length` steps at most."""
-    state = State()
+    state = first_state(rules)
     for _ in range(length):
         possible = list(steps(state, rules))
         if not possible:
@@ -89,9 +91,9 @@ class Replay:
         replay = cls(database, bot_id, rules)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(replay._inbox.run)
-            for number in (0, 1):
-                update = Received(number, replay._chat(number), "message", b"{}", 0)
-                assert (await replay._inbox.store(update)).outcome is not StoreOutcome.DUPLICATE
+            for number, (row, *_) in enumerate(first_state(rules).updates):
+                if row is not None:
+                    await replay._store_alone(Label("store_alone", update=number))
             yield replay
             nursery.cancel_scope.cancel()
 
@@ -130,7 +132,18 @@ class Replay:
     def _attempt(self, label: Label) -> Attempt:
         return Attempt(label.update, Term(label.epoch, self._holders[label.epoch]), label.token)
 
+    def _update(self, label: Label) -> Received:
+        return Received(label.update, self._chat(label.update), "message", b"{}", 0)
+
     # One method a statement, by the name of its step.
+
+    async def _store_alone(self, label: Label) -> None:
+        assert (await self._inbox.store(self._update(label))).outcome is not StoreOutcome.DUPLICATE
+
+    async def _store(self, label: Label) -> None:
+        stored = await self._inbox.store(self._update(label), self._attempt(label))
+        outcome = "duplicate" if stored.outcome is StoreOutcome.DUPLICATE else "stored"
+        assert ("begun" if stored.begun is not None else outcome) == label.detail
 
     async def _begin(self, label: Label) -> None:
         begun = await self._inbox.begin(self._attempt(label))

@@ -29,6 +29,8 @@ class Rules:
     kills: int = 0
     """How often the server ends a lock session before its time."""
     same_chat: bool = False
+    second_arrives: bool = False
+    """The second update is not stored at first. It may be stored, or stored and begun in one commit."""
     doubts_wait: bool = False
     """A doubt is resent when its old owner's send deadline is over, and with it its call: no other search needs it."""
     clock: bool = True
@@ -66,6 +68,9 @@ class Rules:
     resolve_finds_lost: bool = True
     resolve_caps_doubts: bool = True
     settle_caps_doubts: bool = True
+    store_reads_term_for_share: bool = True
+    store_looks_at_the_inbox: bool = True
+    """As the statement sees it: what a settlement that it does not see yet has ended is there."""
 
     watermark_before_send: bool = True
     known_are_left_out: bool = True
@@ -101,6 +106,7 @@ CORRECT = {
     "terms": replace(BASE, clock=False, same_chat=True, late_begins=False, epochs=3),
     "doubts": replace(BASE, clock=False, same_chat=True, late_begins=False, doubts=2),
     "copies": replace(BASE, clock=False, same_chat=True, late_begins=False, copies=1),
+    "arrivals": replace(BASE, clock=False, same_chat=True, second_arrives=True),
     # Nothing ends in a doubt here: each update gets exactly one message.
     "looks": LOOKING,
     "looks, not found too early": replace(LOOKING, not_found_too_early=True),
@@ -140,6 +146,12 @@ MUTANTS = {
     "j": (replace(BASE, call_looks_at_lease=False), "G2"),
     # What was called without an answer is sent again however often.
     "k": (replace(BASE, settle_caps_doubts=False, clock=False, late_begins=False, doubts=2), "G3"),
+    # What begins with its storing: a second delivery does although a settlement overtakes it.
+    "l": (replace(BASE, store_looks_at_the_inbox=False, clock=False, late_begins=False, copies=1), "G3"),
+    # It does although an older update of its chat is in the inbox.
+    "m": (replace(BASE, store_looks_at_the_inbox=False, same_chat=True, second_arrives=True), "G6"),
+    # Its term is read without FOR SHARE.
+    "n": (replace(BASE, store_reads_term_for_share=False, clock=False, second_arrives=True), "G5"),
 }
 
 LOOKING_MUTANTS = {

@@ -11,7 +11,7 @@ from tests.model.invariants import Broken, check
 from tests.model.reduction import reduced
 from tests.model.rules import Rules
 from tests.model.state import Label, State
-from tests.model.steps import steps
+from tests.model.steps import first_state, steps
 
 Trace = list[tuple[Label, State]]
 LIMIT = 2_000_000
@@ -55,10 +55,10 @@ class Result:
 Check = Callable[[State, Rules], Broken | None]
 
 
-def explore(rules: Rules, initial: State = State(), *, limit: int = LIMIT, check: Check = check) -> Result:  # noqa: B008
+def explore(rules: Rules, initial: State | None = None, *, limit: int = LIMIT, check: Check = check) -> Result:
     """Search until a guarantee is broken or every state has been seen."""
     with _no_garbage():
-        return _explore(rules, initial, limit, check)
+        return _explore(rules, initial or first_state(rules), limit, check)
 
 
 def _explore(rules: Rules, initial: State, limit: int, check: Check) -> Result:
@@ -94,7 +94,7 @@ def _new(level: list[State], rules: Rules, result: Result) -> Iterator[tuple[Sta
 def reach(rules: Rules, *goals: Callable[[State], bool]) -> Trace:
     """A shortest way to a state that is the first goal, on from there to the second, and so on."""
     way: Trace = []
-    state = State()
+    state = first_state(rules)
     for number, goal in enumerate(goals):
         result = explore(rules, state, check=lambda found, _: Broken("goal", "reached") if goal(found) else None)  # noqa: B023
         if result.at is None:

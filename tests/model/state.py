@@ -18,9 +18,9 @@ called without an answer, and to be looked for.
 Phase = Literal["passive", "taking", "active"]
 """taking: the lock is granted and take-over asked for. active: the take-over is committed."""
 
-Stage = Literal["asking", "begun", "called", "unheard", "settling"]
-"""asking: begin asked for. begun: committed. called: the call has left. unheard: it has left and no answer will come.
-settling: how it ended is asked to be kept.
+Stage = Literal["storing", "asking", "begun", "called", "unheard", "settling"]
+"""storing: the store that may begin it asked for. asking: begin asked for. begun: committed. called: the call has left.
+unheard: it has left and no answer will come. settling: how it ended is asked to be kept.
 """
 
 Verdict = Literal["none", "found", "absent", "unsure", "untold"]
@@ -46,7 +46,10 @@ class Row(NamedTuple):
 
 
 class Update(NamedTuple):
-    """One update: its row, what processed_updates says (its doubts), and what happened outside the database."""
+    """One update: its row, what processed_updates says (its doubts), and what happened outside the database.
+
+    With neither it has not been stored yet.
+    """
 
     row: Row | None = Row()
     done: int | None = None
@@ -85,7 +88,7 @@ class Beat(NamedTuple):
 class Message(NamedTuple):
     """A statement that nobody waits for any more, and that the server may still execute."""
 
-    kind: Literal["begin", "new_term", "settle"]
+    kind: Literal["store", "begin", "new_term", "settle"]
     owner: int
     epoch: int = 0
     update: int = 0
@@ -146,6 +149,17 @@ class Instance(NamedTuple):
         """The same with another look under way."""
         phase, epoch, lease, beat, issued, work, _ = self
         return Instance(phase, epoch, lease, beat, issued, work, look)
+
+    def with_attempt(self, work: Work) -> Instance:
+        """The same with its worker about an attempt whose token is given out with that."""
+        phase, epoch, lease, beat, issued, _, look = self
+        return Instance(phase, epoch, lease, beat, issued | 1 << work.token, work, look)
+
+    @property
+    def free_token(self) -> int:
+        """The least token that it has not given out."""
+        free = ~self.issued & -2  # the bits from 1 on that are not set
+        return (free & -free).bit_length() - 1
 
     @property
     def may_send(self) -> bool:

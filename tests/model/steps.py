@@ -7,6 +7,7 @@ from typing import get_args
 
 from svc.storage.inbox import SENDS_IN_DOUBT
 from tests.model import database
+from tests.model.arrivals import arrives, store_message, stored_alone, storing
 from tests.model.known import watermarks
 from tests.model.looking import fates, looking, telegram
 from tests.model.rules import LEASE, SERVER_TIMEOUT, Rules
@@ -29,14 +30,20 @@ UNTOUCHED = Update()
 _UNHEARD: dict[Ending, str] = {ending: f"{ending}, unheard" for ending in get_args(Ending)}
 
 
+def first_state(rules: Rules) -> State:
+    """What the searches begin with."""
+    return State(updates=(UNTOUCHED, Update(row=None))) if rules.second_arrives else State()
+
+
 def steps(state: State, rules: Rules) -> Iterator[Step]:
     """All successors of `state`, each with the name of the step that leads there."""
     if rules.clock:
         yield Label("tick"), _tick(state, rules)
     yield from _server(state, rules) if rules.leases else telegram(state, rules)
+    yield from stored_alone(state, rules)
     for number, instance in enumerate(state.instances):
         if instance.phase == "passive":
-            yield from _campaign(state, number) if rules.leases else _lead(state, rules, number)
+            yield from _campaign(state, rules, number) if rules.leases else _lead(state, rules, number)
             continue
         yield Label("step_down", number), _step_down(state, rules, number)
         if not (rules.leases or instance.lease):
@@ -89,19 +96,14 @@ def _server(state: State, rules: Rules) -> Iterator[Step]:
             yield Label("session_ends", lock.owner), state._replace(lock=None)
         elif state.kills < rules.kills:
             yield Label("session_killed", lock.owner), state._replace(lock=None, kills=state.kills + 1)
-    if state.copies < rules.copies:
-        for number, update in enumerate(state.updates):
-            if update.row is not None or update.done is None:
-                continue
-            yield Label("store_beside_settle", update=number), database.store_beside_settle(state, number)
 
 
 # Leadership.
 
 
-def _campaign(state: State, number: int) -> Iterator[Step]:
+def _campaign(state: State, rules: Rules, number: int) -> Iterator[Step]:
     # As long as nothing has happened the two are alike: the first to try is called A.
-    if state.lock is None and not (number == 1 and state == State()):
+    if state.lock is None and not (number == 1 and state == first_state(rules)):
         taking = Instance(phase="taking", lease=LEASE)
         yield Label("gets_lock", number), state.with_instance(number, taking)._replace(lock=Lock(number))
 
@@ -144,6 +146,8 @@ def _left_behind(state: State, rules: Rules, number: int) -> Message | None:
     work = instance.work
     if instance.phase == "taking":
         return Message("new_term", number)
+    if work is not None and work.stage == "storing" and rules.late_begins:
+        return store_message(number, instance.epoch, work)
     if work is not None and work.stage == "asking" and rules.late_begins:
         return _begin_message(number, instance.epoch, work)
     if work is not None and work.stage == "settling":
@@ -186,10 +190,13 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
     work = instance.work
     if work is None:
         yield from _ask(state, rules, number, instance)
+        yield from arrives(state, rules, number, instance)
         return
     update, token, ending = work.update, work.token, work.ending
     epoch = instance.epoch
     match work.stage:
+        case "storing":
+            yield from storing(state, rules, number, instance, work)
         case "asking":
             yield from _begin(state, rules, number, instance, work)
         case "begun":
@@ -220,7 +227,7 @@ def _work(state: State, rules: Rules, number: int, instance: Instance) -> Iterat
 
 def _finish(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
     """Without leases, once it leads no more: nothing is begun, what has left is answered, and how it ended is kept."""
-    if instance.work is not None and instance.work.stage != "asking":
+    if instance.work is not None and instance.work.stage not in ("storing", "asking"):
         for label, after in _work(state, rules, number, instance):
             if label.action not in ("call", "answer_lost"):
                 yield label, after
@@ -228,7 +235,7 @@ def _finish(state: State, rules: Rules, number: int, instance: Instance) -> Iter
 
 def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterator[Step]:
     """Begin anything that is in the inbox: nothing rests on the queue's knowing better."""
-    token = _new_token(instance)
+    token = instance.free_token
     if token > rules.tokens:
         return
     for update, (row, *_) in enumerate(state.updates):
@@ -242,7 +249,7 @@ def _ask(state: State, rules: Rules, number: int, instance: Instance) -> Iterato
             work = Work("asking", update, token, watermark=watermark)
             yield (
                 label._replace(detail=f"above {watermark}" if rules.looking else ""),
-                _try(state, number, instance, work),
+                state.with_instance(number, instance.with_attempt(work)),
             )
 
 
@@ -266,20 +273,10 @@ def _ask_again(state: State, rules: Rules, number: int, instance: Instance, work
     """After a lost answer: the same attempt again. The mutant that knows no tokens makes a new one."""
     if rules.begin_knows_its_token:
         return state.with_instance(number, instance.with_work(work._replace(stage="asking")))
-    token = _new_token(instance)
+    token = instance.free_token
     if token > rules.tokens:
         return state.with_instance(number, instance.with_work(None))
-    return _try(state, number, instance, work._replace(stage="asking", token=token))
-
-
-def _try(state: State, number: int, instance: Instance, work: Work) -> State:
-    phase, epoch, lease, beat, issued, _, look = instance
-    return state.with_instance(number, Instance(phase, epoch, lease, beat, issued | 1 << work.token, work, look))
-
-
-def _new_token(instance: Instance) -> int:
-    free = ~instance.issued & -2  # the bits from 1 on that are not set
-    return (free & -free).bit_length() - 1
+    return state.with_instance(number, instance.with_attempt(work._replace(stage="asking", token=token)))
 
 
 def _call(state: State, rules: Rules, number: int, instance: Instance, work: Work) -> State:
@@ -338,12 +335,17 @@ def _execute(rest: State, rules: Rules, message: Message) -> Iterator[Step]:
         if rest.has_session(owner) and rest.epoch < rules.epochs:
             after = database.new_term(rest, rules, owner)
             yield Label(kind, owner, epoch=after.epoch), after
-    elif not rules.term_read_for_share and not read and rest.leads(owner, epoch):
+    elif not _reads_for_share(rules, message) and not read and rest.leads(owner, epoch):
         wire = _sorted(*rest.wire, message._replace(read=True))
         yield Label("reads_term", owner, update, epoch, token), rest.with_wire(wire)
     else:
-        after, outcome = database.begin(rest, rules, owner, database.Tried(epoch, update, token, term_read=read))
+        execute = database.store if kind == "store" else database.begin
+        after, outcome = execute(rest, rules, owner, database.Tried(epoch, update, token, term_read=read))
         yield Label(kind, owner, update, epoch, token, outcome), after
+
+
+def _reads_for_share(rules: Rules, message: Message) -> bool:
+    return rules.store_reads_term_for_share if message.kind == "store" else rules.term_read_for_share
 
 
 def _begin_message(number: int, epoch: int, work: Work) -> Message:
