@@ -81,7 +81,7 @@ class Arrivals:
             period.tokens.discard(attempt.token)
             raise
         except Exception:
-            await self._put_back(period, opened)
+            await self._put_back(period, opened)  # noqa: ASYNC120 (does not wait)
             raise
         finally:
             self._beginning -= 1
