@@ -34,7 +34,7 @@ from svc.storage.database import (
 )
 from svc.storage.figures import KEPT_FOR, PostgresFigures
 from svc.storage.fitness import examine
-from svc.storage.inbox_sql import PLANNER
+from svc.storage.inbox_sql import KEPT_PLANS, PLANNER
 from svc.storage.migrate import MIGRATION_SESSIONS, migrate
 from svc.storage.old_rows_sql import ACTIONS_KEPT_FOR, PRUNE_ACTIONS, PRUNE_PAYLOADS, OldRows
 from svc.storage.postgres_inbox import PostgresInbox
@@ -43,6 +43,10 @@ from svc.storage.postgres_jobs import PostgresJobs
 from svc.storage.transition_log import PostgresTransitionLog
 
 log = structlog.get_logger()
+
+
+# A group of updates that are stored and one of attempts that are settled are written beside each other.
+WRITING_AT_ONCE = 2
 
 
 async def run_instance(settings: Settings, metrics: Metrics) -> None:
@@ -56,9 +60,11 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
     async with (
         asyncio_loop(),
         open_database(settings.database_url, settings=sessions) as database,
+        open_database(settings.database_url, settings=sessions | KEPT_PLANS, size=WRITING_AT_ONCE) as kept_plans,
         open_ops_database(settings.database_url) as ops_database,
     ):
-        service = Service(replace(real_parts(settings, metrics, database), ops_database=ops_database))
+        parts = real_parts(settings, metrics, database, kept_plans)
+        service = Service(replace(parts, ops_database=ops_database))
         async with trio.open_nursery() as nursery:
             deadline = settings.drain_timeout + settings.linger + EXIT_MARGIN
             await nursery.start(partial(drain_on_signal, service.lifecycle.drain, deadline=deadline))
@@ -67,10 +73,13 @@ async def run_instance(settings: Settings, metrics: Metrics) -> None:
             nursery.cancel_scope.cancel(reason="the service has ended")
 
 
-def real_parts(settings: Settings, metrics: Metrics, database: Database) -> Parts:
-    """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError."""
+def real_parts(settings: Settings, metrics: Metrics, database: Database, kept_plans: Database | None = None) -> Parts:
+    """The parts that talk to a real Postgres and a real Bot API, and the bot; raises BotError. `kept_plans` is for what
+    every update writes (`PostgresInbox`).
+    """
     ours, observe = (database, settings.bot_id, settings.instance_id), metrics.groups.observe
-    inbox = PostgresInbox(*ours, observe=observe, keep_payloads=settings.keep_payloads > 0)
+    keep = settings.keep_payloads > 0
+    inbox = PostgresInbox(*ours, observe=observe, keep_payloads=keep, kept_plans=kept_plans)
     jobs = PostgresJobs(*ours, observe=observe)
     transition_log = PostgresTransitionLog(*ours, observe=observe)
     figures = PostgresFigures(*ours)

@@ -58,7 +58,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
     """`Inbox` on a Database, for the updates of one bot, as seen by one instance (its label is kept in the rows).
 
     The database should have been opened with `settings=inbox_sql.PLANNER`: without it everything works, but slowly on a
-    large inbox. `observe` is told of every group that is written.
+    large inbox. `kept_plans` is for what every update writes, and opened with `inbox_sql.KEPT_PLANS`; without one,
+    `database` does that too. `observe` is told of every group that is written.
 
     With `keep_payloads` what is answered or needs no answer is kept in the table kept_payloads, for `svc replay`. (Not
     what a look or the policy for doubts has ended: these are few.)
@@ -73,10 +74,12 @@ class PostgresInbox(InboxReader, InboxDoubts):
         window: int = reading_sql.WINDOW,
         observe: ObserveGroups = observe_nothing,
         keep_payloads: bool = False,
+        kept_plans: Database | None = None,
     ) -> None:
         InboxReader.__init__(self, database, bot_id, window)
         InboxDoubts.__init__(self, database, bot_id, instance)
         self._keep_payloads = keep_payloads
+        self._kept_plans = kept_plans or database
         self._processed = OldRows(database, bot_id, inbox_sql.PRUNE)
         self._dead = OldRows(database, bot_id, inbox_sql.PRUNE_DEAD)
         self._stores: GroupCommit[Storing, Stored] = GroupCommit(
@@ -142,18 +145,18 @@ class PostgresInbox(InboxReader, InboxDoubts):
         nobody = Term(NO_EPOCH, UUID(int=0))
         taking_over = (self._bot_id, UUID(int=0), self._instance, lock_key(self._bot_id), NO_SESSION)
         nothing: list[int] = []
+        settling = settle_arguments([], self._bot_id, self._instance)
 
         async def work(connection: Connection) -> None:
             await connection.fetch(term_sql.NEW_TERM, *taking_over)
             await connection.fetch(reading_sql.BACKFILL, self._bot_id, 1, nothing, 1, None)
             await connection.fetch(term_sql.NOTE_DECIDING, self._bot_id, NO_EPOCH, None)
             await connection.fetch(inbox_sql.BEGIN, *self._key_of(nobody), *[nothing] * 7)
-            settling = settle_arguments([], self._bot_id, self._instance)
-            await connection.execute(inbox_sql.SETTLE, *settling)
             await connection.execute(self._settle_with_effects, *settling, *file_arguments([]))
             await self._rehearse_looks(connection, nobody)
 
         await self._database.on_connection(work)
+        await self._kept_plans.fetch(inbox_sql.SETTLE, *settling)
 
     async def note_deciding(self, term: Term, update_id: int | None) -> int:
         ((blamed, _),) = await self._database.fetch(term_sql.NOTE_DECIDING, self._bot_id, term.epoch, update_id)
@@ -192,10 +195,10 @@ class PostgresInbox(InboxReader, InboxDoubts):
         if len(terms) == 1:
             _, epoch, holder = self._key_of(terms.pop())
             columns = zip(*map(_columns_of, attempts), strict=True)
-            rows = await self._database.fetch(inbox_sql.STORE_AND_BEGIN, *arguments, epoch, holder, *columns)
+            rows = await self._kept_plans.fetch(inbox_sql.STORE_AND_BEGIN, *arguments, epoch, holder, *columns)
         else:
             # Where one term ends and the next begins, nothing begins with the storing.
-            rows = await self._database.fetch(inbox_sql.STORE, *arguments)
+            rows = await self._kept_plans.fetch(inbox_sql.STORE, *arguments)
         return _stored(group, {row["update_id"]: row for row in rows})
 
     async def _begin_group(self, group: Sequence[Attempt]) -> list[Begun]:
@@ -241,7 +244,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
         if self._keep_payloads or any(has_effects(settlement.attempt) for settlement in group):
             await self._database.fetch(self._settle_with_effects, *arguments, *file_arguments(group))
         else:
-            await self._database.fetch(inbox_sql.SETTLE, *arguments)
+            await self._kept_plans.fetch(inbox_sql.SETTLE, *arguments)
         return [None] * len(group)
 
     async def _dismiss_group(self, group: Sequence[int]) -> list[None]:
