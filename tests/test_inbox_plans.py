@@ -16,7 +16,7 @@ from svc.reports import updates as reports
 from svc.storage.asyncio_loop import asyncio_loop
 from svc.storage.database import Database
 from svc.storage.inbox import Attempt, BeginOutcome, Begun, Dead, Done, Effects, Ending, Received, Resolved, Retry, Term
-from svc.storage.inbox_sql import PLANNER
+from svc.storage.inbox_sql import KEPT_PLANS, PLANNER
 from svc.storage.jobs import Created, Failed
 from svc.storage.known_ids_sql import MOST_ROWS
 from svc.storage.looks import Absent, DueLook, Found
@@ -366,15 +366,15 @@ async def test_operators_have_the_servers_defaults(database_url: str, monkeypatc
 
 
 async def test_svc_run_opens_its_database_for_the_inbox(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pool that `svc run` gives to the inbox is one with the switches."""
+    """The pools that `svc run` gives to the inbox have the switches, and one of them keeps plans."""
 
     seen: list[dict[str, str]] = []
 
-    def parts(_settings: object, _metrics: object, database: Database) -> None:
-        seen.append(database.settings)
+    def parts(_settings: object, _metrics: object, *databases: Database) -> None:
+        seen.extend(database.settings for database in databases)
         raise KeyError("far enough for this test")
 
     monkeypatch.setattr(run, "real_parts", parts)
     with pytest.RaisesGroup(KeyError, flatten_subgroups=True):
         await run.run_instance(replace(settings_for_tests(), database_url=database_url), Metrics())
-    assert [{name: settings[name] for name in NAMES} for settings in seen] == [PLANNER]
+    assert [{name: settings[name] for name in NAMES} for settings in seen] == [PLANNER, KEPT_PLANS]
