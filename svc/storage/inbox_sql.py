@@ -35,9 +35,9 @@ PLANNER = {
     "jit": "off",
 }
 
-# Of sessions for what every update writes: `STORE`, `STORE_AND_BEGIN` and `SETTLE`. To plan them takes the server longer
-# than to run them, and whatever the tables held when they were planned, they go by the right index. So here a plan is
-# kept (tests/test_kept_plans.py).
+# Of sessions for what every update writes: `STORE`, `STORE_AND_BEGIN` and `SETTLE`. To plan them takes the server more
+# time than to run them, and they go by the right index whatever the tables held when they were planned. So here a plan
+# is kept (tests/test_kept_plans.py).
 KEPT_PLANS = {**PLANNER, "plan_cache_mode": "force_generic_plan"}
 
 
