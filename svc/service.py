@@ -188,8 +188,10 @@ class Service:
             "PAUSE": lambda period: self._pause.watch(period.sender, period.inbox, period.term),
             "REACH": lambda period: self._standing.ask_while_active(period.sender),
             "STEP_DOWN": lambda period: self._standing.watch(period.lease, period.term.epoch),
-            "SET_UP": self._set_up,
-            "INTAKE": self._register_webhook if self._settings.intake == "webhook" else self._poll,
+            "SET_UP": chores.behind_the_menus(self._set_up),
+            "INTAKE": (
+                chores.behind_the_menus(self._register_webhook) if self._settings.intake == "webhook" else self._poll
+            ),
         }
         for name, chore in chores_by_name.items():
             yield chores.while_wanted(chores.kept_up(name, chore, self._parts.rng))

@@ -41,8 +41,9 @@ log = structlog.get_logger()
 
 Chore = Callable[[ActivePeriod], Awaitable[None]]
 
-# After a takeover the menus come first.
+# After a takeover the menus come first: what asks the database or Telegram for other reasons waits, in seconds.
 CHORES_AFTER = 1.0
+CALLS_AFTER = 0.25
 DOUBTS_EVERY = 5.0
 
 
@@ -53,6 +54,16 @@ def kept_up(name: str, chore: Chore, rng: random.Random) -> Chore:
         await keep_up(name, partial(chore, period), rng)
 
     return kept
+
+
+def behind_the_menus(chore: Chore) -> Chore:
+    """`chore`, a moment later: its first calls take milliseconds, in which nobody who waits is answered."""
+
+    async def later(period: ActivePeriod) -> None:
+        await trio.sleep(CALLS_AFTER)
+        await chore(period)
+
+    return later
 
 
 def while_wanted(chore: Chore) -> Chore:
