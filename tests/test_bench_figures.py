@@ -87,8 +87,8 @@ def test_every_side_can_be_made() -> None:
 
 
 def test_processor_time_counts_children_also_those_that_have_ended() -> None:
-    """A child that has worked for 0.2 s and ended is in the family's time."""
-    work = "import time\nwhile time.process_time() < 0.2: pass"
+    """A child that has worked for 0.3 s and ended is in the family's time."""
+    work = "import time\nwhile time.process_time() < 0.3: pass"
     me = os.getpid()
     before = family_cpu_seconds(me)
     subprocess.run([sys.executable, "-c", work], check=True, timeout=60)

@@ -168,6 +168,26 @@ async def test_a_body_that_nobody_reads_holds_nobody_up(request_head: bytes, sta
         await server.shut_down()
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["a length", "chunks"])
+async def test_an_early_answer_says_that_it_is_the_last(chunked: bool) -> None:
+    """Refused before its body has come, a request is answered with `Connection: close`, and the connection closed: a
+    client that keeps connections does not send its next request into the end. One that was read whole keeps it.
+    """
+    half = post(b"", length=100, secret="wrong")
+    if chunked:
+        half = half.replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
+    async with serving() as server, await server.client() as client:
+        await client.stream.send_all(half)
+        said = b""
+        while piece := await client.stream.receive_some(4096):
+            said += piece
+        assert said.startswith(b"HTTP/1.1 401")
+        assert b"connection: close\r\n" in said.lower()
+        async with await server.client() as other:
+            assert await other.ask(post(b"{}", secret="wrong")) == 401
+            assert await other.ask(HEALTHZ) == 200
+
+
 # Keep-alive
 
 

@@ -23,7 +23,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Request
+from hypercorn.protocol.events import Request, Response
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.task_group import TaskGroup, _handle
@@ -166,9 +166,16 @@ class PlainHttp11(H11Protocol):
         await self._send_error_response(status)
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Send what the application says."""
-        if not self._refused:
-            await super().stream_send(event)
+        """Send what the application says.
+
+        An answer that begins before its request has ended is the last of the connection, which Hypercorn closes without
+        saying so: the client's next request would meet the end. Test: test_an_early_answer_says_that_it_is_the_last.
+        """
+        if self._refused:
+            return
+        if isinstance(event, Response) and self._requests.their_state is h11.SEND_BODY:
+            event.headers.append((b"connection", b"close"))
+        await super().stream_send(event)
 
     async def _maybe_recycle(self) -> None:
         self._requests.answered = True
