@@ -9,11 +9,10 @@ against a newer Hypercorn, with and without the fixes.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
-from urllib.parse import unquote
 
 import h11
 import hypercorn.protocol
@@ -119,42 +118,19 @@ class PlainHttp11(H11Protocol):
         if self.keep_alive_requests > self.config.keep_alive_max_requests:
             more_headers.append((b"connection", b"close"))
         answer = WholeAnswer(lambda data: self.send(RawData(data)), more_headers)
-        began, scope = time.time(), self._scope_of(post)
+        began = time.time()
+        scope = post.scope(
+            scheme="https" if self.ssl else "http",
+            root_path=self.config.root_path,
+            client=self.client,
+            server=self.server,
+            state=self.connection_state.copy(),
+        )
         threads = trio.to_thread.run_sync, trio.from_thread.run
-        await _handle(self.app, self.config, scope, self._receiving(post.body), answer.send, *threads)
+        await _handle(self.app, self.config, scope, post.receiving(self._hung_up), answer.send, *threads)
         await self.config.log.access(scope, answer.response, time.time() - began)
         last = answer.to_be_closed or self.context.terminated.is_set()
         await self.send(Closed() if last else Updated(idle=True))
-
-    def _scope_of(self, post: WholePost) -> Any:
-        path, _, query_string = post.target.partition(b"?")
-        return {
-            "type": "http",
-            "http_version": "1.1",
-            "asgi": {"spec_version": "2.1", "version": "3.0"},
-            "method": "POST",
-            "scheme": "https" if self.ssl else "http",
-            "path": unquote(path.decode("ascii")),
-            "raw_path": path,
-            "query_string": query_string,
-            "root_path": self.config.root_path,
-            "headers": post.headers,
-            "client": self.client,
-            "server": self.server,
-            "state": self.connection_state.copy(),
-            "extensions": {},
-        }
-
-    def _receiving(self, body: bytes) -> Callable[[], Awaitable[Any]]:
-        messages = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> Any:
-            if messages:
-                return messages.pop()
-            await self._hung_up.wait()
-            return {"type": "http.disconnect"}
-
-        return receive
 
     async def refuse(self, status: int) -> None:
         """Answer in place of the application, which may be about to answer as well: what it says is dropped.

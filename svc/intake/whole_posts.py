@@ -12,6 +12,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
+
+import trio
 
 # A request line, headers, and an empty line, of the characters that RFC 9110 and 9112 allow there; no folded lines.
 _HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~\w-]+:[\t -~\x80-\xff]*\r\n)+)\r\n", re.ASCII)
@@ -30,6 +33,34 @@ class WholePost:
     target: bytes
     headers: Headers
     body: bytes
+
+    def scope(self, **of_connection: Any) -> Any:
+        """What the application is told of it (ASGI), with what is known of its connection."""
+        path, _, query_string = self.target.partition(b"?")
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": "POST",
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query_string,
+            "headers": self.headers,
+            "extensions": {},
+            **of_connection,
+        }
+
+    def receiving(self, hung_up: trio.Event) -> Callable[[], Awaitable[Any]]:
+        """The application's way to its body (ASGI); behind that it waits until the client has hung up."""
+        messages = [{"type": "http.request", "body": self.body, "more_body": False}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            await hung_up.wait()
+            return {"type": "http.disconnect"}
+
+        return receive
 
 
 def whole_post(data: bytes, most_head: int) -> WholePost | None:
