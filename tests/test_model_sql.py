@@ -101,7 +101,7 @@ async def test_storing_does_what_the_model_says(database: Database) -> None:
         ("SETTLE", "AND i.epoch = s.epoch AND i.token = s.token", "AND i.state = 'processing'"),
         ("SETTLE", ", token = NULL", ""),
         ("SETTLE", "CASE ending WHEN 'dead' THEN 'dead' ELSE said END", "'done'"),
-        ("STORE_AND_BEGIN", "AND o.chat_id IS NULL", ""),
+        ("STORE_AND_BEGIN", "AND o.update_id IS NULL", ""),
         ("STORE_AND_BEGIN", "epoch = $8 AND holder = $9", "(epoch = $8 AND holder = $9) IS NOT NULL"),
         ("STORE_AND_BEGIN", "CASE WHEN u.begins THEN u.token END", "NULL"),
         ("NEW_TERM", "epoch = l.epoch + 1", "epoch = l.epoch"),
