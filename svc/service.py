@@ -47,6 +47,7 @@ from svc.intake.http_app import make_app
 from svc.intake.http_server import http_served
 from svc.intake.late_pages import LatePages
 from svc.intake.polling import open_poller, poll
+from svc.intake.webhook import brings_an_update
 from svc.intake.webhook_registration import register_webhook, target_of
 from svc.jobs.runner import JobParts, work_on_jobs
 from svc.keep_up import keep_up
@@ -347,7 +348,8 @@ class Service:
     def _http(self, nursery: trio.Nursery, config: Config | None) -> AbstractAsyncContextManager[None]:
         if config is None:
             return nullcontext()
-        return http_served(nursery, self.app, config, close_deadline=EXIT_MARGIN)
+        comes_first = brings_an_update(self._settings.webhook_secret)
+        return http_served(nursery, self.app, config, close_deadline=EXIT_MARGIN, comes_first=comes_first)
 
     async def _take_over(self, holder: UUID, lock_pid: int | None) -> Term:
         assert self._writing is not None

@@ -17,6 +17,7 @@ from statemachine import Lifecycle
 from svc.intake.accept import Intake
 from svc.intake.http_app import make_app
 from svc.intake.http_server import serve_http
+from svc.intake.webhook import brings_an_update
 from svc.observability.metrics import Metrics
 from svc.storage.inbox import Received
 from tests.harness import SECRET, Logs, captured_logs
@@ -163,7 +164,7 @@ async def serving(
                         app, config, shutdown_trigger=server.stop.wait, mode="asgi", task_status=task_status
                     )
                 else:
-                    await serve_http(app, config, server.stop.wait, task_status=task_status)
+                    await serve_http(app, config, server.stop.wait, brings_an_update(SECRET), task_status=task_status)
             finally:
                 server.ended.set()
 

@@ -35,19 +35,19 @@ class Place:
 
 async def test_who_has_waited_longest_makes_room() -> None:
     """Waiting counts from the last answer; one at work is not closed while another waits; then the longest at work."""
-    connections = OpenConnections()
+    connections = OpenConnections(3)
     one, two, three = places = [Place() for _ in range(3)]
     for place in places:
-        connections.add(place, 3)
+        connections.add(place)
     connections.works(one)
     connections.waits(one)  # answered just now
     connections.works(two)
     for victim in (three, one):
-        connections.add(new := Place(), 3)
+        connections.add(new := Place())
         connections.works(new)
         assert [place.closed for place in places if place is victim] == [True]
     closed_before = two.closed
-    connections.add(Place(), 3)
+    connections.add(Place())
     assert (closed_before, two.closed) == (False, True)
     assert len(connections) == 3
 
@@ -55,12 +55,12 @@ async def test_who_has_waited_longest_makes_room() -> None:
 async def test_a_crowd_closes_itself() -> None:
     """Who has been served keeps its place against any number that ask nothing, or hold back the end of their bodies."""
     for holds_back in (False, True):
-        connections, served = OpenConnections(), Place()
-        connections.add(served, 3)
+        connections, served = OpenConnections(3), Place()
+        connections.add(served)
         connections.works(served)
         connections.waits(served)
         for _ in range(10):
-            connections.add(other := Place(holds_back=holds_back), 3)
+            connections.add(other := Place(holds_back=holds_back))
             if holds_back:
                 connections.works(other)
         assert not served.closed
@@ -68,10 +68,10 @@ async def test_a_crowd_closes_itself() -> None:
 
 async def test_what_is_closed_takes_no_place() -> None:
     """A connection that ended, or was closed to make room, stays out whatever its tasks still report of it."""
-    connections = OpenConnections()
+    connections = OpenConnections(1)
     one, two = Place(), Place()
-    connections.add(one, 1)
-    connections.add(two, 1)
+    connections.add(one)
+    connections.add(two)
     connections.works(one)
     connections.waits(one)
     assert (one.closed, len(connections)) == (True, 1)
@@ -82,12 +82,12 @@ async def test_what_is_closed_takes_no_place() -> None:
 
 async def test_a_crowd_is_one_line_a_minute(autojump_clock: trio.testing.MockClock) -> None:
     """The log says that connections are closed to make room, and how many, but not once for each."""
-    connections = OpenConnections()
+    connections = OpenConnections(10)
     with captured_logs() as logs:
         for _ in range(50):
-            connections.add(Place(), 10)
+            connections.add(Place())
         await trio.sleep(LOG_EVERY)
-        connections.add(Place(), 10)
+        connections.add(Place())
     assert [(line["event"], line["limit"], line["closed"]) for line in logs.lines] == [
         ("CONNECTIONS_FULL", 10, 1),
         ("CONNECTIONS_FULL", 10, 40),
@@ -112,7 +112,7 @@ class Watched:
     def __init__(self, **config: float) -> None:
         self.ended: list[tuple[str, float]] = []
         self.has_asked = False
-        self.context = ServerContext(None)
+        self.context = ServerContext(OpenConnections(10))
         self.connections = self.context.connections
         self.config = Config.from_mapping({"keep_alive_timeout": 75, **config})
         self._watch = IdleWatch(cast(FastConnection, self))

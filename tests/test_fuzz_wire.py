@@ -11,7 +11,7 @@ import pytest
 from fleet.fuzz.wire.attacks import ATTACKS, MIB
 from fleet.fuzz.wire.outcome import Outcome
 from fleet.fuzz.wire.run import attacked_instance, suffer
-from svc.intake.hypercorn_connections import MAX_CONNECTIONS
+from svc.intake.open_connections import MAX_CONNECTIONS
 
 SECONDS = 1.5
 CLIENTS = 300

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from svc.intake.middleware import Turns
+from svc.intake.turns import Turns
 from tests.serving import (
     H2C,
     HEAD,
@@ -280,6 +280,24 @@ async def test_strangers_begin_one_after_the_other() -> None:
             before = len(begun)
             await trio.lowlevel.checkpoint()
             assert len(begun) <= before + 1
+
+
+async def test_strangers_leave_as_much_time_as_they_take(mock_clock: trio.testing.MockClock) -> None:
+    """Where several wait, the loop is free between two turns for as long as the first one held it; else at once."""
+    mock_clock.autojump_threshold = 0
+    turns = Turns(rest=True)
+    begun: list[float] = []
+
+    async def begin() -> None:
+        await turns.take()
+        begun.append(trio.current_time())
+        mock_clock.jump(0.5)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(begin)
+    await begin()
+    assert begun == [0, 1, 2, 2.5]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import os
 import pkgutil
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, cast
 
 import pytest
@@ -21,7 +24,12 @@ from quart_trio import QuartTrio
 
 import svc
 from svc.intake import hypercorn_fixes as fixes
-from svc.intake.hypercorn_connections import FastConnection, SafeConnection
+from svc.intake.hypercorn_connections import (
+    BODIES_AT_ONCE,
+    CLOSING_AT_ONCE,
+    FastConnection,
+    SafeConnection,
+)
 from svc.intake.hypercorn_fixes import FIXES, PlainHttp11, hypercorn_fixes
 from svc.intake.middleware import answer
 from tests.serving import (
@@ -346,6 +354,84 @@ async def test_a_whole_post_costs_no_task(pieces: tuple[bytes, ...], stock: bool
         trio.lowlevel.remove_instrument(spawned)
         await client.hang_up()
     assert spawned.count // 10 == tasks_a_request
+
+
+class InOnePass(trio.abc.Instrument):
+    """Counts what happens within one pass of the loop: `most` is the largest number of times."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._now = 0
+
+    def after_io_wait(self, timeout: float) -> None:
+        self._now = 0
+
+    def happens(self) -> None:
+        self._now += 1
+        self.most = max(self.most, self._now)
+
+
+class LeavingTogether(InOnePass):
+    """Counts the tasks that end within one pass."""
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        self.happens()
+
+
+async def test_a_crowd_leaves_in_turns() -> None:
+    """Of a hundred clients that hang up at the same moment a few are seen off in each pass of the loop."""
+    async with serving() as server:
+        clients = [await server.client() for _ in range(100)]
+        for client in clients:
+            assert await client.ask(HEALTHZ) == 200
+        await trio.testing.wait_all_tasks_blocked()
+        leaving = LeavingTogether()
+        trio.lowlevel.add_instrument(leaving)
+        for client in clients:
+            client.stream.socket.close()
+        await tasks_are(server.tasks_at_rest)
+        trio.lowlevel.remove_instrument(leaving)
+    # Of each connection two tasks, one of which may end some passes later.
+    assert leaving.most <= 4 * CLOSING_AT_ONCE
+
+
+async def test_large_bodies_come_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thirty bodies of which more has come a few are gone on with in each pass of the loop, and all are answered."""
+    original, pieces = PlainHttp11.handle, InOnePass()
+
+    async def handle(self: Any, event: Any) -> None:
+        pieces.happens()
+        await original(self, event)
+
+    body = b'{"update_id":1%s}' % (b" " * 1000)
+    async with serving() as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(await server.client()) for _ in range(30)]
+        for client in clients:
+            await client.stream.send_all(post(body)[:-500])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        monkeypatch.setattr(PlainHttp11, "handle", handle)
+        trio.lowlevel.add_instrument(pieces)
+        for client in clients:
+            os.write(client.stream.socket.fileno(), body[-500:])
+        assert [await client.answer() for client in clients] == [200] * 30
+        trio.lowlevel.remove_instrument(pieces)
+        assert pieces.most <= BODIES_AT_ONCE
+
+
+async def test_a_connection_leaves_no_garbage() -> None:
+    """What a connection was made of is gone with it, and not only once the collector has found it."""
+    async with serving() as server:
+        for _ in range(2):
+            gc.collect()
+            gc.disable()
+            try:
+                async with await server.client() as client:
+                    assert await client.ask(IN_ONE_PIECE) == 200
+                await tasks_are(server.tasks_at_rest)
+                left = [each for each in gc.get_objects() if isinstance(each, TCPServer | PlainHttp11)]
+            finally:
+                gc.enable()
+            assert left == []
 
 
 # In place only while HTTP is served

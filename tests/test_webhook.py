@@ -16,7 +16,7 @@ import trio.testing
 
 from svc.intake.accept import Intake
 from svc.intake.bodies import MAX_BODIES, MAX_BODY, Bodies, Rejected, read_body
-from svc.intake.middleware import Turns
+from svc.intake.turns import Turns
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseRefused, DatabaseUnavailable

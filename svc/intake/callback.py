@@ -16,7 +16,8 @@ import trio
 
 from svc.callback_url import PREFIX, CallbackPath, read_path
 from svc.intake.bodies import MAX_BODY, RETRY, Bodies, HungUp, Rejected, read_body
-from svc.intake.middleware import App, Receive, Send, Turns, answer
+from svc.intake.middleware import App, Receive, Send, answer
+from svc.intake.turns import Turns
 from svc.intake.webhook import JSON, content_length
 from svc.storage.errors import DatabaseUnavailable
 

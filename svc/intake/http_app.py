@@ -14,7 +14,8 @@ from statemachine import Lifecycle, State
 from svc.intake.accept import Intake
 from svc.intake.callback import CallbackMiddleware, Callbacks
 from svc.intake.late_pages import LatePages
-from svc.intake.middleware import InTurn, RefuseTargetsWithoutPath, ShieldSend, Turns
+from svc.intake.middleware import InTurn, RefuseTargetsWithoutPath, ShieldSend
+from svc.intake.turns import Turns
 from svc.intake.webhook import WebhookMiddleware
 from svc.observability.metrics import Metrics
 
@@ -44,7 +45,7 @@ def make_app(
     _add_metrics(app, metrics)
     _add_errors(app)
     # What strangers can ask for: pages, and to be refused.
-    turns = Turns()
+    turns = Turns(rest=True)
     # Quart's own way to add middleware (the docstring of Quart.asgi_app). The last one added is asked first: an update
     # does not pass through those that are for Quart's own pages.
     if late_pages is not None:

@@ -1,4 +1,4 @@
-"""Hypercorn's connection and its context as subclasses, which `hypercorn_fixes` puts in place.
+"""Hypercorn's connection and its context as subclasses, of which the server makes its connections.
 
 Each fix names the test that fails without it, in tests/test_hypercorn_fixes.py or tests/test_connections.py.
 """
@@ -18,13 +18,13 @@ from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
-from svc.intake.open_connections import OpenConnections, most_connections_here
+from svc.intake.open_connections import OpenConnections
+from svc.intake.turns import Turns
 from svc.observability.errors import describe, leaves
 
 log = structlog.get_logger()
 
 # Where the configuration does not say otherwise; see hypercorn.toml.
-MAX_CONNECTIONS = 2000
 FIRST_REQUEST_TIMEOUT = 10.0
 # For a client to take the next piece of its answer.
 WRITE_TIMEOUT = 10.0
@@ -34,12 +34,20 @@ WRITE_TIMEOUT = 10.0
 READ_SIZE = 4096
 
 
-class ServerContext(WorkerContext):
-    """What the connections of one server share: with ours, also the list of them."""
+BODIES_AT_ONCE = 4
+"""Connections of which a further piece of a body is read in one pass of the loop: half a millisecond's worth."""
+CLOSING_AT_ONCE = 2
+"""Connections that are closed in one pass of the loop: a third of a millisecond's worth."""
 
-    def __init__(self, max_requests: int | None) -> None:
-        super().__init__(max_requests)
-        self.connections = OpenConnections()
+
+class ServerContext(WorkerContext):
+    """What the connections of one server share: also the list of them, and turns for what many may do at once."""
+
+    def __init__(self, connections: OpenConnections) -> None:
+        super().__init__(max_requests=None)
+        self.connections = connections
+        self.bodies = Turns(BODIES_AT_ONCE)
+        self.closing = Turns(CLOSING_AT_ONCE)
 
 
 # Safety: what one client does must not harm the others.
@@ -57,18 +65,22 @@ class SafeConnection(TCPServer):
         It also accepts connections until the process has no open file left, and then none, for as long as they last.
         Test: test_silent_connections_keep_nobody_out.
         """
-        self.connections.add(self, most_connections_here(getattr(self.config, "max_connections", MAX_CONNECTIONS)))
+        self.connections.add(self)
         try:
             await super().run()
         except* Exception as group:
             log.warning("CONNECTION", error=describe(leaves(group)[0]))
         finally:
             self.connections.remove(self)
+            # Its parts refer back to it. Memory is given back at once where they do not wait for the collector. Test:
+            # test_a_connection_leaves_no_garbage.
+            vars(self).clear()
+
+    context: ServerContext
 
     @property
     def connections(self) -> OpenConnections:
         """All connections of this one's server."""
-        assert isinstance(self.context, ServerContext)
         return self.context.connections
 
     def close_now(self) -> None:
@@ -138,7 +150,11 @@ class FastConnection(SafeConnection):
         self.idle_task = IdleWatch(self)  # type: ignore[assignment]
 
     async def _read_data(self) -> None:
-        """Read until the end. Hypercorn opens a cancel scope for each read, also where `read_timeout` is not set."""
+        """Read until the end. Hypercorn opens a cancel scope for each read, also where `read_timeout` is not set.
+
+        Many that come to their end at the same moment close in turns, and large bodies come in turns, too. Tests:
+        test_a_crowd_leaves_in_turns, test_large_bodies_come_in_turns.
+        """
         if self.config.read_timeout:
             await super()._read_data()
         else:
@@ -151,9 +167,13 @@ class FastConnection(SafeConnection):
         try:
             data = bytes(await self.stream.receive_some(READ_SIZE))
         except (trio.ClosedResourceError, trio.BrokenResourceError):
+            await self.context.closing.take()
             return b""
         if not data:
+            await self.context.closing.take()
             await self.protocol.handle(RawData(b""))
+        elif self.holds_back:
+            await self.context.bodies.take()
         return data
 
     @property
@@ -213,6 +233,7 @@ class IdleWatch:
                 with trio.move_on_at(self._due()):
                     await terminated.wait()
                     break
+                await self._connection.context.closing.take()
                 if self._asks_too_slowly():
                     await self._connection.refuse_slow_request()
                     return

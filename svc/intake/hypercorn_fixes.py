@@ -1,9 +1,9 @@
 """What Hypercorn 0.18 gets wrong or does slowly under Trio, mended while HTTP is served.
 
-Hypercorn has no setting for the classes it makes connections of, so `hypercorn_fixes` puts the subclasses below, and
-those of hypercorn_connections.py, in their places and takes them out again. Importing this module changes nothing. Each
-fix names the test that fails without it, in tests/test_hypercorn_fixes.py where no other file is named: run that file
-against a newer Hypercorn, with and without the fixes.
+Hypercorn has no setting for the classes of which a connection makes its parts, so `hypercorn_fixes` puts the subclasses
+below in their places and takes them out again. Importing this module changes nothing. Each fix names the test that
+fails without it, in tests/test_hypercorn_fixes.py where no other file is named: run that file against a newer
+Hypercorn, with and without the fixes. The connection itself is in hypercorn_connections.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 import h11
 import hypercorn.protocol
-import hypercorn.trio.run
 import hypercorn.trio.tcp_server
 import trio
 from hypercorn.config import Config
@@ -27,7 +26,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.task_group import TaskGroup, _handle
 
-from svc.intake.hypercorn_connections import READ_SIZE, FastConnection, ServerContext
+from svc.intake.hypercorn_connections import READ_SIZE
 from svc.intake.whole_posts import WholeAnswer, WholePost, whole_post
 
 # Safety: what one client does must not harm the others.
@@ -221,8 +220,6 @@ class UnreadBodies(TaskGroup):
 
 FIXES: tuple[tuple[ModuleType, str, Any], ...] = (
     (hypercorn.trio.tcp_server, "MAX_RECV", READ_SIZE),
-    (hypercorn.trio.run, "WorkerContext", ServerContext),
-    (hypercorn.trio.run, "TCPServer", FastConnection),
     (hypercorn.trio.tcp_server, "TaskGroup", UnreadBodies),
     (hypercorn.protocol, "H11Protocol", PlainHttp11),
 )

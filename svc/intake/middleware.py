@@ -11,6 +11,8 @@ from typing import Any
 
 import trio
 
+from svc.intake.turns import Turns
+
 Headers = Iterable[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -44,25 +46,12 @@ class RefuseTargetsWithoutPath:
             await self._app(scope, receive, send)
 
 
-class Turns:
-    """Lets one begin each time that Trio goes around its tasks; the others wait for their turn, in order.
+class InTurn:
+    """Lets requests begin in turns.
 
     However many strangers ask without pause, an update that comes in between waits at each of its steps for one of
-    them, and not for all: with a hundred at /healthz for 5 ms of processor time instead of 120. One that has begun and
-    waits, for the database or for its client, holds up no other.
+    them, and not for all: with a hundred at /healthz for 5 ms of processor time instead of 120.
     """
-
-    def __init__(self) -> None:
-        self._lock = trio.Lock()
-
-    async def take(self) -> None:
-        """Wait for a turn."""
-        async with self._lock:
-            await trio.lowlevel.checkpoint()
-
-
-class InTurn:
-    """Lets requests begin in turns."""
 
     def __init__(self, app: App, turns: Turns) -> None:
         self._app = app

@@ -17,6 +17,8 @@ import trio
 
 log = structlog.get_logger()
 
+MAX_CONNECTIONS = 2000
+"""The limit where the configuration does not say otherwise; see hypercorn.toml."""
 # Open files kept for everything else: the log, the listening sockets, the database, the lock, the Bot API.
 OWN_FILES = 128
 LOG_EVERY = 60.0
@@ -34,9 +36,11 @@ class Connection(Protocol):
 
 
 class OpenConnections:
-    """The open connections of one server, each new, at work on a request, or waiting for the next one."""
+    """The open connections of one server, each new, at work on a request, or waiting for the next one: so many at most
+    as `limit` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = max(1, limit)
         # Each in the order in which they came into that condition, so the first is the one that is in it longest.
         self._new: OrderedDict[Connection, None] = OrderedDict()
         self._waiting: OrderedDict[Connection, None] = OrderedDict()
@@ -47,16 +51,16 @@ class OpenConnections:
     def __len__(self) -> int:
         return len(self._new) + len(self._waiting) + len(self._at_work)
 
-    def add(self, connection: Connection, limit: int) -> None:
-        """Let `connection` in, which waits for its first request. If there are `limit` others, one of them is closed.
+    def add(self, connection: Connection) -> None:
+        """Let `connection` in, which waits for its first request. If all places are taken, another one is closed.
 
         It is the one that has waited longest for its first request, or the rest of its headers. Where there is none, it
         is the one that has been longest at work if that holds back its body, or else has waited longest for its next
         request. Where all are at work it is the one that has been longest: then they are stuck, or far more than
         Telegram ever opens.
         """
-        while len(self) >= max(1, limit):
-            self._close_one(limit)
+        while len(self) >= self._limit:
+            self._close_one()
         self._new[connection] = None
 
     def waits(self, connection: Connection) -> None:
@@ -74,7 +78,7 @@ class OpenConnections:
         for connections in (self._new, self._waiting, self._at_work):
             connections.pop(connection, None)
 
-    def _close_one(self, limit: int) -> None:
+    def _close_one(self) -> None:
         held_back = next(iter(self._at_work), None)
         holds_back = held_back is not None and held_back.holds_back
         connections = self._new or (self._at_work if holds_back else self._waiting or self._at_work)
@@ -82,7 +86,7 @@ class OpenConnections:
         connection.close_now()
         self._closed += 1
         if trio.current_time() - self._logged_at >= LOG_EVERY:
-            log.warning("CONNECTIONS_FULL", limit=limit, closed=self._closed)
+            log.warning("CONNECTIONS_FULL", limit=self._limit, closed=self._closed)
             self._closed, self._logged_at = 0, trio.current_time()
 
 

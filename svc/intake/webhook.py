@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -16,7 +17,8 @@ import trio
 
 from svc.intake.accept import Intake
 from svc.intake.bodies import MAX_BODY, RETRY, TOO_LARGE, Bodies, HungUp, Rejected, read_body
-from svc.intake.middleware import App, Receive, Send, Turns, answer
+from svc.intake.middleware import App, Receive, Send, answer
+from svc.intake.turns import Turns
 from svc.observability.metrics import Metrics
 from svc.storage.database import DatabaseUnavailable
 from svc.storage.inbox import Received
@@ -28,6 +30,22 @@ PATH = "/webhook"
 # Telegram delivers again soon after a 503: better to free its connection than to hold it while the database is slow.
 STORE_DEADLINE = 2.0
 JSON = (b"content-type", b"application/json")
+SECRET_TOKEN = b"x-telegram-bot-api-secret-token"
+
+
+def brings_an_update(secret: str) -> Callable[[bytes], bool]:
+    """Whether the first bytes of a connection are those of a request of Telegram's, which knows the `secret`."""
+    request_line = f"POST {PATH} HTTP/1.1".encode()
+    expected = secret.encode()
+
+    def brings(said: bytes) -> bool:
+        first, *lines = said.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        if first != request_line or not expected:
+            return False
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        return hmac.compare_digest(headers.get(SECRET_TOKEN, b""), expected)
+
+    return brings
 
 
 class WebhookMiddleware:
@@ -76,7 +94,7 @@ class WebhookMiddleware:
         """Refuse what can be refused before the body is read; returns the length that the body will have at least."""
         if method != "POST":
             raise Rejected(405, "only POST", headers=[(b"allow", b"POST")])
-        given = headers.get(b"x-telegram-bot-api-secret-token", b"")
+        given = headers.get(SECRET_TOKEN, b"")
         # With an empty secret (INTAKE=polling) every request is refused.
         if not self._secret or not hmac.compare_digest(given, self._secret):
             raise Rejected(401, "wrong or missing secret token")

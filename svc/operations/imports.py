@@ -11,12 +11,13 @@ from contextlib import contextmanager
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
     """For a block that imports: what it makes stays, and a collector that goes through it time and again takes a tenth
-    of the time.
+    of the time. Frozen, the collector does not look at it afterwards either.
     """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -66,7 +66,7 @@ def _collect_garbage_seldom() -> None:
     # collect it first would take 30 ms and find next to nothing.) For the rest seldom is enough: at the default
     # threshold the collector costs 5 % of the throughput and frees next to nothing.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(2_000, 5, 2_000)
 
 
 def _allow_many_open_files() -> None:
