@@ -14,7 +14,7 @@ from time import monotonic
 
 from benchmarks import ending, report, tables, takeover, throughput
 from benchmarks.ceiling import print_ceiling
-from benchmarks.contenders import why_not
+from benchmarks.contenders import LEADERS_WORKERS, why_not
 from benchmarks.goals import judge
 from benchmarks.machine import Machine, machine
 from benchmarks.plan import FIGURES, INTAKE, OTHER, OURS, PEERS, SIDES, Plan
@@ -91,7 +91,7 @@ def _conditions(plan: Plan, here: Machine) -> str:
     against = "" if plan.against is None else f"; other: {plan.against.folder}"
     return (
         f"machine: {here}\nrounds {plan.rounds}, window {plan.window:g} s, log level {plan.log_level}, logs to files; "
-        f"ours: WORKERS={plan.workers} SEND_RATE=0{against}"
+        f"ours: SEND_RATE=0 WORKERS={plan.workers}, of a leader that takes in nothing at least {LEADERS_WORKERS}{against}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.plan import Plan
@@ -20,6 +21,10 @@ MEMORY_OWES = "select count(*) < {sent} from processed_updates"
 
 Maker = Callable[[str, Plan, str, Path], Side]
 """Makes a side of a name on a fresh database with this address; its logs go into the folder."""
+
+
+LEADERS_WORKERS = 64
+"""`WORKERS` of the instance that sends where another one takes in."""
 
 
 def make_side(name: str, plan: Plan, server: EmbeddedPostgres, number: int, folder: Path) -> Side:
@@ -45,7 +50,9 @@ def _instance(name: str, plan: Plan, database_url: str, log: Path) -> Side:
 
 def _with_intake(name: str, plan: Plan, database_url: str, log: Path) -> Side:
     side = _instance(name, plan, database_url, log)
-    side.leader = _instance(f"{name}, leader", plan, database_url, log.with_suffix(".leader.log"))
+    # A leader that takes in nothing itself has time for more chats at once, and what it commits together is larger.
+    leading = replace(plan, workers=max(plan.workers, LEADERS_WORKERS))
+    side.leader = _instance(f"{name}, leader", leading, database_url, log.with_suffix(".leader.log"))
     return side
 
 

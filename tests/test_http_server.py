@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
 import trio.testing
+import trustme
 
 from svc.intake.turns import Turns
 from tests.serving import (
@@ -322,6 +325,27 @@ async def test_strangers_wait_for_an_update(asked: bytes, status: int) -> None:
             assert await telegram.answer() == 200
             assert len(answered) < 10
         assert answered == [status] * 30
+
+
+# TLS
+
+
+async def test_with_a_certificate_the_server_speaks_tls(tmp_path: Path) -> None:
+    """Named in hypercorn.toml: updates come over TLS; a client that does not speak it is closed, and harms nobody."""
+    authority = trustme.CA()
+    pem = tmp_path / "server.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with serving(certfile=str(pem), keyfile=str(pem)) as server:
+        async with await server.client() as plain:
+            await plain.stream.send_all(HEALTHZ)
+            await plain.closed()
+        stream = await trio.open_ssl_over_tcp_stream("localhost", server.port, ssl_context=trusting)
+        async with Client(cast(trio.SocketStream, stream)) as client:
+            assert await client.ask(post(b'{"update_id":1}')) == 200
+        assert list(server.store.stored) == [1]
+        assert server.logs.errors() == []
 
 
 # Shutdown
