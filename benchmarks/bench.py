@@ -91,7 +91,7 @@ def _conditions(plan: Plan, here: Machine) -> str:
     against = "" if plan.against is None else f"; other: {plan.against.folder}"
     return (
         f"machine: {here}\nrounds {plan.rounds}, window {plan.window:g} s, log level {plan.log_level}, logs to files; "
-        f"ours: SEND_RATE=0 WORKERS={plan.workers}, of a leader that takes in nothing at least {LEADERS_WORKERS}{against}"
+        f"ours: SEND_RATE=0 WORKERS={plan.workers}, of a leader without intake at least {LEADERS_WORKERS}{against}"
     )
 
 
