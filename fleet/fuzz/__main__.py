@@ -1,24 +1,22 @@
 """`python -m fleet.fuzz`: send what nobody in their right mind would send to real instances, and say how they bore it.
 
-Exit codes: 0 all promises were kept, 1 one was broken or the run failed, 2 bad usage, 130 interrupted.
+Exit codes as in `fleet.command`.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
 
+from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.fuzz import paths, webhook
-from fleet.fuzz.findings import Row, breaches, exit_code, table, verdict
+from fleet.fuzz.findings import Row, breaches, table, verdict
 from fleet.fuzz.wire import run as wire
 from fleet.interrupt import until_interrupted
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import describe, leaves
 
 BODIES = 20_000
 MOST_BODIES = 100_000_000
@@ -35,46 +33,29 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
 def main() -> int:
     """The command line; returns the exit code."""
     asked = _options()
-    # Whoever asks us to end wants what was started to be gone too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     names = [asked.only] if asked.only else list(ATTACKS)
     rows: list[Row] = []
     for name in names:
         words, attack = ATTACKS[name]
         print(f"{name}: {words}; seed {asked.seed} (again: {_again(asked, name)})", flush=True)
-        found = _run(partial(attack, asked))
-        if isinstance(found, int):
-            return found
+        try:
+            found = outcome_of(partial(trio.run, until_interrupted, partial(attack, asked)))
+        except EndedEarlyError as reason:
+            return say_ended_early(reason)
+        if found is None:
+            return say_interrupted()
         print(table(found), flush=True)
         rows += found
-    for breach in breaches(rows):
-        print(f"BREACH: {breach}", file=sys.stderr)
+    code = say_breaches(breaches(rows))
     print(verdict(rows))
-    return exit_code(rows)
-
-
-def _run(attack: Callable[[], Awaitable[list[Row]]]) -> list[Row] | int:
-    """The rows, or the exit code where there are none."""
-    failures: list[BaseException] = []
-    rows = None
-    try:
-        rows = trio.run(until_interrupted, attack)
-    except* KeyboardInterrupt:
-        pass
-    except* (PostgresFailed, trio.TooSlowError, OSError) as group:
-        failures = leaves(group)
-    if rows is not None:
-        return rows
-    if not failures:
-        print("interrupted", file=sys.stderr)
-        return 130
-    print(f"verdict: ended early: {'; '.join(map(describe, failures))}", file=sys.stderr)
-    return 1
+    return code
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make fuzz OPTIONS=...", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--bodies", type=_count, default=BODIES, help=f"how many bodies (default: {BODIES:,})")
+    parser.add_argument(
+        "--bodies", type=number(1, MOST_BODIES), default=BODIES, help=f"how many bodies (default: {BODIES:,})"
+    )
     parser.add_argument("--seed", type=int, default=1, help="what everything is made from (default: 1)")
     parser.add_argument("--only", choices=ATTACKS, help="; ".join(_explained()))
     return parser.parse_args()
@@ -87,13 +68,6 @@ def _explained() -> list[str]:
 def _again(asked: argparse.Namespace, name: str) -> str:
     bodies = f" --bodies {asked.bodies}" if name == "bodies" else ""
     return f'make fuzz OPTIONS="--only {name} --seed {asked.seed}{bodies}"'
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= MOST_BODIES:
-        raise argparse.ArgumentTypeError(f"is not 1 to {MOST_BODIES}")
-    return value
 
 
 if __name__ == "__main__":

@@ -44,8 +44,3 @@ def verdict(rows: Sequence[Row]) -> str:
     """The last line of a run."""
     count = sum(len(row.breaches) for row in rows)
     return f"verdict: {count:,} breaches" if count else "verdict: all promises kept"
-
-
-def exit_code(rows: Sequence[Row]) -> int:
-    """0 if all promises were kept, else 1."""
-    return int(any(row.breaches for row in rows))

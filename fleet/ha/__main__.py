@@ -1,20 +1,19 @@
 """`python -m fleet.ha`: the service on three Postgres nodes under Patroni, and what becomes of every message.
 
-Exit codes: 0 all promises were kept, or it cannot be run here, which is said; 1 one was broken or a scene failed; 2 bad
-usage; 130 interrupted.
+Exit codes as in `fleet.command`; 0 too where it cannot be run here, which is said.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import httpx
 import trio
 
+from fleet.command import EXPECTED, EndedEarlyError, outcome_of, say_breaches, say_interrupted
 from fleet.ha.patroni import ClusterFailed, running_cluster
 from fleet.ha.play import play
 from fleet.ha.programs import Missing, Programs, find_programs
@@ -23,12 +22,10 @@ from fleet.ha.result import Result
 from fleet.ha.scenes import SCENES
 from fleet.interrupt import until_interrupted
 from fleet.process import THIS
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import describe, leaves
 
 FOLDER = THIS.folder / "build" / "ha"
 """Where programs are kept that are not installed."""
-EXPECTED = (ClusterFailed, PostgresFailed, trio.TooSlowError, OSError, httpx.HTTPError)
+EXPECTED_HERE = (*EXPECTED, ClusterFailed, httpx.HTTPError)
 
 
 def main() -> int:
@@ -39,23 +36,22 @@ def main() -> int:
     except Missing as reason:
         print(f"skipped: {reason}")
         return 0
-    # Whoever asks us to end wants what was started to be gone too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     names = options.only or list(SCENES)
     print(f"seed {options.seed}; repeat with: {_command(options)}", flush=True)
     results: list[Result] = []
-    failure = _run(partial(_play_all, programs, names, options.seed, results))
-    if failure is None:
-        print("interrupted", file=sys.stderr)
-        return 130
+    breaches = []
+    play_all = partial(trio.run, until_interrupted, partial(_play_all, programs, names, options.seed, results))
+    try:
+        if outcome_of(play_all, EXPECTED_HERE) is None:
+            return say_interrupted()
+    except EndedEarlyError as reason:
+        breaches = [f"ended early: {reason}"]
     print(markdown(results) if options.markdown else table(results))
-    breaches = [f"{result.scene}: {breach}" for result in results for breach in result.breaches()]
-    breaches += [f"ended early: {failure}"] if failure else []
-    for breach in breaches:
-        print(f"BREACH: {breach}", file=sys.stderr)
+    breaches += [f"{result.scene}: {breach}" for result in results for breach in result.breaches()]
+    code = say_breaches(breaches)
     held = f"{len(results)} scenes, lost 0, twice 0, every promise was kept"
     print(f"verdict: {'broken: ' + '; '.join(breaches) if breaches else held}")
-    return 1 if breaches else 0
+    return code
 
 
 async def _play_all(programs: Programs, names: Sequence[str], seed: int, results: list[Result]) -> bool:
@@ -66,17 +62,6 @@ async def _play_all(programs: Programs, names: Sequence[str], seed: int, results
             results.append(result)
             say(f"  {words_of(result)}")
     return True
-
-
-def _run(work: Callable[[], Awaitable[bool]]) -> str | None:
-    """Do it; why it failed, empty if it did not. None if it was interrupted."""
-    failures: list[BaseException] = []
-    try:
-        if trio.run(until_interrupted, work) is None:
-            return None
-    except* EXPECTED as group:
-        failures = leaves(group)
-    return "; ".join(map(describe, failures))
 
 
 def _options() -> argparse.Namespace:

@@ -1,7 +1,6 @@
 """`python -m fleet.many_bots`: the leadership of many bots over one Postgres, what it costs, and whether it holds.
 
-There is no chance in it but jitter: the same options make the same run. Exit codes: 0 every bot has one leader and none
-had two, 1 a promise was broken or the run failed, 2 bad usage, 130 interrupted.
+There is no chance in it but jitter: the same options make the same run. Exit codes as in `fleet.command`.
 """
 
 from __future__ import annotations
@@ -11,12 +10,9 @@ import sys
 import time
 from functools import partial
 
-import trio
-
+from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.many_bots.report import table, verdict
-from fleet.many_bots.run import Outcome, Plan, run
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import describe, leaves
+from fleet.many_bots.run import Plan, run
 
 MOST_SESSIONS = 10_000
 
@@ -25,29 +21,16 @@ def main() -> int:
     """The command line; returns the exit code."""
     plan = _plan()
     try:
-        outcome = _run(plan)
-    except KeyboardInterrupt:
-        outcome = None
+        outcome = outcome_of(partial(run, plan, partial(_say, time.monotonic())))
+    except EndedEarlyError as reason:
+        return say_ended_early(reason)
     if outcome is None:
-        print("interrupted", file=sys.stderr)
-        return 130
-    if isinstance(outcome, str):
-        print(f"verdict: none, the run ended early: {outcome}")
-        return 1
+        return say_interrupted()
     print(table(outcome))
     print(f"again: {_command(plan)}")
+    code = say_breaches(outcome.breaches())
     print(verdict(outcome))
-    return 1 if outcome.breaches() else 0
-
-
-def _run(plan: Plan) -> Outcome | str | None:
-    """The outcome, or why there is none; None if it was interrupted."""
-    failures: list[BaseException] = []
-    try:
-        return run(plan, partial(_say, time.monotonic()))
-    except* (PostgresFailed, trio.TooSlowError, OSError) as group:
-        failures = leaves(group)
-    return "; ".join(map(describe, failures))
+    return code
 
 
 def _say(began: float, words: str) -> None:
@@ -63,9 +46,9 @@ def _command(plan: Plan) -> str:
 
 def _plan() -> Plan:
     parser = argparse.ArgumentParser(prog="make many-bots OPTIONS=...", description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--bots", type=_number(1, 5000), default=1000, help="default: 1000")
-    parser.add_argument("--members", type=_number(2, 50), default=10, help="processes, each a host (default: 10)")
-    parser.add_argument("--each", type=_number(2, 50), default=2, help="candidates for each bot (default: 2)")
+    parser.add_argument("--bots", type=number(1, 5000), default=1000, help="default: 1000")
+    parser.add_argument("--members", type=number(2, 50), default=10, help="processes, each a host (default: 10)")
+    parser.add_argument("--each", type=number(2, 50), default=2, help="candidates for each bot (default: 2)")
     parser.add_argument(
         "--slower",
         type=float,
@@ -82,17 +65,6 @@ def _plan() -> Plan:
     if not 1 <= options.slower <= 100 or not 1 <= options.seconds <= 300 or not 0 < options.within <= 240:
         parser.error("--slower is 1 to 100, --seconds 1 to 300, --within up to 240")
     return Plan(options.bots, options.members, options.each, options.slower, options.seconds, options.within)
-
-
-def _number(least: int, most: int) -> partial[int]:
-    return partial(_between, least, most)
-
-
-def _between(least: int, most: int, text: str) -> int:
-    value = int(text)
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"is not {least} to {most}")
-    return value
 
 
 if __name__ == "__main__":

@@ -1,25 +1,21 @@
 """`python -m fleet.soak`: many minutes of load with deploys and kills, and whether everything stays as it was.
 
-Exit codes: 0 all promises were kept, 1 one was broken or the run failed, 2 bad usage, 130 interrupted.
+Exit codes as in `fleet.command`.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from functools import partial
 from pathlib import Path
 
-import trio
-
+from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.soak.outcome import Outcome
 from fleet.soak.pictures import write_pictures
 from fleet.soak.plan import Plan
 from fleet.soak.report import table, verdict, write_json
 from fleet.soak.run import run
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import describe, leaves
 
 FOLDER = Path("build/soak")
 LEAKS = "To see the memory of the same two instances over all of the time: --deploy-every 0 --kill-every 0"
@@ -28,19 +24,13 @@ LEAKS = "To see the memory of the same two instances over all of the time: --dep
 def main() -> int:
     """The command line; returns the exit code."""
     plan, folder, pictures = _plan()
-    # Whoever asks us to end wants what was started to be gone too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{plan.rate:g} messages a second for {plan.seconds / 60:g} minutes, seed {plan.seed}", flush=True)
     try:
-        outcome = _run(plan)
-    except KeyboardInterrupt:
-        outcome = None
+        outcome = outcome_of(partial(run, plan, partial(print, flush=True)))
+    except EndedEarlyError as reason:
+        return say_ended_early(reason)
     if outcome is None:
-        print("interrupted", file=sys.stderr)
-        return 130
-    if isinstance(outcome, str):
-        print(f"verdict: BROKEN: ended early: {outcome}")
-        return 1
+        return say_interrupted()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(outcome, folder / "soak.json")
     for each in (folder, *([pictures] if pictures else [])):
@@ -51,11 +41,9 @@ def main() -> int:
 def _say(outcome: Outcome, folder: Path) -> int:
     print(table(outcome))
     print(f"all series: {folder / 'soak.json'}, and as pictures beside it; again: {_again(outcome.plan)}")
-    breaches = outcome.breaches()
-    for breach in breaches:
-        print(f"BREACH: {breach}", file=sys.stderr)
+    code = say_breaches(outcome.breaches())
     print(verdict(outcome), flush=True)
-    return 1 if breaches else 0
+    return code
 
 
 def _again(plan: Plan) -> str:
@@ -63,23 +51,13 @@ def _again(plan: Plan) -> str:
     return f'make soak OPTIONS="--minutes {plan.seconds / 60:g} --rate {plan.rate:g} --seed {plan.seed} {every}"'
 
 
-def _run(plan: Plan) -> Outcome | str | None:
-    """The outcome, or why there is none; None if it was interrupted."""
-    failures: list[BaseException] = []
-    try:
-        return run(plan, partial(print, flush=True))
-    except* (PostgresFailed, trio.TooSlowError, OSError) as group:
-        failures = leaves(group)
-    return "; ".join(map(describe, failures))
-
-
 def _plan() -> tuple[Plan, Path, Path | None]:
     parser = argparse.ArgumentParser(
         prog="make soak OPTIONS=...", description=__doc__.partition("\n\n")[0], epilog=LEAKS
     )
     usual = Plan()
-    parser.add_argument("--minutes", type=_number(0.1, 240), default=usual.seconds / 60, help="default: 20")
-    parser.add_argument("--rate", type=_number(1, 1000), default=usual.rate, help="messages a second (default: 300)")
+    parser.add_argument("--minutes", type=number(0.1, 240.0), default=usual.seconds / 60, help="default: 20")
+    parser.add_argument("--rate", type=number(1.0, 1000.0), default=usual.rate, help="messages a second (default: 300)")
     parser.add_argument("--seed", type=int, default=usual.seed, help="who writes what, when is killed (default: 1)")
     for name in ("deploy", "kill"):
         default = getattr(usual, f"{name}_every")
@@ -99,21 +77,7 @@ def _plan() -> tuple[Plan, Path, Path | None]:
 
 
 def _seconds(text: str) -> float:
-    return 0.0 if text == "0" else _between(5, 86_400, text)
-
-
-def _number(least: float, most: float) -> partial[float]:
-    return partial(_between, least, most)
-
-
-def _between(least: float, most: float, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not {least:g} to {most:g}")
-    return value
+    return 0.0 if text == "0" else number(5.0, 86_400.0)(text)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,19 @@
 """`python -m fleet.torture`: torture real instances, and say what became of every message.
 
-Exit codes: 0 all promises were kept, 1 one was broken or the run failed, 2 bad usage, 130 interrupted.
+Exit codes as in `fleet.command`.
 """
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from functools import partial
 
-import trio
-
+from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.torture.clock import libfaketime
 from fleet.torture.report import table
-from fleet.torture.run import Outcome, Plan, run
+from fleet.torture.run import Plan, run
 from fleet.torture.scenes import SCENES
-from sandbox.postgres import PostgresFailed
-from svc.observability.errors import describe, leaves
 
 MOST_MESSAGES = 40_000
 """Telegram's list of calls holds 100,000."""
@@ -36,47 +32,30 @@ def main() -> int:
     if only_schedule:
         print("\n".join(map(str, plan.schedule)))
         return 0
-    # Whoever asks us to end wants what was started to be gone too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{plan.scene}: {plan.conditions.words}; seed {plan.seed}", flush=True)
     if plan.scene == "mixed" and libfaketime() is None:
         print("no clock jumps: libfaketime is not installed")
     try:
-        outcome = _run(plan)
-    except KeyboardInterrupt:
-        outcome = None
+        outcome = outcome_of(partial(run, plan, partial(print, flush=True)))
+    except EndedEarlyError as reason:
+        return say_ended_early(reason)
     if outcome is None:
-        print("interrupted", file=sys.stderr)
-        return 130
-    if isinstance(outcome, str):
-        print(f"verdict: ended early: {outcome}", file=sys.stderr)
-        return 1
+        return say_interrupted()
     print(table(outcome))
     breaches = outcome.breaches(strict=strict)
-    for breach in breaches:
-        print(f"BREACH: {breach}", file=sys.stderr)
+    code = say_breaches(breaches)
     kept = f"kept: {outcome.faults} faults, every promise was kept"
     print(f"verdict: {'broken: ' + '; '.join(breaches) if breaches else kept}")
-    return 1 if breaches else 0
-
-
-def _run(plan: Plan) -> Outcome | str | None:
-    """The outcome, or why there is none; None if it was interrupted."""
-    failures: list[BaseException] = []
-    try:
-        return run(plan, partial(print, flush=True))
-    except* (PostgresFailed, trio.TooSlowError, OSError) as group:
-        failures = leaves(group)
-    return "; ".join(map(describe, failures))
+    return code
 
 
 def _plan() -> tuple[Plan, bool, bool]:
     parser = argparse.ArgumentParser(prog="make torture OPTIONS=...", description=__doc__.partition("\n\n")[0])
     parser.add_argument("--scene", choices=SCENES, default="mixed", help="; ".join(_explained()))
     parser.add_argument("--seed", type=int, default=1, help="makes the schedule (default: 1)")
-    parser.add_argument("--seconds", type=_number(1, 3600), help="how long people write and faults happen")
+    parser.add_argument("--seconds", type=number(1.0, 3600.0), help="how long people write and faults happen")
     parser.add_argument("--instances", type=int, choices=range(1, 10), metavar="N", help="how many are kept up, 1 to 9")
-    parser.add_argument("--rate", type=_number(1, 500), help="messages a second, of all people together")
+    parser.add_argument("--rate", type=number(1.0, 500.0), help="messages a second, of all people together")
     parser.add_argument(
         "--break-ids", nargs="?", choices=BROKEN, const="by_chat", help="let Telegram break the rules on message ids"
     )
@@ -101,17 +80,6 @@ def _plan() -> tuple[Plan, bool, bool]:
 
 def _explained() -> list[str]:
     return [f"{name}: {scene.words}" for name, scene in SCENES.items()]
-
-
-def _number(least: float, most: float) -> partial[float]:
-    return partial(_between, least, most)
-
-
-def _between(least: float, most: float, text: str) -> float:
-    value = float(text)
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"is not {least:g} to {most:g}")
-    return value
 
 
 def _setting(text: str) -> tuple[str, str]:
