@@ -10,6 +10,7 @@ import msgspec
 
 from svc.bot.create.brought import Brought
 from svc.bot.create.draft import Draft
+from svc.handler.reply import MAX_STATE
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,8 +33,17 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     apologised_at: float | None = None
 
     def state(self) -> dict[str, Any]:
-        """As the service keeps it: JSON, without what has its default."""
-        return dict(msgspec.to_builtins(self))
+        """As the service keeps it: JSON, without what has its default, and no larger than it may be.
+
+        A draft and what was brought, both of long texts in letters of several bytes, are more than that together, and
+        an id is as long as somebody makes it. What can be asked for again goes first.
+        """
+        kept = self
+        for name in ("brought", "album", "draft"):
+            if len(msgspec.json.encode(kept)) <= MAX_STATE:
+                break
+            kept = msgspec.structs.replace(kept, **{name: getattr(Memory(), name)})
+        return dict(msgspec.to_builtins(kept))
 
     def without_question(self) -> Memory:
         """The same, waiting for nothing."""

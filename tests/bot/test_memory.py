@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from svc.bot.create.brought import Brought
 from svc.bot.create.draft import Draft
 from svc.bot.memory import Memory, read_memory
+from svc.handler.reply import Reply
 from tests.bot.updates import knows, pressed, says, shown, wrote
 
 MEMORIES = st.builds(
@@ -86,3 +88,35 @@ def test_a_look_aside_keeps_the_question(how: Any) -> None:
     """Help is not the end of it."""
     asking = Memory(asking="draft", draft=Draft(1, "00000000"))
     assert says(how, knows(asking.state())).state is None
+
+
+LONG = "\U0001f98a" * 2000
+
+
+@pytest.mark.parametrize(
+    ("memory", "kept"),
+    [
+        (
+            Memory("ru", "draft", Draft(1, "m", {"prompt": LONG, "negative": LONG[:1000]}), Brought(LONG)),
+            Memory("ru", "draft", Draft(1, "m", {"prompt": LONG, "negative": LONG[:1000]})),
+        ),
+        (Memory("ru", brought=Brought("a fox", "image", LONG * 3)), Memory("ru")),
+        (Memory("ru", brought=Brought("a fox"), album=LONG * 3), Memory("ru")),
+        (Memory("ru", draft=Draft(1, "m", {"prompt": LONG * 3})), Memory("ru")),
+        (Memory("ru", brought=Brought(LONG)), Memory("ru", brought=Brought(LONG))),
+    ],
+    ids=["a draft and a description", "a file's id", "an album's id", "a draft of another version", "what fits"],
+)
+def test_what_is_remembered_has_room(memory: Memory, kept: Memory) -> None:
+    """Long texts of letters that take four bytes: what can be asked for again is forgotten."""
+    state = memory.state()
+    assert Reply(state=state).state == state
+    assert read_memory(state) == kept
+
+
+def test_a_description_beside_a_long_draft_is_answered() -> None:
+    """Somebody has filled in long texts, and then writes another long one: no error, and the draft stays."""
+    known = knows(Memory(draft=Draft(1, "m", {"prompt": LONG, "negative": LONG[:900]})).state())
+    reply = says(wrote("fox " * 3 + LONG[:1900]), known)
+    assert shown(reply) is not None
+    assert read_memory(reply.state or known.state).draft is not None
