@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from fleet.fuzz.wire.attacks import ATTACKS, MIB
+from fleet.fuzz.wire.attacks import ATTACKS
 from fleet.fuzz.wire.outcome import Outcome
 from fleet.fuzz.wire.run import attacked_instance, suffer
+from fleet.fuzz.wire.talks import MIB
 from svc.intake.open_connections import MAX_CONNECTIONS
 
 SECONDS = 1.5

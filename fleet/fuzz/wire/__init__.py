@@ -2,7 +2,9 @@
 
 client.py             the far end of a hostile connection
 requests.py           the bytes of requests, good and bad
-attacks.py            what is done on connections
+talks.py              what one client does on its connection
+odd_requests.py       requests of no sense
+attacks.py            which of that how many clients do
 attacker.py           one attack as a process of its own
 good.py               the good requests
 process_readings.py   memory, open files and processor time of the instance

@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 
 import trio
 
-from fleet.fuzz.wire.attacks import ATTACKS, Attack, Talk
+from fleet.fuzz.wire.attacks import ATTACKS, Attack
 from fleet.fuzz.wire.client import Wire
+from fleet.fuzz.wire.talks import Talk
 
 OWN_FILES = 64
 """Open files that are no connections."""

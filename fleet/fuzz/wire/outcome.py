@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fleet.fuzz.findings import Row
-from fleet.fuzz.wire.attacks import MIB, Attack
+from fleet.fuzz.wire.attacks import Attack
+from fleet.fuzz.wire.talks import MIB
 from fleet.torture.verdict import percentile
 from svc.intake.bodies import MAX_BODIES
 from svc.intake.callback import CALLBACK_BYTES
