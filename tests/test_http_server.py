@@ -13,7 +13,7 @@ import trio
 import trio.testing
 import trustme
 
-from svc.intake.turns import Turns
+from svc.intake.turns import LONGEST_REST, Turns
 from tests.serving import (
     H2C,
     HEAD,
@@ -286,7 +286,7 @@ async def test_strangers_begin_one_after_the_other() -> None:
 
 
 async def test_strangers_leave_as_much_time_as_they_take(mock_clock: trio.testing.MockClock) -> None:
-    """Where several wait, the loop is free between two turns for as long as the first one held it; else at once."""
+    """Where several wait, the loop is free between two turns for as long as the first one held it, up to a bound."""
     mock_clock.autojump_threshold = 0
     turns = Turns(rest=True)
     begun: list[float] = []
@@ -294,13 +294,18 @@ async def test_strangers_leave_as_much_time_as_they_take(mock_clock: trio.testin
     async def begin() -> None:
         await turns.take()
         begun.append(trio.current_time())
-        mock_clock.jump(0.5)
+        mock_clock.jump(takes)
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(3):
-            nursery.start_soon(begin)
-    await begin()
-    assert begun == [0, 1, 2, 2.5]
+    for takes in (0.0625, 1.0):
+        begun.clear()
+        start = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(begin)
+        await begin()
+        rest = min(takes, LONGEST_REST)
+        pauses = [0, takes + rest, 2 * (takes + rest), 2 * (takes + rest) + takes]
+        assert begun == pytest.approx([start + pause for pause in pauses])
 
 
 @pytest.mark.parametrize(

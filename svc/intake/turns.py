@@ -11,6 +11,9 @@ import math
 
 import trio
 
+LONGEST_REST = 0.1
+"""Seconds: after a pass that something else has made long nobody has to wait as long again."""
+
 
 class Turns:
     """Lets `at_once` begin in a pass; the others wait for their turn, in order. With `rest` the loop is free between
@@ -28,6 +31,6 @@ class Turns:
         """Wait for a turn."""
         must_wait = self._places.available_tokens == 0
         async with self._places:
-            now = trio.current_time()
-            await trio.sleep(now - self._given_at if self._rest and must_wait else 0)
+            took = trio.current_time() - self._given_at
+            await trio.sleep(min(took, LONGEST_REST) if self._rest and must_wait else 0)
             self._given_at = trio.current_time()
