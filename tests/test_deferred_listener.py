@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ import pytest
 import trio
 import trio.testing
 
-from svc.intake.deferred_listener import AT_ONCE, DeferredListener
+from svc.intake.deferred_listener import AT_ONCE, DeferredListener, NewConnection
 from svc.intake.open_connections import OpenConnections
 from svc.intake.webhook import brings_an_update
 from tests.harness import SECRET
@@ -110,11 +111,13 @@ async def test_a_crowd_makes_room_itself() -> None:
 
 
 async def test_who_has_spoken_may_have_to_make_room() -> None:
-    """A connection that is closed for others before it is handed on is passed over."""
+    """A connection that is closed for others before it is handed on is passed over, and remembered by nobody."""
     async with line(limit=2) as at, AsyncExitStack() as stack:
         for word in (b"1", b"2", b"3", b"4"):
             stack.enter_context(at.client(word))
         assert await at.takes() == b"3"
+        gone = {id(each) for each in gc.get_objects() if isinstance(each, NewConnection)}
+        assert len(gone) == 1
         assert await at.takes() == b"4"
         assert len(at.connections) == 0
 

@@ -18,7 +18,7 @@ import errno
 import math
 import selectors
 import socket
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -56,9 +56,9 @@ class DeferredListener(trio.abc.Listener[trio.SocketStream]):
         self._selector = selectors.DefaultSelector()
         self._selector.register(listening, selectors.EVENT_READ, None)
         # Those that have said nothing, the oldest first, and those that have and are to be handed on.
-        self._silent: dict[SilentConnection, None] = {}
-        self._first: deque[SilentConnection] = deque()
-        self._others: deque[SilentConnection] = deque()
+        self._silent: OrderedDict[NewConnection, None] = OrderedDict()
+        self._first: OrderedDict[NewConnection, None] = OrderedDict()
+        self._others: OrderedDict[NewConnection, None] = OrderedDict()
 
     async def accept(self) -> trio.SocketStream:
         """The next connection whose client has sent something.
@@ -68,11 +68,10 @@ class DeferredListener(trio.abc.Listener[trio.SocketStream]):
         while True:
             await trio.lowlevel.checkpoint()
             self._look()
-            while speaking := self._first or self._others:
-                connection = speaking.popleft()
-                if not connection.closed:
-                    self._connections.remove(connection)
-                    return trio.SocketStream(trio.socket.from_stdlib_socket(connection.socket))
+            if speaking := self._first or self._others:
+                connection, _ = speaking.popitem(last=False)
+                self._connections.remove(connection)
+                return trio.SocketStream(trio.socket.from_stdlib_socket(connection.socket))
             oldest = next(iter(self._silent), None)
             with trio.move_on_at(math.inf if oldest is None else oldest.accepted_at + self._patience):
                 await trio.lowlevel.wait_readable(self._selector.fileno())
@@ -80,30 +79,28 @@ class DeferredListener(trio.abc.Listener[trio.SocketStream]):
     async def aclose(self) -> None:
         """Listen no more, and close all connections that have not been handed on."""
         for connection in (*self._silent, *self._first, *self._others):
-            self._connections.remove(connection)
-            connection.close_now()
+            self._close(connection)
         self._selector.close()
         self._listening.close()
         await trio.lowlevel.checkpoint()
 
-    def forget(self, connection: SilentConnection) -> None:
-        """`connection` is silent no more."""
+    def forget(self, connection: NewConnection) -> None:
+        """`connection` is closed, and not to be handed on."""
         if connection in self._silent:
-            del self._silent[connection]
-            self._selector.unregister(connection.socket)
+            self._speaks(connection)
+        self._first.pop(connection, None)
+        self._others.pop(connection, None)
 
     def _look(self) -> None:
         """See who has come, who has said something or gone, and who has been silent for too long. Raises OSError."""
         ready = [key.data for key, _ in self._selector.select(0)]
         for connection in filter(None, ready):
-            self.forget(connection)
-            said = connection.said()
-            if not said:
-                self._close(connection)
-            elif self._comes_first(said):
-                self._first.append(connection)
+            self._speaks(connection)
+            if said := connection.said():
+                speaking = self._first if self._comes_first(said) else self._others
+                speaking[connection] = None
             else:
-                self._others.append(connection)
+                self._close(connection)
         too_old = trio.current_time() - self._patience
         while (oldest := next(iter(self._silent), None)) is not None and oldest.accepted_at <= too_old:
             self._close(oldest)
@@ -121,18 +118,22 @@ class DeferredListener(trio.abc.Listener[trio.SocketStream]):
                     continue
                 raise
             accepted.setblocking(False)
-            connection = SilentConnection(accepted, self)
+            connection = NewConnection(accepted, self)
             self._connections.add(connection)
             self._silent[connection] = None
             self._selector.register(accepted, selectors.EVENT_READ, connection)
 
-    def _close(self, connection: SilentConnection) -> None:
+    def _speaks(self, connection: NewConnection) -> None:
+        del self._silent[connection]
+        self._selector.unregister(connection.socket)
+
+    def _close(self, connection: NewConnection) -> None:
         self._connections.remove(connection)
         connection.close_now()
 
 
-class SilentConnection:
-    """A connection whose client has said nothing so far."""
+class NewConnection:
+    """A connection that has not been handed on."""
 
     __slots__ = ("_listener", "accepted_at", "socket")
 
@@ -142,11 +143,6 @@ class SilentConnection:
         self.socket = accepted
         self.accepted_at = trio.current_time()
         self._listener = listener
-
-    @property
-    def closed(self) -> bool:
-        """Whether it has been closed, for instance to make room."""
-        return self.socket.fileno() < 0
 
     def said(self) -> bytes:
         """The beginning of what the client has said, which stays to be read; nothing if it has gone."""
