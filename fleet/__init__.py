@@ -12,6 +12,7 @@
     postmaster.py     the processes of a Postgres server, and signals to all of them
     waiting.py        waiting for what another process does
     interrupt.py      Ctrl-C while something runs that has to clean up after itself
+    commands/         what the commands below share: how a run ends
     ha/               three Postgres nodes under Patroni, and what becomes of messages when they change places
     many_bots/        the leadership of a thousand bots over one Postgres: what it costs, and whether it holds
     fuzz/             what nobody in their right mind would send, and the verdict

@@ -22,6 +22,8 @@ from sandbox.telegram import DEMO_TOKEN
 from sandbox.webhooks import PostResult
 
 # A load balancer gives up on an instance that accepts connections and never answers: one that is stopped.
+KEPT_CALLS = 1_000_000
+"""Calls that Telegram's list holds: half an hour of torture, with all that is asked of lost answers."""
 ANSWER_DEADLINE = 4.0
 
 
@@ -122,7 +124,7 @@ class Fleet:
 @asynccontextmanager
 async def running_fleet(database_url: str, checkout: Checkout = THIS, **settings: str) -> AsyncIterator[Fleet]:
     """A sandbox Telegram with a webhook, and no instance yet; `settings` are those of every instance."""
-    sandbox = Sandbox()
+    sandbox = Sandbox(kept_calls=KEPT_CALLS)
     with closing(HttpPoster()) as poster:
         async with trio.open_nursery() as nursery:
             fleet = Fleet(sandbox, nursery, database_url, checkout)

@@ -87,6 +87,11 @@ class CallLog:
         """The last `count` calls, oldest first."""
         return list(islice(reversed(self._calls), count))[::-1]
 
+    @property
+    def full(self) -> bool:
+        """Whether the next call takes the place of the oldest, or one has."""
+        return len(self._calls) == self._calls.maxlen
+
     def __len__(self) -> int:
         return len(self._calls)
 

@@ -1,6 +1,6 @@
 """`python -m fleet.fuzz`: send what nobody in their right mind would send to real instances, and say how they bore it.
 
-Exit codes as in `fleet.command`.
+Exit codes as in `fleet.commands.endings`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 
-from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
+from fleet.commands.endings import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.fuzz import paths, webhook
 from fleet.fuzz.findings import Row, breaches, table, verdict
 from fleet.fuzz.wire import run as wire

@@ -1,6 +1,6 @@
 """`python -m fleet.ha`: the service on three Postgres nodes under Patroni, and what becomes of every message.
 
-Exit codes as in `fleet.command`; 0 too where it cannot be run here, which is said.
+Exit codes as in `fleet.commands.endings`; 0 too where it cannot be run here, which is said.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 import httpx
 import trio
 
-from fleet.command import EXPECTED, EndedEarlyError, outcome_of, say_breaches, say_interrupted
+from fleet.commands.endings import EXPECTED, EndedEarlyError, outcome_of, say_breaches, say_interrupted
 from fleet.ha.patroni import ClusterFailed, running_cluster
 from fleet.ha.play import play
 from fleet.ha.programs import Missing, Programs, find_programs

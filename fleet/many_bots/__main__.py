@@ -1,6 +1,6 @@
 """`python -m fleet.many_bots`: the leadership of many bots over one Postgres, what it costs, and whether it holds.
 
-There is no chance in it but jitter: the same options make the same run. Exit codes as in `fleet.command`.
+There is no chance in it but jitter: the same options make the same run. Exit codes as in `fleet.commands.endings`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import time
 from functools import partial
 
-from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
+from fleet.commands.endings import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.many_bots.report import table, verdict
 from fleet.many_bots.run import Plan, run
 

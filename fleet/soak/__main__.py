@@ -1,6 +1,6 @@
 """`python -m fleet.soak`: many minutes of load with deploys and kills, and whether everything stays as it was.
 
-Exit codes as in `fleet.command`.
+Exit codes as in `fleet.commands.endings`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
+from fleet.commands.endings import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.soak.outcome import Outcome
 from fleet.soak.pictures import write_pictures
 from fleet.soak.plan import Plan

@@ -1,6 +1,6 @@
 """`python -m fleet.torture`: torture real instances, and say what became of every message.
 
-Exit codes as in `fleet.command`.
+Exit codes as in `fleet.commands.endings`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import argparse
 import sys
 from functools import partial
 
-from fleet.command import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
+from fleet.commands.endings import EndedEarlyError, number, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.torture.clock import libfaketime
 from fleet.torture.report import table
 from fleet.torture.run import Plan, run
 from fleet.torture.scenes import SCENES
 
 MOST_MESSAGES = 40_000
-"""Telegram's list of calls holds 100,000."""
+"""Of all people together: a few calls each is what Telegram's list has room for, with many more that ask."""
 BROKEN = {
     "by_chat": {"ids": "by_chat"},
     "falling": {"ids": "falling"},

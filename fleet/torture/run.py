@@ -140,7 +140,7 @@ async def torture(plan: Plan, cluster: PostgresCluster, folder: Path, say: Calla
             outcome = await _outcome(plan, cast, cluster, written, inflictor)
             if provider is not None:
                 outcome.jobs = await _judge_jobs(cast, cluster, provider, asked)
-            outcome.verdict.unsettled = unsettled
+            outcome.verdict.unsettled = unsettled or _forgotten(fleet)
             nursery.cancel_scope.cancel(reason="the run is over")
     return outcome
 
@@ -203,6 +203,12 @@ async def _calm(plan: Plan, fleet: Fleet, cluster: PostgresCluster) -> str:
     # A message that is carried out late is no call any more that could be waited for.
     await trio.sleep(LAST_EFFECTS)
     return ""
+
+
+def _forgotten(fleet: Fleet) -> str:
+    """What makes a judgement impossible: calls of which Telegram's list has no room any more."""
+    calls = fleet.sandbox.telegram.call_log
+    return f"Telegram's list of {len(calls):,} calls is full: what came before is not known" if calls.full else ""
 
 
 async def _judge_jobs(cast: Cast, cluster: PostgresCluster, provider: TorturedKie, asked: list[Asked]) -> JobsVerdict:

@@ -8,7 +8,7 @@ from functools import partial
 
 import trio
 
-from fleet.command import EndedEarlyError, outcome_of, say_breaches, say_ended_early, say_interrupted
+from fleet.commands.endings import EndedEarlyError, outcome_of, say_breaches, say_ended_early, say_interrupted
 from fleet.fuzz.findings import breaches, table, verdict
 from fleet.fuzz.wire.attacks import ATTACKS
 from fleet.fuzz.wire.run import attack

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import trio
 
-from fleet.command import EndedEarlyError, number, outcome_of, say_breaches
+from fleet.commands.endings import EndedEarlyError, number, outcome_of, say_breaches
 from sandbox.postgres import PostgresFailed
 
 
