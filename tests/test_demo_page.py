@@ -27,6 +27,17 @@ def demo() -> Iterator[str]:
         yield address
 
 
+# In the moment before a message is drawn, of which the page has not been told yet.
+SCROLL_UP_AS_SOMETHING_COMES = """log => {
+    const list = log.querySelector(".messages");
+    list.insertBefore = (...what) => {
+        delete list.insertBefore;
+        log.scrollTop = 0;
+        return list.insertBefore(...what);
+    };
+}"""
+
+
 @pytest.mark.parametrize(("viewport", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")], ids=["phone", "desktop"])
 def test_from_start_to_a_picture(demo: str, open_page: OpenPage, viewport: ViewportSize, scheme: str) -> None:
     """One /start is one menu; its buttons lead to a picture; who reads further up when it comes is not moved."""
@@ -41,7 +52,7 @@ def test_from_start_to_a_picture(demo: str, open_page: OpenPage, viewport: Viewp
     expect(page.locator(".theirs")).to_have_count(1)
     shown.asks_for("Z-Image", "a red fox in the snow")
     chat = page.get_by_role("log", name="Chat with")
-    chat.evaluate("log => { log.scrollTop = 0; }")
+    chat.evaluate(SCROLL_UP_AS_SOMETHING_COMES)
     to_the_newest = page.get_by_role("button", name="To the newest message")
     expect(to_the_newest).to_be_visible()
     photo = page.get_by_role("img", name="a red fox in the snow")

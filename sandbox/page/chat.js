@@ -13,6 +13,7 @@ export class Chat {
   #rows = new Map(); // by key: the row, with its node
   #pendingSince = new Map(); // by what is pending: when it was first seen so
   #following = true;
+  #top = 0; // where the log was scrolled to when that was last looked at
   #timer = 0;
 
   constructor(phone) {
@@ -33,7 +34,7 @@ export class Chat {
     this.newest.addEventListener("click", () => this.follow());
     this.node = element("div", { class: "chat" }, this.log, this.newest);
     this.log.addEventListener("scroll", () => this.#scrolled());
-    this.grown = new ResizeObserver(() => this.#following && this.#toEnd());
+    this.grown = new ResizeObserver(() => this.#stayAtEnd());
     this.grown.observe(this.list);
     this.grown.observe(this.waiting);
     this.grown.observe(this.log);
@@ -66,7 +67,7 @@ export class Chat {
     });
     const late = [...pending, ...view.presses.filter((press) => press.pending).map((press) => press.id)];
     this.#tellWaiting(late);
-    if (this.#following) this.#toEnd();
+    this.#stayAtEnd();
   }
 
   // Rows that have gone are removed first: then nothing that stays has to move, and keeps focus and sound.
@@ -96,14 +97,22 @@ export class Chat {
       this.#timer = setTimeout(() => this.#tellWaiting(pending), PATIENCE - (now - oldest) + 10);
   }
 
+  // Who has scrolled up in this very moment, of which no event tells yet, reads further up, too.
+  #stayAtEnd() {
+    if (this.log.scrollTop < this.#top) this.#scrolled();
+    if (this.#following) this.#toEnd();
+  }
+
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.log;
+    this.#top = scrollTop;
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR;
     this.newest.hidden = this.#following;
   }
 
   #toEnd() {
     this.log.scrollTop = this.log.scrollHeight;
+    this.#top = this.log.scrollTop;
   }
 }
 
