@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -59,7 +60,9 @@ FROM (SELECT id, now() - make_interval(secs => 3600 * ($4 + 1 - (id - $5::bigint
 OTHER_INDEXES = """
 SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'processed_updates' AND indexdef NOT LIKE 'CREATE UNIQUE%'
 """
-AVAILABLE = "ALTER TABLE inbox ALTER COLUMN available_at SET DEFAULT %s"
+# What an update has that was tried and put off until tomorrow; one that nobody has tried is due, whatever it says.
+PUT_OFF = {"attempts": "1", "retried_at": "now()", "available_at": "now() + interval '1 day'"}
+NEW = {"attempts": "0", "retried_at": "NULL", "available_at": "now()"}
 DELETED = "SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'processed_updates'"
 
 
@@ -87,11 +90,16 @@ async def add_waiting(database_url: str, rows: int, chats: int) -> None:
     """The same, but none of them may be sent before tomorrow, as after a long pause that Telegram asked for."""
     connection = await connect(database_url)
     try:
-        await connection.execute(AVAILABLE % "now() + interval '1 day'")
+        await _set_defaults(connection, PUT_OFF)
         await add_pending(database_url, rows, chats)
-        await connection.execute(AVAILABLE % "now()")
+        await _set_defaults(connection, NEW)
     finally:
         await connection.close(timeout=CONNECT_DEADLINE)
+
+
+async def _set_defaults(connection: asyncpg.Connection[Any], values: Mapping[str, str]) -> None:
+    for column, value in values.items():
+        await connection.execute(f"ALTER TABLE inbox ALTER COLUMN {column} SET DEFAULT {value}")
 
 
 async def empty_inbox(database_url: str) -> None:
