@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.scale import report
-from benchmarks.scale.fill import BOT_ID, FIRST_PENDING, add_pending, add_processed, connect
+from benchmarks.scale.fill import BOT_ID, FIRST_PENDING, add_pending, add_processed, add_waiting, connect
 from benchmarks.scale.inside.timed_service import STEPS
 from benchmarks.scale.rows import Finding, Findings, Row, goal, verdict
 from benchmarks.scale.timings import Timings, read_timings
@@ -64,6 +64,21 @@ def test_pending_rows_are_added_up_to_a_number(database_url: str) -> None:
         asyncio.run(add_pending(database_url, number, chats=5))
         (found,) = query(database_url, "SELECT count(*), max(update_id) FROM inbox")
         assert found == {"count": number, "max": FIRST_PENDING + number - 1}
+
+
+def test_waiting_rows_are_not_due(database_url: str) -> None:
+    """They were tried once and put off until tomorrow; what is added behind them is due at once, and untried."""
+    asyncio.run(add_waiting(database_url, 10, chats=5))
+    asyncio.run(add_pending(database_url, 15, chats=5))
+    found = query(
+        database_url,
+        "SELECT attempts, available_at > now() + interval '23 hours' AS waits, retried_at <= now() AS was_tried, count(*)"
+        " FROM inbox GROUP BY 1, 2, 3 ORDER BY 1",
+    )
+    assert found == [
+        {"attempts": 0, "waits": False, "was_tried": None, "count": 5},
+        {"attempts": 1, "waits": True, "was_tried": True, "count": 10},
+    ]
 
 
 def test_processed_rows_have_the_age_that_was_asked_for(database_url: str) -> None:
