@@ -72,8 +72,8 @@ def test_waiting_rows_are_not_due(database_url: str) -> None:
     asyncio.run(add_pending(database_url, 15, chats=5))
     found = query(
         database_url,
-        "SELECT attempts, available_at > now() + interval '23 hours' AS waits, retried_at <= now() AS was_tried, count(*)"
-        " FROM inbox GROUP BY 1, 2, 3 ORDER BY 1",
+        "SELECT attempts, available_at > now() + interval '23 hours' AS waits, retried_at <= now() AS was_tried,"
+        " count(*) FROM inbox GROUP BY 1, 2, 3 ORDER BY 1",
     )
     assert found == [
         {"attempts": 0, "waits": False, "was_tried": None, "count": 5},
