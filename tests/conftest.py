@@ -32,9 +32,14 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start: a shell that runs pytest in the background has its children ignore it."""
+    """Let signals reach what tests start: a shell that runs pytest in the background has its children ignore SIGINT and
+    SIGQUIT, and nohup SIGHUP. What has a handler here, if only one that does nothing, is not ignored by children.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in (signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, lambda *_: None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
