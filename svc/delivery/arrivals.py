@@ -14,8 +14,6 @@ terms since the first delivery have lasted for longer than that.)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import trio
 
@@ -38,19 +36,14 @@ class Arrivals:
 
     async def store(self, update: Received) -> Stored:
         """Commit `update`, and begin it with that if it can be answered at once. Raises what `Inbox.store` raises."""
-        with self._under_way(update.chat_id) as chat_is_free:
-            period = self._active.period
+        period, chat_id = self._active.period, update.chat_id
+        chat_is_free = chat_id != NO_CHAT and chat_id not in self._chats
+        self._chats[chat_id] += 1
+        try:
             opened = self._open(period, update) if period is not None and chat_is_free else None
             if period is None or opened is None:
                 return await self._inbox.store(update)
             return await self._store_and_begin(period, update, opened)
-
-    @contextmanager
-    def _under_way(self, chat_id: int) -> Iterator[bool]:
-        chat_is_free = chat_id != NO_CHAT and chat_id not in self._chats
-        self._chats[chat_id] += 1
-        try:
-            yield chat_is_free
         finally:
             self._chats[chat_id] -= 1
             if not self._chats[chat_id]:

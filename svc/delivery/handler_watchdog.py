@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePath
 
 import structlog
@@ -33,13 +33,20 @@ KERNEL_LATER = 1.0
 
 
 class _Call:
-    """One call of a handler; `looks` is how often it was seen."""
+    """The block calls a handler; `looks` is how often it was seen."""
 
-    __slots__ = ("looks", "update_id")
+    __slots__ = ("_watchdog", "looks", "update_id")
 
-    def __init__(self, update_id: int) -> None:
+    def __init__(self, watchdog: HandlerWatchdog, update_id: int) -> None:
+        self._watchdog = watchdog
         self.update_id = update_id
         self.looks = 0
+
+    def __enter__(self) -> None:
+        self._watchdog.begins(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._watchdog.begins(None)
 
 
 class HandlerWatchdog:
@@ -54,16 +61,14 @@ class HandlerWatchdog:
         self._call: _Call | None = None
         self._thread_id = 0
 
-    @contextmanager
-    def calling(self, update_id: int) -> Iterator[None]:
+    def calling(self, update_id: int) -> AbstractContextManager[None]:
         """The block calls the handler for this update."""
-        self._call = _Call(update_id)
-        signal.setitimer(signal.ITIMER_VIRTUAL, self._end_after + KERNEL_LATER)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            self._call = None
+        return _Call(self, update_id)
+
+    def begins(self, call: _Call | None) -> None:
+        """Watch this call from now on; with None it has ended."""
+        self._call = call
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0 if call is None else self._end_after + KERNEL_LATER)
 
     @contextmanager
     def watching(self) -> Iterator[None]:

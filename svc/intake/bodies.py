@@ -76,24 +76,37 @@ class Place:
 
 
 async def read_body(receive: Receive, expected: int, place: Place) -> bytes:
-    """The whole body of one request, which has `expected` bytes or more.
+    """The whole body of one request, which has `expected` bytes or more and arrives within BODY_DEADLINE.
 
-    Raises Rejected: 413, 408 or 400 if it is too large, too slow or too short, 503 if there is no room for it. Raises
-    HungUp if the client leaves.
+    Raises Rejected: 408 if it is too slow, and as `read_pieces` does. Raises HungUp if the client leaves.
+    """
+    with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
+        return await read_pieces(receive, expected, place)
+    raise too_slow()
+
+
+def too_slow() -> Rejected:
+    """What is raised for a body that takes longer than BODY_DEADLINE."""
+    return Rejected(408, f"the body did not arrive within {BODY_DEADLINE:.0f} s")
+
+
+async def read_pieces(receive: Receive, expected: int, place: Place) -> bytes:
+    """The same without a deadline, for a caller that has one.
+
+    Raises Rejected: 413 or 400 if the body is too large or too short, 503 if there is no room for it; HungUp if the
+    client leaves.
     """
     # In one piece: each of the small chunks that a client may send would take ten times its size.
     body = bytearray()
-    with trio.CancelScope(deadline=trio.current_time() + BODY_DEADLINE):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise HungUp
-            body += message.get("body", b"")
-            if len(body) > MAX_BODY:
-                raise Rejected(413, TOO_LARGE)
-            place.holds(len(body))
-            if not message.get("more_body", False):
-                if len(body) < expected:
-                    raise Rejected(400, "the body is shorter than its Content-Length")
-                return bytes(body)
-    raise Rejected(408, f"the body did not arrive within {BODY_DEADLINE:.0f} s")
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HungUp
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise Rejected(413, TOO_LARGE)
+        place.holds(len(body))
+        if not message.get("more_body", False):
+            if len(body) < expected:
+                raise Rejected(400, "the body is shorter than its Content-Length")
+            return bytes(body)

@@ -16,7 +16,18 @@ import structlog
 import trio
 
 from svc.intake.accept import Intake
-from svc.intake.bodies import MAX_BODY, RETRY, TOO_LARGE, Bodies, HungUp, Rejected, read_body
+from svc.intake.bodies import (
+    BODY_DEADLINE,
+    MAX_BODY,
+    RETRY,
+    TOO_LARGE,
+    Bodies,
+    HungUp,
+    Place,
+    Rejected,
+    read_pieces,
+    too_slow,
+)
 from svc.intake.middleware import App, Receive, Send, answer
 from svc.intake.turns import Turns
 from svc.observability.metrics import Metrics
@@ -29,6 +40,7 @@ log = structlog.get_logger()
 PATH = "/webhook"
 # Telegram delivers again soon after a 503: better to free its connection than to hold it while the database is slow.
 STORE_DEADLINE = 2.0
+CANNOT_STORE = "cannot store now"
 JSON = (b"content-type", b"application/json")
 SECRET_TOKEN = b"x-telegram-bot-api-secret-token"
 
@@ -75,8 +87,7 @@ class WebhookMiddleware:
         try:
             expected = self._check(scope["method"], dict(scope["headers"]))
             with self._bodies.place(expected) as place:
-                body = await read_body(receive, expected, place)
-                await self._accept(_received(body, arrived))
+                await self._take_in(receive, expected, place, arrived)
         except Rejected as rejected:
             await self._turns.take()
             self._intake.count("not_stored" if rejected.status == 503 else "rejected")
@@ -102,21 +113,34 @@ class WebhookMiddleware:
             raise Rejected(415, "the content type is not application/json")
         return content_length(headers)
 
+    async def _take_in(self, receive: Receive, expected: int, place: Place, arrived: float) -> None:
+        """Read the body and commit its update, each in its time. Raises Rejected, and HungUp if the client leaves."""
+        update = None
+        # One scope for both: to enter another one costs as much as to read the JSON.
+        with trio.CancelScope(deadline=arrived + BODY_DEADLINE) as in_time:
+            update = _received(await read_pieces(receive, expected, place), arrived)
+            in_time.deadline = trio.current_time() + STORE_DEADLINE
+            await self._accept(update)
+            return
+        if update is None:
+            raise too_slow()
+        raise _not_stored(update, "no commit in time")
+
     async def _accept(self, update: Received) -> None:
-        """Take `update` in; raises Rejected with 503 if it is not committed in time, whatever the reason."""
-        reason = "no commit in time"
+        """Commit `update`; raises Rejected with 503 if that fails, whatever the reason."""
         try:
-            with trio.CancelScope(deadline=trio.current_time() + STORE_DEADLINE):
-                await self._intake.accept(update)
-                return
+            await self._intake.accept(update)
         except DatabaseUnavailable as error:
-            reason = str(error)
+            raise _not_stored(update, str(error)) from error
         except Exception:
             # Even after a bug the update is not lost: it is not acknowledged, so Telegram sends it again.
             log.exception("NOT_STORED", update_id=update.update_id)
-            raise Rejected(503, "cannot store now", headers=RETRY) from None
-        log.warning("NOT_STORED", update_id=update.update_id, reason=reason)
-        raise Rejected(503, "cannot store now", headers=RETRY)
+            raise Rejected(503, CANNOT_STORE, headers=RETRY) from None
+
+
+def _not_stored(update: Received, reason: str) -> Rejected:
+    log.warning("NOT_STORED", update_id=update.update_id, reason=reason)
+    return Rejected(503, CANNOT_STORE, headers=RETRY)
 
 
 def _received(body: bytes, arrived: float) -> Received:
