@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.postgres import EmbeddedPostgres
@@ -19,7 +20,8 @@ def with_descendants(pid: int) -> list[int]:
     pids = [pid]
     for each in pids:  # grows while it is walked: children of children
         for children in Path(f"/proc/{each}/task").glob("*/children"):
-            pids += map(int, children.read_text().split())
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                pids += map(int, children.read_text().split())
     return pids
 
 

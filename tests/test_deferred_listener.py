@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import resource
+import selectors
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -66,6 +67,23 @@ async def test_only_who_speaks_is_handed_on() -> None:
             silent.sendall(b"second")
             assert await at.takes() == b"second"
             assert len(at.connections) == 0
+
+
+async def test_who_is_only_called_ready_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may call a connection ready on which nothing has come: it is still silent, and not closed."""
+
+    def all_ready(
+        selector: selectors.BaseSelector, _timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        return [(key, selectors.EVENT_READ) for key in selector.get_map().values()]
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", all_ready)
+    async with line() as at:
+        with at.client() as silent, at.client(b"first"):
+            assert await at.takes() == b"first"
+            assert len(at.connections) == 1
+            silent.sendall(b"second")
+            assert await at.takes() == b"second"
 
 
 async def test_a_reset_is_no_word() -> None:

@@ -20,7 +20,6 @@ import selectors
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 
 import trio
 
@@ -95,8 +94,11 @@ class DeferredListener(trio.abc.Listener[trio.SocketStream]):
         """See who has come, who has said something or gone, and who has been silent for too long. Raises OSError."""
         ready = [key.data for key, _ in self._selector.select(0)]
         for connection in filter(None, ready):
+            said = connection.said()
+            if said is None:
+                continue
             self._speaks(connection)
-            if said := connection.said():
+            if said:
                 speaking = self._first if self._comes_first(said) else self._others
                 speaking[connection] = None
             else:
@@ -144,11 +146,16 @@ class NewConnection:
         self.accepted_at = trio.current_time()
         self._listener = listener
 
-    def said(self) -> bytes:
-        """The beginning of what the client has said, which stays to be read; nothing if it has gone."""
-        with suppress(OSError):
+    def said(self) -> bytes | None:
+        """The beginning of what the client has said, which stays to be read; nothing if it has gone, None if it is
+        silent, although the kernel called it ready (select(2) warns of that).
+        """
+        try:
             return self.socket.recv(PEEK, socket.MSG_PEEK)
-        return b""
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def close_now(self) -> None:
         """Close the socket."""
