@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from svc.storage.inbox import SENDS_IN_DOUBT
-from svc.storage.looks import LOOK_GAP
+from svc.storage.looks import LOOK_GAP, MOST_RESENDS
 from tests.memory.inbox import MemoryInbox, Processed
 from tests.simulation.doubts import Violation
 
@@ -61,9 +61,15 @@ def judge(evidence: Evidence) -> None:
 def _nothing_lost(evidence: Evidence) -> None:
     inbox = evidence.inbox
     lost = evidence.accepted - set(inbox.processed)
-    dead = {each for each in inbox.dead if inbox.processed[each].doubts < SENDS_IN_DOUBT}
+    dead = {each for each in inbox.dead if not _has_reason_to_be_dead(evidence, each)}
     if lost or dead:
         raise Violation(f"G4: lost {sorted(lost)}, dead by no fault of their own {sorted(dead)}")
+
+
+def _has_reason_to_be_dead(evidence: Evidence, update_id: int) -> bool:
+    """As many sends in doubt as there may be, or as many that got no answer and were not found."""
+    in_doubt, unheard = evidence.inbox.processed[update_id].doubts, evidence.unheard.get(update_id, 0)
+    return in_doubt >= SENDS_IN_DOUBT or unheard > MOST_RESENDS
 
 
 def _as_often_as_recorded(evidence: Evidence, update_id: int, row: Processed, messages: Sequence[Message]) -> None:
