@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
+import h11
 import pytest
 import trio
 import trio.testing
@@ -331,6 +332,7 @@ class Spawned(trio.abc.Instrument):
 
 
 IN_ONE_PIECE = post(b'{"update_id":1}')
+LENGTH_IS_NO_NUMBER = b"POST /webhook HTTP/1.1\r\nHost: svc\r\nContent-Length: x\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -418,7 +420,8 @@ async def test_large_bodies_come_in_turns(monkeypatch: pytest.MonkeyPatch) -> No
         assert pieces.most <= BODIES_AT_ONCE
 
 
-async def test_a_connection_leaves_no_garbage() -> None:
+@pytest.mark.parametrize(("request_", "status"), [(IN_ONE_PIECE, 200), (LENGTH_IS_NO_NUMBER, 400)])
+async def test_a_connection_leaves_no_garbage(request_: bytes, status: int) -> None:
     """What a connection was made of is gone with it, and not only once the collector has found it."""
     async with serving() as server:
         for _ in range(2):
@@ -426,9 +429,10 @@ async def test_a_connection_leaves_no_garbage() -> None:
             gc.disable()
             try:
                 async with await server.client() as client:
-                    assert await client.ask(IN_ONE_PIECE) == 200
+                    assert await client.ask(request_) == status
                 await tasks_are(server.tasks_at_rest)
-                left = [each for each in gc.get_objects() if isinstance(each, TCPServer | PlainHttp11)]
+                kinds = (TCPServer, PlainHttp11, h11.Connection)
+                left = [each for each in gc.get_objects() if isinstance(each, kinds)]
             finally:
                 gc.enable()
             assert left == []
