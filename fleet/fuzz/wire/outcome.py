@@ -21,7 +21,7 @@ PER_CONNECTION = 96 * 1024
 SLACK = 32 * MIB
 """What the service itself may grow by meanwhile: 400 good requests, their menus, and the log's lines."""
 REPEATED = 8 * MIB
-"""What a second round may leave behind beyond the first."""
+"""What a round may leave behind beyond those before it."""
 LEFT_OPEN = 64
 """Files that may be open after an attack and were not before: 40 connections of Telegram, and some to the Bot API."""
 
@@ -108,11 +108,16 @@ class Outcome:
         if self.last_error and not self.refused:
             yield f"a good request failed: {self.last_error}"
 
+    @property
+    def grows(self) -> bool:
+        """Whether the last round has left more behind than any before it."""
+        return len(self.rest) > 1 and self.rest[-1] - max(self.rest[:-1]) > REPEATED
+
     def _excesses(self) -> Iterator[str]:
         """What the instance took more of than it may."""
         if self.peak > self.memory_bound:
             yield f"the memory grew by {_mib(self.peak)}, more than {_mib(self.memory_bound)}"
-        if len(self.rest) > 1 and self.rest[-1] - max(self.rest[:-1]) > REPEATED:
+        if self.grows:
             yield f"the memory grew again when the attack was repeated: {', '.join(map(_mib, self.rest))}"
         if self.files > MAX_CONNECTIONS + OWN_FILES:
             yield f"{self.files:,} files were open"
