@@ -57,6 +57,13 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
     assert run_seed(schedule).trace == run_seed(schedule).trace
 
 
+def test_a_send_that_is_cut_four_times_may_be_dead() -> None:
+    """A seed of the long search. Each time it was looked for and not found: it is sent again three times at most, and
+    then dead, with one doubt recorded (docs/decisions/0023).
+    """
+    run_seed(make_schedule(1540))
+
+
 def test_different_seeds_give_different_traces() -> None:
     """The trace depends on the seed."""
     assert run_seed(make_schedule(1)).trace != run_seed(make_schedule(2)).trace
