@@ -61,7 +61,7 @@ def test_a_send_that_is_cut_four_times_may_be_dead() -> None:
     """A seed of the long search. Each time it was looked for and not found: it is sent again three times at most, and
     then dead, with one doubt recorded (docs/decisions/0023).
     """
-    run_seed(make_schedule(1540))
+    assert run_seed(make_schedule(1540)).inbox.dead
 
 
 def test_different_seeds_give_different_traces() -> None:
