@@ -12,12 +12,14 @@ import trio
 import trio.testing
 from hypercorn.config import Config
 from hypercorn.trio.task_group import TaskGroup
+from quart_trio import QuartTrio
 
 from svc.intake import hypercorn_connections
 from svc.intake.hypercorn_connections import FastConnection, IdleWatch, ServerContext
+from svc.intake.middleware import ShieldSend
 from svc.intake.open_connections import LOG_EVERY, OpenConnections, most_connections
 from tests.harness import captured_logs
-from tests.serving import HEALTHZ, Client, Server, post, serving, tasks_are
+from tests.serving import HANGS, HEALTHZ, Client, Server, post, serving, tasks_are
 
 # The list
 
@@ -304,6 +306,28 @@ async def test_where_all_are_at_work_a_new_one_is_served() -> None:
         server.store.may_return.set()
         assert [await client.answer() for client in clients[1:]] == [200, 200]
         assert server.logs.errors() == []
+
+
+async def test_an_answer_that_the_kernel_takes_in_pieces_is_whole() -> None:
+    """It is larger than all buffers on its way: the rest is written when the client reads."""
+    body = b"".join(b"%07d\n" % number for number in range(1024 * 1024))
+
+    def app_with_a_large_page(_server: Server) -> QuartTrio:
+        app = QuartTrio("large")
+
+        @app.get("/large")
+        async def large() -> bytes:
+            return body
+
+        app.asgi_app = ShieldSend(app.asgi_app)  # type: ignore[method-assign]
+        return app
+
+    async with serving(app_with_a_large_page) as server, await server.client() as client:
+        await client.stream.send_all(b"GET /large HTTP/1.1\r\nHost: svc\r\nConnection: close\r\n\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(HANGS):
+            said = b"".join([bytes(piece) async for piece in client.stream])
+    assert said.partition(b"\r\n\r\n")[2] == body
 
 
 async def test_a_client_that_does_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

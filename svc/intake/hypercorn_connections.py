@@ -6,6 +6,7 @@ Each fix names the test that fails without it, in tests/test_hypercorn_fixes.py 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -114,15 +115,28 @@ class SafeConnection(TCPServer):
                     await self.protocol.handle(Closed())
 
     async def _written(self, data: bytes) -> bool:
+        rest = self._taken_at_once(data)
+        if not rest:
+            return True
         with trio.move_on_after(WRITE_TIMEOUT, shield=True):
             try:
-                await self.stream.send_all(data)
+                await self.stream.send_all(rest)
             except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
                 return False
             return True
         # A part of it may have left, so nothing that comes later would be understood.
         self.close_now()
         return False
+
+    def _taken_at_once(self, data: bytes) -> bytes:
+        """Write what the kernel takes without waiting, which nearly always is all; returns the rest."""
+        stream: Any = self.stream
+        if type(stream) is not trio.SocketStream:  # TLS
+            return data
+        try:
+            return data[os.write(stream.socket.fileno(), data) :]
+        except OSError:  # no room, or closed: the next try will tell
+            return data
 
     async def refuse_slow_request(self) -> None:
         """Close the connection; with 408 if a part of a request has come and no answer to it has begun."""

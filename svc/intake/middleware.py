@@ -69,7 +69,9 @@ class ShieldSend:
 
     Quart-Trio cancels the nursery of a request as soon as its answer seems complete, at times within the last `send`.
     After half an end Hypercorn's connection is neither idle nor closed: its keep-alive timeout never fires, and one
-    such client delays every shutdown by the whole graceful timeout.
+    such client delays every shutdown by the whole graceful timeout. Nor is it closed where the client has asked for
+    that: whoever reads to the end waits for ever. Test:
+    test_a_connection_not_to_be_kept_is_closed_behind_its_page.
     """
 
     def __init__(self, app: App) -> None:
