@@ -19,10 +19,17 @@ def with_descendants(pid: int) -> list[int]:
     """The process and all that it has started and that live."""
     pids = [pid]
     for each in pids:  # grows while it is walked: children of children
-        for children in Path(f"/proc/{each}/task").glob("*/children"):
-            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
-                pids += map(int, children.read_text().split())
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            for task in os.listdir(f"/proc/{each}/task"):
+                pids += _children(each, task)
     return pids
+
+
+def _children(pid: int, task: str) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it has ended since
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
