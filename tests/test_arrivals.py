@@ -16,6 +16,7 @@ from telegram_client.updates import Update
 from tests.bots import TestBot
 from tests.harness import SECRET, RunningBot, running_bot
 from tests.memory.inbox import MemoryInbox
+from tests.memory.job_rows import unix_time
 from tests.test_orders import order, pause_of
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
@@ -53,11 +54,13 @@ class CountingInbox(MemoryInbox):
 
 def says(text: str) -> TestBot:
     def decide(update: Update) -> Reply:
-        if update.message is None:
-            return NOTHING
-        return Reply((Call("sendMessage", {"chat_id": update.message.chat.id, "text": text}),))
+        return NOTHING if update.message is None else a_reply(update.message.chat.id, text)
 
     return TestBot(decide)
+
+
+def a_reply(chat_id: int, text: str) -> Reply:
+    return Reply((Call("sendMessage", {"chat_id": chat_id, "text": text}),))
 
 
 async def a_while(bot: RunningBot) -> None:
@@ -269,3 +272,63 @@ async def test_a_handler_that_fails_is_called_again_and_told_once() -> None:
         assert inbox.with_attempt == []
         assert calls == [update_id, update_id]
         assert len(bot.logs.of("HANDLER_FAILED")) == 1
+
+
+async def test_what_needs_no_answer_is_done_with_its_storing() -> None:
+    """Once, by no worker, and it is said and counted as any that is ignored."""
+    inbox = CountingInbox()
+    async with running_bot(inbox=inbox, decide=lambda _: NOTHING) as bot:
+        await a_while(bot)
+        update_id = await bot.send(7)
+        await trio.sleep(0.1)
+        assert inbox.rows == {}
+        assert (inbox.processed[update_id].outcome, inbox.processed[update_id].attempts) == ("ignored", 0)
+        assert bot.logs.names(update_id) == ["DONE"]
+        (done,) = bot.logs.of("DONE")
+        assert (done["outcome"], done["epoch"]) == ("ignored", 1)
+        assert bot.metrics.registry.get_sample_value("svc_updates_finished_total", {"outcome": "ignored"}) == 1
+
+
+async def test_it_waits_behind_what_its_chat_has_asked() -> None:
+    """That may change what it means: it is decided in its turn, by the state that there is then."""
+    inbox = CountingInbox()
+    inbox.delay = 0.5
+
+    def decide(update: Update) -> Reply:
+        assert update.message is not None
+        return NOTHING if update.message.text == "aside" else a_reply(update.message.chat.id, "hi")
+
+    async with running_bot(inbox=inbox, decide=decide) as bot:
+        await a_while(bot)
+        first, second = await bot.send(7, "hello"), await bot.send(7, "aside")
+        await bot.settled()
+        assert inbox.with_attempt == [first]
+        assert bot.logs.names(second) == ["ENQUEUED", "DONE"]
+
+
+async def test_where_its_answer_is_lost_it_comes_again_and_is_a_duplicate() -> None:
+    """Telegram is told so, and nothing is owed."""
+    inbox = CountingInbox()
+    inbox.lose_answer = True
+    async with running_bot(inbox=inbox, decide=lambda _: NOTHING, standby=False) as bot:
+        await a_while(bot)
+        update_id = await bot.send(7)
+        await trio.sleep(10)
+        assert bot.logs.names(update_id) == ["NOT_STORED", "DUPLICATE"]
+        assert (inbox.rows, list(inbox.processed)) == ({}, [update_id])
+
+
+@pytest.mark.parametrize(("edited_after", "at_once"), [(-60, False), (60, True)])
+async def test_an_edit_counts_by_when_it_was_made(edited_after: float, at_once: bool) -> None:
+    """Of an old message, too: it is what was written since the term began."""
+    inbox = CountingInbox()
+    async with running_bot(inbox=inbox, decide=lambda _: NOTHING) as bot:
+        await a_while(bot)
+        began = int(unix_time())
+        edited = {"message_id": 1, "date": began - 86_400, "edit_date": began + edited_after, "chat": {"id": 7}}
+        payload = {"update_id": 5, "edited_message": edited | {"text": "a typo, mended"}}
+        headers = [("Content-Type", "application/json"), ("X-Telegram-Bot-Api-Secret-Token", SECRET)]
+        await asgi_post(bot.service.app)("/webhook", headers, json.dumps(payload).encode())
+        await bot.settled()
+        assert (inbox.with_attempt == [5]) == at_once
+        assert inbox.processed[5].outcome == "ignored"

@@ -36,7 +36,7 @@ async def test_it_waits_for_the_database(
 ) -> None:
     """If that cannot be recorded the update stays in the inbox, and comes up again."""
     tries: list[int] = []
-    async with running_bot(decide=lambda _: NOTHING) as bot:
+    async with running_bot(decide=lambda _: NOTHING, passive=True) as bot:
         dismiss = bot.inbox.dismiss
 
         async def fails_once(update_id: int) -> None:
@@ -47,6 +47,8 @@ async def test_it_waits_for_the_database(
 
         monkeypatch.setattr(bot.inbox, "dismiss", fails_once)
         update_id = await bot.send(7)
+        await trio.sleep(0.5)
+        bot.lock.unblock()
         await bot.settled()
         assert tries == [update_id] * 2
         assert [line["update_id"] for line in bot.logs.of("DB_LOST")] == [update_id]

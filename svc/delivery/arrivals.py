@@ -1,9 +1,11 @@
-"""What arrives while this instance is ACTIVE, and can be answered at once, is begun by the commit that stores it.
+"""What arrives while this instance is ACTIVE, and can be answered at once, is begun by the commit that stores it; what
+needs no answer is done with that.
 
 Storing and beginning are a commit each, and who writes now waits for both. Where a worker is idle, nothing of the chat
 waits and its turn has come, one commit does: it is decided before that, what the attempt needs goes along, and the
 database begins it if it would have begun it right behind the store. If not, it is stored and nothing else, and comes to
-its turn like any other.
+its turn like any other. Of what needs no answer the same is asked, and the database records it as processed in place of
+beginning it: that update never comes into the inbox, and no worker sees it.
 
 A handler that ends the process, or never returns, must meet a stored update: one that is only with Telegram is
 delivered again, to the next instance. So nothing is decided here that was written before the term began: a second
@@ -15,13 +17,20 @@ from __future__ import annotations
 
 from collections import Counter
 
+import structlog
 import trio
 
 from statemachine import ActiveEvent
 from svc.delivery.active_period import ActivePeriod, Opened
 from svc.delivery.attempt import give_up, new_attempt
+from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
-from svc.storage.inbox import NO_CHAT, Inbox, Received, Stored
+from svc.delivery.outcome_count import count_ending
+from svc.delivery.outcome_log import log_ending
+from svc.storage.inbox import NO_CHAT, Attempt, Done, Inbox, Received, Stored, StoreOutcome
+from telegram_client.flood import Turn
+
+log = structlog.get_logger()
 
 
 class Arrivals:
@@ -35,7 +44,10 @@ class Arrivals:
         self._beginning = 0
 
     async def store(self, update: Received) -> Stored:
-        """Commit `update`, and begin it with that if it can be answered at once. Raises what `Inbox.store` raises."""
+        """Commit `update`, and begin it with that if it can be answered at once, or have it done if it needs no answer.
+
+        Raises what `Inbox.store` raises.
+        """
         period, chat_id = self._active.period, update.chat_id
         chat_is_free = chat_id != NO_CHAT and chat_id not in self._chats
         self._chats[chat_id] += 1
@@ -43,6 +55,8 @@ class Arrivals:
             opened = self._open(period, update) if period is not None and chat_is_free else None
             if period is None or opened is None:
                 return await self._inbox.store(update)
+            if opened.attempt.is_nothing:
+                return await self._store_as_done(period, update, opened.attempt)
             return await self._store_and_begin(period, update, opened)
         finally:
             self._chats[chat_id] -= 1
@@ -54,14 +68,22 @@ class Arrivals:
         if period.queue.idle_takers <= self._beginning or period.queue.has_chat(update.chat_id) or period.pause.holds:
             return None
         decision = period.deciding.decide_at_once(update)
-        if decision is None or decision.chat is None or decision.moves_file:
+        if decision is None:
             return None
-        turn = period.flood.take_turn(decision.chat)
-        if turn is None:
+        turn = None if decision.is_nothing else _turn_of(period, decision)
+        if turn is None and not decision.is_nothing:
             return None
         if decision.update is not None:
             note_cause(period.message_ids, decision.update)
         return Opened(decision, new_attempt(period, update, decision), turn)
+
+    async def _store_as_done(self, period: ActivePeriod, update: Received, attempt: Attempt) -> Stored:
+        stored = await self._inbox.store(update, attempt)
+        if stored.outcome is StoreOutcome.DONE:
+            ending = Done("ignored")
+            count_ending(period.metrics.updates, ending)
+            log_ending(log.bind(epoch=period.term.epoch), update, ending, None, period.in_doubt)
+        return stored
 
     async def _store_and_begin(self, period: ActivePeriod, update: Received, opened: Opened) -> Stored:
         attempt = opened.attempt
@@ -91,3 +113,10 @@ class Arrivals:
         period.tokens.discard(opened.attempt.token)
         await give_up(self._inbox, opened.attempt)
         period.queue.look_at([opened.attempt.update_id])
+
+
+def _turn_of(period: ActivePeriod, decision: Decision) -> Turn | None:
+    """The turn of its first call; None where that has none now, or may take long."""
+    if decision.chat is None or decision.moves_file:
+        return None
+    return period.flood.take_turn(decision.chat)

@@ -62,6 +62,7 @@ def new_attempt(period: ActivePeriod, update: Received, decision: Decision) -> A
         dead_if_sent=decision.unhandled if decision.apology is not None else None,
         effects=_effects_of(decision.reply),
         state_version=decision.state_version,
+        is_nothing=decision.is_nothing,
     )
 
 

@@ -135,13 +135,16 @@ class Deciding:
 
     def decide_at_once(self, received: Received) -> Decision | None:
         """What is to be done about what is not stored yet; None where that has to be waited for, where the handler
-        fails, and for all but messages that were written since this term began (arrivals.py).
+        fails, and for all but messages that were written or changed since this term began (arrivals.py).
         """
         try:
             update = read_update(received.payload)
         except ValueError:
             return None
-        if update.message is None or update.message.date < self._began_at or not self._knowing.knows_name_for(update):
+        message = update.message or update.edited_message
+        if message is None or not self._knowing.knows_name_for(update):
+            return None
+        if (message.edit_date or message.date) < self._began_at:
             return None
         try:
             decision = self._undecided(received, update)

@@ -49,7 +49,7 @@ class Intake:
         self._hints = hints
 
     async def accept(self, update: Received) -> bool:
-        """Commit `update` and, if it is new, hint it to the workers. Returns whether it is new.
+        """Commit `update` and, if it is new and not done with that, hint it to the workers. Returns whether it is new.
 
         Raises what `store` raises, and can be cancelled while it commits: in both cases the commit may have been made
         all the same, and the update can be given to `accept` again. After the commit nothing waits, so an update that
@@ -61,6 +61,8 @@ class Intake:
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
         self.count("stored")
+        if outcome is StoreOutcome.DONE:
+            return True
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
         if begun is None:
             self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))

@@ -84,6 +84,7 @@ class StoreOutcome(Enum):
     DUPLICATE = "duplicate"  # it was here, or has been processed before
     FIRST = "first"  # stored; nothing else of its chat waits
     BEHIND = "behind"  # stored; others of its chat are in the inbox
+    DONE = "done"  # there was nothing to do: it has been processed, as ignored
 
 
 class Stored(NamedTuple):
@@ -140,7 +141,8 @@ class Attempt:
     sequence that was known before the send, above which the message is looked for; None if it cannot be looked for.
     `dead_if_sent`: what is sent is an apology, after which the update is dead for this reason. `effects`: what else it
     changes. `state_version`: the version of the chat's state that was decided by; where it is another one by now, the
-    attempt does not begin (BUSY).
+    attempt does not begin (BUSY). `is_nothing`: there is nothing to do and nothing to remember, so the update is done
+    where this would begin; only `store` takes such a one.
     """
 
     update_id: int
@@ -151,6 +153,7 @@ class Attempt:
     dead_if_sent: str | None = field(default=None, compare=False)
     effects: Effects | None = field(default=None, compare=False)
     state_version: int = field(default=0, compare=False)
+    is_nothing: bool = field(default=False, compare=False)
 
 
 class BeginOutcome(Enum):

@@ -55,9 +55,12 @@ def _first_of_chat(chat_id: str) -> str:
 def _new_rows(token: str) -> str:
     return f"""
 SELECT new.update_id, o.update_id IS NULL OR new.chat_id = 0 AS alone, c.version, c.state, {token} AS token
-FROM new {_first_of_chat("new.chat_id")} {state_of("new.chat_id")}
-UNION ALL
-SELECT NULL, CASE WHEN EXISTS (SELECT FROM new) THEN NULL
+FROM new {_first_of_chat("new.chat_id")} {state_of("new.chat_id")}"""
+
+
+def _something_written(written: str) -> str:
+    return f"""
+SELECT NULL, CASE WHEN {written} THEN NULL
                   ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END, NULL, NULL, NULL"""
 
 
@@ -79,12 +82,17 @@ WITH new AS (
     RETURNING update_id, chat_id
 )
 {_new_rows("NULL::bigint")}
+UNION ALL
+{_something_written("EXISTS (SELECT FROM new)")}
 """
 
 # The same, where the rows that have a token begin with it: under the current term, if their chat has nothing in the
 # inbox and still the state that was decided by. A term that somebody is about to change is not waited for. What was
 # processed by a commit that this statement does not see was still in the inbox for it, so it does not begin here a
 # second time.
+#
+# Where there is nothing to do, what begins is done as well, and never comes into the inbox. Its row has no `alone`.
+# Another instance may be storing the same update at this moment: that row will not begin, as it has been processed.
 STORE_AND_BEGIN = f"""
 WITH term AS MATERIALIZED (
     SELECT FROM leadership WHERE bot_id = $1 AND epoch = $8 AND holder = $9 FOR SHARE SKIP LOCKED
@@ -92,12 +100,18 @@ WITH term AS MATERIALIZED (
     SELECT u.*, u.token IS NOT NULL AND u.chat_id <> 0 AND EXISTS (SELECT FROM term)
         AND o.update_id IS NULL AND coalesce(c.version, 0) = u.state_version AS begins
     FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bytea[], $6::bigint[],
-                $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::text[], $15::bigint[])
+                $10::bigint[], $11::boolean[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::boolean[])
         AS u (update_id, chat_id, update_type, payload, message_id,
-              token, repeatable, watermark, dead_if_sent, effects, state_version)
+              token, repeatable, watermark, dead_if_sent, effects, state_version, is_nothing)
     {_first_of_chat("u.chat_id")}
     {state_of("u.chat_id")}
     WHERE NOT EXISTS (SELECT FROM processed_updates p WHERE p.bot_id = $1 AND p.update_id = u.update_id)
+), done AS (
+    INSERT INTO processed_updates {PROCESSED_COLUMNS}
+    SELECT $1, u.update_id, $7, u.update_type, now(), 'ignored', 0, 0, u.chat_id, $7, '[]', u.message_id, NULL
+    FROM given u WHERE u.begins AND u.is_nothing
+    ON CONFLICT DO NOTHING
+    RETURNING update_id
 ), new AS (
     INSERT INTO inbox (bot_id, update_id, chat_id, update_type, payload, message_id, received_by, state, epoch, token,
                        repeatable, watermark, dead_if_sent, effects, attempts, started_at)
@@ -106,11 +120,15 @@ WITH term AS MATERIALIZED (
            CASE WHEN u.begins THEN u.token END, u.begins AND u.repeatable, CASE WHEN u.begins THEN u.watermark END,
            CASE WHEN u.begins THEN u.dead_if_sent END, CASE WHEN u.begins THEN u.effects::jsonb END,
            u.begins::integer, CASE WHEN u.begins THEN now() END
-    FROM given u
+    FROM given u WHERE NOT (u.begins AND u.is_nothing)
     ON CONFLICT DO NOTHING
     RETURNING update_id, chat_id, token
 )
 {_new_rows("new.token")}
+UNION ALL
+SELECT update_id, NULL, NULL, NULL, NULL FROM done
+UNION ALL
+{_something_written("EXISTS (SELECT FROM new) OR EXISTS (SELECT FROM done)")}
 """
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An

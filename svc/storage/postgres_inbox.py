@@ -112,6 +112,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
             nursery.start_soon(self._dismissals.run)
 
     async def store(self, update: Received, attempt: Attempt | None = None) -> Stored:
+        if attempt is not None and attempt.is_nothing and self._keep_payloads:
+            attempt = None  # what is dismissed is kept
         return await self._stores.submit(Storing(update, attempt))
 
     async def begin(self, attempt: Attempt) -> Begun:
@@ -178,8 +180,12 @@ class PostgresInbox(InboxReader, InboxDoubts):
         await self._database.fetch("SELECT pg_notify($1, $2)", NEW_WORK_CHANNEL, payload)
 
     async def _store_group(self, group: Sequence[Storing]) -> list[Stored]:
-        # In the order of ids: two instances that are given the same updates must not wait for each other crosswise.
-        storing = sorted(group, key=Storing.place)
+        # Each update once: of two rows of the same, one might be done and the other go into the inbox. In the order of
+        # ids: two instances that are given the same updates must not wait for each other crosswise.
+        once: dict[int, Storing] = {}
+        for each in sorted(group, key=Storing.place):
+            once.setdefault(each.update.update_id, each)
+        storing = list(once.values())
         updates = [each.update for each in storing]
         arguments = (
             self._bot_id,
@@ -195,7 +201,8 @@ class PostgresInbox(InboxReader, InboxDoubts):
         if len(terms) == 1:
             _, epoch, holder = self._key_of(terms.pop())
             columns = zip(*map(_columns_of, attempts), strict=True)
-            rows = await self._kept_plans.fetch(inbox_sql.STORE_AND_BEGIN, *arguments, epoch, holder, *columns)
+            nothing = [attempt is not None and attempt.is_nothing for attempt in attempts]
+            rows = await self._kept_plans.fetch(inbox_sql.STORE_AND_BEGIN, *arguments, epoch, holder, *columns, nothing)
         else:
             # Where one term ends and the next begins, nothing begins with the storing.
             rows = await self._kept_plans.fetch(inbox_sql.STORE, *arguments)
@@ -232,7 +239,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
         return {update_id: Begun(outcome) for update_id, outcome in why.items()}
 
     def _put_back_stored(self, storing: Storing) -> None:
-        if storing.attempt is not None:
+        if storing.attempt is not None and not storing.attempt.is_nothing:
             self._put_back(storing.attempt)
 
     def _put_back(self, attempt: Attempt) -> None:
@@ -271,7 +278,8 @@ def _stored(group: Sequence[Storing], new: dict[int, asyncpg.Record]) -> list[St
     """What became of each of `group`, where `new` has what was stored: whether its chat had nothing in the inbox, and
     the chat's state.
 
-    Of an update that comes twice in one group one is new, and of several new ones of a chat the oldest is the first.
+    Of an update that comes twice in one group one is new, and of several new ones of a chat the oldest is the first. Of
+    what is done already neither is told.
     """
     stored = [Stored(StoreOutcome.DUPLICATE)] * len(group)
     chats: set[int] = set()
@@ -279,6 +287,9 @@ def _stored(group: Sequence[Storing], new: dict[int, asyncpg.Record]) -> list[St
         update = group[place].update
         row = new.pop(update.update_id, None)
         if row is None:
+            continue
+        if row["alone"] is None:
+            stored[place] = Stored(StoreOutcome.DONE)
             continue
         is_first = row["alone"] and update.chat_id not in chats
         begun = None if row["token"] is None else Begun(BeginOutcome.BEGUN, attempts=1)

@@ -15,7 +15,7 @@ from svc.delivery.retention import HOUR
 from svc.observability.metrics import Metrics
 from svc.operations.run import real_parts
 from svc.storage.database import Database
-from svc.storage.inbox import Attempt, BeginOutcome, Dead, Done, Effects, Ending, Retry
+from svc.storage.inbox import Attempt, BeginOutcome, Dead, Done, Effects, Ending, Retry, StoreOutcome
 from svc.storage.old_rows_sql import PRUNE_PAYLOADS, OldRows
 from svc.storage.postgres_inbox import PostgresInbox
 from tests.harness import settings_for_tests
@@ -79,6 +79,14 @@ async def test_off_nothing_is_kept(database: Database) -> None:
         await tested.inbox.store(an_update(2))
         await tested.inbox.dismiss(2)
     assert await kept(database) == []
+
+
+async def test_also_of_what_could_be_done_with_its_storing(database: Database, inbox: PostgresInbox) -> None:
+    """It is stored, so that it is kept when it is dismissed."""
+    attempt = Attempt(1, await new_term(inbox), 1, is_nothing=True)
+    assert (await inbox.store(an_update(1, payload=b"1"), attempt)).outcome is StoreOutcome.FIRST
+    await inbox.dismiss(1)
+    assert await kept(database) == [(1, 7, b"1", None)]
 
 
 async def test_once_more_after_a_replay(database: Database, inbox: PostgresInbox) -> None:

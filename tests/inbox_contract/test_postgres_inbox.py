@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+import trio_asyncio
 
 from svc.storage.database import Connection, Database
 from svc.storage.history import ENTRIES
@@ -398,3 +399,22 @@ async def test_a_rehearsal_changes_nothing(real: PostgresInboxUnderTest) -> None
     await real.inbox.rehearse()
     assert (await real.inbox.begin(Attempt(1, term, 7))).outcome is BeginOutcome.BEGUN
     assert (await new_term(real.inbox)).epoch == term.epoch + 1
+
+
+async def test_what_is_done_while_another_instance_stores_it_is_not_done_again(
+    database: Database, real: PostgresInboxUnderTest
+) -> None:
+    """Each commits without seeing the other's row: the one in the inbox does not begin, and goes."""
+    term = await new_term(real.inbox)
+
+    async def meanwhile(connection: Connection) -> None:
+        await connection.execute(INSERT, real.bot_id, 1, 7, b"{}")
+        stored.append(await trio_asyncio.trio_as_aio(real.inbox.store)(an_update(1), attempt))
+
+    attempt, stored = Attempt(1, term, 1, is_nothing=True), list[Stored]()
+    await database.transaction(meanwhile)
+    assert stored == [Stored(StoreOutcome.DONE)]
+    assert await real.row(1) == Seen("pending")
+    assert await outcome(real.inbox, 1, term) is BeginOutcome.DUPLICATE
+    assert await real.row(1) is None
+    assert await real.processed() == {1: Seen("ignored")}

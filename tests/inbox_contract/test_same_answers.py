@@ -43,7 +43,8 @@ ENDING = st.one_of(
     st.builds(Dead, st.just("gave up"), st.integers(0, 1)),
     st.builds(Unclear, st.sampled_from([0.0, 0.0, EVER]), st.just("cut off")),
 )
-STORES = st.tuples(IDS, st.none() | st.tuples(TOKENS, WATERMARKS, st.sampled_from([0, 0, 1]), st.booleans()))
+WHAT = st.sampled_from(["answers", "changes the state", "is nothing"])
+STORES = st.tuples(IDS, st.none() | st.tuples(TOKENS, WATERMARKS, st.sampled_from([0, 0, 1]), WHAT))
 SENT = st.none() | st.integers(1, 9)
 RESULT = st.one_of(
     st.builds(Found, st.integers(1, 9)),
@@ -137,10 +138,17 @@ class Player:
     def _asked(self, which: str, update_id: int, asked: tuple[Any, ...] | None) -> Attempt | None:
         if asked is None:
             return None
-        token, watermark, state_version, changes_state = asked
-        effects = Effects(b'{"n": 1}') if changes_state else None
-        term = self.term(which)
-        return Attempt(update_id, term, token, watermark=watermark, effects=effects, state_version=state_version)
+        token, watermark, version, what = asked
+        effects = Effects(b'{"n": 1}') if what == "changes the state" else None
+        return Attempt(
+            update_id,
+            self.term(which),
+            token,
+            watermark=watermark,
+            effects=effects,
+            state_version=version,
+            is_nothing=what == "is nothing",
+        )
 
     async def begin(self, begins: list[tuple[int, str, int, bool, int | None, str | None]]) -> Any:
         attempts = [Attempt(each[0], self.term(each[1]), *each[2:]) for each in begins]

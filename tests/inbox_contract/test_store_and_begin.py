@@ -14,6 +14,7 @@ from svc.storage.inbox import (
     Done,
     Effects,
     Inbox,
+    Stored,
     StoreOutcome,
     Term,
 )
@@ -134,3 +135,62 @@ async def test_groups_with_and_without_attempts(tested: InboxUnderTest, size: in
     without = [lambda n=n: tested.inbox.store(an_update(n, n)) for n in range(11, 11 + size)]
     stored = await at_once(*with_one, *without)
     assert [each.begun for each in stored] == [BEGUN] * size + [None] * size
+
+
+IGNORED = Seen("ignored")
+
+
+async def test_where_there_is_nothing_to_do_it_is_done_with_its_storing(tested: InboxUnderTest) -> None:
+    """It never comes into the inbox: whatever comes next of its chat is the first. A second delivery is a duplicate."""
+    inbox = tested.inbox
+    attempt = Attempt(1, await new_term(inbox), 1, is_nothing=True)
+    assert await inbox.store(an_update(1), attempt) == Stored(StoreOutcome.DONE)
+    assert (await tested.row(1), await tested.processed()) == (None, {1: IGNORED})
+    for again in (attempt, None):
+        assert (await inbox.store(an_update(1), again)).outcome is StoreOutcome.DUPLICATE
+    assert (await inbox.store(an_update(2))).outcome is StoreOutcome.FIRST
+    assert await tested.processed() == {1: IGNORED}
+
+
+async def test_what_keeps_another_from_beginning_keeps_it_from_being_done(tested: InboxUnderTest) -> None:
+    """Another term, an update of its chat that may change the state, another state than was decided by, no chat: it is
+    stored, and decided in its turn.
+    """
+    inbox = tested.inbox
+    old = await new_term(inbox)
+    term = await new_term(inbox)
+    await store(inbox, 1)
+    for attempt, chat_id in (
+        (Attempt(2, term, 2, is_nothing=True), 7),
+        (Attempt(3, old, 3, is_nothing=True), 8),
+        (Attempt(4, Term(term.epoch, UUID(int=9)), 4, is_nothing=True), 9),
+        (Attempt(5, term, 5, state_version=1, is_nothing=True), 10),
+        (Attempt(6, term, 6, is_nothing=True), NO_CHAT),
+    ):
+        stored = await inbox.store(an_update(attempt.update_id, chat_id), attempt)
+        assert stored.outcome in (StoreOutcome.FIRST, StoreOutcome.BEHIND)
+        assert stored.begun is None
+        assert await tested.row(attempt.update_id) == Seen("pending")
+    assert await tested.processed() == {}
+
+
+async def test_what_comes_twice_at_once_is_done_or_stored(tested: InboxUnderTest) -> None:
+    """Never both: of two deliveries in one group one is a duplicate."""
+    inbox = tested.inbox
+    attempt = Attempt(1, await new_term(inbox), 1, is_nothing=True)
+    stored = await at_once(lambda: inbox.store(an_update(1)), lambda: inbox.store(an_update(1), attempt))
+    assert [each.outcome for each in stored].count(StoreOutcome.DUPLICATE) == 1
+    assert (await tested.row(1) is None) == (1 in await tested.processed())
+
+
+async def test_groups_of_what_is_done_begun_and_stored(tested: InboxUnderTest) -> None:
+    """Each by itself, whoever it shares the commit with."""
+    inbox, term = tested.inbox, await new_term(tested.inbox)
+    stored = await at_once(
+        lambda: inbox.store(an_update(1, 1), Attempt(1, term, 1, is_nothing=True)),
+        lambda: inbox.store(an_update(2, 2), Attempt(2, term, 2)),
+        lambda: inbox.store(an_update(3, 3)),
+    )
+    assert [each.outcome for each in stored] == [StoreOutcome.DONE, StoreOutcome.FIRST, StoreOutcome.FIRST]
+    assert [each.begun for each in stored] == [None, BEGUN, None]
+    assert await tested.processed() == {1: IGNORED}

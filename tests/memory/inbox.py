@@ -167,6 +167,11 @@ class MemoryInbox:
         if attempt is not None and alone and update.chat_id != NO_CHAT:
             answer = self._begin(attempt)
             begun = answer if answer.outcome is BeginOutcome.BEGUN else None
+            if begun is not None and attempt.is_nothing:
+                row = self.rows[update.update_id]
+                row.attempts = 0
+                self._finish(row, "ignored", 0)
+                return Stored(StoreOutcome.DONE)
         return Stored(StoreOutcome.FIRST if alone else StoreOutcome.BEHIND, self.state_of(update.chat_id), begun)
 
     def put(self, update: Received) -> None:

@@ -7,22 +7,25 @@ from collections.abc import Sequence
 from svc.handler.bot import Bot
 from svc.handler.job import Job, JobRequest
 from svc.handler.known import Known
-from svc.handler.reply import Call, Reply
+from svc.handler.reply import NOTHING, Call, Reply
 from svc.storage.jobs import ended_id
 from telegram_client.updates import Update
 
 JOB_SECONDS = 100.0
 WANTS_JOB = "job"
+ASIDE = "aside"
 
 
 class SimulatedBot(Bot):
-    """Answers each update with its id, and asks for a job where somebody writes WANTS_JOB."""
+    """Answers each update but an ASIDE with its id, and asks for a job where somebody writes WANTS_JOB."""
 
     def decide(self, update: Update, known: Known) -> Reply:
         """The update's id; what has been asked for so far is the chat's state."""
         message = update.message
         assert message is not None
         assert message.sender is not None
+        if message.text == ASIDE:
+            return NOTHING
         say = _say(message.chat.id, update.update_id)
         if message.text != WANTS_JOB:
             return Reply((say,))

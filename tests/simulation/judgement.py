@@ -36,6 +36,7 @@ class Evidence:
 
     `messages` in the order in which Telegram sent them. `unheard`: how many answers did not come, by update. `cleared`:
     when the looks began after which an update was sent again. `mistaken`: those for which another's message was taken.
+    `asides`: those that need no answer.
     """
 
     inbox: MemoryInbox
@@ -44,6 +45,7 @@ class Evidence:
     unheard: Mapping[int, int]
     cleared: Mapping[int, Sequence[float]]
     mistaken: frozenset[int]
+    asides: frozenset[int]
     rules_kept: bool
 
 
@@ -54,8 +56,16 @@ def judge(evidence: Evidence) -> None:
     for message in evidence.messages:
         by_update[message.update_id].append(message)
     for update_id, row in evidence.inbox.processed.items():
-        _as_often_as_recorded(evidence, update_id, row, by_update[update_id])
+        if update_id in evidence.asides or row.outcome == "ignored":
+            _ignored_as_it_should_be(evidence, update_id, row, by_update[update_id])
+        else:
+            _as_often_as_recorded(evidence, update_id, row, by_update[update_id])
     _chats_in_order(evidence)
+
+
+def _ignored_as_it_should_be(evidence: Evidence, update_id: int, row: Processed, messages: Sequence[Message]) -> None:
+    if update_id not in evidence.asides or row.outcome != "ignored" or messages:
+        raise Violation(f"update {update_id} needed {'an' if update_id not in evidence.asides else 'no'} answer: {row}")
 
 
 def _nothing_lost(evidence: Evidence) -> None:

@@ -66,6 +66,9 @@ BREAKING = 0.15
 # In so many schedules some messages ask for a job, each with this chance.
 WITH_JOBS = 0.5
 ASKS_FOR_JOB = 0.4
+# In so many schedules some of the others need no answer, each with this chance.
+WITH_ASIDES = 0.4
+IS_ASIDE = 0.3
 # In so many schedules operators give orders, up to so many.
 WITH_ORDERS = 0.4
 MOST_ORDERS = 5
@@ -86,12 +89,15 @@ class Incident:
 
 @dataclass(frozen=True)
 class UserMessage:
-    """At `at` seconds a user writes, in private, or into a chat of that type where several meet."""
+    """At `at` seconds a user writes, in private, or into a chat of that type where several meet. What `needs_nothing` gets
+    no answer.
+    """
 
     at: float
     user: int
     chat_type: str = "private"
     wants_job: bool = False
+    needs_nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,9 @@ def make_schedule(seed: int) -> Schedule:
         edits=edits,
         unseen_for=rng.choice((0.0, 0.0, 0.0, 0.5, 2.0)),
         latency=rng.choice((0.0, 0.01, 0.3)),
-        messages=_with_jobs(_messages(rng), random.Random(f"jobs {seed}")),
+        messages=_with_asides(
+            _with_jobs(_messages(rng), random.Random(f"jobs {seed}")), random.Random(f"asides {seed}")
+        ),
         incidents=tuple(
             Incident(at, rng.choice(kinds), rng.randint(0, 2), rng.choice((0.1, 1.0, 2.5, 5.0, 8.0)), rng.randint(1, 4))
             for at in sorted(rng.uniform(0, CHAOS) for _ in range(rng.randint(2, 14)))
@@ -212,6 +220,15 @@ def _with_jobs(messages: tuple[UserMessage, ...], rng: random.Random) -> tuple[U
     if rng.random() >= WITH_JOBS:
         return messages
     return tuple(replace(message, wants_job=rng.random() < ASKS_FOR_JOB) for message in messages)
+
+
+def _with_asides(messages: tuple[UserMessage, ...], rng: random.Random) -> tuple[UserMessage, ...]:
+    """In some schedules some of the messages need no answer."""
+    if rng.random() >= WITH_ASIDES:
+        return messages
+    return tuple(
+        replace(message, needs_nothing=not message.wants_job and rng.random() < IS_ASIDE) for message in messages
+    )
 
 
 def _orders(rng: random.Random) -> tuple[OperatorOrder, ...]:

@@ -36,7 +36,7 @@ from tests.memory.instances import MemoryInstances
 from tests.memory.jobs import MemoryJobs
 from tests.memory.lock import MemoryLockServer, MemoryLockSession
 from tests.memory.transition_log import MemoryTransitionLog
-from tests.simulation.bot import WANTS_JOB, SimulatedBot
+from tests.simulation.bot import ASIDE, WANTS_JOB, SimulatedBot
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.database_link import InboxOverLink, InstancesOverLink
 from tests.simulation.doubts import DoubtAudit, Violation
@@ -92,6 +92,7 @@ class World:
         self.instances: list[SimulatedInstance] = []
         self.accepted: set[int] = set()
         self.asked: list[int] = []
+        self.asides: set[int] = set()
         self.trace: list[str] = []
         self.over = False
         self._count = 0
@@ -208,17 +209,19 @@ class World:
     async def _users(self) -> None:
         for message in self.schedule.messages:
             await trio.sleep_until(message.at)
-            self.write(message.user, message.chat_type, wants_job=message.wants_job)
+            text = WANTS_JOB if message.wants_job else ASIDE if message.needs_nothing else "x"
+            self.write(message.user, message.chat_type, text)
 
-    def write(self, user: int, chat_type: str = "private", *, wants_job: bool = False) -> None:
+    def write(self, user: int, chat_type: str = "private", text: str = "x") -> None:
         """A user writes, in private or where several meet."""
         chat_id = CHATS.get(chat_type)
-        text = WANTS_JOB if wants_job else "x"
         update = self.sandbox.telegram.user_sends_text(user, text, chat_type=chat_type, chat_id=chat_id)
         assert update is not None
-        if wants_job:
+        if text == WANTS_JOB:
             self.asked.append(update.id)
-        self.note(f"user {user} writes update {update.id}{', and wants a job' if wants_job else ''}")
+        if text == ASIDE:
+            self.asides.add(update.id)
+        self.note(f"user {user} writes update {update.id}: {text}")
 
     async def _deliver(self, url: str, headers: list[tuple[str, str]], body: bytes) -> PostResult:
         reachable = [each for each in self.instances if not each.link.closed]
@@ -329,6 +332,7 @@ class World:
                 self.doubts.reasons,
                 self.looks.cleared,
                 frozenset(self.looks.mistaken),
+                frozenset(self.asides),
                 self.schedule.rules_kept,
             )
         )
