@@ -89,8 +89,8 @@ class Incident:
 
 @dataclass(frozen=True)
 class UserMessage:
-    """At `at` seconds a user writes, in private, or into a chat of that type where several meet. What `needs_nothing` gets
-    no answer.
+    """At `at` seconds a user writes, in private, or into a chat of that type where several meet. Where it
+    `needs_nothing`, it gets no answer.
     """
 
     at: float
