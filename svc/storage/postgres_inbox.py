@@ -239,7 +239,7 @@ class PostgresInbox(InboxReader, InboxDoubts):
         return {update_id: Begun(outcome) for update_id, outcome in why.items()}
 
     def _put_back_stored(self, storing: Storing) -> None:
-        if storing.attempt is not None and not storing.attempt.is_nothing:
+        if storing.attempt is not None:
             self._put_back(storing.attempt)
 
     def _put_back(self, attempt: Attempt) -> None:
