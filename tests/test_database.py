@@ -261,8 +261,8 @@ async def test_cancelled_callers_leak_nothing(database: Database, within: str) -
         await connection.execute("INSERT INTO state_transitions SELECT FROM pg_sleep(60)")
 
     for number in range(50):
-        # From the connecting over the BEGIN to the middle of the statement. On a slow machine the clearing up may take too
-        # long, which is said in place of the cancellation.
+        # From the connecting over the BEGIN to the middle of the statement. On a slow machine the clearing up may take
+        # too long, which is said in place of the cancellation.
         with (
             trio.move_on_after(rng.uniform(0, 0.01 if number % 2 else 0.002)) as scope,
             suppress(DatabaseUnavailable),
