@@ -58,7 +58,7 @@ SELECT new.update_id, o.update_id IS NULL OR new.chat_id = 0 AS alone, c.version
 FROM new {_first_of_chat("new.chat_id")} {state_of("new.chat_id")}"""
 
 
-def _something_written(written: str) -> str:
+def _message_unless(written: str) -> str:
     return f"""
 SELECT NULL, CASE WHEN {written} THEN NULL
                   ELSE pg_logical_emit_message(true, 'svc', '') IS NULL END, NULL, NULL, NULL"""
@@ -83,7 +83,7 @@ WITH new AS (
 )
 {_new_rows("NULL::bigint")}
 UNION ALL
-{_something_written("EXISTS (SELECT FROM new)")}
+{_message_unless("EXISTS (SELECT FROM new)")}
 """
 
 # The same, where the rows that have a token begin with it: under the current term, if their chat has nothing in the
@@ -128,7 +128,7 @@ WITH term AS MATERIALIZED (
 UNION ALL
 SELECT update_id, NULL, NULL, NULL, NULL FROM done
 UNION ALL
-{_something_written("EXISTS (SELECT FROM new) OR EXISTS (SELECT FROM done)")}
+{_message_unless("EXISTS (SELECT FROM new) OR EXISTS (SELECT FROM done)")}
 """
 
 # The fence: the term is read FOR SHARE, since a plain SELECT would let an old holder commit after the new epoch. An
