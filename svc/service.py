@@ -131,8 +131,9 @@ class Service:
         )
         self._ops: Site | None = None
         self._late_pages = None if parts.ops_database is None else LatePages(self._add_ops)
-        arrivals = Arrivals(parts.inbox, self.lifecycle.active)
-        self._intake = Intake(arrivals.store, self._hints, parts.metrics.updates.count_accepted)
+        updates = parts.metrics.updates
+        arrivals = Arrivals(parts.inbox, self.lifecycle.active, updates)
+        self._intake = Intake(arrivals.store, self._hints, updates.count_accepted, arrivals.note_done)
         self.app = make_app(
             self._intake,
             self.lifecycle,

@@ -26,18 +26,22 @@ from svc.delivery.attempt import give_up, new_attempt
 from svc.delivery.deciding import Decision
 from svc.delivery.lookable import note_cause
 from svc.delivery.outcome_count import count_ending
-from svc.delivery.outcome_log import log_ending
-from svc.storage.inbox import NO_CHAT, Attempt, Done, Inbox, Received, Stored, StoreOutcome
+from svc.delivery.outcome_log import log_done
+from svc.observability.metrics.updates import Updates
+from svc.storage.inbox import NO_CHAT, Done, Inbox, Received, Stored
 from telegram_client.flood import Turn
 
 log = structlog.get_logger()
 
 
 class Arrivals:
-    """The way of this instance's updates into the inbox. Use `store` as `Inbox.store`."""
+    """The way of this instance's updates into the inbox. Use `store` as `Inbox.store`; `note_done` is to be called for
+    what was done with that. `updates` counts these.
+    """
 
-    def __init__(self, inbox: Inbox, active: ActiveEvent[ActivePeriod]) -> None:
+    def __init__(self, inbox: Inbox, active: ActiveEvent[ActivePeriod], updates: Updates) -> None:
         self._inbox = inbox
+        self._updates = updates
         self._active = active
         # Updates that are being stored, by chat; those that are to begin with it, each with a worker that is idle.
         self._chats: Counter[int] = Counter()
@@ -56,12 +60,18 @@ class Arrivals:
             if period is None or opened is None:
                 return await self._inbox.store(update)
             if opened.attempt.is_nothing:
-                return await self._store_as_done(period, update, opened.attempt)
+                return await self._inbox.store(update, opened.attempt)
             return await self._store_and_begin(period, update, opened)
         finally:
             self._chats[chat_id] -= 1
             if not self._chats[chat_id]:
                 del self._chats[chat_id]
+
+    def note_done(self, update: Received) -> None:
+        """Count and say that `update` needed no answer."""
+        ending = Done("ignored")
+        count_ending(self._updates, ending)
+        log_done(log, update, ending)
 
     def _open(self, period: ActivePeriod, update: Received) -> Opened | None:
         """The attempt that would begin at once; None where anything is in its way, or would have to be waited for."""
@@ -76,14 +86,6 @@ class Arrivals:
         if decision.update is not None:
             note_cause(period.message_ids, decision.update)
         return Opened(decision, new_attempt(period, update, decision), turn)
-
-    async def _store_as_done(self, period: ActivePeriod, update: Received, attempt: Attempt) -> Stored:
-        stored = await self._inbox.store(update, attempt)
-        if stored.outcome is StoreOutcome.DONE:
-            ending = Done("ignored")
-            count_ending(period.metrics.updates, ending)
-            log_ending(log.bind(epoch=period.term.epoch), update, ending, None, period.in_doubt)
-        return stored
 
     async def _store_and_begin(self, period: ActivePeriod, update: Received, opened: Opened) -> Stored:
         attempt = opened.attempt

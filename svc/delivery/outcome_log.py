@@ -57,13 +57,19 @@ def log_ending(
         case Done(outcome="refused") if failure is not None:
             log.info("REFUSED", **ids, **failed)
         case Done():
-            log.info("DONE", **ids, outcome=ending.outcome, ms=_ms_since(update.arrived))
+            log_done(log, update, ending, call)
         case Retry():
             log.warning("RETRY", **ids, delay=ending.delay, **{**failed, "error": ending.error})
         case Unclear():
             log.warning("UNCLEAR", **ids, look_in=ending.delay, **{**failed, "error": ending.error})
         case Dead():
             log.error("DEAD", **ids, **failed, reason=ending.reason)
+
+
+def log_done(log: structlog.stdlib.BoundLogger, update: Received, ending: Done, call: int | None = None) -> None:
+    """Say that `update` is done, and how long it took; after which attempt, if there was one."""
+    ids = ids_of(update.update_id, update.chat_id, call)
+    log.info("DONE", **ids, outcome=ending.outcome, ms=_ms_since(update.arrived))
 
 
 def log_job_told(

@@ -30,12 +30,16 @@ def count_nothing(_outcome: Accepted) -> None:
     """For an intake that nobody watches."""
 
 
+def tell_nobody(_update: Received) -> None:
+    """For an intake where nothing is done with its storing."""
+
+
 class Intake:
     """Takes updates in.
 
     `store` commits one, and may have it begun with that; `hints` is the memory channel to the workers, bounded by
     number and by bytes. `count` is told what became of each: here that it is stored or a duplicate, and by whoever
-    brings it that it is not stored.
+    brings it that it is not stored. `done` is told of those that were done with their storing.
     """
 
     def __init__(
@@ -43,10 +47,12 @@ class Intake:
         store: Callable[[Received], Awaitable[Stored]],
         hints: SendsHints,
         count: Callable[[Accepted], None] = count_nothing,
+        done: Callable[[Received], None] = tell_nobody,
     ) -> None:
         self.count = count
         self._store = store
         self._hints = hints
+        self._done = done
 
     async def accept(self, update: Received) -> bool:
         """Commit `update` and, if it is new and not done with that, hint it to the workers. Returns whether it is new.
@@ -61,10 +67,10 @@ class Intake:
             log.info("DUPLICATE", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
             return False
         self.count("stored")
-        if outcome is StoreOutcome.DONE:
-            return True
         log.info("ENQUEUED", update_id=update.update_id, chat_id=update.chat_id, type=update.kind)
-        if begun is None:
+        if outcome is StoreOutcome.DONE:
+            self._done(update)
+        elif begun is None:
             self._hint(replace(update, is_first=outcome is StoreOutcome.FIRST, state=state))
         return True
 
